@@ -1,21 +1,28 @@
-"""The command line's work as functions."""
+"""The command line's work as functions. JAX is imported when a model is trained or asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from flancompile.compiler.cache import Cache, default_cache
 from flancompile.compiler.checks import check_libraries
 from flancompile.compiler.forecast import Plan, forecast
 from flancompile.compiler.pipeline import compile_recipe
 from flancompile.compiler.request import MEMORY_BYTES, Progress, Request, request_of
-from flancompile.errors import Diagnostic
+from flancompile.dsl.library import builtin_library
+from flancompile.errors import Diagnostic, fail
+from flancompile.evaluate.results import TaskResult
+from flancompile.evaluate.run import evaluate_build
 from flancompile.report.page import write_report
+from flancompile.runfile import check_runs, is_run_file, load_run
 from flancompile.store.build import Build
-from flancompile.tokenizer.load import TokenizerRef
+from flancompile.tokenizer.load import TokenizerRef, load_folder
+from flancompile.trainer.log import read_run
 
-__all__ = ["check", "compile", "open", "plan"]
+__all__ = ["check", "compile", "evaluate", "open", "plan", "train"]
 
 Folders = Sequence[Path | str]
 
@@ -25,7 +32,11 @@ def check(*paths: Path | str, builtin: bool = False) -> list[Diagnostic]:
 
     No row is read. builtin: whether the library that ships with the package is checked too.
     """
-    return check_libraries([Path(p) for p in paths], builtin=builtin)
+    given = [Path(p) for p in paths]
+    runs = [p for p in given if p.is_file() and is_run_file(p)]
+    found = check_libraries([p for p in given if p not in runs], builtin=builtin)
+    folders = [p for p in given if p.is_dir()]
+    return found + check_runs([*folders, *runs, *([builtin_library()] if builtin else [])])
 
 
 def plan(
@@ -79,6 +90,76 @@ def compile(
 def open(path: str | Path) -> Build:
     """Open a build. Raises FC504 to FC506 for what is none, is newer, or has lost a file."""
     return Build.open(path)
+
+
+def train(
+    run: str | Path,
+    out: str | Path | None = None,
+    *,
+    build: str | Path | None = None,
+    library: Folders = (),
+    overwrite: bool = False,
+    tell: Callable[[Any], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Train a run, by id or by the path of its file, on a build. -> the run's folder.
+
+    out: default `runs/ID`; a run that was stopped goes on from its last checkpoint. tell: is given
+    what starts, and each line of metrics; stop: asked after each step. Run and build are checked
+    against each other before anything starts. Raises FlancompileError, and trainer.train's
+    Interrupted when `stop` says so.
+    """
+    file = load_run(run, library)
+    opened = file.build(build)
+    file.check(opened)
+    _need_jax()
+    from flancompile.trainer.train import train as work
+
+    folder = Path(out) if out is not None else Path("runs") / file.run.run
+    work(file.run, opened, folder, overwrite=overwrite, tell=tell, stop=stop)
+    _report(folder, opened)
+    return folder
+
+
+def evaluate(
+    folder: str | Path,
+    *,
+    build: str | Path | None = None,
+    step: int | None = None,
+    max_rows: int | None = None,
+    tell: Progress | None = None,
+) -> list[TaskResult]:
+    """Score a trained run on its build's evaluation tasks, and write its report.
+
+    folder: what `train` made; build: where the build lies now, if it was moved; step: of which
+    checkpoint, default the last; max_rows: of each task. Answers are kept in the run's folder.
+    Another build with the same tokenizer will do too; raises FC602 for one with another tokenizer.
+    """
+    place = Path(folder)
+    about = read_run(place)
+    opened = Build.open(build if build is not None else about["build"])
+    if opened.manifest.tokenizer.digest != about["tokenizer"]:
+        hint = "name a build with the run's own tokenizer by --build"
+        message = f"{str(opened.path)!r} has another tokenizer than {str(place)!r} was trained with"
+        raise fail("FC602", message, hint=hint)
+    _need_jax()
+    from flancompile.trainer.restore import trained_model
+
+    trained = trained_model(place, about, opened, step)
+    results = evaluate_build(opened, trained, place, max_rows=max_rows, tell=tell)
+    _report(place, opened)
+    return results
+
+
+def _report(folder: Path, build: Build) -> None:
+    write_report(build, load_folder(build.tokenizer_folder).decode, run=folder)
+
+
+def _need_jax() -> None:
+    missing = [m for m in ("jax", "optax", "orbax") if importlib.util.find_spec(m) is None]
+    if missing:
+        hint = "pip install 'flancompile[train]'"
+        raise fail("FC611", f"{', '.join(missing)} is not installed", hint=hint)
 
 
 def _request(

@@ -20,7 +20,7 @@ __all__ = ["bytes_of", "console", "folders", "print_json", "progress", "size", "
 LOSS = "black on green3"
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
-LIBRARY_PARTS = ("datasets", "mixtures", "recipes", "styles", "overlays")
+LIBRARY_PARTS = ("datasets", "mixtures", "recipes", "runs", "styles", "overlays")
 
 
 def console() -> Console:

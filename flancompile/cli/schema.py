@@ -7,15 +7,16 @@ from pathlib import Path
 from flancompile.cli.console import console, print_json
 from flancompile.dsl.schema import schemas, write_schemas
 from flancompile.errors import fail, nearest
+from flancompile.runfile import MODELS
 
 __all__ = ["run"]
 
 
 def run(out: Path | None, name: str | None) -> None:
     """Write all schemas, or print one."""
-    known = {k.removesuffix(".schema.json"): v for k, v in schemas().items()}
+    known = {k.removesuffix(".schema.json"): v for k, v in schemas(MODELS).items()}
     if out is not None:
-        for path in write_schemas(out):
+        for path in write_schemas(out, MODELS):
             console().print(str(path))
     elif name is None:
         console().print(f"say --out FOLDER, or one of: {', '.join(known)}")

@@ -1,7 +1,8 @@
 """The recipe's tokenizer: loaded, or learnt from the mixture and pinned.
 
-A learnt tokenizer stands beside its recipe as NAME.lock.json and is learnt anew only when asked, so
-that a new row somewhere does not change every id. Its texts are the first rendered examples of each
+A learnt tokenizer stands beside its recipe as NAME.lock.json (in the cache, for a recipe of the
+built-in library) and is learnt anew only when asked, so that a new row somewhere does not change
+every id. Its texts are the first rendered examples of each
 task, in the mixture's ratio.
 """
 
@@ -19,6 +20,7 @@ from flancompile.compiler.plan import PlannedTask
 from flancompile.compiler.quota import apportion
 from flancompile.compiler.render import Renderer
 from flancompile.compiler.request import Request
+from flancompile.dsl.library import builtin_library
 from flancompile.errors import fail
 from flancompile.tokenizer.load import TokenizerRef, from_bytes, load_file, load_folder, load_hub
 from flancompile.tokenizer.tokenizer import Tokenizer
@@ -80,10 +82,13 @@ def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]
 
 def _pin_path(request: Request) -> Path:
     file = Path(request.recipe.document.path)
+    own = file.resolve().is_relative_to(builtin_library().resolve())
     beside = file.with_name(f"{file.name.removesuffix(file.suffix)}.lock.json")
-    if beside.exists() or os.access(beside.parent, os.W_OK):
+    if not own and (beside.exists() or os.access(beside.parent, os.W_OK)):
         return beside
-    return request.cache.root / "locks" / f"{request.recipe.id}.lock.json"
+    spec = request.recipe.model.tokenizer
+    name = f"{request.recipe.id}-{spec.train}-{spec.vocab_size}"
+    return request.cache.root / "locks" / f"{name}.lock.json"
 
 
 def _pin(request: Request, tokenizer: Tokenizer, ref: TokenizerRef, texts: str) -> None:

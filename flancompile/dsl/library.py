@@ -23,7 +23,7 @@ from flancompile.dsl.task import DatasetFile, Task, Variable
 from flancompile.dsl.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
-__all__ = ["Library", "Loaded", "TaskDef", "builtin_library", "load_library"]
+__all__ = ["Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "load_library"]
 
 M = TypeVar("M", bound=BaseModel)
 KINDS: dict[str, type[BaseModel]] = {
@@ -130,6 +130,11 @@ def builtin_library() -> Path:
     """The folder of the library that ships with the package (in a checkout: templates/)."""
     installed = Path(str(importlib.resources.files("flancompile"))) / "templates"
     return installed if installed.is_dir() else Path(__file__).parents[2] / "templates"
+
+
+def demo_library() -> Path:
+    """The folder of the demo's library, which ships with the package and is not loaded with it."""
+    return builtin_library() / "demo"
 
 
 def load_library(

@@ -6,6 +6,7 @@ Short forms that a validator accepts (a signature as text, one join as a mapping
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from flancompile.dsl.task import DatasetFile
 
 __all__ = ["schemas", "write_schemas"]
 
+Models = Mapping[str, type[BaseModel]]
+_NONE: Models = {}
 _MODELS: dict[str, type[BaseModel]] = {
     "dataset": DatasetFile,
     "mixture": Mixture,
@@ -43,16 +46,17 @@ _FOR_EACH_SHORT: dict[str, Any] = {
 }
 
 
-def schemas() -> dict[str, dict[str, Any]]:
-    """File name -> schema, for every kind of file."""
-    return {f"{name}.schema.json": _schema(name, model) for name, model in _MODELS.items()}
+def schemas(more: Models = _NONE) -> dict[str, dict[str, Any]]:
+    """File name -> schema, for every kind of file. more: kinds that the language does not know."""
+    models = {**_MODELS, **more}
+    return {f"{name}.schema.json": _schema(name, model) for name, model in models.items()}
 
 
-def write_schemas(folder: Path) -> list[Path]:
+def write_schemas(folder: Path, more: Models = _NONE) -> list[Path]:
     """Write all schemas to a folder; the same bytes as long as the models are the same."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, schema in schemas().items():
+    for name, schema in schemas(more).items():
         path = folder / name
         path.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
         paths.append(path)

@@ -16,9 +16,15 @@ __all__ = [
     "Eval",
     "Exemplars",
     "ForEach",
+    "MetricName",
     "Signature",
     "Task",
     "Template",
+]
+
+
+MetricName = Literal[
+    "accuracy", "exact_match", "exact_match_number", "rouge_l", "squad_em", "squad_f1"
 ]
 
 
@@ -123,11 +129,14 @@ class Exemplars(Strict):
 class Eval(Strict):
     """How a task is evaluated."""
 
-    metric: str = Field("exact_match", description="Name of the metric.")
+    metric: MetricName = Field("exact_match", description="Name of the metric.")
     answers: Expression | None = Field(
         None, description="Expression: the accepted answers, a list."
     )
-    extract: str | None = Field(None, description="Regular expression; group 1 is the answer.")
+    extract: str | None = Field(
+        None,
+        description="Regular expression; the last match's group 1, or the match, is the answer.",
+    )
     stop: tuple[str, ...] = Field((), description="Texts at which generation stops.")
     random_baseline: float | None = Field(None, ge=0, le=1, description="Score of a random guess.")
     split: str | None = Field(None, description="The split to evaluate on. Default: the recipe's.")

@@ -1,13 +1,18 @@
-"""report.html: a build on one page that works offline: counts, shares, lengths, fill, samples."""
+"""report.html: a build, or a run on it, on one page that works offline.
+
+Counts, shares, lengths, fill and samples of the build; curves and evaluation of the run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flancompile.report.run import run_view
 from flancompile.store.build import Build
 
 __all__ = ["write_report"]
@@ -17,21 +22,31 @@ BINS = 24
 Decode = Callable[[Sequence[int]], str]
 
 
-def write_report(build: Build, decode: Decode) -> None:
-    """Write report.html into a build's folder. decode: ids -> text, by the build's tokenizer."""
+def write_report(build: Build, decode: Decode, run: Path | None = None) -> None:
+    """Write report.html into a build's folder, or into a run's.
+
+    decode: ids -> text, by the build's tokenizer.
+    """
     import jinja2
 
-    source = resources.files("flancompile.report").joinpath("page.html").read_text(encoding="utf-8")
-    env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    text = env.from_string(source).render(
+    pages = {
+        name: resources.files("flancompile.report").joinpath(name).read_text(encoding="utf-8")
+        for name in ("page.html", "run.html")
+    }
+    env = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.DictLoader(pages)
+    )
+    text = env.get_template("page.html").render(
         m=build.manifest,
         lengths=_lengths(build),
         samples=_samples(build, decode),
         dropped=_dropped(build),
+        run=None if run is None else run_view(run),
     )
-    partial = build.path / ".report.html"
+    folder = build.path if run is None else run
+    partial = folder / ".report.html"
     partial.write_text(text, encoding="utf-8")
-    partial.replace(build.path / "report.html")
+    partial.replace(folder / "report.html")
 
 
 def _lengths(build: Build) -> list[dict[str, Any]]:

@@ -7,24 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from commands import CODE, load, run
 from toys import Library, dataset_of
-
-CODE = "from flancompile.cli import main; main()"
-
-
-def run(*words: str, cwd: Path, ok: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, *words], cwd=cwd, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout if ok == 0 else done.stdout + done.stderr
-
-
-def load(*words: str, cwd: Path) -> Any:
-    return json.loads(run(*words, "--json", cwd=cwd))
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +31,9 @@ def test_help_names_every_command(home: Path) -> None:
         "show",
         "plan",
         "compile",
+        "train",
+        "eval",
+        "demo",
         "inspect",
         "explain",
         "verify",

@@ -1,0 +1,38 @@
+"""`flancompile demo`: the whole road on data that ships with the package."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from flancompile.api import compile
+from flancompile.cli import evaluate, inspect, train
+from flancompile.cli.console import console, progress
+from flancompile.dsl.library import demo_library
+
+__all__ = ["run"]
+
+
+def run(out: Path) -> int:
+    """Compile, train, evaluate, and say where everything is; what is done is not done again."""
+    say, began = console(), time.perf_counter()
+    library, build, folder = demo_library(), out / "build", out / "run"
+    say.print(f"1/3 compile · {library}", style="bold")
+    with progress() as tell:
+        opened = compile("demo", build, library=[library], progress=tell, overwrite=True)
+    inspect.summary(opened, say)
+    say.print("\n2/3 train", style="bold")
+    code = train.run("demo", folder, build, [library], overwrite=False, as_json=False)
+    if code:
+        return code
+    say.print("\n3/3 evaluate", style="bold")
+    evaluate.run(folder, None, None, None, as_json=False)
+    say.print(f"\nDone in {time.perf_counter() - began:.0f} seconds.", style="bold")
+    for path, what in (
+        (library, "the library: datasets, mixture, recipe and run, to copy from"),
+        (build, "the build: packs, examples, evaluation, ledger, manifest"),
+        (folder, "the run: metrics, checkpoints, answers and scores"),
+        (folder / "report.html", "open this in a browser"),
+    ):
+        say.print(f"{path}  {what}")
+    return 0

@@ -1,0 +1,130 @@
+"""`flancompile train`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flancompile.api import train
+from flancompile.cli.console import console, folders, print_json
+from flancompile.trainer.log import read_metrics
+
+__all__ = ["run"]
+
+LINES = 20  # where there is no terminal
+
+
+def run(
+    name: str,
+    out: Path | None,
+    build: Path | None,
+    library: list[Path],
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Train, and say where everything is. -> 130 when it was stopped, its state kept."""
+    with _stopping() as stop, _display() as tell:
+        try:
+            folder = train(
+                name, out, build=build, library=folders(library), overwrite=overwrite,
+                tell=tell, stop=stop,
+            )  # fmt: skip
+        except Exception as error:
+            if type(error).__name__ != "Interrupted":
+                raise
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            return 130
+    last = (read_metrics(folder) or [{}])[-1]
+    if as_json:
+        print_json({"run": str(folder), "metrics": last})
+        return 0
+    out_ = console()
+    if last:
+        out_.print(
+            f"step {last['step']:,}: loss {last['loss']:.4f}, accuracy {last['accuracy']:.1%} on "
+            "targets",
+            style="bold",
+        )
+    out_.print(f"{folder} · metrics.jsonl, checkpoints/, report.html", style="dim")
+    return 0
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C or SIGTERM asks to stop after the step; a second one stops at once."""
+    asked = False
+
+    def ask(number: int, _: Any) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(number, signal.default_int_handler)
+        print("stopping after this step; once more to stop at once", file=sys.stderr)
+
+    before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _display() -> Iterator[Callable[[Any], None]]:
+    """A live line on a terminal: loss, targets a second, use of the device, wait, time left.
+
+    Elsewhere a line of text every so often.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    err = Console(stderr=True)
+    bars = Progress(
+        TextColumn("train"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=err,
+        disable=not err.is_terminal,
+    )  # fmt: skip
+    state: dict[str, Any] = {}
+
+    def tell(event: Any) -> None:
+        if not isinstance(event, dict):
+            about = event.about
+            going = f", going on from step {event.step}" if event.step else ""
+            err.print(
+                f"{about['run']['run']}: {about['parameters']:,} parameters, "
+                f"{event.steps:,} steps, mesh {about['mesh']} of {about['device']}, "
+                f"attention by {about['attention']}{going}",
+                highlight=False,
+            )
+            state.update(steps=event.steps, told=event.step)
+            state["bar"] = bars.add_task(
+                "", total=event.steps, completed=event.step, said="compiling the step"
+            )
+            return
+        said = _said(event)
+        bars.update(state["bar"], completed=event["step"], said=said)
+        due = event["step"] - state["told"] >= state["steps"] / LINES
+        if not err.is_terminal and (due or event["step"] == state["steps"]):
+            state["told"] = event["step"]
+            err.print(f"step {event['step']}/{state['steps']}  {said}", highlight=False)
+
+    with bars:
+        yield tell
+
+
+def _said(line: dict[str, Any]) -> str:
+    parts = [f"loss {line['loss']:.3f}", f"{line['targets_per_second']:,.0f} targets/s"]
+    if line["mfu"] is not None:
+        parts.append(f"MFU {line['mfu']:.1%}")
+    return "  ".join([*parts, f"wait {line['wait_share']:.1%}"])

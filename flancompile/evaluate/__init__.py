@@ -1,0 +1,1 @@
+"""Scoring answers to a build's evaluation tasks. Start at `task.py`; no JAX is needed here."""

@@ -1,0 +1,136 @@
+"""Metrics: how an answer is compared with those that are accepted. Names are the field's own.
+
+A metric of kind `rank` takes the most likely option for the answer; of kind `generate`, the text.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from flancompile.errors import fail, nearest
+
+__all__ = [
+    "METRICS", "Metric", "exact_match", "exact_match_number", "metric", "rouge_l", "squad_em",
+    "squad_f1",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Metric:
+    """score: (answer, accepted answers) -> 0 to 1; for `rank` it compares texts all the same."""
+
+    kind: Literal["generate", "rank"]
+    score: Callable[[str, Sequence[str]], float]
+
+
+def exact_match(answer: str, accepted: Sequence[str]) -> float:
+    """1 when the answer is one of those accepted, apart from case and white space.
+
+    >>> exact_match(" New  York", ["new york", "NYC"])
+    1.0
+    """
+    return float(_plain(answer) in {_plain(a) for a in accepted})
+
+
+def squad_em(answer: str, accepted: Sequence[str]) -> float:
+    """SQuAD's exact match: case, punctuation, articles and white space do not count.
+
+    Source: Rajpurkar et al. 2016, section 6.
+
+    >>> squad_em("The Nile.", ["nile"])
+    1.0
+    """
+    return float(_bare(answer) in {_bare(a) for a in accepted})
+
+
+def squad_f1(answer: str, accepted: Sequence[str]) -> float:
+    """SQuAD's F1 over words, against the best of the accepted answers.
+
+    >>> round(squad_f1("the river Nile", ["Nile"]), 3)
+    0.667
+    """
+    return max((_f1(_bare(answer).split(), _bare(a).split()) for a in accepted), default=0.0)
+
+
+def exact_match_number(answer: str, accepted: Sequence[str]) -> float:
+    """1 when the answer's last number is that of one accepted, however it is written.
+
+    >>> exact_match_number("$1,250.0", ["1250"])
+    1.0
+    """
+    number = _number(answer)
+    return float(number is not None and number in {_number(a) for a in accepted})
+
+
+def rouge_l(answer: str, accepted: Sequence[str]) -> float:
+    """F-measure of the longest common subsequence of words, against the best accepted answer.
+
+    Words are runs of letters and digits, in lower case. Source: Lin 2004, section 3.
+
+    >>> round(rouge_l("the cat sat", ["the cat was sitting", "a dog"]), 3)
+    0.571
+    """
+    return max((_lcs_f(_words(answer), _words(a)) for a in accepted), default=0.0)
+
+
+METRICS = {
+    "accuracy": Metric("rank", exact_match),
+    "exact_match": Metric("generate", exact_match),
+    "exact_match_number": Metric("generate", exact_match_number),
+    "rouge_l": Metric("generate", rouge_l),
+    "squad_em": Metric("generate", squad_em),
+    "squad_f1": Metric("generate", squad_f1),
+}
+
+
+def metric(name: str) -> Metric:
+    """A metric by name. Raises FC609 with the nearest name."""
+    if name not in METRICS:
+        hint = nearest(name, METRICS) or f"known: {', '.join(sorted(METRICS))}"
+        raise fail("FC609", f"there is no metric {name!r}", hint=hint)
+    return METRICS[name]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _bare(text: str) -> str:
+    kept = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _number(text: str) -> Decimal | None:
+    found = re.findall(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?", text)
+    return Decimal(found[-1].replace(",", "")) if found else None
+
+
+def _lcs_f(answer: list[str], accepted: list[str]) -> float:
+    row = [0] * (len(accepted) + 1)
+    for word in answer:
+        before = 0
+        for place, other in enumerate(accepted, 1):
+            now = row[place]
+            row[place] = before + 1 if word == other else max(now, row[place - 1])
+            before = now
+    return 2 * row[-1] / (len(answer) + len(accepted)) if answer and accepted else 0.0
+
+
+def _f1(answer: list[str], accepted: list[str]) -> float:
+    if not answer or not accepted:
+        return float(answer == accepted)
+    same = sum((Counter(answer) & Counter(accepted)).values())
+    if same == 0:
+        return 0.0
+    precision, recall = same / len(answer), same / len(accepted)
+    return 2 * precision * recall / (precision + recall)

@@ -1,0 +1,107 @@
+"""A run's evaluation on disk: scores.json, and every answer as Arrow beside it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from flancompile.evaluate.task import Score
+
+__all__ = [
+    "FOLDER", "TaskResult", "answers_path", "group_means", "read_answers", "read_scores",
+    "write_answers", "write_scores",
+]  # fmt: skip
+
+FOLDER = "evaluation"
+Who = Literal["trained", "untrained"]
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """A task's scores. chance: what a guess gets; held_out: the model was not trained on it."""
+
+    task: str
+    metric: str
+    split: str
+    group: str | None
+    chance: float
+    held_out: bool
+    trained: Score
+    untrained: Score | None
+
+    @property
+    def beats_baselines(self) -> bool:
+        """Whether the whole interval lies above chance and above the untrained model's."""
+        other = self.untrained.high if self.untrained else 0.0
+        return self.trained.low > max(self.chance, other)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "split": self.split,
+            "group": self.group,
+            "chance": self.chance,
+            "held_out": self.held_out,
+            "trained": self.trained.as_dict(),
+            "untrained": self.untrained.as_dict() if self.untrained else None,
+            "beats_baselines": self.beats_baselines,
+        }
+
+
+def group_means(results: list[TaskResult]) -> dict[str, float]:
+    """Mean of the tasks' scores in each group; a task without a group is one by itself."""
+    groups: dict[str, list[float]] = defaultdict(list)
+    for result in results:
+        groups[result.group or result.task].append(result.trained.mean)
+    return {name: sum(scores) / len(scores) for name, scores in sorted(groups.items())}
+
+
+def answers_path(folder: Path, task: str, who: Who) -> Path:
+    """Where a task's answers lie in a run's folder."""
+    return folder / FOLDER / who / f"{task}.arrow"
+
+
+def write_answers(folder: Path, task: str, who: Who, table: pa.Table) -> None:
+    """Keep a task's answers; the file is there whole or not at all."""
+    path = answers_path(folder, task, who)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}")
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    partial.replace(path)
+
+
+def read_answers(folder: Path, task: str, who: Who = "trained") -> pa.Table:
+    """A task's answers."""
+    with pa.memory_map(str(answers_path(folder, task, who))) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def write_scores(folder: Path, step: int, results: list[TaskResult]) -> None:
+    """Keep the scores of a run after so many steps."""
+    found = {
+        "step": step,
+        "groups": group_means(results),
+        "tasks": [r.as_dict() for r in results],
+    }
+    place = folder / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    partial = place / ".scores.json"
+    partial.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    partial.replace(place / "scores.json")
+
+
+def read_scores(folder: Path) -> dict[str, Any] | None:
+    """The scores of a run, or None before it is evaluated."""
+    file = folder / FOLDER / "scores.json"
+    if not file.is_file():
+        return None
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found

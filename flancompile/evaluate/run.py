@@ -1,0 +1,115 @@
+"""A build's evaluation tasks, answered by a model and by the model before training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from flancompile.errors import fail
+from flancompile.evaluate.metrics import metric
+from flancompile.evaluate.results import TaskResult, write_answers, write_scores
+from flancompile.evaluate.task import Answerer, Frame, Score, answers, score_of
+from flancompile.store.build import Build
+from flancompile.store.manifest import EvalEntry
+from flancompile.tokenizer.load import load_folder
+
+__all__ = ["Models", "evaluate_build"]
+
+Progress = Callable[[str, int, int | None], None]
+
+
+class _Settings(Protocol):
+    @property
+    def max_new_tokens(self) -> int: ...
+    @property
+    def max_rows(self) -> int | None: ...
+    @property
+    def untrained(self) -> bool: ...
+
+
+class Models(Protocol):
+    """What an evaluation needs of a run."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def tasks(self) -> frozenset[str]: ...
+    @property
+    def evaluation(self) -> _Settings: ...
+    @property
+    def trained(self) -> Answerer: ...
+    @property
+    def untrained(self) -> Answerer: ...
+
+
+def evaluate_build(
+    build: Build,
+    models: Models,
+    folder: Path,
+    *,
+    max_rows: int | None = None,
+    tell: Progress | None = None,
+) -> list[TaskResult]:
+    """Answer every evaluation task of a build; answers and scores are kept in `folder`.
+
+    Raises FC609 for a metric that is not known, FC612 for a build without evaluation tasks.
+    """
+    entries = build.manifest.evaluation
+    if not entries:
+        hint = "give the recipe an `evaluate:` and compile it again"
+        raise fail("FC612", f"{str(build.path)!r} has no evaluation tasks", hint=hint)
+    for entry in entries:
+        metric(entry.metric)
+    work = _Work(build, models, folder, max_rows or models.evaluation.max_rows, tell)
+    results = [work.task(entry) for entry in entries]
+    write_scores(folder, models.step, results)
+    return results
+
+
+class _Work:
+    """What the tasks share."""
+
+    def __init__(
+        self, build: Build, models: Models, folder: Path, most: int | None, tell: Progress | None
+    ) -> None:
+        self.build, self.models, self.folder, self.most = build, models, folder, most
+        self.tell = tell or (lambda *_: None)
+        self.decode = load_folder(build.tokenizer_folder).decode
+        parts = build.manifest.frame
+        self.frame = Frame(parts["before"], parts["after_prompt"], parts["after_target"])
+
+    def task(self, entry: EvalEntry) -> TaskResult:
+        """One task's scores."""
+        rows, about = self.build.evaluation(entry.task)
+        rows = rows if self.most is None else rows.slice(0, self.most)
+        untrained = None
+        if self.models.evaluation.untrained:
+            untrained = self._by("untrained", entry, rows, about)
+        return TaskResult(
+            task=entry.task,
+            metric=entry.metric,
+            split=entry.split,
+            group=entry.group,
+            chance=entry.random_baseline or 0.0,
+            held_out=entry.task not in self.models.tasks,
+            trained=self._by("trained", entry, rows, about),
+            untrained=untrained,
+        )
+
+    def _by(self, who: Any, entry: EvalEntry, rows: pa.Table, about: dict[str, Any]) -> Score:
+        stage = f"{entry.task} ({who})"
+        self.tell(stage, 0, len(rows))
+        found = answers(
+            rows,
+            about,
+            self.models.trained if who == "trained" else self.models.untrained,
+            self.frame,
+            lambda ids: self.decode(ids, skip_special=True),
+            self.models.evaluation.max_new_tokens,
+            lambda done: self.tell(stage, done, len(rows)),
+        )
+        write_answers(self.folder, entry.task, who, found)
+        return score_of(found)

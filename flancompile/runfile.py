@@ -1,0 +1,116 @@
+"""Run files: found by id or path, read with places, and checked against a build.
+
+They lie in a library's `runs/`. The trainer knows no YAML: here its complaints get their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flancompile.dsl import yaml
+from flancompile.dsl.library import builtin_library
+from flancompile.dsl.validate import validate
+from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
+from flancompile.store.build import Build
+from flancompile.tokenizer.load import load_file, load_folder
+from flancompile.trainer.checks import complaints
+from flancompile.trainer.config import Run
+
+__all__ = ["MODELS", "RunFile", "check_runs", "is_run_file", "load_run"]
+
+MODELS = {"run": Run}  # kinds of files beside those of the language
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A run file as read."""
+
+    run: Run
+    document: yaml.Document
+
+    @property
+    def folder(self) -> Path:
+        """Where the file's relative paths start."""
+        return Path(self.document.path).parent
+
+    def build(self, given: Path | str | None = None) -> Build:
+        """The build to train on: the one given, else the file's. Raises FC504 to FC506, FC605."""
+        if given is None and self.run.build is None:
+            hint = "say `build: FOLDER` in the file, or --build FOLDER"
+            span = self.document.span(("run",))
+            raise fail("FC605", "no build to train on is named", span=span, hint=hint)
+        return Build.open(given if given is not None else self.folder / (self.run.build or ""))
+
+    def check(self, build: Build) -> None:
+        """Raise everything in which run and build disagree: FC601 to FC603, at its place."""
+        found = [
+            Diagnostic(c.code, c.message, self.document.span(c.key), c.hint)
+            for c in complaints(self.run, build.manifest, other_tokenizer=self._differs(build))
+        ]
+        if found:
+            raise FlancompileError(found)
+
+    def _differs(self, build: Build) -> bool:
+        """Whether the run names a tokenizer that is not the build's; raises FC412 for none."""
+        if self.run.tokenizer is None:
+            return False
+        path = self.folder / self.run.tokenizer
+        saved = (f for f in (path, path / "tokenizer") if (f / "about.json").is_file())
+        span = self.document.span(("tokenizer",))
+        folder = next(saved, None)
+        named = load_folder(folder) if folder else load_file(path, span=span)
+        own = load_folder(build.tokenizer_folder)
+        return (named.kind, named.data) != (own.kind, own.data)
+
+
+def load_run(name: str | Path, library: Iterable[Path | str] = ()) -> RunFile:
+    """A run by the path of its file, or by its id in the libraries. Raises FC402 and syntax."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            near = nearest(path.name, (p.name for p in _run_files([path.parent])))
+            raise fail("FC402", f"there is no run file {str(name)!r}", hint=near)
+        return _read(path)
+    files = {p.stem: p for p in _run_files(_folders(library))}
+    if str(name) not in files:
+        hint = nearest(str(name), files) or f"known: {', '.join(sorted(files)) or 'none'}"
+        raise fail("FC402", f"there is no run {str(name)!r}", hint=hint)
+    return _read(files[str(name)])
+
+
+def is_run_file(path: Path) -> bool:
+    """Whether a single file is a run file, by the key that only these have."""
+    try:
+        data = yaml.read(path).data
+    except FlancompileError:
+        return False
+    return isinstance(data, dict) and "run" in data
+
+
+def check_runs(paths: Sequence[Path]) -> list[Diagnostic]:
+    """Every complaint about the run files in some libraries, and about single run files."""
+    found: list[Diagnostic] = []
+    folders = _run_files([p / "runs" for p in paths if p.is_dir()])
+    for path in [*folders, *(p for p in paths if p.is_file())]:
+        try:
+            _read(path)
+        except FlancompileError as error:
+            found += error.diagnostics
+    return found
+
+
+def _read(path: Path) -> RunFile:
+    document = yaml.read(path)
+    return RunFile(validate(Run, document), document)
+
+
+def _folders(library: Iterable[Path | str]) -> list[Path]:
+    return [builtin_library() / "runs", *(Path(f) / "runs" for f in library)]
+
+
+def _run_files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if folder.is_dir():
+            yield from sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml"))

@@ -1,0 +1,87 @@
+"""What can be told before anything starts: whether a build, a model and a mesh fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flancompile.store.manifest import Manifest
+from flancompile.trainer.config import Run
+
+__all__ = ["Complaint", "complaints", "mesh_complaints", "vocabulary"]
+
+ROUND = 128
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Something wrong, and the key of the run file where it is said."""
+
+    code: str
+    key: tuple[str, ...]
+    message: str
+    hint: str | None = None
+
+
+def vocabulary(run: Run, manifest: Manifest) -> int:
+    """Rows of the embedding: the model's own number, or the build's, rounded up to 128."""
+    return run.model.vocab_size or -(-needed(manifest) // ROUND) * ROUND
+
+
+def needed(manifest: Manifest) -> int:
+    """The least number of embeddings that the build's ids need."""
+    return max(manifest.tokenizer.vocab_size, manifest.pad_id + 1)
+
+
+def complaints(run: Run, manifest: Manifest, *, other_tokenizer: bool = False) -> list[Complaint]:
+    """Everything in which run and build disagree.
+
+    other_tokenizer: whether the run names a tokenizer that is not the build's. Codes: FC601 layout,
+    FC602 tokenizer and vocabulary, FC603 lengths.
+    """
+    found = []
+    if manifest.layout != "decoder":
+        message = f"the build is laid out for {manifest.layout}, and the model is a decoder"
+        found.append(Complaint("FC601", ("build",), message, "compile it with `layout: decoder`"))
+        return found
+    if other_tokenizer:
+        message = (
+            f"the build was made with another tokenizer ({manifest.tokenizer.name}, "
+            f"{manifest.tokenizer.vocab_size:,} ids, digest {manifest.tokenizer.digest[:12]})"
+        )
+        hint = "compile the recipe with this tokenizer, or name the build's own here"
+        found.append(Complaint("FC602", ("tokenizer",), message, hint))
+    size, need = run.model.vocab_size, needed(manifest)
+    if size is not None and size < need:
+        message = f"the model has {size:,} embeddings; the build's ids need {need:,}"
+        hint = f"say `vocab_size: {need}` or more, or leave it out"
+        found.append(Complaint("FC602", ("model", "vocab_size"), message, hint))
+    length, most = manifest.lengths["tokens"], run.model.max_length
+    if most is not None and length > most:
+        message = f"the build's packs have {length:,} tokens; the model takes {most:,}"
+        hint = f"compile with `lengths: {{pack: {most}}}`, or raise max_length"
+        found.append(Complaint("FC603", ("model", "max_length"), message, hint))
+    if manifest.counts["packs"] == 0:
+        found.append(Complaint("FC603", ("build",), "the build has no packs"))
+    return found
+
+
+def mesh_complaints(
+    run: Run, vocab: int, shape: dict[str, int], processes: int = 1
+) -> list[Complaint]:
+    """Sizes that the mesh's axes do not divide. Code: FC604."""
+    model, tensor, fsdp = run.model, shape["tensor"], shape["fsdp"]
+    shards = shape["data"] * fsdp
+    micro = run.batch_packs // run.micro_batches
+    rules = [
+        (("model", "kv_heads"), "kv_heads", model.key_heads, tensor, "tensor"),
+        (("model", "mlp"), "mlp", model.mlp, tensor, "tensor"),
+        (("model", "vocab_size"), "the vocabulary", vocab, tensor, "tensor"),
+        (("model", "width"), "width", model.width, fsdp, "fsdp"),
+        (("batch_packs",), "packs of a micro-batch", micro, shards, "data × fsdp"),
+        (("mesh",), "data × fsdp", shards, processes, "processes"),
+    ]
+    return [
+        Complaint("FC604", key, f"{name} {size:,} is not a multiple of {axis} {parts}")
+        for key, name, size, parts, axis in rules
+        if size % parts
+    ]

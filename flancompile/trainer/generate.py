@@ -1,0 +1,150 @@
+"""Greedy generation with a key-value cache: one compiled prefill and loop for a batch of prompts.
+
+Prompts are padded on the left, so that all rows write at the same place of the cache, and to a
+few lengths only, so that little is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+
+from flancompile.trainer import model
+from flancompile.trainer.attention import attend
+from flancompile.trainer.config import ModelShape
+
+__all__ = ["STEP", "generate"]
+
+Ids = npt.NDArray[np.int32]
+STEP = 64  # prompts are padded to multiples of it
+
+
+def generate(
+    params: Any,
+    shape: ModelShape,
+    prompts: Sequence[npt.ArrayLike],
+    *,
+    compute: str,
+    eos: int | None,
+    max_new_tokens: int,
+    batch_rows: int,
+    tell: Callable[[int], None] = lambda _: None,
+) -> list[Ids]:
+    """The most likely next tokens, one after another, up to eos, which is left out.
+
+    params: as trained, on any mesh; prompts: framed ids, each at least one; batch_rows: prompts
+    answered together; tell: is given how many are answered. -> int32[≤ max_new_tokens] each.
+    """
+    given = [np.asarray(p, dtype=np.int32) for p in prompts]
+    by_length = sorted(range(len(given)), key=lambda i: len(given[i]))
+    found: list[Ids] = [np.zeros(0, np.int32)] * len(given)
+    end = -1 if eos is None else eos
+    for start in range(0, len(given), batch_rows):
+        rows = by_length[start : start + batch_rows]
+        width = max(STEP, -(-len(given[rows[-1]]) // STEP) * STEP)
+        tokens = np.zeros((batch_rows, width), np.int32)
+        real = np.zeros((batch_rows, width), np.int32)
+        for place, row in enumerate(rows):
+            tokens[place, width - len(given[row]) :] = given[row]
+            real[place, width - len(given[row]) :] = 1
+        real[len(rows) :, -1] = 1  # rows that only fill the batch
+        made = np.asarray(
+            _generate(shape, compute, max_new_tokens, params, tokens, real, end, len(rows))
+        )
+        for place, row in enumerate(rows):
+            found[row] = _until(made[place], end)
+        tell(start + len(rows))
+    return found
+
+
+def _until(ids: Ids, eos: int) -> Ids:
+    ends = np.flatnonzero(ids == eos)
+    return ids[: ends[0]] if len(ends) else ids
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _generate(
+    shape: ModelShape,
+    compute: str,
+    steps: int,
+    params: Any,
+    tokens: jax.Array,
+    real: jax.Array,
+    eos: jax.Array,
+    count: jax.Array,
+) -> jax.Array:
+    """tokens, real: int32[rows, width], padded on the left; count: rows that are prompts.
+
+    -> int32[rows, steps]; eos fills what comes after an end.
+    """
+    kind = jnp.dtype(compute)
+    rows, width = tokens.shape
+    seen = jnp.concatenate([real, jnp.zeros((rows, steps), jnp.int32)], axis=1)
+    size = (shape.layers, rows, width + steps, shape.key_heads, shape.head_size)
+    cache = (jnp.zeros(size, kind), jnp.zeros(size, kind))
+    read = partial(_read, params, shape)
+    positions = jnp.maximum(jnp.cumsum(real, axis=1) - 1, 0)
+    first, cache = read(tokens, positions, cache, 0, seen, causal=True)
+    first = jnp.where(jnp.arange(rows) < count, first, eos)
+    lengths = real.sum(axis=1)
+    made = jnp.full((rows, steps), eos, jnp.int32).at[:, 0].set(first)
+
+    def going(carry: Any) -> jax.Array:
+        done, token, *_ = carry
+        return jnp.logical_and(done < steps, jnp.any(token != eos))
+
+    def more(carry: Any) -> Any:
+        done, token, made, seen, cache = carry
+        at = width + done - 1
+        seen = jax.lax.dynamic_update_slice(seen, jnp.ones((rows, 1), jnp.int32), (0, at))
+        spots = (lengths + done - 1)[:, None]
+        new, cache = read(token[:, None], spots, cache, at, seen, causal=False)
+        new = jnp.where(token == eos, eos, new)
+        made = jax.lax.dynamic_update_slice(made, new[:, None], (0, done))
+        return done + 1, new, made, seen, cache
+
+    _, _, made, _, _ = jax.lax.while_loop(going, more, (1, first, made, seen, cache))
+    return made
+
+
+def _read(
+    params: Any,
+    shape: ModelShape,
+    new: jax.Array,
+    positions: jax.Array,
+    cache: Any,
+    at: Any,
+    seen: jax.Array,
+    *,
+    causal: bool,
+) -> tuple[jax.Array, Any]:
+    """Run tokens through the model, their keys and values written at `at` of the cache.
+
+    new, positions: int32[rows, n]; seen: int32[rows, size], 1 where the cache may be looked at;
+    causal: the tokens see each other so, for a prefill. -> most likely next int32[rows], cache.
+    """
+    kind = cache[0].dtype
+
+    def layer(x: jax.Array, part: Any) -> tuple[jax.Array, Any]:
+        weights, keys, values = part
+
+        def attention(q: jax.Array, k: jax.Array, v: jax.Array) -> tuple[jax.Array, Any]:
+            held_k = jax.lax.dynamic_update_slice(keys, k, (0, at, 0, 0))
+            held_v = jax.lax.dynamic_update_slice(values, v, (0, at, 0, 0))
+            own = jnp.ones(q.shape[:2], jnp.int32)
+            return attend(q, held_k, held_v, own, seen, causal=causal), (held_k, held_v)
+
+        return model.block(x, weights, positions, shape, attention)
+
+    x = model.embed(params, new, kind)
+    x, cache = jax.lax.scan(layer, x, (params["layers"], *cache))
+    last = model.norm(x[:, -1], params["norm"], shape.norm_eps)
+    output = model.unembedding(params, kind)
+    logits = jnp.einsum("bd,dv->bv", last, output, preferred_element_type=jnp.float32)
+    return jnp.argmax(logits, axis=-1).astype(jnp.int32), cache

@@ -1,0 +1,93 @@
+"""Devices as a grid of (data, fsdp, tensor), and where every array lies on it.
+
+Parameters are split over fsdp and tensor, batches over data and fsdp. Axis types are named
+explicitly: the compiler (Auto) places what is not said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from flancompile.errors import fail
+from flancompile.trainer.config import MeshShape
+
+__all__ = ["AXES", "BATCH", "batch_shards", "make_mesh", "placed", "spread"]
+
+AXES = ("data", "fsdp", "tensor")
+BATCH = ("data", "fsdp")
+_IN, _OUT = PartitionSpec(None, "fsdp", "tensor"), PartitionSpec(None, "tensor", "fsdp")
+_RULES = {
+    "embed_tokens": PartitionSpec("tensor", "fsdp"),
+    "lm_head": PartitionSpec("fsdp", "tensor"),
+    **dict.fromkeys(("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj"), _IN),
+    **dict.fromkeys(("o_proj", "down_proj"), _OUT),
+}
+
+
+def make_mesh(shape: MeshShape, devices: Sequence[Any] | None = None) -> Mesh:
+    """The mesh of a run, over all devices unless some are given. Raises FC604."""
+    found = list(devices) if devices is not None else jax.devices()
+    rest = shape.fsdp * shape.tensor
+    data = shape.data if shape.data > 0 else max(1, len(found) // rest)
+    if data * rest != len(found):
+        sizes = f"data {data} × fsdp {shape.fsdp} × tensor {shape.tensor}"
+        hint = "their product must be the number of devices; `data: -1` takes what is left"
+        raise fail("FC604", f"mesh: {sizes} do not make {len(found)} devices", hint=hint)
+    grid = np.array(found).reshape(data, shape.fsdp, shape.tensor)
+    return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * 3)
+
+
+def batch_shards(mesh: Mesh) -> int:
+    """Parts that a batch is split in."""
+    return int(mesh.shape["data"] * mesh.shape["fsdp"])
+
+
+def spread(mesh: Mesh, x: jax.Array) -> jax.Array:
+    """Activations [packs, length, width], split by packs."""
+    spot = NamedSharding(mesh, PartitionSpec(BATCH, None, None))
+    kept: jax.Array = jax.lax.with_sharding_constraint(x, spot)
+    return kept
+
+
+def placed(mesh: Mesh, state: Any) -> Any:
+    """The sharding of each leaf of a training state, by the parameter that it belongs to.
+
+    state: a tree of shapes with `params` in it. An optimiser's leaf of its parameter's shape lies
+    as that does; a factor, whose shape lacks one of the parameter's axes, likewise without it.
+    """
+    owners = {_names(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(state["params"])}
+
+    def spot(path: Any, leaf: Any) -> NamedSharding:
+        names = _names(path)
+        owner = next((o for o in _tails(names) if o in owners), None)
+        spec = PartitionSpec() if owner is None else _spec(owner[-1], owners[owner], leaf.shape)
+        return NamedSharding(mesh, spec)
+
+    return jax.tree.map_with_path(spot, state)
+
+
+def _names(path: Any) -> tuple[str, ...]:
+    return tuple(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", "")))) for p in path)
+
+
+def _tails(names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Longest first; the stacked optimiser keeps layers' leaves without their `layers`."""
+    tails = [names[i:] for i in range(len(names))]
+    return [t for tail in tails for t in (tail, ("layers", *tail))]
+
+
+def _spec(name: str, owner: tuple[int, ...], shape: tuple[int, ...]) -> PartitionSpec:
+    axes = list(_RULES.get(name, ()))
+    if not axes:
+        return PartitionSpec()
+    if shape == owner:
+        return PartitionSpec(*axes)
+    for lost in reversed(range(len(owner))):
+        if shape == owner[:lost] + owner[lost + 1 :]:
+            return PartitionSpec(*axes[:lost], *axes[lost + 1 :])
+    return PartitionSpec()

@@ -1,0 +1,87 @@
+"""Adafactor and AdamW from optax, with a schedule, over layers that are stacked for `lax.scan`.
+
+Adafactor factors a matrix's second moment and clips and scales by the matrix's own size. A stack of
+layers is many matrices, so each layer is treated apart (vmap over the stack): optax alone would
+take the stack for one tensor.
+
+Source: Shazeer and Stern 2018 (Adafactor); Raffel et al. 2020 (its use for T5).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from flancompile.trainer.config import Optimizer
+
+__all__ = ["make_optimizer", "rate", "stacked"]
+
+
+def rate(about: Optimizer, steps: int) -> optax.Schedule:
+    """Learning rate by step: a linear warm-up, then the decay over the remaining steps."""
+    peak, warm = about.learning_rate, about.warmup_steps
+    left = max(1, steps - warm)
+    after: optax.Schedule
+    if about.decay == "linear":
+        after = optax.linear_schedule(peak, peak * about.end_factor, left)
+    elif about.decay == "cosine":
+        after = optax.cosine_decay_schedule(peak, left, about.end_factor)
+    elif about.decay == "rsqrt":
+        after = _rsqrt(peak, max(warm, 1))
+    else:
+        after = optax.constant_schedule(peak)
+    if not warm:
+        return after
+    return optax.join_schedules([optax.linear_schedule(peak / warm, peak, warm - 1), after], [warm])
+
+
+def _rsqrt(peak: float, warm: int) -> optax.Schedule:
+    """T5's 1/√step, continued from the end of the warm-up."""
+
+    def schedule(step: Any) -> Any:
+        return peak * jnp.sqrt(warm / (jnp.maximum(step, 0) + warm))
+
+    return schedule
+
+
+def make_optimizer(about: Optimizer, steps: int) -> optax.GradientTransformation:
+    """The run's optimiser. Gradients are clipped before, where their norm is known."""
+    if about.name == "adafactor":
+        parts = [optax.scale_by_factored_rms(decay_rate=0.8), optax.clip_by_block_rms(1.0)]
+        if about.parameter_scale:
+            parts.append(optax.scale_by_param_block_rms())
+        scale = stacked(optax.chain(*parts))
+    else:
+        scale = optax.scale_by_adam(about.beta1, about.beta2, eps=1e-8)
+    return optax.chain(
+        scale,
+        optax.add_decayed_weights(about.weight_decay, mask=_matrices),
+        optax.scale_by_learning_rate(rate(about, steps)),
+    )
+
+
+def stacked(inner: optax.GradientTransformation) -> optax.GradientTransformation:
+    """`inner` on each layer of `layers` by itself, and on the rest as it is."""
+
+    def split(tree: Any) -> tuple[Any, Any]:
+        return tree["layers"], {k: v for k, v in tree.items() if k != "layers"}
+
+    def init(params: Any) -> Any:
+        layers, rest = split(params)
+        return {"layers": jax.vmap(inner.init)(layers), "rest": inner.init(rest)}
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        (layers, rest), (own, others) = split(updates), split(params)
+        layers, kept = jax.vmap(inner.update)(layers, state["layers"], own)
+        rest, left = inner.update(rest, state["rest"], others)
+        return {**rest, "layers": layers}, {"layers": kept, "rest": left}
+
+    return optax.GradientTransformation(init, update)
+
+
+def _matrices(params: Any) -> Any:
+    """Weight decay is for matrices, not for norms."""
+    return jax.tree.map_with_path(lambda path, _: "norm" not in str(path[-1].key), params)

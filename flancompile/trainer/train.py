@@ -1,0 +1,258 @@
+"""Training from beginning to end: open, resume, step, log, keep.
+
+The loop holds one step in flight: a step's metrics are read while the next one runs, so neither
+the device nor the feed waits for the other.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from flancompile import feed
+from flancompile.errors import fail
+from flancompile.feed.feed import Feed, FeedState
+from flancompile.store.build import Build
+from flancompile.trainer import flops
+from flancompile.trainer.attention import KERNEL
+from flancompile.trainer.checkpoint import About, Keeper
+from flancompile.trainer.checks import mesh_complaints, vocabulary
+from flancompile.trainer.config import Run
+from flancompile.trainer.log import RUN, MetricsLog, checkpoints_folder
+from flancompile.trainer.mesh import make_mesh
+from flancompile.trainer.step import Program, State
+
+__all__ = ["Interrupted", "Started", "make_program", "train"]
+
+# What may change between two parts of one run.
+_FREE = ("steps", "log_steps", "checkpoints", "evaluation", "mesh", "description", "build")
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """The run was asked to stop; its state is kept."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a display is told before the first step."""
+
+    step: int
+    steps: int
+    about: dict[str, Any]
+
+
+Tell = Callable[[Started | dict[str, Any]], None]
+
+
+def make_program(run: Run, build: Build, devices: Any = None) -> Program:
+    """The run's functions for a build on a mesh. Raises FC604 where sizes do not divide."""
+    mesh = make_mesh(run.mesh, devices)
+    vocab = vocabulary(run, build.manifest)
+    for wrong in mesh_complaints(run, vocab, dict(mesh.shape), jax.process_count()):
+        raise fail(wrong.code, wrong.message, hint=wrong.hint)
+    return Program(run, mesh, vocab, build.manifest.lengths["tokens"])
+
+
+def train(
+    run: Run,
+    build: Build,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    tell: Tell = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    devices: Any = None,
+) -> State:
+    """Train, from the latest checkpoint in `out` if there is one. -> the last state.
+
+    stop: asked after each step; when true the state is kept and Interrupted raised. Raises FC511
+    for a checkpoint of another build, FC604 for the mesh, FC606 for one of another run, FC607 when
+    the loss is no number.
+    """
+    program = make_program(run, build, devices)
+    source = feed.open(build, run.batch_packs, run.seed)
+    if jax.process_index() == 0:
+        _make_place(out, overwrite)
+    with Keeper(checkpoints_folder(out), run.checkpoints) as keeper:
+        start = _resumed(run, source, keeper)
+        state = program.new_state() if start == 0 else keeper.restore(program, start)
+        about = _about(program, build, source)
+        if jax.process_index() == 0:
+            (out / RUN).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        tell(Started(start, run.steps, about))
+        if start >= run.steps:
+            return state
+        return _Loop(program, source, keeper, out, tell, stop).run(state, start)
+
+
+def _make_place(out: Path, overwrite: bool) -> None:
+    """Make the run's folder. Raises FC608 for a folder that is something else."""
+    if out.is_dir() and any(out.iterdir()) and not (out / RUN).is_file():
+        hint = "choose another folder: nothing that is no run of ours is written into"
+        raise fail("FC608", f"{str(out)!r} is there and is no run", hint=hint)
+    if overwrite:
+        shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _resumed(run: Run, source: Feed, keeper: Keeper) -> int:
+    """The step to go on from; 0 when there is nothing to go on from."""
+    if not keeper.steps:
+        return 0
+    step, about = keeper.about()
+    source.resume(FeedState(**about.feed))
+    here = run.model_dump(mode="json")
+    other = [k for k in here if k not in _FREE and here[k] != about.run.get(k)]
+    if other:
+        hint = "train into another folder, or say --overwrite to start anew"
+        message = f"the checkpoint is of another run: {', '.join(other)} differ"
+        raise fail("FC606", message, hint=hint)
+    return step
+
+
+def _about(program: Program, build: Build, source: Feed) -> dict[str, Any]:
+    """What run.json says."""
+    run, device = program.run, program.mesh.devices.flat[0]
+    return {
+        "run": run.model_dump(mode="json"),
+        "build": str(build.path.resolve()),
+        "root_digest": build.manifest.root_digest,
+        "tokenizer": build.manifest.tokenizer.digest,
+        "tasks": sorted(t.task for t in build.manifest.tasks if t.examples),
+        "vocab": program.vocab,
+        "parameters": flops.parameters(run.model, program.vocab),
+        "mesh": {axis: int(n) for axis, n in program.mesh.shape.items()},
+        "device": device.device_kind,
+        "attention": KERNEL,
+        "steps_per_epoch": source.steps_per_epoch,
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("flancompile", "jax", "optax", "orbax-checkpoint")}
+
+
+@dataclass
+class _Span:
+    """What is added up between two lines of metrics."""
+
+    began: float
+    targets: float = 0.0
+    loss: float = 0.0
+    z_loss: float = 0.0
+    hits: float = 0.0
+    tokens: int = 0
+    flops: float = 0.0
+    waited: float = 0.0
+    steps: int = 0
+
+
+@dataclass
+class _Loop:
+    """The loop's working parts."""
+
+    program: Program
+    source: Feed
+    keeper: Keeper
+    out: Path
+    tell: Tell
+    stop: Callable[[], bool]
+    span: _Span = field(default_factory=lambda: _Span(time.perf_counter()))
+
+    def run(self, state: State, start: int) -> State:
+        run, hosts = self.program.run, jax.process_count()
+        step_fn = self.program.compiled()
+        self.log = MetricsLog(self.out, start) if jax.process_index() == 0 else None
+        batches = self.source.iterate(start, jax.process_index(), hosts, stop=run.steps)
+        flight: tuple[int, Any] | None = None
+        self.span = _Span(time.perf_counter())
+        try:
+            for step in range(start + 1, run.steps + 1):
+                began = time.perf_counter()
+                _, batch = next(batches)
+                self.span.waited += time.perf_counter() - began
+                state, metrics = step_fn(state, self.program.put(batch))
+                self._count(batch, hosts)
+                if flight is not None:
+                    self._read(*flight)
+                flight = (step, metrics)
+                stopping = self.stop()
+                if self.keeper.due(step) or stopping or step == run.steps:
+                    self._read(*flight)
+                    flight = None
+                    self._keep(step, state)
+                if stopping and step < run.steps:
+                    raise Interrupted
+        finally:
+            batches.close()  # type: ignore[attr-defined]
+            if self.log is not None:
+                self.log.close()
+        return state
+
+    def _count(self, batch: dict[str, Any], hosts: int) -> None:
+        """Count a batch's work; other hosts' parts are taken to be as large as this one's."""
+        real = int(np.count_nonzero(batch["segment_ids"]))
+        model, vocab = self.program.run.model, self.program.vocab
+        work = flops.step_flops(model, vocab, batch["positions"], batch["segment_ids"])
+        self.span.tokens += real * hosts
+        self.span.flops += work * hosts
+
+    def _read(self, step: int, metrics: Any) -> None:
+        """Take a step's metrics from the device; write a line when one is due."""
+        got = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        if not math.isfinite(got["loss"]) or not math.isfinite(got["gradient_norm"]):
+            hint = "lower the learning rate or lengthen the warm-up; earlier checkpoints are kept"
+            raise fail("FC607", f"step {step}: the loss is {got['loss']}", hint=hint)
+        span = self.span
+        span.steps += 1
+        span.targets += got["targets"]
+        for name, whole in (("loss", "loss"), ("z_loss", "z_loss"), ("hits", "accuracy")):
+            setattr(span, name, getattr(span, name) + got[whole] * got["targets"])
+        run = self.program.run
+        if step % run.log_steps == 0 or step == run.steps:
+            self._line(step, got)
+
+    def _line(self, step: int, got: dict[str, float]) -> None:
+        span, now = self.span, time.perf_counter()
+        took, count = now - span.began, max(span.targets, 1.0)
+        peak = flops.peak_flops(self.program.mesh.devices.flat[0].device_kind)
+        line = {
+            "step": step,
+            "loss": span.loss / count,
+            "z_loss": span.z_loss / count,
+            "accuracy": span.hits / count,
+            "learning_rate": got["learning_rate"],
+            "gradient_norm": got["gradient_norm"],
+            "targets": int(span.targets),
+            "epoch": step / self.source.steps_per_epoch,
+            "step_seconds": took / span.steps,
+            "tokens_per_second": span.tokens / took,
+            "targets_per_second": span.targets / took,
+            "wait_share": span.waited / took,
+            "mfu": span.flops / took / (peak * self.program.mesh.size) if peak else None,
+        }
+        if self.log is not None:
+            self.log.write(line)
+        self.tell(line)
+        self.span = _Span(time.perf_counter())
+
+    def _keep(self, step: int, state: State) -> None:
+        about = About(
+            run=self.program.run.model_dump(mode="json"),
+            feed=self.source.state(step).as_dict(),
+            tokenizer=self.source.build.manifest.tokenizer.digest,
+            vocab=self.program.vocab,
+            versions=_versions(),
+        )
+        self.keeper.save(step, state, about)

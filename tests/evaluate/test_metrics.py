@@ -1,0 +1,54 @@
+"""Metrics and intervals."""
+
+from typing import get_args
+
+import pytest
+
+from flancompile.dsl.task import MetricName
+from flancompile.errors import FlancompileError
+from flancompile.evaluate.interval import interval
+from flancompile.evaluate.metrics import METRICS, metric
+
+
+def test_the_language_knows_exactly_these_metrics() -> None:
+    assert set(get_args(MetricName)) == set(METRICS)
+
+
+def test_an_unknown_metric_names_the_nearest() -> None:
+    with pytest.raises(FlancompileError, match=r"FC609[\s\S]*did you mean 'rouge_l'"):
+        metric("rougel")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "accepted", "score"),
+    [
+        ("exact_match", "Paris\n", ["paris"], 1),
+        ("exact_match", "Paris!", ["paris"], 0),
+        ("exact_match", "", ["paris"], 0),
+        ("squad_em", "the  Eiffel-Tower.", ["Eiffel Tower", "eiffeltower"], 1),
+        ("squad_em", "a tower", ["tower of Babel"], 0),
+        ("squad_f1", "in the red house", ["red house"], 0.8),
+        ("squad_f1", "x x y", ["y x"], 0.8),
+        ("squad_f1", "", ["the"], 1),
+        ("squad_f1", "x", [], 0),
+        ("exact_match_number", "1,000", ["1000.00"], 1),
+        ("exact_match_number", "-3", ["3"], 0),
+        ("exact_match_number", "12 apples.", ["12"], 1),
+        ("exact_match_number", "between 3 and 1.5e3", ["1500"], 1),
+        ("exact_match_number", "none", ["none"], 0),
+        ("rouge_l", "a b c d", ["a c d e"], 0.75),
+        ("rouge_l", "", ["a"], 0),
+        ("rouge_l", "The END", ["the end"], 1),
+    ],
+)
+def test_scores(name: str, answer: str, accepted: list[str], score: float) -> None:
+    assert METRICS[name].score(answer, accepted) == pytest.approx(score)
+
+
+def test_intervals_hold_their_mean_and_shrink() -> None:
+    small, large = interval([1.0, 0.0] * 10), interval([1.0, 0.0] * 1000)
+    assert small[0] == large[0] == 0.5
+    assert small[1] < large[1] < 0.5 < large[2] < small[2]
+    assert interval([1.0] * 20)[1:] == pytest.approx((0.8389, 1.0), abs=1e-4)
+    mean, low, high = interval([0.2, 0.4, 0.9])
+    assert mean == pytest.approx(0.5) and 0 <= low < 0.5 < high <= 1

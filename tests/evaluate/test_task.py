@@ -1,0 +1,111 @@
+"""One task: which prompts a model is given, and what is made of its answers."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from flancompile.errors import FlancompileError
+from flancompile.evaluate.results import TaskResult, group_means
+from flancompile.evaluate.task import Frame, Score, answers, score_of
+from flancompile.store.schema import EVAL
+
+FRAME = Frame(1, 3, 2)
+ABOUT = {"metric": "exact_match", "extract": None, "stop": []}
+
+
+class Parrot:
+    """Answers what it was told to, and likes long options; it remembers what it was given."""
+
+    def __init__(self, texts: list[str] | None = None) -> None:
+        self.texts, self.given = texts or [], []
+
+    def generate(self, prompts, max_new_tokens, tell=lambda _: None):
+        self.given += prompts
+        tell(len(prompts))
+        return [np.frombuffer(t.encode(), np.uint8) for t in self.texts]
+
+    def score(self, prompts, targets, tell=lambda _: None):
+        self.given += list(zip(prompts, targets, strict=True))
+        tell(len(prompts))
+        return np.array([float(len(t)) for t in targets])
+
+
+def rows(count: int, **more: Any) -> pa.Table:
+    line = {
+        "row": 0, "row_id": "r", "template": "t", "prompt": "p", "prompt_ids": [9, 8], "target": "x",
+        "target_ids": [5], "options": None, "option_ids": None, "gold": None, "accepted": ["x"],
+        "shots": 0, "exemplars": [], **more,
+    }  # fmt: skip
+    return pa.Table.from_pylist([{**line, "example": i} for i in range(count)], schema=EVAL)
+
+
+def decode(ids: Any) -> str:
+    return bytes(ids).decode()
+
+
+def test_prompts_are_given_in_the_build_s_frame() -> None:
+    parrot = Parrot(["x", "y"])
+    seen: list[int] = []
+    found = answers(rows(2), ABOUT, parrot, FRAME, decode, 8, seen.append)
+    assert parrot.given == [[1, 9, 8, 3]] * 2
+    assert found["score"].to_pylist() == [1.0, 0.0]
+    assert seen == [2]
+
+
+def test_stops_cut_and_extract_takes_the_last_match_of_both_sides() -> None:
+    about = {"metric": "exact_match", "extract": r"(\d+)", "stop": ["\n\n"]}
+    parrot = Parrot(["first 3 then 12.\n\n99", "none"])
+    table = rows(2, accepted=["The answer is 12"])
+    found = answers(table, about, parrot, FRAME, decode, 8)
+    assert found["answer"].to_pylist() == ["12", ""]
+    assert found["score"].to_pylist() == [1.0, 0.0]
+    assert found["output"].to_pylist()[0] == "first 3 then 12.\n\n99"
+
+
+def test_the_most_likely_option_is_the_answer() -> None:
+    options = {"options": ["no", "maybe"], "option_ids": [[4], [5, 6]], "gold": 1}
+    parrot = Parrot()
+    found = answers(rows(3, **options), {**ABOUT, "metric": "accuracy"}, parrot, FRAME, decode, 8)
+    assert parrot.given[:2] == [([1, 9, 8, 3], [4, 2]), ([1, 9, 8, 3], [5, 6, 2])]
+    assert found["output"].to_pylist() == ["maybe"] * 3
+    assert found["option_scores"].to_pylist()[0] == [2.0, 3.0]
+    assert score_of(found).mean == 1.0
+
+
+def test_equal_options_are_told_apart_by_place() -> None:
+    options = {"options": ["no", "no"], "option_ids": [[4], [5, 6]], "gold": 0}
+    found = answers(rows(1, **options), {**ABOUT, "metric": "accuracy"}, Parrot(), FRAME, decode, 8)
+    assert found["score"].to_pylist() == [0.0]
+
+
+def test_rows_without_options_are_answered_openly() -> None:
+    parrot = Parrot(["x"])
+    found = answers(rows(1), {**ABOUT, "metric": "accuracy"}, parrot, FRAME, decode, 8)
+    assert found["score"].to_pylist() == [1.0]
+    assert found["option_scores"].to_pylist() == [None]
+
+
+def test_a_prompt_of_nothing_is_an_error() -> None:
+    with pytest.raises(FlancompileError, match="FC610"):
+        answers(rows(1, prompt_ids=[]), ABOUT, Parrot(["x"]), Frame(None, None, 2), decode, 8)
+
+
+def result(task: str, low: float, group: str | None = None, mean: float = 0.5) -> TaskResult:
+    own, other = Score(mean, low, 0.9, 10), Score(0.1, 0.0, 0.3, 10)
+    return TaskResult(task, "accuracy", "test", group, 0.25, False, own, other)
+
+
+def test_a_task_beats_its_baselines_by_whole_intervals() -> None:
+    assert result("a", 0.31).beats_baselines
+    assert not result("a", 0.29).beats_baselines
+    chance = TaskResult("a", "accuracy", "t", None, 0.5, False, Score(0.6, 0.45, 0.7, 9), None)
+    assert not chance.beats_baselines
+
+
+def test_tasks_of_a_group_are_averaged_first() -> None:
+    found = group_means(
+        [result("a", 0, "g", 0.2), result("b", 0, "g", 0.6), result("c", 0, None, 1.0)]
+    )
+    assert found == {"c": 1.0, "g": pytest.approx(0.4)}

@@ -1,0 +1,189 @@
+"""Training: devices, micro-batches, resuming, refusing."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from runs import run_of
+from toys import Library
+
+from flancompile import feed
+from flancompile.errors import FlancompileError
+from flancompile.store.build import Build
+from flancompile.trainer.log import read_metrics, read_run
+from flancompile.trainer.train import Interrupted, train
+
+
+def weights(state: Any) -> list[np.ndarray]:
+    return [np.asarray(x) for x in jax.tree.leaves(state)]
+
+
+def losses(folder: Path) -> list[float]:
+    return [m["loss"] for m in read_metrics(folder)]
+
+
+def test_it_learns(build: Build, folder: Path, one_device) -> None:
+    train(run_of(steps=25), build, folder, devices=one_device)
+    found = losses(folder)
+    assert len(found) == 25
+    assert found[-1] < 0.7 * found[0]
+    line = read_metrics(folder)[-1]
+    assert line["targets"] > 0 and 0 < line["accuracy"] < 1 and line["mfu"] is None
+    about = read_run(folder)
+    assert about["root_digest"] == build.manifest.root_digest
+    assert about["attention"] == "xla" and about["device"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    "mesh", [{"data": 8}, {"data": 2, "fsdp": 4}, {"data": 2, "fsdp": 2, "tensor": 2}]
+)
+def test_eight_devices_agree_with_one(build: Build, tmp_path: Path, one_device, mesh) -> None:
+    one = train(run_of(), build, tmp_path / "one", devices=one_device)
+    many = train(run_of(mesh=mesh), build, tmp_path / "many")
+    np.testing.assert_allclose(losses(tmp_path / "one"), losses(tmp_path / "many"), rtol=1e-5)
+    for a, b in zip(weights(one["params"]), weights(many["params"]), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    if mesh.get("fsdp"):
+        matrix = many["params"]["layers"]["mlp"]["gate_proj"]
+        shard = matrix.addressable_shards[0].data
+        parts = mesh["fsdp"] * mesh.get("tensor", 1)
+        assert shard.size * parts == matrix.size
+
+
+def test_micro_batches_of_very_unequal_weight_give_the_batch_s_loss(
+    build: Build, tmp_path: Path, one_device
+) -> None:
+    counts = feed.open(build, 8, 0).batch(0)["loss_weights"].reshape(4, -1).sum(1)
+    assert counts.max() > 1.2 * counts.min()
+    whole = train(run_of(), build, tmp_path / "1", devices=one_device)
+    parts = train(run_of(micro_batches=4), build, tmp_path / "4", devices=one_device)
+    np.testing.assert_allclose(losses(tmp_path / "1"), losses(tmp_path / "4"), rtol=1e-5)
+    for a, b in zip(weights(whole["params"]), weights(parts["params"]), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("mesh", [{"data": 1}, {"data": 2, "fsdp": 2, "tensor": 2}])
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
+    build: Build, tmp_path: Path, mesh
+) -> None:
+    devices = None if mesh.get("fsdp") else jax.devices()[:1]
+    unbroken = train(run_of(mesh=mesh), build, tmp_path / "a", devices=devices)
+    asked = iter([False, False, False, True])
+    with pytest.raises(Interrupted):
+        train(
+            run_of(mesh=mesh),
+            build,
+            tmp_path / "b",
+            devices=devices,
+            stop=lambda: next(asked, True),
+        )
+    assert len(losses(tmp_path / "b")) == 4
+    started = []
+    resumed = train(run_of(mesh=mesh), build, tmp_path / "b", devices=devices, tell=started.append)
+    assert started[0].step == 4
+    for a, b in zip(weights(unbroken), weights(resumed), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")
+
+
+def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device) -> None:
+    asked = iter([False, False, True])
+    with pytest.raises(Interrupted):
+        train(run_of(), build, tmp_path / "b", devices=one_device, stop=lambda: next(asked, True))
+    train(run_of(mesh={"data": 2, "fsdp": 4}), build, tmp_path / "b")
+    train(run_of(), build, tmp_path / "a", devices=one_device)
+    np.testing.assert_allclose(losses(tmp_path / "a"), losses(tmp_path / "b"), rtol=1e-5)
+
+
+def test_steps_after_the_last_checkpoint_are_logged_once(
+    build: Build, folder: Path, one_device
+) -> None:
+    class Gone(Exception):
+        pass
+
+    def tell(event: Any) -> None:
+        if isinstance(event, dict) and event["step"] == 5:
+            raise Gone
+
+    every = {"steps": 2, "keep": 1}
+    with pytest.raises(Gone):
+        train(run_of(checkpoints=every), build, folder, devices=one_device, tell=tell)
+    train(run_of(checkpoints=every), build, folder, devices=one_device)
+    assert [m["step"] for m in read_metrics(folder)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_finished_run_is_not_trained_again(build: Build, folder: Path, one_device) -> None:
+    first = train(run_of(), build, folder, devices=one_device)
+    again = train(run_of(), build, folder, devices=one_device)
+    for a, b in zip(weights(first), weights(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    train(run_of(steps=8), build, folder, devices=one_device)
+    assert len(losses(folder)) == 8
+
+
+def test_a_build_whose_digest_differs_is_refused(build: Build, tmp_path: Path, one_device) -> None:
+    train(run_of(), build, tmp_path / "run", devices=one_device)
+    library = Library(tmp_path / "lib")
+    library.dataset(rows=150)
+    library.mixture()
+    library.recipe(lengths={"pack": 256})
+    other = library.compile(tmp_path / "other", tmp_path / "cache")
+    with pytest.raises(FlancompileError, match="FC511.*another feed"):
+        train(run_of(), other, tmp_path / "run", devices=one_device)
+
+
+def test_another_run_is_refused_and_overwrite_starts_anew(
+    build: Build, folder: Path, one_device
+) -> None:
+    train(run_of(), build, folder, devices=one_device)
+    other = run_of(optimizer={"learning_rate": 0.01}, z_loss=1e-4)
+    with pytest.raises(FlancompileError, match="FC606.*optimizer, z_loss differ"):
+        train(other, build, folder, devices=one_device)
+    started: list[Any] = []
+    train(other, build, folder, devices=one_device, overwrite=True, tell=started.append)
+    assert started[0].step == 0 and len(losses(folder)) == 6
+
+
+def test_a_folder_that_is_no_run_is_left_alone(build: Build, tmp_path: Path, one_device) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    for overwrite in (False, True):
+        with pytest.raises(FlancompileError, match="FC608"):
+            train(run_of(), build, tmp_path, devices=one_device, overwrite=overwrite)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run(build: Build, folder: Path, one_device) -> None:
+    wild = {"learning_rate": 1e30, "name": "adamw", "clip_norm": None}
+    with pytest.raises(FlancompileError, match="FC607.*step [23]"):
+        train(run_of(optimizer=wild), build, folder, devices=one_device)
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({"mesh": {"data": 3}}, "do not make 8 devices"),
+        ({"mesh": {"tensor": 4, "data": 2}}, "kv_heads 2 is not a multiple of tensor 4"),
+        ({"mesh": {"data": 8}, "batch_packs": 4}, "packs of a micro-batch 4"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_mesh_are_told(build: Build, folder: Path, more, wrong) -> None:
+    with pytest.raises(FlancompileError, match=f"FC604.*{wrong}"):
+        train(run_of(**more), build, folder)
+    assert not folder.exists()
+
+
+def test_z_loss_is_over_the_same_targets(build: Build, tmp_path: Path, one_device) -> None:
+    plain = train(run_of(steps=1), build, tmp_path / "a", devices=one_device)
+    with_z = train(run_of(steps=1, z_loss=0.1), build, tmp_path / "b", devices=one_device)
+    a, b = (read_metrics(tmp_path / x)[0] for x in "ab")
+    assert a["loss"] == b["loss"] and a["z_loss"] == b["z_loss"] > 0
+    assert a["gradient_norm"] != b["gradient_norm"]
+    assert any((x != y).any() for x, y in zip(weights(plain), weights(with_z), strict=True))
+
+
+def test_bfloat16_keeps_float32_weights(build: Build, folder: Path, one_device) -> None:
+    state = train(run_of(compute="bfloat16", steps=3), build, folder, devices=one_device)
+    assert {str(x.dtype) for x in jax.tree.leaves(state["params"])} == {"float32"}
+    assert losses(folder)[-1] < losses(folder)[0]
