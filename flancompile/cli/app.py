@@ -198,7 +198,7 @@ def evaluate(
     max_rows: Annotated[Optional[int], typer.Option(min=1, help="Rows of each task.")] = None,
     json: Json = False,
 ) -> None:
-    """Score a trained run on its build's evaluation tasks, beside the untrained model and chance."""
+    """Score a run on its build's evaluation tasks, beside the untrained model and chance."""
     from flancompile.cli import evaluate as command
 
     command.run(folder, build, step, max_rows, as_json=json)

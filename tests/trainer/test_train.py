@@ -100,15 +100,15 @@ def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device) ->
 def test_steps_after_the_last_checkpoint_are_logged_once(
     build: Build, folder: Path, one_device
 ) -> None:
-    class Gone(Exception):
+    class GoneError(Exception):
         pass
 
     def tell(event: Any) -> None:
         if isinstance(event, dict) and event["step"] == 5:
-            raise Gone
+            raise GoneError
 
     every = {"steps": 2, "keep": 1}
-    with pytest.raises(Gone):
+    with pytest.raises(GoneError):
         train(run_of(checkpoints=every), build, folder, devices=one_device, tell=tell)
     train(run_of(checkpoints=every), build, folder, devices=one_device)
     assert [m["step"] for m in read_metrics(folder)] == [1, 2, 3, 4, 5, 6]
@@ -130,7 +130,7 @@ def test_a_build_whose_digest_differs_is_refused(build: Build, tmp_path: Path, o
     library.mixture()
     library.recipe(lengths={"pack": 256})
     other = library.compile(tmp_path / "other", tmp_path / "cache")
-    with pytest.raises(FlancompileError, match="FC511.*another feed"):
+    with pytest.raises(FlancompileError, match=r"FC511.*another feed"):
         train(run_of(), other, tmp_path / "run", devices=one_device)
 
 
@@ -139,7 +139,7 @@ def test_another_run_is_refused_and_overwrite_starts_anew(
 ) -> None:
     train(run_of(), build, folder, devices=one_device)
     other = run_of(optimizer={"learning_rate": 0.01}, z_loss=1e-4)
-    with pytest.raises(FlancompileError, match="FC606.*optimizer, z_loss differ"):
+    with pytest.raises(FlancompileError, match=r"FC606.*optimizer, z_loss differ"):
         train(other, build, folder, devices=one_device)
     started: list[Any] = []
     train(other, build, folder, devices=one_device, overwrite=True, tell=started.append)
@@ -149,14 +149,14 @@ def test_another_run_is_refused_and_overwrite_starts_anew(
 def test_a_folder_that_is_no_run_is_left_alone(build: Build, tmp_path: Path, one_device) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     for overwrite in (False, True):
-        with pytest.raises(FlancompileError, match="FC608"):
+        with pytest.raises(FlancompileError, match=r"FC608"):
             train(run_of(), build, tmp_path, devices=one_device, overwrite=overwrite)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_loss_that_is_no_number_ends_the_run(build: Build, folder: Path, one_device) -> None:
     wild = {"learning_rate": 1e30, "name": "adamw", "clip_norm": None}
-    with pytest.raises(FlancompileError, match="FC607.*step [23]"):
+    with pytest.raises(FlancompileError, match=r"FC607.*step [23]"):
         train(run_of(optimizer=wild), build, folder, devices=one_device)
 
 
