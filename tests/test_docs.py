@@ -45,5 +45,5 @@ def test_the_map_names_folders_that_are_there() -> None:
 
 def test_architecture_names_files_that_are_there() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
-    for name in re.findall(r"`((?:dsl|sources|compiler|store)/\w+\.py)`", text):
+    for name in re.findall(r"`((?:dsl|sources|compiler|store|trainer|evaluate)/\w+\.py)`", text):
         assert (ROOT / "flancompile" / name).is_file(), name

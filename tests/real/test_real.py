@@ -21,6 +21,7 @@ from flancompile.compiler.request import request_of
 from flancompile.store.build import Build
 from flancompile.store.verify import verify
 from flancompile.tokenizer.load import load_folder
+from flancompile.trainer.log import read_metrics
 
 HERE = Path(__file__).parent
 RECIPES = ("gpt2_decoder", "t5_encoder_decoder", "trained_decoder", "trained_t5_shape")
@@ -207,3 +208,13 @@ def test_two_workers_make_the_same_build(
     )
     assert two.manifest.root_digest == one.root_digest
     assert two.manifest == one
+
+
+def test_twenty_steps_of_training(
+    library: Path, built: Callable[[str], Build], tmp_path: Path
+) -> None:
+    build = built("trained_decoder")
+    folder = flancompile.train(library / "runs" / "real.yaml", tmp_path / "run", build=build.path)
+    losses = [m["loss"] for m in read_metrics(folder)]
+    assert len(losses) == 20
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
