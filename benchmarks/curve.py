@@ -18,7 +18,9 @@ def main(metrics: str, out: str) -> None:
         x = LEFT + (WIDTH - LEFT - 8) * step / last
         return x, (HEIGHT - BELOW) - (HEIGHT - BELOW - 12) * loss / top
 
-    points = " ".join("{:.1f},{:.1f}".format(*spot(s, v)) for s, v in zip(steps, losses, strict=True))
+    points = " ".join(
+        "{:.1f},{:.1f}".format(*spot(s, v)) for s, v in zip(steps, losses, strict=True)
+    )
     marks = []
     for loss in range(int(top) + 1):
         _, y = spot(0, loss)

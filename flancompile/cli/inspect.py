@@ -20,6 +20,8 @@ __all__ = ["pack_text", "run", "summary"]
 
 NAMES = ("task", "asked", "got", "passes", "share asked", "realised", "shots", "options", "cot")
 
+DROPPED = 5  # reasons for dropped rows that a summary shows
+
 
 def run(path: Path, pack: int | None, *, as_json: bool) -> None:
     """Print a build's summary, or one pack."""
@@ -61,6 +63,12 @@ def summary(build: Build, out: Console) -> None:
     )
     if c["inexact_targets"]:
         out.print(f"{c['inexact_targets']:,} targets are not given back exactly by the tokenizer")
+    lost = build.dropped()
+    for one in lost[:DROPPED]:
+        rows = f"{one['rows']:,} row{'s' if one['rows'] > 1 else ''} of {one['task']}"
+        out.print(f"{rows} dropped: {one['reason']}", style="yellow")
+    if len(lost) > DROPPED:
+        out.print(f"… and {len(lost) - DROPPED} reasons more, in ledger.parquet", style="yellow")
     for name in m.empty:
         out.print(f"{name} gave no example: see ledger.parquet", style="bold red")
     out.print(f"{build.path} · root digest {m.root_digest}", style="dim")

@@ -6,6 +6,7 @@ holds their number. Lines come task by task, so the ledger is written as a strea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from flancompile.compiler.streams import Piece, Stream
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.store.schema import LEDGER
 
-__all__ = ["ledger_of"]
+__all__ = ["drop_reasons", "ledger_of"]
 
 _COLUMNS = ("row", "row_id", "ordinal", "reason", "truncated")
 
@@ -40,6 +41,17 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
             yield _of_piece(stream.id, split, piece, table, used)
         if blocks.kept > seen:
             yield _line(stream.id, split, pass_, "unused", "not reached", blocks.kept - seen)
+
+
+def drop_reasons(stream: Stream, blocks: SplitBlocks, most: int = 3) -> str:
+    """Why a task's rows are dropped, the most frequent reasons first; empty where none is."""
+    counts: Counter[str] = Counter()
+    for lines in ledger_of(stream, blocks, "", 0):
+        lost = lines.filter(pc.equal(lines["disposition"], "dropped"))
+        for reason, rows in zip(lost["reason"].to_pylist(), lost["rows"].to_pylist(), strict=True):
+            counts[reason] += rows
+    found = [f"{rows:,} rows: {reason}" for reason, rows in counts.most_common(most)]
+    return f"{stream.id}: {', '.join(found)}" if found else ""
 
 
 def _of_piece(task: str, split: str, piece: Piece, table: pa.Table, used: int) -> pa.Table:

@@ -14,6 +14,7 @@ from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import frame_ids
 from flancompile.compiler.jobs import Workshop, budget_of
 from flancompile.compiler.learn import learnt_tokenizer, named_tokenizer
+from flancompile.compiler.ledger import drop_reasons
 from flancompile.compiler.link import Linked, link
 from flancompile.compiler.pack import PackPlan, pack
 from flancompile.compiler.plan import resolve, shares
@@ -23,6 +24,7 @@ from flancompile.compiler.reading import read_all, splits_of
 from flancompile.compiler.request import Request
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.compiler.write import write_build
+from flancompile.store.claim import check_out
 from flancompile.store.manifest import Manifest
 from flancompile.tokenizer.load import TokenizerRef
 
@@ -31,6 +33,7 @@ __all__ = ["compile_recipe", "prepare"]
 
 def compile_recipe(request: Request, out: Path, *, overwrite: bool = False) -> Manifest:
     """Compile a recipe into a build at `out`. Raises FlancompileError; `out` is then untouched."""
+    check_out(out, request.recipe.id, overwrite)
     with request.executor() as executor:
         prepared = prepare(request, executor)
         streams = streams_of(prepared, executor)
@@ -92,10 +95,18 @@ def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:
             t.task.id: float(t.capped(reads[t.task.source_id, recipe.split].kept)) for t in tasks
         }
 
+    def why() -> str | None:
+        reads = prepared.workshop.reads
+        of_each = (
+            drop_reasons(stream, reads[prepared.planned[i].task.source_id, recipe.split])
+            for i, stream in streams.streams.items()
+        )
+        return "; ".join(text for text in of_each if text) or None
+
     frames = Frames(prepared.frame.prompt_extra, prepared.frame.target_extra)
     with prepared.request.stage("render and tokenise") as tell:
         streams.progress = tell
-        return quotas(streams, prepared.shares, recipe.size, mixture.rate_in, frames, over)
+        return quotas(streams, prepared.shares, recipe.size, mixture.rate_in, frames, over, why)
 
 
 def packs_of(prepared: Prepared, linked: Linked) -> PackPlan:

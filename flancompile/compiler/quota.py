@@ -61,13 +61,18 @@ def quotas(
     rate_in: str,
     frames: Frames,
     over: Callable[[str | None], dict[str, float]],
+    why: Callable[[], str | None] = lambda: None,
 ) -> Quotas:
     """Examples of each task. The streams are built as far as the counts reach.
 
     shares: of the mixture, by task id, in `rate_in`; over: for `size.passes`, the most examples
-    (rows times passes) of each task that the named member counts.
+    (rows times passes) of each task that the named member counts; why: tells why rows are dropped,
+    where nothing is left. Raises FC408 then.
     """
     solver = _Solver(streams, {k: s for k, s in shares.items() if s > 0}, rate_in, frames)
+    if not solver.shares:
+        hint = why() or "`flancompile show TASK` says why rows are dropped"
+        raise fail("FC408", "no task of the mixture gives a single example", hint=hint)
     if size.examples is not None:
         granted = solver.of_examples(size.examples)
     elif size.passes is not None:
@@ -94,9 +99,6 @@ class _Solver:
         self.streams.ensure(dict.fromkeys(self.shares, 1))
         for id_ in [i for i in self.shares if self.stream(i).usable == 0]:
             del self.shares[id_]
-        if not self.shares:
-            hint = "`flancompile show TASK` says why rows are dropped"
-            raise fail("FC408", "no task of the mixture gives a single example", hint=hint)
 
     def stream(self, id_: str) -> Stream:
         return self.streams.streams[id_]

@@ -244,11 +244,21 @@ def _expand(dataset: Loaded[DatasetFile], overlay: Loaded[Overlay] | None) -> It
         variables = [
             Variable(name=p.name.split(".")[0], path=p.relative_to(root).as_posix()) for p in paths
         ]
+    _no_doubles(dataset, [str(v) for v in variables if v is not None])
     for value in variables:
         source_id = dataset.id if value is None else f"{dataset.id}.{value['name']}"
         variable = None if each is None or value is None else (each.variable, value)
         for category, task in dataset.model.tasks.items():
             yield TaskDef(f"{source_id}/{category}", source_id, category, task, dataset, variable)
+
+
+def _no_doubles(dataset: Loaded[DatasetFile], names: Sequence[str]) -> None:
+    if len(set(names)) == len(names):
+        return
+    twice = next(n for n in names if names.count(n) > 1)
+    span = dataset.document.span(("for_each",))
+    hint = "the files' names, without folder and extension, stand in the tasks' ids"
+    raise fail("FC109", f"for_each: two files are named {twice!r}", span=span, hint=hint)
 
 
 def _get(table: Mapping[str, Loaded[M]], id: str, kind: str, span: Span | None = None) -> Loaded[M]:

@@ -226,6 +226,15 @@ class ForEach(Strict):
     values: tuple[str | dict[str, Any], ...] | None = None
     files: str | None = Field(None, description="A glob; one value for each file that matches.")
 
+    @model_validator(mode="after")
+    def _named(self) -> ForEach:
+        names = [v if isinstance(v, str) else v.get("name") for v in self.values or ()]
+        if None in names:
+            raise ValueError("each value needs a `name`: it stands in the task's id")
+        if twice := {str(n) for n in names if names.count(n) > 1}:
+            raise ValueError(f"named twice: {', '.join(sorted(twice))}")
+        return self
+
 
 class Variable(dict[str, Any]):
     """A value of `for_each`; printed alone it is its name."""

@@ -40,7 +40,7 @@ def write_report(build: Build, decode: Decode, run: Path | None = None) -> None:
         m=build.manifest,
         lengths=_lengths(build),
         samples=_samples(build, decode),
-        dropped=_dropped(build),
+        dropped=build.dropped()[:50],
         run=None if run is None else run_view(run),
     )
     folder = build.path if run is None else run
@@ -90,13 +90,3 @@ def _samples(build: Build, decode: Decode) -> list[dict[str, Any]]:
             {**about, "prompt": decode(prompt.tolist()), "target": decode(target.tolist())}
         )
     return found
-
-
-def _dropped(build: Build) -> list[dict[str, Any]]:
-    """Reasons for which rows were dropped, by task, the most frequent first."""
-    import pyarrow.compute as pc
-
-    ledger = build.ledger()
-    lost = ledger.filter(pc.equal(ledger["disposition"], "dropped"))
-    groups = lost.group_by(["task", "reason"]).aggregate([("rows", "sum")]).to_pylist()
-    return sorted(groups, key=lambda g: -g["rows_sum"])[:50]

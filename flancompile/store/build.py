@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 from pydantic import ValidationError
 
@@ -21,6 +24,8 @@ from flancompile.store.manifest import FORMAT_VERSION, FileEntry, Manifest
 from flancompile.store.schema import token_columns
 
 __all__ = ["Build", "Pack", "PackStore"]
+
+_PARTICULAR = re.compile(r"(?<=')[^']+(?=')|(?<=:)\d+(?=\)$)|(?<=line )\d+.*(?= \()")
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,20 @@ class Build:
     def ledger(self) -> pa.Table:
         """What became of every row."""
         return parquet.read_table(self.path / "ledger.parquet")
+
+    def dropped(self) -> list[dict[str, Any]]:
+        """Why rows were dropped in the first pass: task, reason and rows, the most frequent first.
+
+        Reasons that differ only in what they quote, or in a line's number, are counted together.
+        """
+        ledger = self.ledger()
+        first = pc.and_(pc.equal(ledger["disposition"], "dropped"), pc.equal(ledger["pass"], 0))
+        counts: Counter[tuple[str, str]] = Counter()
+        groups = ledger.filter(first).group_by(["task", "reason"]).aggregate([("rows", "sum")])
+        for group in groups.to_pylist():
+            counts[group["task"], _PARTICULAR.sub("…", group["reason"])] += group["rows_sum"]
+        found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return [{"task": task, "reason": why, "rows": rows} for (task, why), rows in found]
 
     def evaluation(self, task: str) -> tuple[pa.Table, dict[str, Any]]:
         """An evaluation task's rows, and its metric, extraction, stops and baseline."""

@@ -242,7 +242,29 @@ def test_a_mixture_without_any_example_is_an_error(
     with pytest.raises(FlancompileError) as caught:
         library.compile(tmp_path / "a", cache)
     assert caught.value.code == "FC408"
+    assert "toy/qa: 200 rows: where" in str(caught.value)
     assert not (tmp_path / "a").exists()
+
+
+def test_where_it_may_not_write_is_told_before_any_work(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "notes").write_text("mine")
+    stages: list[str] = []
+    with pytest.raises(FlancompileError, match="FC501"):
+        library.compile(tmp_path / "a", cache, progress=lambda name, *_: stages.append(name))
+    assert stages == []
+
+
+def test_a_build_tells_why_rows_were_dropped(library: Library, cache: Path, tmp_path: Path) -> None:
+    with (library.root / "datasets/toy.jsonl").open("a") as rows:
+        rows.write('{"id": 1, \n{"id": 999, "question": "?"}\n')
+    change(library, "mixtures/m.yaml", members=[{"select": "toy/qa"}])
+    build = library.compile(tmp_path / "a", cache)
+    found = {d["reason"]: d["rows"] for d in build.dropped() if d["task"] == "toy/qa"}
+    assert list(found.values()) == [1, 1]
+    assert any("not JSON" in reason for reason in found)
 
 
 def test_hold_outs(library: Library, cache: Path, tmp_path: Path) -> None:

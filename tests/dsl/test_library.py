@@ -6,6 +6,7 @@ from toys import Library, dataset_of
 
 from flancompile.dsl.check import check_library
 from flancompile.dsl.library import builtin_library, load_library
+from flancompile.errors import FlancompileError
 
 
 @pytest.fixture
@@ -113,3 +114,22 @@ def test_a_style_s_mistakes(library: Library) -> None:
         "shots": {"b": {"exemplar": "{{ input }}"}, "c": {"opening": "x"}},
     })  # fmt: skip
     assert sorted(c for c, _ in complaints(library.root)) == ["FC202", "FC209", "FC209"]
+
+
+@pytest.mark.parametrize(
+    ("each", "wrong"),
+    [
+        ({"lang": ["en", {"name": "en"}]}, "FC201.*named twice: en"),
+        ({"lang": [{"title": "English"}]}, "FC201.*each value needs a `name`"),
+        ({"file": {"files": "rows/**/*.jsonl"}}, "FC109.*two files are named 'one'"),
+    ],
+)
+def test_for_each_gives_no_name_twice(library: Library, each: dict[str, Any], wrong: str) -> None:
+    library.write("datasets/toy.yaml", {**dataset_of("toy"), "for_each": each})
+    for folder in ("a", "b"):
+        library.write(f"datasets/rows/{folder}/one.jsonl", [{}])
+    with pytest.raises(FlancompileError, match=wrong):
+        loaded, found = load_library([library.root])
+        if found:
+            raise FlancompileError(found)
+        loaded.tasks()
