@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types layers schemas clean
+.PHONY: demo test parity check lint types layers schemas clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,10 @@ demo: $(READY)  ## compile, train, evaluate and report on data that ships with t
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+parity: $(READY)  ## bring torch and transformers, so that the tests of parity run
+	$(BIN)/python -m pip install --quiet "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet -c constraints.txt "transformers>=5,<6"
 
 check: $(READY) lint types layers  ## the quick loop: lint, types, layers, fast tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -5,7 +5,7 @@ with segments kept apart, float32, and Adafactor; torch's attention is its fused
 Blocks of steps alternate, so that a noisy machine is noisy for both. Then a run by the trainer
 itself tells how long it waits for the feed.
 
-    pip install torch==2.13.0 && pip install transformers -e '.[train]'
+    make parity
     flancompile compile demo --library templates/demo --out demo/build
     python benchmarks/train.py --build demo/build --out benchmarks/train.json
 """

@@ -72,6 +72,7 @@ def test_eval_scores_each_task_beside_its_baselines(home: Path, trained: Path) -
     assert "tasks lie above chance" in text
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on(home: Path) -> None:
     write_run(home, "long", steps=4000, log_steps=1)
     command = [sys.executable, "-c", CODE, "train", "long.yaml"]
@@ -114,6 +115,7 @@ def test_mistakes_are_told_before_anything_starts(home: Path, tmp_path: Path) ->
     assert "FC412" in run("train", "unreadable.yaml", cwd=home, ok=2)
 
 
+@pytest.mark.slow
 def test_a_wrong_tokenizer_is_refused(home: Path) -> None:
     library = Library(home / "other")
     library.dataset()
@@ -129,6 +131,7 @@ def test_a_wrong_tokenizer_is_refused(home: Path) -> None:
     assert "FC602" in text and "another tokenizer" in text
 
 
+@pytest.mark.slow
 def test_an_encoder_decoder_build_is_refused(home: Path) -> None:
     library = Library(home)
     library.recipe("ed", layout="encoder_decoder", lengths={"input": 128, "target": 64})
@@ -137,6 +140,7 @@ def test_an_encoder_decoder_build_is_refused(home: Path) -> None:
     assert "FC601" in complaint(home, "train", "ed.yaml")
 
 
+@pytest.mark.slow
 def test_a_build_without_evaluation_says_so(home: Path) -> None:
     library = Library(home)
     library.recipe("bare")

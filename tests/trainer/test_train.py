@@ -36,6 +36,7 @@ def test_it_learns(build: Build, folder: Path, one_device) -> None:
     assert about["attention"] == "xla" and about["device"] == "cpu"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mesh", [{"data": 8}, {"data": 2, "fsdp": 4}, {"data": 2, "fsdp": 2, "tensor": 2}]
 )
@@ -52,6 +53,7 @@ def test_eight_devices_agree_with_one(build: Build, tmp_path: Path, one_device, 
         assert shard.size * parts == matrix.size
 
 
+@pytest.mark.slow
 def test_micro_batches_of_very_unequal_weight_give_the_batch_s_loss(
     build: Build, tmp_path: Path, one_device
 ) -> None:
@@ -64,7 +66,10 @@ def test_micro_batches_of_very_unequal_weight_give_the_batch_s_loss(
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize("mesh", [{"data": 1}, {"data": 2, "fsdp": 2, "tensor": 2}])
+@pytest.mark.parametrize(
+    "mesh",
+    [{"data": 1}, pytest.param({"data": 2, "fsdp": 2, "tensor": 2}, marks=pytest.mark.slow)],
+)
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
     build: Build, tmp_path: Path, mesh
 ) -> None:
@@ -88,6 +93,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
     assert losses(tmp_path / "a") == losses(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device) -> None:
     asked = iter([False, False, True])
     with pytest.raises(Interrupted):
@@ -97,6 +103,7 @@ def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device) ->
     np.testing.assert_allclose(losses(tmp_path / "a"), losses(tmp_path / "b"), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_steps_after_the_last_checkpoint_are_logged_once(
     build: Build, folder: Path, one_device
 ) -> None:
@@ -114,6 +121,7 @@ def test_steps_after_the_last_checkpoint_are_logged_once(
     assert [m["step"] for m in read_metrics(folder)] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(build: Build, folder: Path, one_device) -> None:
     first = train(run_of(), build, folder, devices=one_device)
     again = train(run_of(), build, folder, devices=one_device)
@@ -123,6 +131,7 @@ def test_a_finished_run_is_not_trained_again(build: Build, folder: Path, one_dev
     assert len(losses(folder)) == 8
 
 
+@pytest.mark.slow
 def test_a_build_whose_digest_differs_is_refused(build: Build, tmp_path: Path, one_device) -> None:
     train(run_of(), build, tmp_path / "run", devices=one_device)
     library = Library(tmp_path / "lib")
@@ -134,6 +143,7 @@ def test_a_build_whose_digest_differs_is_refused(build: Build, tmp_path: Path, o
         train(run_of(), other, tmp_path / "run", devices=one_device)
 
 
+@pytest.mark.slow
 def test_another_run_is_refused_and_overwrite_starts_anew(
     build: Build, folder: Path, one_device
 ) -> None:
@@ -174,6 +184,7 @@ def test_sizes_that_do_not_fit_the_mesh_are_told(build: Build, folder: Path, mor
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_z_loss_is_over_the_same_targets(build: Build, tmp_path: Path, one_device) -> None:
     plain = train(run_of(steps=1), build, tmp_path / "a", devices=one_device)
     with_z = train(run_of(steps=1, z_loss=0.1), build, tmp_path / "b", devices=one_device)
@@ -183,6 +194,7 @@ def test_z_loss_is_over_the_same_targets(build: Build, tmp_path: Path, one_devic
     assert any((x != y).any() for x, y in zip(weights(plain), weights(with_z), strict=True))
 
 
+@pytest.mark.slow
 def test_bfloat16_keeps_float32_weights(build: Build, folder: Path, one_device) -> None:
     state = train(run_of(compute="bfloat16", steps=3), build, folder, devices=one_device)
     assert {str(x.dtype) for x in jax.tree.leaves(state["params"])} == {"float32"}
