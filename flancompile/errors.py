@@ -4,7 +4,8 @@ Every complaint about an author's file is a `Diagnostic` with a code, so that ma
 collected and shown at once; code that cannot go on raises `FlancompileError`, which carries one
 or more of them. `assert` is for our own mistakes only.
 
-Code families: FC1xx syntax, FC2xx types, FC3xx data, FC4xx mixture and recipe, FC5xx store.
+Code families: FC1xx syntax, FC2xx types, FC3xx data, FC4xx mixture and recipe, FC5xx store,
+FC6xx training and evaluation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Diagnostic", "FlancompileError", "FlancompileWarning", "Span", "fail", "nearest"]
+__all__ = [
+    "Diagnostic", "FlancompileError", "FlancompileWarning", "Severity", "Span", "TextError",
+    "fail", "nearest",
+]  # fmt: skip
 
 Severity = Literal["error", "warning"]
 
@@ -93,6 +97,20 @@ class FlancompileError(Exception):
     def code(self) -> str:
         """The first diagnostic's code."""
         return self.diagnostics[0].code
+
+
+@dataclass
+class TextError(FlancompileError):
+    """A mistake inside a text: at a line of it (from 1), and at a word where there is one.
+
+    Whoever knows where the text stands in its file gives the diagnostic its place.
+    """
+
+    line: int = 1
+    word: str | None = None
+
+    def __reduce__(self) -> tuple[type[FlancompileError], tuple[list[Diagnostic]]]:
+        return (FlancompileError, (list(self.diagnostics),))
 
 
 def fail(

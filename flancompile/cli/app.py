@@ -81,12 +81,14 @@ def check(
     paths: Annotated[list[Path], typer.Argument(help="Library folders or single files.")],
     strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,
     builtin: Annotated[bool, typer.Option(help="Check the built-in library too.")] = False,
-    json: Json = False,
+    form: Annotated[str, typer.Option("--format", help="text, json, github or sarif.")] = "text",
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Check files as a compiler checks source: every mistake, at its place. No row is read."""
     from flancompile.cli import check as command
 
-    raise typer.Exit(command.run(paths, strict=strict, builtin=builtin, as_json=json))
+    form = "json" if json else form
+    raise typer.Exit(command.run(paths, form, strict=strict, builtin=builtin))
 
 
 @app.command()

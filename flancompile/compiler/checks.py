@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from flancompile.compiler.plan import resolve
 from flancompile.dsl.check import check_library
+from flancompile.dsl.check_style import near
 from flancompile.dsl.library import Library, Loaded, builtin_library, load_library
 from flancompile.dsl.mixture import Recipe
-from flancompile.dsl.select import parse_selector
+from flancompile.dsl.select import nearest_term, parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, fail
 
 __all__ = ["check_libraries"]
@@ -59,14 +61,22 @@ def _recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnostic]:
         resolve(library, tasks, recipe.model.mixture, document.span(("mixture",)))
         for index, choice in enumerate(recipe.model.evaluate):
             span = document.span(("evaluate", index, "select"))
-            if not parse_selector(choice.select, span).pick(tasks.values()):
-                yield Diagnostic("FC406", f"{choice.select!r} selects no task", span)
+            selector = parse_selector(choice.select, span)
+            if not selector.pick(tasks.values()):
+                hint = nearest_term(selector, tasks.values())
+                yield Diagnostic("FC406", f"{choice.select!r} selects no task", span, hint)
     except FlancompileError as error:
         yield from (d for d in error.diagnostics if not _may_wait(d, library))
     file = recipe.model.tokenizer.file
     if file is not None and not (recipe.folder / file).exists():
         span = document.span(("tokenizer", "file"))
         yield Diagnostic("FC412", f"there is no tokenizer file {file!r}", span)
+    for kind, table in (("options", library.option_styles), ("shots", library.shots_styles)):
+        for index, pattern in enumerate(getattr(recipe.model.styles, kind)):
+            if not any(fnmatchcase(id_, pattern) for id_ in table):
+                span = document.span(("styles", kind, index))
+                message = f"no {kind} style matches {pattern!r}"
+                yield Diagnostic("FC411", message, span, near(pattern, table))
 
 
 def _may_wait(diagnostic: Diagnostic, library: Library) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from flancompile.compiler.arms import ArmShares, arm_shares
 from flancompile.dsl.library import Library, Loaded, TaskDef
 from flancompile.dsl.mixture import Arms, HoldOut, Member, Mixture
-from flancompile.dsl.select import parse_selector
+from flancompile.dsl.select import nearest_term, parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail
 
 __all__ = ["Node", "PlannedTask", "resolve", "shares"]
@@ -81,7 +81,8 @@ class _Resolver:
             (*scope.path, id_),
         )  # fmt: skip
         for index, member in enumerate(mixture.members):
-            place = loaded.document.span(("members", index))
+            said = "mixture" if member.select is None else "select"
+            place = loaded.document.span(("members", index, said))
             node.children.append(self.member(member, below, place))
         self.check_rates(node, loaded)
         return node
@@ -114,7 +115,8 @@ class _Resolver:
         selector = parse_selector(str(member.select), span)
         ids = selector.pick(self.tasks.values())
         if not ids:
-            hint = "`flancompile ls` lists the tasks with their labels"
+            usual = "`flancompile ls` lists the tasks with their labels"
+            hint = nearest_term(selector, self.tasks.values()) or usual
             message = f"the selector {selector.text!r} selects no task"
             self.found.append(Diagnostic("FC406", message, span, hint))
         picked = []
@@ -150,10 +152,12 @@ class _Resolver:
         self.found.append(Diagnostic("FC404", message, span, hint))
 
     def hold_out(self, hold_out: HoldOut, span: Span) -> None:
-        ids = parse_selector(hold_out.select, span).pick(self.tasks.values())
+        selector = parse_selector(hold_out.select, span)
+        ids = selector.pick(self.tasks.values())
         if not ids:
             message = f"the hold-out {hold_out.select!r} selects no task"
-            self.found.append(Diagnostic("FC406", message, span))
+            hint = nearest_term(selector, self.tasks.values())
+            self.found.append(Diagnostic("FC406", message, span, hint))
         for id_ in ids:
             mark = _scope_mark(self.tasks[id_], hold_out.scope)
             for other in self.tasks.values():

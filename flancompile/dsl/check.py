@@ -6,30 +6,23 @@ mixture is checked elsewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 
+from flancompile.dsl.check_style import check_styles, near, placed
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
 from flancompile.dsl.library import Library, Loaded
 from flancompile.dsl.source import PlaceOptions
-from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Choices, DatasetFile, Task
 from flancompile.dsl.task import Template as TaskTemplate
+from flancompile.dsl.texts import Fault, input_faults, options_faults, target_faults
 from flancompile.dsl.yaml import Document, Key
-from flancompile.errors import Diagnostic, FlancompileError, nearest
+from flancompile.errors import Diagnostic, Severity, TextError
 
 __all__ = ["check_dataset", "check_library"]
 
 Names = frozenset[str]
-_OPTION_NAMES = {"n", "letter", "LETTER", "roman"}
-_STYLE_NAMES: dict[str, set[str]] = {
-    "label": _OPTION_NAMES,
-    "item": {*_OPTION_NAMES, "label", "text"},
-    "gold": {*_OPTION_NAMES, "label", "text"},
-    "exemplar": {"n", "input", "target", "instruction"},
-    "query": {"n", "input", "instruction"},
-    "zero": {"input", "instruction"},
-}
-_COUNT_NAMES = {"options": {"count"}, "shots": {"count", "instruction"}}
 
 
 def check_library(library: Library) -> list[Diagnostic]:
@@ -42,7 +35,7 @@ def check_library(library: Library) -> list[Diagnostic]:
             found += _place_expressions(overlay.document, ("sources", id_), choice)
     for document in library.documents:
         if isinstance(document.data, dict) and {"options", "shots"} & set(document.data):
-            found += _check_styles(library, document)
+            found += check_styles(library, document)
     return found
 
 
@@ -53,9 +46,9 @@ def _place_expressions(document: Document, key: Key, place: PlaceOptions) -> lis
     own = getattr(place, "id", None)
     for spot, text in [*texts.items(), *([(("id",), own)] if own else [])]:
         try:
-            compile_expression(text, document.span((*key, *spot)))
-        except FlancompileError as error:
-            found += error.diagnostics
+            compile_expression(text)
+        except TextError as error:
+            found += placed(document, (*key, *spot), error)
     return found
 
 
@@ -89,10 +82,24 @@ class _Checker:
         yield from self.found
 
     def complain(
-        self, code: str, message: str, key: Key, hint: str | None = None, needle: str = ""
+        self,
+        code: str,
+        message: str,
+        key: Key,
+        hint: str | None = None,
+        needle: str = "",
+        severity: Severity = "error",
     ) -> None:
         span = self.document.find(key, needle) if needle else self.document.span(key)
-        self.found.append(Diagnostic(code, message, span, hint))
+        self.found.append(Diagnostic(code, message, span, hint, severity))
+
+    def faults(self, key: Key, faults: Iterable[Fault]) -> None:
+        """Faults of a text at `key`."""
+        for fault in faults:
+            span = self.document.place(key, fault.line, fault.word)
+            self.found.append(
+                Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
+            )
 
     def compiled(
         self,
@@ -103,14 +110,12 @@ class _Checker:
     ) -> Names:
         """The names that a text uses; those that are not known are complained of."""
         try:
-            names = compile_(text, self.document.span(key)).names
-        except FlancompileError as error:
-            self.found += error.diagnostics
+            names = compile_(text).names
+        except TextError as error:
+            self.found += placed(self.document, key, error)
             return frozenset()
         for name in sorted(names - known) if known is not None else ():
-            self.complain(
-                "FC202", f"there is no {name!r} here", key, _near(name, known or ()), name
-            )
+            self.complain("FC202", f"there is no {name!r} here", key, near(name, known or ()), name)
         return names
 
     def expression(self, key: Key, text: str, known: Names | None) -> Names:
@@ -120,7 +125,7 @@ class _Checker:
         signature = task.signature
         for name in (*signature.inputs, *signature.outputs):
             if name not in self.fields:
-                hint = _near(name, self.fields)
+                hint = near(name, self.fields)
                 message = f"the signature names {name!r}, which is no field"
                 self.complain("FC203", message, (*key, "signature"), hint, name)
         scope = self.fields | self.variable
@@ -133,7 +138,7 @@ class _Checker:
             if name not in signature.inputs:
                 message = f"truncate names {name!r}, which is no input of the signature"
                 self.complain(
-                    "FC204", message, (*key, "truncate"), _near(name, signature.inputs), name
+                    "FC204", message, (*key, "truncate"), near(name, signature.inputs), name
                 )
         lets = self.lets((*key, "let"), task.let, scope, dict.fromkeys(signature.inputs, True))
         if task.instruction is not None:
@@ -144,6 +149,41 @@ class _Checker:
             self.expression((*key, "eval", "answers"), task.eval.answers, scope)
         for index, template in enumerate(task.templates):
             self.template((*key, "templates", index), task, template, lets)
+        self.together(key, task)
+
+    def together(self, key: Key, task: Task) -> None:
+        """What only all templates of a task tell: doubles, and inputs that nothing shows."""
+        names: dict[str, int] = {}
+        texts: dict[tuple[str, str], str] = {}
+        for index, template in enumerate(task.templates):
+            spot = (*key, "templates", index)
+            if template.name in names:
+                message = f"two templates are named {template.name!r}"
+                self.complain("FC212", message, (*spot, "name"), "draws and reports go by names")
+            names.setdefault(template.name, index)
+            same = texts.setdefault((template.input, template.target), template.name)
+            if same != template.name:
+                message = f"the texts of {same!r} and {template.name!r} are equal"
+                hint = "word it differently, or take one out"
+                self.complain("FC213", message, (*spot, "input"), hint, severity="warning")
+        used = [_names_of(t) for t in _texts_of(task)]
+        shown = frozenset[str]().union(*(u for u in used if u is not None))
+        for name in task.signature.inputs:
+            if name in self.fields and name not in shown and None not in used:
+                message = f"no template shows {name!r}, which the signature lists as an input"
+                hint = "show it, or take it out of the signature"
+                self.complain("FC215", message, (*key, "signature"), hint, name, "warning")
+        self.inversion(key, task)
+
+    def inversion(self, key: Key, task: Task) -> None:
+        """An inverted task turns another one round: it asks for its input or shows its output."""
+        direct = [t.signature for t in self.file.tasks.values() if not t.inverted]
+        shown = {name for s in direct for name in s.inputs} & set(task.signature.outputs)
+        asked = {name for s in direct for name in s.outputs} & set(task.signature.inputs)
+        if task.inverted and direct and not shown and not asked:
+            message = "an inverted task that turns none of the file's other tasks round"
+            hint = "it asks for an input of theirs or shows an output; or take `inverted` out"
+            self.complain("FC219", message, (*key, "signature"), hint, severity="warning")
 
     def lets(
         self, key: Key, let: Mapping[str, str], scope: Names, known: Mapping[str, bool]
@@ -164,19 +204,19 @@ class _Checker:
                 self.expression((*key, name), text, scope)
         if choices.same is not None and choices.same not in self.fields:
             message = f"`same` names {choices.same!r}, which is no field"
-            self.complain("FC203", message, (*key, "same"), _near(choices.same, self.fields))
+            self.complain("FC203", message, (*key, "same"), near(choices.same, self.fields))
 
     def exemplars(self, key: Key, task: Task, scope: Names) -> None:
         exemplars = task.exemplars
         if exemplars.same is not None and exemplars.same not in self.fields:
             message = f"`same` names {exemplars.same!r}, which is no field"
-            self.complain("FC203", message, (*key, "same"), _near(exemplars.same, self.fields))
+            self.complain("FC203", message, (*key, "same"), near(exemplars.same, self.fields))
         if exemplars.rows is not None:
             self.expression((*key, "rows"), exemplars.rows, scope)
         for name, text in exemplars.fields.items():
             if name not in self.fields:
                 message = f"exemplars give {name!r}, which is no field"
-                self.complain("FC203", message, (*key, "fields", name), _near(name, self.fields))
+                self.complain("FC203", message, (*key, "fields", name), near(name, self.fields))
             self.expression((*key, "fields", name), text, scope | {"item"})
 
     def template(
@@ -191,13 +231,51 @@ class _Checker:
         known = {**dict.fromkeys(inputs, True), **lets}
         own = {**lets, **self.lets((*key, "let"), template.let, scope, known)}
         for name in own.keys() & self.fields:
-            self.complain("FC205", f"let {name!r} hides the field of that name", key, "rename it")
+            spot = (*key, "let", name) if name in template.let else (*key[:2], "let", name)
+            span = self.document.span(spot, of_key=True)
+            message = f"let {name!r} hides the field of that name"
+            self.found.append(Diagnostic("FC205", message, span, "rename it"))
         names = self.compiled(compile_template, (*key, "input"), template.input, None)
         for name in sorted(names):
             self.input_name((*key, "input"), name, inputs, outputs, own)
         known_targets = inputs | outputs | set(own) | self.variable
         self.options((*key,), task, template, names)
-        self.compiled(compile_template, (*key, "target"), template.target, known_targets | {"gold"})
+        shown = self.compiled(
+            compile_template, (*key, "target"), template.target, known_targets | {"gold"}
+        )
+        self.faults((*key, "input"), input_faults(template.input, inputs | set(own)))
+        self.faults((*key, "target"), target_faults(template.target, known_targets))
+        if template.options == "optional":
+            self.faults((*key, "input"), options_faults(template.input))
+        self.target((*key, "target"), task, template, shown, own)
+
+    def target(
+        self,
+        key: Key,
+        task: Task,
+        template: TaskTemplate,
+        shown: Names,
+        lets: Mapping[str, bool],
+    ) -> None:
+        """A target shows an output; that of a chain of thought a rationale before its answer."""
+        outputs = frozenset(task.signature.outputs)
+        told = (_names_of(template.when) if template.when else None) or frozenset[str]()
+        if outputs <= self.fields and not (shown | told) & (outputs | set(lets) | {"gold"}):
+            message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
+            self.complain("FC214", message, key, "the signature lists them on its right")
+        choices = template.choices or task.choices
+        answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
+        if not template.cot or not shown & (outputs | {"gold"}):
+            return
+        order = [n for n in _in_order(template.target) if n in outputs | {"gold"}]
+        if len(set(order)) < 2:
+            message = f"the target of a chain of thought shows {order[0]!r} alone"
+            hint = "give the rationale, then the answer"
+            self.complain("FC218", message, key, hint, severity="warning")
+        elif order[0] in answers and order[-1] not in answers:
+            message = f"the answer {order[0]!r} comes before its rationale {order[-1]!r}"
+            hint = "a rationale that follows its answer teaches none"
+            self.complain("FC218", message, key, hint, order[0], "warning")
 
     def input_name(
         self, key: Key, name: str, inputs: Names, outputs: Names, lets: Mapping[str, bool]
@@ -215,7 +293,7 @@ class _Checker:
             message = f"the input shows {name!r}, which the signature does not list as an input"
             self.complain("FC207", message, key, f"add {name!r} to the signature's left", name)
         else:
-            hint = _near(name, inputs | set(lets) | self.variable | {"options"})
+            hint = near(name, inputs | set(lets) | self.variable | {"options"})
             self.complain("FC202", f"there is no {name!r} here", key, hint, name)
 
     def options(self, key: Key, task: Task, template: TaskTemplate, names: Names) -> None:
@@ -235,59 +313,32 @@ class _Checker:
             self.complain("FC208", message, (*key, "input"), hint, "options")
 
 
-def _near(name: str, known: Iterable[str]) -> str | None:
-    names = sorted(known)
-    return nearest(name, names) or (f"known here: {', '.join(names)}" if names else None)
+def _texts_of(task: Task) -> Iterator[str]:
+    """All texts in which an input may be used, expressions as texts."""
+    yield from (e for e in task.let.values())
+    if task.instruction is not None:
+        yield task.instruction
+    for choices in (task.choices, *(t.choices for t in task.templates)):
+        if choices is not None:
+            yield from (
+                c for c in (choices.options, choices.labels, choices.gold) if isinstance(c, str)
+            )
+            yield from (choices.same,) if choices.same else ()
+    for template in task.templates:
+        yield from (template.input, template.target, *template.let.values())
+        yield from (template.when,) if template.when else ()
 
 
-def _check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
-    for kind, table in (("options", library.option_styles), ("shots", library.shots_styles)):
-        for id_ in document.data.get(kind) or {}:
-            if id_ in table:
-                yield from _check_style(document, (kind, id_), table[id_])
+@lru_cache(maxsize=65_536)
+def _names_of(text: str) -> Names | None:
+    """Names that a text uses, be it a template or an expression; None if it does not compile."""
+    try:
+        return compile_template(text).names if "{" in text else compile_expression(text).names
+    except TextError:
+        return None
 
 
-def _check_style(
-    document: Document, key: Key, style: OptionStyle | ShotsStyle
-) -> Iterator[Diagnostic]:
-    for name in type(style).model_fields:
-        text = getattr(style, name)
-        known = _STYLE_NAMES.get(name, _COUNT_NAMES[str(key[0])])
-        if not isinstance(text, str) or name in ("when", "separator"):
-            continue
-        try:
-            used = compile_template(text, document.span((*key, name))).names
-        except FlancompileError as error:
-            yield from error.diagnostics
-            return
-        for extra in sorted(used - known):
-            span = document.find((*key, name), extra)
-            yield Diagnostic("FC202", f"there is no {extra!r} here", span, _near(extra, known))
-    yield from _check_slots(document, key, style)
-
-
-def _check_slots(
-    document: Document, key: Key, style: OptionStyle | ShotsStyle
-) -> Iterator[Diagnostic]:
-    if not isinstance(style, ShotsStyle):
-        return
-    slots: Mapping[str, tuple[str, ...]] = {
-        "exemplar": ("input", "target"),
-        "query": ("input",),
-        "zero": ("input",),
-    }
-    for name, needed in slots.items():
-        names = compile_template(getattr(style, name)).names
-        for slot in needed:
-            if slot not in names:
-                message = f"{name} of the layout {key[1]!r} has no {{{{ {slot} }}}}"
-                yield Diagnostic("FC209", message, document.span((*key, name)))
-    few = [compile_template(getattr(style, n)).names for n in ("opening", "exemplar", "query")]
-    shown = sum("instruction" in names for names in few)
-    if shown != 1 and style.when != "zero":
-        message = f"the layout {key[1]!r} shows the instruction {shown} times with exemplars"
-        hint = "exactly one of opening, exemplar and query holds {{ instruction }}"
-        yield Diagnostic("FC209", message, document.span(key, of_key=True), hint)
-    if "instruction" not in compile_template(style.zero).names and style.when != "few":
-        message = f"zero of the layout {key[1]!r} does not show the instruction"
-        yield Diagnostic("FC209", message, document.span(key, of_key=True))
+def _in_order(text: str) -> list[str]:
+    """Names in a template's slots, in the order in which they stand."""
+    slots = re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL)
+    return [name for slot in slots for name in re.findall(r"[A-Za-z_]\w*", slot)]

@@ -20,7 +20,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from flancompile.dsl.filters import FILTERS, GLOBALS
-from flancompile.errors import Span, fail, nearest
+from flancompile.errors import Diagnostic, TextError, nearest
 
 __all__ = [
     "Expression", "RowError", "Template", "compile_expression", "compile_template", "without_slot",
@@ -161,17 +161,17 @@ class _Name:
 
 
 @lru_cache(maxsize=65_536)
-def compile_expression(text: str, span: Span | None = None) -> Expression:
+def compile_expression(text: str) -> Expression:
     """Compile an expression. Raises FC103 (syntax) or FC104 (unknown filter or test)."""
     env = _environment()
     wrapped = "{{ (" + text + "\n) }}"
-    names = _checked(env, wrapped, text, span)
+    names = _checked(env, wrapped, text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             run = env.compile_expression(text.strip(), undefined_to_none=False)
     except jinja2.TemplateSyntaxError as error:
-        raise _syntax_error(error, text, span) from None
+        raise _syntax_error(error, text) from None
     if text.strip().isidentifier() and text.strip() in names:
         return Expression(text, names, _column(text.strip()))
     template = cast(Any, run)._template
@@ -186,10 +186,10 @@ def compile_expression(text: str, span: Span | None = None) -> Expression:
 
 
 @lru_cache(maxsize=65_536)
-def compile_template(text: str, span: Span | None = None) -> Template:
+def compile_template(text: str) -> Template:
     """Compile a template text. Raises FC103 (syntax) or FC104 (unknown filter or test)."""
     env = _environment()
-    names = _checked(env, text, text, span)
+    names = _checked(env, text, text)
     parts = _plain_parts(env.parse(text))
     return Template(text, names, parts, None if parts is not None else env.from_string(text))
 
@@ -229,28 +229,36 @@ def _column(name: str) -> Callable[[Mapping[str, object]], object]:
     return call
 
 
-def _checked(env: _Environment, source: str, text: str, span: Span | None) -> frozenset[str]:
+def _checked(env: _Environment, source: str, text: str) -> frozenset[str]:
     try:
         with warnings.catch_warnings():  # a regular expression's \\w is no escape of Jinja's
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = env.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        raise _syntax_error(error, text, span) from None
+        raise _syntax_error(error, text) from None
     for node in tree.find_all((nodes.Filter, nodes.Test)):
         known = env.filters if isinstance(node, nodes.Filter) else env.tests
         name = cast(Any, node).name
         if name not in known:
             kind = type(node).__name__.lower()
-            raise fail(
-                "FC104", f"there is no {kind} {name!r}", span=span, hint=nearest(name, known)
-            )
+            hint = nearest(name, known)
+            found = Diagnostic("FC104", f"there is no {kind} {name!r}", None, hint)
+            raise TextError([found], node.lineno, name)
     return frozenset(meta.find_undeclared_variables(tree))
 
 
-def _syntax_error(error: jinja2.TemplateSyntaxError, text: str, span: Span | None) -> Exception:
-    shown = text if len(text) < 60 else text[:57] + "..."
-    where = f" (line {error.lineno} of the text)" if "\n" in text else ""
-    return fail("FC103", f"not a Jinja text: {error.message}{where}, in {shown!r}", span=span)
+def _syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> Exception:
+    lines = text.split("\n")
+    shown = lines[min(error.lineno, len(lines)) - 1].strip()
+    shown = shown if len(shown) < 60 else shown[:57] + "..."
+    message = f"not a Jinja text: {error.message}, in {shown!r}"
+    hint = None
+    if open_tag := re.search(r"needs to be closed is '(\w+)'", str(error.message)):
+        message = f"not a Jinja text: {open_tag[1]!r} is never closed"
+        hint = f"close it with {{% end{open_tag[1]} %}}"
+    elif "end of print statement" in str(error.message):
+        hint = "close a slot with }} before the next one begins"
+    return TextError([Diagnostic("FC103", message, None, hint)], error.lineno)
 
 
 def _plain_parts(tree: nodes.Template) -> list[str | _Name] | None:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from flancompile.errors import Span, fail, nearest
 
-__all__ = ["Selectable", "Selector", "parse_selector"]
+__all__ = ["Selectable", "Selector", "nearest_term", "parse_selector"]
 
 
 class Selectable(Protocol):
@@ -55,6 +55,19 @@ class Selector:
     def pick(self, tasks: Iterable[Selectable]) -> list[str]:
         """Ids of the tasks that it selects, in the given order."""
         return [t.id for t in tasks if self.test(t)]
+
+
+def nearest_term(selector: Selector, tasks: Iterable[Selectable]) -> str | None:
+    """A hint for a selector that selects nothing: the nearest value that a task has."""
+    every = list(tasks)
+    for key, pattern in selector.terms:
+        values = {t.id for t in every} if key == "task" else set[str]()
+        values |= {v for t in every for v in t.labels.get(key, ())}
+        if not any(fnmatchcase(v, pattern) for v in values):
+            return nearest(pattern, sorted(values)) or (
+                f"tasks here have {key}: {', '.join(sorted(values)[:12])}" if values else None
+            )
+    return None
 
 
 @lru_cache(maxsize=4096)

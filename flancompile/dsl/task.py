@@ -206,14 +206,6 @@ class Task(Strict):
             raise ValueError("choices are a mapping: {options: [...], gold: ...}")
         return value
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> Task:
-        names = [t.name for t in self.templates]
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
-            raise ValueError(f"template names given twice: {', '.join(twice)}")
-        return self
-
 
 class ForEach(Strict):
     """One set of tasks for each value: `{subject: [a, b]}` or `{task: {files: "*.json"}}`.

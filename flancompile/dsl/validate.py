@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -20,8 +21,9 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        found = [_diagnostic(model, document, e) for e in error.errors(include_url=False)]
-        raise FlancompileError(_without_branches(found)) from None
+        errors = _without_consequences(error.errors(include_url=False))
+        found = [_diagnostic(model, document, e) for e in errors]
+        raise FlancompileError(_without_branches(_without_misspelt(found))) from None
 
 
 def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagnostic:
@@ -36,13 +38,48 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
         owner = key[:-1]
         span = document.span(owner, of_key=True)
         return Diagnostic("FC106", f"the key {str(key[-1])!r} is missing", span)
+    if key == () and kind == "value_error":
+        key = _named_in(message, document)
     where = ".".join(str(k) for k in key if not str(k)[:1].isupper() and "[" not in str(k))
     advice = None
     if kind == "string_type" and isinstance(error.get("input"), bool | int | float):
         advice = f'text that looks like a number needs quotes: "{error["input"]}"'
+    elif kind == "literal_error":
+        advice = nearest(str(error.get("input")), re.findall(r"'([^']*)'", message))
+    elif kind == "string_pattern_mismatch":
+        message = f"{error['input']!r} is no name"
+        advice = "a name begins with a letter and holds letters, digits, _ and - alone"
     return Diagnostic(
-        "FC201", f"{where}: {message}" if where else message, document.span(key), advice
+        "FC201", f"{where}: {message}" if where and not message.startswith(where) else message, document.span(key), advice
     )
+
+
+def _named_in(message: str, document: Document) -> Key:
+    """The key of the file's top level that a complaint about the whole speaks of first."""
+    keys = document.data if isinstance(document.data, dict) else {}
+    return next(((w,) for w in re.findall(r"\w+", message) if w in keys), ())
+
+
+def _without_consequences(errors: list[Any]) -> list[Any]:
+    """A list is too short only because its items are wrong: one complaint will do."""
+    places = [tuple(e["loc"]) for e in errors]
+
+    def follows(error: Any) -> bool:
+        loc = tuple(error["loc"])
+        inside = (p for p in places if len(p) > len(loc) and p[: len(loc)] == loc)
+        return error["type"] == "too_short" and any(inside)
+
+    return [e for e in errors if not follows(e)]
+
+
+def _without_misspelt(found: list[Diagnostic]) -> list[Diagnostic]:
+    """A key that is missing because it is misspelt is told of once, where it stands."""
+    meant = {d.hint for d in found if d.code == "FC105"}
+    return [
+        d
+        for d in found
+        if d.code != "FC106" or f"did you mean {d.message.split(chr(39))[1]!r}?" not in meant
+    ]
 
 
 def _without_branches(found: list[Diagnostic]) -> list[Diagnostic]:

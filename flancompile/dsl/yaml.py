@@ -62,6 +62,19 @@ class Document:
             return self.keys[spot]
         return self.values.get(spot, Span(self.path, 1, 1, 1, 1))
 
+    def place(self, key: Key, text_line: int = 1, word: str | None = None) -> Span:
+        """The span of a line of the text at `key` (from 1), or of a word in or after that line."""
+        if word is not None:
+            found = self.find(key, word, text_line)
+            if found != self.span(key):
+                return found
+        whole = self.span(key)
+        if key not in self.blocks:
+            return whole
+        line = min(whole.line + text_line, len(self.lines))
+        text = self.lines[line - 1]
+        return Span(self.path, line, len(text) - len(text.lstrip()) + 1, line, len(text) + 1)
+
     def find(self, key: Key, needle: str, text_line: int = 1) -> Span:
         """The span of `needle` within the text at `key`, from line `text_line` of that text on.
 
@@ -117,6 +130,8 @@ def parse(text: str, path: str) -> Document:
 
 def _syntax(error: yaml.MarkedYAMLError, path: str) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
+    if "end of stream" in str(error.problem) and error.context_mark is not None:
+        mark = error.context_mark  # where the quote or bracket was opened
     span = None
     if mark is not None:
         span = Span(path, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
@@ -124,7 +139,13 @@ def _syntax(error: yaml.MarkedYAMLError, path: str) -> Diagnostic:
     hint = None
     if "mapping values are not allowed" in str(error.problem):
         hint = "text with a colon and a space needs quotes"
-    elif "cannot start any token" in str(error.problem) or "flow" in str(error.context):
+    elif "quoted scalar" in str(error.context):
+        hint = "the quote that opens here is never closed"
+    elif (
+        "cannot start any token" in str(error.problem)
+        or "flow" in str(error.context)
+        or "expected key" in str(error.problem)
+    ):
         hint = "text that begins with {, [, % or @ needs quotes"
     return Diagnostic("FC101", f"not YAML: {', '.join(parts)}", span, hint)
 

@@ -1,0 +1,91 @@
+"""Static checks of option styles and shots layouts, and what all static checks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from flancompile.dsl.expression import compile_template
+from flancompile.dsl.library import Library
+from flancompile.dsl.style import OptionStyle, ShotsStyle
+from flancompile.dsl.yaml import Document, Key
+from flancompile.errors import Diagnostic, TextError, nearest
+
+__all__ = ["check_styles", "near", "placed"]
+
+_OPTION_NAMES = {"n", "letter", "LETTER", "roman"}
+_STYLE_NAMES: dict[str, set[str]] = {
+    "label": _OPTION_NAMES,
+    "item": {*_OPTION_NAMES, "label", "text"},
+    "gold": {*_OPTION_NAMES, "label", "text"},
+    "exemplar": {"n", "input", "target", "instruction"},
+    "query": {"n", "input", "instruction"},
+    "zero": {"input", "instruction"},
+}
+_COUNT_NAMES = {"options": {"count"}, "shots": {"count", "instruction"}}
+
+
+def placed(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
+    """A text's mistakes with their place in the file."""
+    span = document.place(key, error.line, error.word)
+    return [replace(d, span=span) for d in error.diagnostics]
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """A hint: the nearest known name, else all of them."""
+    names = sorted(known)
+    return nearest(name, names) or (f"known here: {', '.join(names)}" if names else None)
+
+
+def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
+    """Complaints about the styles of one file."""
+    for kind, table in (("options", library.option_styles), ("shots", library.shots_styles)):
+        for id_ in document.data.get(kind) or {}:
+            if id_ in table:
+                yield from _check_style(document, (kind, id_), table[id_])
+
+
+def _check_style(
+    document: Document, key: Key, style: OptionStyle | ShotsStyle
+) -> Iterator[Diagnostic]:
+    for name in type(style).model_fields:
+        text = getattr(style, name)
+        known = _STYLE_NAMES.get(name, _COUNT_NAMES[str(key[0])])
+        if not isinstance(text, str) or name in ("when", "separator"):
+            continue
+        try:
+            used = compile_template(text).names
+        except TextError as error:
+            yield from placed(document, (*key, name), error)
+            return
+        for extra in sorted(used - known):
+            span = document.find((*key, name), extra)
+            yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
+    yield from _check_slots(document, key, style)
+
+
+def _check_slots(
+    document: Document, key: Key, style: OptionStyle | ShotsStyle
+) -> Iterator[Diagnostic]:
+    if not isinstance(style, ShotsStyle):
+        return
+    slots: Mapping[str, tuple[str, ...]] = {
+        "exemplar": ("input", "target"),
+        "query": ("input",),
+        "zero": ("input",),
+    }
+    for name, needed in slots.items():
+        names = compile_template(getattr(style, name)).names
+        for slot in needed:
+            if slot not in names:
+                message = f"{name} of the layout {key[1]!r} has no {{{{ {slot} }}}}"
+                yield Diagnostic("FC209", message, document.span((*key, name)))
+    few = [compile_template(getattr(style, n)).names for n in ("opening", "exemplar", "query")]
+    shown = sum("instruction" in names for names in few)
+    if shown != 1 and style.when != "zero":
+        message = f"the layout {key[1]!r} shows the instruction {shown} times with exemplars"
+        hint = "exactly one of opening, exemplar and query holds {{ instruction }}"
+        yield Diagnostic("FC209", message, document.span(key, of_key=True), hint)
+    if "instruction" not in compile_template(style.zero).names and style.when != "few":
+        message = f"zero of the layout {key[1]!r} does not show the instruction"
+        yield Diagnostic("FC209", message, document.span(key, of_key=True))

@@ -1,0 +1,63 @@
+"""Seeded mistakes: files in, diagnostics out, as pairs in the .txt files beside this one.
+
+A case is `### name`, then `@ file NAME` with the file's text for each file, then `@ says` with what
+`check` prints. Run with MISTAKES=write to write what is printed now, and read the difference by eye.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flancompile import check
+
+HERE = Path(__file__).parent
+CASE = re.compile(r"^### (.+)$", re.MULTILINE)
+PART = re.compile(r"^@ (.+)$", re.MULTILINE)
+
+
+def cases() -> Iterator[tuple[Path, str, dict[str, str]]]:
+    for path in sorted(HERE.glob("*.txt")):
+        _, *pieces = CASE.split(path.read_text())
+        for name, body in zip(pieces[::2], pieces[1::2], strict=True):
+            _, *parts = PART.split(body)
+            texts = {k: v.removeprefix("\n") for k, v in zip(parts[::2], parts[1::2], strict=True)}
+            yield path, name, texts
+
+
+CASES = list(cases())
+
+
+def said(texts: dict[str, str], root: Path) -> str:
+    for part, text in texts.items():
+        if part.startswith("file "):
+            path = root / part.removeprefix("file ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.rstrip("\n") + "\n")
+    found = [d.render() for d in check(root)]
+    return "\n".join(found).replace(f"{root}/", "") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "texts"), CASES, ids=[f"{p.stem}: {n}" for p, n, _ in CASES]
+)
+def test_a_mistake_is_told_at_its_place(
+    path: Path, name: str, texts: dict[str, str], tmp_path: Path
+) -> None:
+    found = said(texts, tmp_path)
+    if os.environ.get("MISTAKES") == "write":
+        whole = path.read_text()
+        start = whole.index(f"### {name}\n")
+        at = whole.index("@ says\n", start) + len("@ says\n")
+        end = whole.find("\n### ", at)
+        end = len(whole) if end < 0 else end
+        path.write_text(whole[:at] + found + whole[end:])
+        return
+    assert found.strip() == texts["says"].strip()
+
+
+def test_there_are_enough() -> None:
+    assert len(CASES) >= 60
+    assert len({(p, n) for p, n, _ in CASES}) == len(CASES)
