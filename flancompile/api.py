@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.compiler.cache import Cache, default_cache
+from flancompile.compiler.check_data import check_rows
 from flancompile.compiler.checks import check_libraries
 from flancompile.compiler.forecast import Plan, forecast
+from flancompile.compiler.lints import Reading
 from flancompile.compiler.pipeline import compile_recipe
 from flancompile.compiler.request import MEMORY_BYTES, Progress, Request, request_of
 from flancompile.dsl.library import builtin_library
@@ -27,16 +29,27 @@ __all__ = ["check", "compile", "evaluate", "open", "plan", "train"]
 Folders = Sequence[Path | str]
 
 
-def check(*paths: Path | str, builtin: bool = False) -> list[Diagnostic]:
+def check(
+    *paths: Path | str,
+    builtin: bool = False,
+    data: Reading | None = None,
+    overlay: str | None = None,
+    progress: Progress | None = None,
+) -> list[Diagnostic]:
     """Every complaint about library folders or single files; none when all is well.
 
-    No row is read. builtin: whether the library that ships with the package is checked too.
+    builtin: whether the library that ships with the package is checked too; data: how rows are
+    looked at, by default not at all; overlay: where they lie.
     """
     given = [Path(p) for p in paths]
     runs = [p for p in given if p.is_file() and is_run_file(p)]
     found = check_libraries([p for p in given if p not in runs], builtin=builtin)
     folders = [p for p in given if p.is_dir()]
-    return found + check_runs([*folders, *runs, *([builtin_library()] if builtin else [])])
+    found += check_runs([*folders, *runs, *([builtin_library()] if builtin else [])])
+    if data is not None and not any(d.code.startswith("FC1") for d in found):
+        tell = progress or (lambda *_: None)
+        found += check_rows(folders, overlay, data, builtin=builtin, tell=tell)
+    return found
 
 
 def plan(

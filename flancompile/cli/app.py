@@ -81,14 +81,24 @@ def check(
     paths: Annotated[list[Path], typer.Argument(help="Library folders or single files.")],
     strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,
     builtin: Annotated[bool, typer.Option(help="Check the built-in library too.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Render a sample of rows and lint.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All rows, with --data.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of a sample.")] = 200,
+    tokenizer: Annotated[
+        Optional[Path], typer.Option(help="With --data: what it loses, and over-long texts.")
+    ] = None,
+    length: Annotated[Optional[int], typer.Option(help="Tokens an example may have.")] = None,
+    overlay: Overlay = None,
     form: Annotated[str, typer.Option("--format", help="text, json, github or sarif.")] = "text",
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Check files as a compiler checks source: every mistake, at its place. No row is read."""
+    """Check files as a compiler checks source: every mistake, at its place. No row is read,
+    unless --data asks for it."""
     from flancompile.cli import check as command
 
+    look = command.Look(data or every, None if every else rows, tokenizer, length, overlay)
     form = "json" if json else form
-    raise typer.Exit(command.run(paths, form, strict=strict, builtin=builtin))
+    raise typer.Exit(command.run(paths, look, form, strict=strict, builtin=builtin))
 
 
 @app.command()

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from flancompile.api import check
-from flancompile.cli.console import console, print_json
+from flancompile.cli.console import console, print_json, progress
 from flancompile.cli.formats import github, sarif
+from flancompile.compiler.lints import Reading
 from flancompile.errors import fail, nearest
+from flancompile.tokenizer.load import load_file
 
-__all__ = ["run"]
+__all__ = ["Look", "run"]
 
 
 FORMATS = ("text", "json", "github", "sarif")
 
 
-def run(paths: list[Path], form: str, *, strict: bool, builtin: bool) -> int:
+@dataclass(frozen=True)
+class Look:
+    """Whether and how rows are looked at."""
+
+    data: bool = False
+    rows: int | None = None
+    tokenizer: Path | None = None
+    length: int | None = None
+    overlay: str | None = None
+
+    def reading(self) -> Reading | None:
+        """What the check is given; None for no rows."""
+        if not self.data:
+            return None
+        tokenizer = load_file(self.tokenizer) if self.tokenizer is not None else None
+        return Reading(self.rows, tokenizer, self.length)
+
+
+def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool) -> int:
     """Print every diagnostic. -> 1 when there is an error (or, if strict, a warning)."""
     if form not in FORMATS:
         hint = nearest(form, FORMATS) or f"known: {', '.join(FORMATS)}"
         raise fail("FC416", f"there is no format {form!r}", hint=hint)
-    found = check(*paths, builtin=builtin)
+    with progress() as tell:
+        found = check(
+            *paths, builtin=builtin, data=look.reading(), overlay=look.overlay, progress=tell
+        )
     errors = sum(d.severity == "error" for d in found)
     warnings = len(found) - errors
     if form == "json":

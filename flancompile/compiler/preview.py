@@ -20,7 +20,7 @@ from flancompile.dsl.library import TaskDef
 from flancompile.errors import fail, nearest
 from flancompile.sources.blocks import sample
 
-__all__ = ["Preview", "Wanted", "preview"]
+__all__ = ["Preview", "Wanted", "pools_for", "preview", "row_set", "spec_of"]
 
 SAMPLE_ROWS = 200
 
@@ -76,9 +76,9 @@ def preview(
 ) -> tuple[list[Preview], dict[str, int]]:
     """Examples of a task, and why rows of the sample gave none (reason -> rows)."""
     rows, dropped = sample(split_spec(request, task, split), SAMPLE_ROWS)
-    spec = _spec(request, task, wanted)
-    set_ = _row_set(spec, rows, wanted.pass_)
-    renderer = Renderer(spec, set_, _pools(request, task, spec, set_, split), {})
+    spec = spec_of(request, task, wanted)
+    set_ = row_set(spec, rows, wanted.pass_)
+    renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
     if wanted.row is not None and not 0 <= wanted.row < len(rows):
         raise fail("FC308", f"there is no row {wanted.row}; the sample has {len(rows)}, from 0")
     found = [
@@ -90,7 +90,8 @@ def preview(
     return found, reasons
 
 
-def _spec(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
+def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
+    """What renders the templates that are wanted. Raises FC203, FC411."""
     names = [t.name for t in task.task.templates]
     if wanted.template is not None and wanted.template not in names:
         hint = nearest(wanted.template, names) or f"templates: {', '.join(names)}"
@@ -126,7 +127,8 @@ def _styles(table: Mapping[str, Any], pattern: str) -> dict[str, Any]:
     return found
 
 
-def _row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int) -> RowSet:
+def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int) -> RowSet:
+    """Sampled rows as the render pass takes them."""
     names = [n for n in (rows[0] if rows else ()) if not n.startswith("_")]
     return RowSet(
         task_id=spec.task_id,
@@ -139,12 +141,13 @@ def _row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int) ->
     )
 
 
-def _pools(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str) -> Pools:
+def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str) -> Pools:
+    """Where the exemplars of sampled rows come from."""
     settings = task.task.exemplars
     if settings.source == "file":
         items = exemplar_items(task)
         return Pools(settings, item_rows(rows, items, settings))
     if settings.source == "split":
         others, _ = sample(split_spec(request, task, str(settings.split)), SAMPLE_ROWS)
-        return Pools(settings, _row_set(spec, others, rows.pass_))
+        return Pools(settings, row_set(spec, others, rows.pass_))
     return Pools(settings, rows)

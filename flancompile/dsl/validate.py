@@ -49,9 +49,9 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
     elif kind == "string_pattern_mismatch":
         message = f"{error['input']!r} is no name"
         advice = "a name begins with a letter and holds letters, digits, _ and - alone"
-    return Diagnostic(
-        "FC201", f"{where}: {message}" if where and not message.startswith(where) else message, document.span(key), advice
-    )
+    if where and not message.startswith(where):
+        message = f"{where}: {message}"
+    return Diagnostic("FC201", message, document.span(key), advice)
 
 
 def _named_in(message: str, document: Document) -> Key:

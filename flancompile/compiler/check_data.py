@@ -1,0 +1,102 @@
+"""The check pass on rows: each task is rendered on a sample (or all rows) and linted.
+
+A source whose rows are not on this machine is named and left out: a library may describe more than
+anyone has at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flancompile.compiler.lints import Reading, lint_task
+from flancompile.compiler.reading import split_spec
+from flancompile.compiler.request import Request, bare_request
+from flancompile.dsl.check import check_dataset
+from flancompile.dsl.library import TaskDef, builtin_library
+from flancompile.errors import Diagnostic, FlancompileError
+from flancompile.sources.blocks import sample
+
+__all__ = ["check_rows"]
+
+Tell = Callable[[str, int, int | None], None]
+
+
+def check_rows(
+    folders: Sequence[Path],
+    overlay: str | None,
+    reading: Reading,
+    *,
+    builtin: bool = False,
+    tell: Tell = lambda *_: None,
+) -> list[Diagnostic]:
+    """Complaints from rows about every task of some libraries whose files have no errors."""
+    request = bare_request(tuple(folders), overlay)
+    own = str(builtin_library())
+    tasks = [
+        t
+        for t in request.tasks.values()
+        if builtin
+        or not Path(t.dataset.document.path).is_relative_to(own)
+        or any(Path(t.dataset.document.path).is_relative_to(f) for f in folders)
+    ]
+    found: list[Diagnostic] = []
+    for done, task in enumerate(tasks):
+        tell("rows", done, len(tasks))
+        if not any(d.severity == "error" for d in check_dataset(task.dataset)):
+            found += _task(request, task, reading)
+    tell("rows", len(tasks), len(tasks))
+    return list(dict.fromkeys(found))
+
+
+def _task(request: Request, task: TaskDef, reading: Reading) -> list[Diagnostic]:
+    splits = _splits(request, task)
+    if not splits:
+        span = task.dataset.document.span(("source",))
+        message = f"the rows of {task.source_id!r} are not on this machine"
+        return [Diagnostic("FC319", message, span, "an overlay says where they lie", "warning")]
+    try:
+        found = lint_task(request, task, splits[0], reading)
+        return found + _across(request, task, splits, reading)
+    except FlancompileError as error:
+        return list(error.diagnostics)
+
+
+def _splits(request: Request, task: TaskDef) -> list[str]:
+    """The splits that can be read here, the training split first."""
+    place = task.dataset.model.source
+    if request.overlay is not None and task.dataset.id in request.overlay.model.sources:
+        choice = request.overlay.model.sources[task.dataset.id]
+        place = place.places[choice.place] if choice.place else choice  # type: ignore[assignment]
+    names = list(place.files) if isinstance(place.files, dict) else list(place.splits or ())
+    found = []
+    for name in sorted(names or ["train"], key=lambda n: (n != "train", n)):
+        try:
+            sample(split_spec(request, task, name), 1)
+        except FlancompileError:
+            continue
+        found.append(name)
+    return found
+
+
+def _across(
+    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading
+) -> list[Diagnostic]:
+    """Rows of one split that stand in another one too; only all rows can tell."""
+    if reading.rows is not None or len(splits) < 2:
+        return []
+    names = task.task.signature.inputs
+    seen: dict[int, str] = {}
+    found = []
+    for split in splits:
+        rows, _ = sample(split_spec(request, task, split), 1 << 62)
+        keys = {hash(tuple(" ".join(str(r.get(n)).lower().split()) for n in names)) for r in rows}
+        for other in splits[: splits.index(split)]:
+            if double := sum(seen.get(k) == other for k in keys):
+                message = f"{task.id}: {double:,} inputs stand in {other!r} and in {split!r}"
+                span = task.dataset.document.span(("source",))
+                hint = "an evaluation on them tells little"
+                found.append(Diagnostic("FC332", message, span, hint, "warning"))
+        for key in keys:
+            seen.setdefault(key, split)
+    return found

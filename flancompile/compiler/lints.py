@@ -1,0 +1,239 @@
+"""What only rows tell of a task: texts that are constant, empty, leaking, over-long or malformed.
+
+Every template is rendered on the same rows, in each arm that it serves; a fault is told once for a
+template, with the share of rows that show it and one of them by its id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flancompile.compiler.exemplars import Pools
+from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
+from flancompile.compiler.reading import split_spec
+from flancompile.compiler.render import Draft, Renderer
+from flancompile.compiler.request import Request
+from flancompile.dsl.library import TaskDef
+from flancompile.dsl.task import Template
+from flancompile.dsl.yaml import Key
+from flancompile.errors import Diagnostic
+from flancompile.sources.blocks import sample
+from flancompile.tokenizer.tokenizer import Tokenizer
+
+__all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
+
+SAMPLE_ROWS = 200
+SKEW = 0.9  # of one label
+_DOUBLED = re.compile(r"(?<![.?!])([.?!,;:])\1(?![.])|[.!?;:][,;]|[,;:]\.(?!\.)|\s[,;](?=\s)")
+_SYNTAX = re.compile(r"\{\{|\{%")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How rows are looked at.
+
+    rows: of each split, None for all; length: tokens that an example may have.
+    """
+
+    rows: int | None = SAMPLE_ROWS
+    tokenizer: Tokenizer | None = None
+    length: int | None = None
+
+
+@dataclass
+class _Facts:
+    """What one template gave in one arm."""
+
+    rows: int = 0
+    prompts: set[int] = field(default_factory=set)
+    inputs: set[int] = field(default_factory=set)
+    faults: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def note(self, fault: str, row: str) -> None:
+        self.faults[fault] += 1
+        self.first.setdefault(fault, row)
+
+
+def lint_task(request: Request, task: TaskDef, split: str, reading: Reading) -> list[Diagnostic]:
+    """Complaints about a task from the rows of a split. Raises what reading raises (FC3xx)."""
+    rows, dropped = sample(split_spec(request, task, split), reading.rows or 1 << 62)
+    lint = _Linter(request, task, split, rows, reading)
+    lint.rows_alone([str(r.reason) for r in dropped])
+    for index, template in enumerate(task.task.templates):
+        lint.template(index, template)
+    lint.labels()
+    return lint.found
+
+
+class _Linter:
+    def __init__(
+        self,
+        request: Request,
+        task: TaskDef,
+        split: str,
+        rows: Sequence[dict[str, Any]],
+        reading: Reading,
+    ) -> None:
+        self.request, self.task, self.split, self.rows = request, task, split, rows
+        self.reading = reading
+        self.found: list[Diagnostic] = []
+        self.golds: Counter[str] = Counter()
+        self.many = False
+        self.left_out: Counter[str] = Counter()
+
+    def say(self, code: str, message: str, key: Key, hint: str | None = None) -> None:
+        span = self.task.span(*key)
+        self.found.append(Diagnostic(code, f"{self.task.id}: {message}", span, hint, "warning"))
+
+    def share(self, count: int, of: int, row: str | None = None) -> str:
+        example = f", such as {row!r}" if row is not None else ""
+        return f"{count:,} of {of:,} rows{example}"
+
+    def rows_alone(self, reasons: Sequence[str]) -> None:
+        """What is wrong before anything is rendered."""
+        total = len(self.rows) + len(reasons)
+        if total == 0:
+            self.say("FC320", f"the split {self.split!r} has no rows", ())
+        elif reasons:
+            kinds = Counter(re.sub(r"'[^']*'", "'…'", r) for r in reasons)
+            why = kinds.most_common(1)[0][0]
+            message = f"{self.share(len(reasons), total)} are dropped when read; mostly: {why}"
+            self.say("FC320", message, ())
+        names = self.task.task.signature.inputs
+        marked = [
+            str(row["_id"])
+            for row in self.rows
+            if any(isinstance(row.get(n), str) and _SYNTAX.search(row[n]) for n in names)
+        ]
+        if marked:
+            message = f"values hold template syntax in {self.share(len(marked), total, marked[0])}"
+            self.say("FC333", message, (), "they are printed as they are; nothing is to be done")
+
+    def template(self, index: int, template: Template) -> None:
+        """One template in each of its arms."""
+        key = ("templates", index)
+        arms = {"none": (False,), "optional": (False, True), "required": (True,)}
+        for options in arms[template.options]:
+            wanted = Wanted(template=template.name, options=options, cot=template.cot)
+            spec = spec_of(self.request, self.task, wanted)
+            rows = row_set(spec, self.rows, 0)
+            pools: Pools = pools_for(self.request, self.task, spec, rows, self.split)
+            renderer = Renderer(spec, rows, pools, {})
+            facts = _Facts()
+            for draft in renderer:
+                self.look(facts, draft, template)
+            self.tell(facts, template, key, options)
+            for reason in renderer.reasons.values():
+                self.left_out[reason] += 1
+            if facts.rows == 0 and self.rows:
+                why = Counter(renderer.reasons.values()).most_common(1)
+                hint = f"mostly: {why[0][0]}" if why else None
+                self.say("FC321", f"the template {template.name!r} fits no row", key, hint)
+
+    def look(self, facts: _Facts, draft: Draft, template: Template) -> None:
+        """Take notes of one example."""
+        row = self.rows[draft.row]
+        id_, prompt, target = str(row["_id"]), draft.input, draft.target
+        facts.rows += 1
+        facts.prompts.add(hash(prompt))
+        names = self.task.task.signature.inputs
+        facts.inputs.add(hash(tuple(str(row.get(n)) for n in names)))
+        values = [text for name, value in row.items() if name[0] != "_" for text in _texts(value)]
+        said = _JINJA.sub("", template.input)
+        checks: dict[str, Callable[[], bool]] = {
+            "empty input": lambda: not prompt.strip(),
+            "empty target": lambda: not target.strip(),
+            "leak": lambda: _leaks(prompt, target, [*values, said], draft),
+            "end": lambda: prompt != prompt.rstrip(),
+            "doubled": lambda: _doubled(prompt, values) or _doubled(target, values),
+            "rationale": lambda: template.cot and _without_rationale(target, self._outputs(row)),
+        }
+        for name, holds in checks.items():
+            if holds():
+                facts.note(name, id_)
+        if draft.options is not None:
+            self.golds[str(draft.options.texts[draft.options.gold])] += 1
+        self.measure(facts, id_, prompt, target)
+
+    def measure(self, facts: _Facts, row: str, prompt: str, target: str) -> None:
+        tokenizer, length = self.reading.tokenizer, self.reading.length
+        if tokenizer is None:
+            return
+        encoded = tokenizer.encode([prompt, target])
+        if length is not None and int(encoded.lengths.sum()) > length:
+            facts.note("long", row)
+        if not tokenizer.exact([prompt, target], encoded).all():
+            facts.note("lossy", row)
+
+    def _outputs(self, row: dict[str, Any]) -> list[str]:
+        names = self.task.task.signature.outputs
+        return [str(row[n]) for n in names if row.get(n) is not None]
+
+    def tell(self, facts: _Facts, template: Template, key: Key, options: bool) -> None:
+        """Complaints from the notes of a template."""
+        arm = " with options" if options and template.options == "optional" else ""
+        where = f"the template {template.name!r}{arm}"
+        if facts.rows > 1 and len(facts.prompts) == 1 and len(facts.inputs) > 1:
+            message = f"{where} gives one prompt for {facts.rows:,} rows that differ"
+            self.say("FC322", message, (*key, "input"), "show the fields that tell rows apart")
+        texts = {
+            "empty input": (
+                "FC323",
+                "input",
+                "an empty input",
+                "a `when` or `where` can leave out",
+            ),
+            "empty target": ("FC323", "target", "an empty target", "a `where` can leave them out"),
+            "leak": ("FC324", "input", "its target in the input", "take the answer out"),
+            "end": ("FC325", "input", "white space before its target", "trim the last field"),
+            "doubled": ("FC326", "input", "doubled punctuation", "a value brings its own mark"),
+            "rationale": ("FC327", "target", "no rationale before its answer", None),
+            "long": ("FC328", "input", f"more than {self.reading.length} tokens", "`truncate:`"),
+            "lossy": ("FC329", "input", "characters that the tokenizer loses", None),
+        }
+        for fault, (code, side, what, hint) in texts.items():
+            if count := facts.faults[fault]:
+                share = self.share(count, facts.rows, facts.first[fault])
+                self.say(code, f"{where} has {what} in {share}", (*key, side), hint)
+
+    def labels(self) -> None:
+        """What the whole task's choices tell."""
+        wrong = sum(n for why, n in self.left_out.items() if "is not among" in why)
+        if wrong:
+            message = f"the answer is not among its options in {wrong:,} renderings"
+            self.say("FC330", message, ("choices",), "see `options`, `gold` and `by`")
+        total = sum(self.golds.values())
+        settings = self.task.task.choices
+        if not total or settings is None or settings.distractors is not None:
+            return
+        label, count = self.golds.most_common(1)[0]
+        if count > SKEW * total and total >= 20:
+            message = f"{count / total:.0%} of the answers are {label!r}"
+            self.say("FC331", message, ("choices",), "a constant guess scores as much")
+
+
+def _leaks(prompt: str, target: str, values: Sequence[str], draft: Draft) -> bool:
+    """The whole target stands in the input, but in none of the values that the input shows."""
+    text = target.strip()
+    if prompt.strip() == text:
+        return True
+    if len(text) < 3 or draft.options is not None or text not in prompt:
+        return False
+    return not any(text in value for value in values)
+
+
+def _doubled(text: str, values: Sequence[str]) -> bool:
+    return any(not any(m[0] in v for v in values) for m in _DOUBLED.finditer(text))
+
+
+def _without_rationale(target: str, outputs: Sequence[str]) -> bool:
+    """A chain of thought is its longest output, and something before the shortest."""
+    if len(outputs) < 2:
+        return False
+    answer = min(outputs, key=len)
+    return max(outputs, key=len).strip() in ("", answer.strip()) or target.strip() == answer
