@@ -10,7 +10,6 @@ for _switch in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
     os.environ[_switch] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ SAMPLE_ROWS = 200
 SKEW = 0.9  # of one label
 _DOUBLED = re.compile(r"(?<![.?!])([.?!,;:])\1(?![.])|[.!?;:][,;]|[,;:]\.(?!\.)|\s[,;](?=\s)")
 _SYNTAX = re.compile(r"\{\{|\{%")
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ class _Linter:
             "empty target": lambda: not target.strip(),
             "leak": lambda: _leaks(prompt, target, [*values, said], draft),
             "end": lambda: prompt != prompt.rstrip(),
-            "doubled": lambda: _doubled(prompt, values) or _doubled(target, values),
+            "doubled": lambda: (
+                (draft.options is None and _doubled(prompt, values)) or _doubled(target, values)
+            ),
             "rationale": lambda: template.cot and _without_rationale(target, self._outputs(row)),
         }
         for name, holds in checks.items():
@@ -218,13 +221,24 @@ class _Linter:
 
 
 def _leaks(prompt: str, target: str, values: Sequence[str], draft: Draft) -> bool:
-    """The whole target stands in the input, but in none of the values that the input shows."""
+    """The whole target stands in the input, but in no value alone, nor in the author's words."""
     text = target.strip()
     if prompt.strip() == text:
         return True
     if len(text) < 3 or draft.options is not None or text not in prompt:
         return False
     return not any(text in value for value in values)
+
+
+def _texts(value: Any) -> list[str]:
+    """All texts in a value, lists and mappings looked into."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in _texts(item)]
+    return [] if value is None else [str(value)]
 
 
 def _doubled(text: str, values: Sequence[str]) -> bool:

@@ -133,7 +133,7 @@ class Program:
         sums, grads = self._gradients(state["params"], batch)
         count = jnp.maximum(sums.targets, 1.0)
         grads = jax.tree.map(lambda g: g / count, grads)
-        size = optax.global_norm(grads)
+        size = optax.tree.norm(grads)
         if (most := self.run.optimizer.clip_norm) is not None:
             share = jnp.minimum(1.0, most / (size + 1e-12))
             grads = jax.tree.map(lambda g: g * share, grads)

@@ -133,7 +133,7 @@ def test_export(home: Path, tmp_path: Path) -> None:
 
 def test_schema(home: Path, tmp_path: Path) -> None:
     run("schema", "--out", "s", cwd=tmp_path)
-    assert len(list((tmp_path / "s").iterdir())) == 5
+    assert len(list((tmp_path / "s").iterdir())) == 6
     assert json.loads(run("schema", "recipe", cwd=tmp_path))["title"] == "Recipe"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import run
 
 import flancompile
 import flancompile.feed
@@ -214,7 +215,15 @@ def test_twenty_steps_of_training(
     library: Path, built: Callable[[str], Build], tmp_path: Path
 ) -> None:
     build = built("trained_decoder")
-    folder = flancompile.train(library / "runs" / "real.yaml", tmp_path / "run", build=build.path)
-    losses = [m["loss"] for m in read_metrics(folder)]
+    run(
+        "train",
+        str(library / "runs/real.yaml"),
+        "--build",
+        str(build.path),
+        "-o",
+        "run",
+        cwd=tmp_path,
+    )
+    losses = [m["loss"] for m in read_metrics(tmp_path / "run")]
     assert len(losses) == 20
     assert sum(losses[-3:]) < 0.8 * sum(losses[:3])

@@ -9,6 +9,8 @@ from toys import Library
 
 from flancompile.store.build import Build
 
+jax.config.update("jax_num_cpu_devices", 8)  # of this process alone, before JAX looks for any
+
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
