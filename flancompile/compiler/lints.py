@@ -17,6 +17,7 @@ from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer
 from flancompile.compiler.request import Request
+from flancompile.dsl.expression import RowError
 from flancompile.dsl.library import TaskDef
 from flancompile.dsl.task import Template
 from flancompile.dsl.yaml import Key
@@ -28,6 +29,7 @@ __all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
 
 SAMPLE_ROWS = 200
 SKEW = 0.9  # of one label
+NOT_MEANT = {"no template applies", "where"}  # reasons by which an author leaves rows out
 _DOUBLED = re.compile(r"(?<![.?!])([.?!,;:])\1(?![.])|[.!?;:][,;]|[,;:]\.(?!\.)|\s[,;](?=\s)")
 _SYNTAX = re.compile(r"\{\{|\{%")
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
@@ -84,8 +86,6 @@ class _Linter:
         self.reading = reading
         self.found: list[Diagnostic] = []
         self.golds: Counter[str] = Counter()
-        self.many = False
-        self.left_out: Counter[str] = Counter()
 
     def say(self, code: str, message: str, key: Key, hint: str | None = None) -> None:
         span = self.task.span(*key)
@@ -129,12 +129,21 @@ class _Linter:
             for draft in renderer:
                 self.look(facts, draft, template)
             self.tell(facts, template, key, options)
-            for reason in renderer.reasons.values():
-                self.left_out[reason] += 1
-            if facts.rows == 0 and self.rows:
-                why = Counter(renderer.reasons.values()).most_common(1)
-                hint = f"mostly: {why[0][0]}" if why else None
-                self.say("FC321", f"the template {template.name!r} fits no row", key, hint)
+            self.lost(facts, renderer, template, key)
+
+    def lost(self, facts: _Facts, renderer: Renderer, template: Template, key: Key) -> None:
+        """Rows that the template could not be rendered on."""
+        reasons = Counter(r for r in renderer.reasons.values() if r not in NOT_MEANT)
+        named = f"the template {template.name!r}"
+        if facts.rows == 0 and self.rows:
+            why = reasons.most_common(1)
+            hint = f"mostly: {why[0][0]}" if why else "its `when` holds for none"
+            self.say("FC321", f"{named} fits no row", key, hint)
+        elif reasons:
+            most = reasons.most_common(1)[0][0]
+            count = sum(reasons.values())
+            message = f"{named} drops {self.share(count, facts.rows + count)}; mostly: {most}"
+            self.say("FC323", message, key, "a `where` can leave them out")
 
     def look(self, facts: _Facts, draft: Draft, template: Template) -> None:
         """Take notes of one example."""
@@ -144,12 +153,13 @@ class _Linter:
         facts.prompts.add(hash(prompt))
         names = self.task.task.signature.inputs
         facts.inputs.add(hash(tuple(str(row.get(n)) for n in names)))
-        values = [text for name, value in row.items() if name[0] != "_" for text in _texts(value)]
+        fields = {name: _texts(value) for name, value in row.items() if name[0] != "_"}
+        values = [text for texts in fields.values() for text in texts]
+        asked = self.task.task.signature.outputs
+        given = [text for name, texts in fields.items() if name not in asked for text in texts]
         said = _JINJA.sub("", template.input)
         checks: dict[str, Callable[[], bool]] = {
-            "empty input": lambda: not prompt.strip(),
-            "empty target": lambda: not target.strip(),
-            "leak": lambda: _leaks(prompt, target, [*values, said], draft),
+            "leak": lambda: _leaks(prompt, target, [*given, said], draft),
             "end": lambda: prompt != prompt.rstrip(),
             "doubled": lambda: (
                 (draft.options is None and _doubled(prompt, values)) or _doubled(target, values)
@@ -185,13 +195,6 @@ class _Linter:
             message = f"{where} gives one prompt for {facts.rows:,} rows that differ"
             self.say("FC322", message, (*key, "input"), "show the fields that tell rows apart")
         texts = {
-            "empty input": (
-                "FC323",
-                "input",
-                "an empty input",
-                "a `when` or `where` can leave out",
-            ),
-            "empty target": ("FC323", "target", "an empty target", "a `where` can leave them out"),
             "leak": ("FC324", "input", "its target in the input", "take the answer out"),
             "end": ("FC325", "input", "white space before its target", "trim the last field"),
             "doubled": ("FC326", "input", "doubled punctuation", "a value brings its own mark"),
@@ -206,13 +209,22 @@ class _Linter:
 
     def labels(self) -> None:
         """What the whole task's choices tell."""
-        wrong = sum(n for why, n in self.left_out.items() if "is not among" in why)
+        settings = self.task.task.choices
+        if settings is None:
+            return
+        rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0)
+        wrong: Counter[str] = Counter()
+        for row in range(len(self.rows)):
+            try:
+                rows.options(row, settings)
+            except RowError as error:
+                wrong[str(error)] += 1
         if wrong:
-            message = f"the answer is not among its options in {wrong:,} renderings"
+            share = self.share(sum(wrong.values()), len(self.rows))
+            message = f"no options in {share}; mostly: {wrong.most_common(1)[0][0]}"
             self.say("FC330", message, ("choices",), "see `options`, `gold` and `by`")
         total = sum(self.golds.values())
-        settings = self.task.task.choices
-        if not total or settings is None or settings.distractors is not None:
+        if not total or settings.distractors is not None:
             return
         label, count = self.golds.most_common(1)[0]
         if count > SKEW * total and total >= 20:

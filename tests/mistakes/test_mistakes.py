@@ -1,7 +1,7 @@
 """Seeded mistakes: files in, diagnostics out, as pairs in the .txt files beside this one.
 
 A case is `### name`, then `@ file NAME` with the file's text for each file, then `@ says` with what
-`check` prints. Run with MISTAKES=write to write what is printed now, and read the difference by eye.
+`check` prints, or `@ says of rows` with what `check --data --all` prints. Run with MISTAKES=write to write what is printed now, and read the difference by eye.
 """
 
 import os
@@ -10,9 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tokenizers
 
 from flancompile import check
+from flancompile.compiler.lints import Reading
+from flancompile.tokenizer.load import from_bytes
 
+SAYS, OF_ROWS = "says", "says of rows"
+
+
+def tokenizer_json() -> bytes:
+    """A tokenizer of single characters that knows neither capitals nor accents."""
+    known = "abcdefghijklmnopqrstuvwxyz0123456789 .,:;?!'\"-()[]{}%\n"
+    made = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({c: i for i, c in enumerate(["?", *known])}, "?")
+    )
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Split("", "isolated")
+    made.decoder = tokenizers.decoders.Fuse()
+    return made.to_str().encode()
+
+
+# Words of lower case letters alone: everything else is lost.
+BERT_LIKE = from_bytes("hf", tokenizer_json(), "lower")
 HERE = Path(__file__).parent
 CASE = re.compile(r"^### (.+)$", re.MULTILINE)
 PART = re.compile(r"^@ (.+)$", re.MULTILINE)
@@ -36,7 +55,8 @@ def said(texts: dict[str, str], root: Path) -> str:
             path = root / part.removeprefix("file ")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.rstrip("\n") + "\n")
-    found = [d.render() for d in check(root)]
+    reading = Reading(rows=None, tokenizer=BERT_LIKE, length=40) if OF_ROWS in texts else None
+    found = [d.render() for d in check(root, data=reading)]
     return "\n".join(found).replace(f"{root}/", "") + "\n"
 
 
@@ -50,12 +70,13 @@ def test_a_mistake_is_told_at_its_place(
     if os.environ.get("MISTAKES") == "write":
         whole = path.read_text()
         start = whole.index(f"### {name}\n")
-        at = whole.index("@ says\n", start) + len("@ says\n")
+        mark = f"@ {OF_ROWS if OF_ROWS in texts else SAYS}\n"
+        at = whole.index(mark, start) + len(mark)
         end = whole.find("\n### ", at)
         end = len(whole) if end < 0 else end
         path.write_text(whole[:at] + found + whole[end:])
         return
-    assert found.strip() == texts["says"].strip()
+    assert found.strip() == texts[OF_ROWS if OF_ROWS in texts else SAYS].strip()
 
 
 def test_there_are_enough() -> None:
