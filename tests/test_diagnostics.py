@@ -1,0 +1,28 @@
+"""Every code that the program can give has an entry in docs/diagnostics.md, and no other has."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ENTRY = re.compile(
+    r"^### (FC\d{3}): .+?\n(?:.*?\n)*?Wrong:\n\n```text\n(.+?)\n```\n\nRight:\n\n```text\n(.+?)\n```",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def test_each_code_has_an_entry_with_a_wrong_and_a_right_example() -> None:
+    page = (ROOT / "docs" / "diagnostics.md").read_text()
+    headed = re.findall(r"^### (FC\d{3})", page, re.MULTILINE)
+    assert headed == sorted(set(headed))
+    pieces = re.split(r"(?=^### FC)", page, flags=re.MULTILINE)[1:]
+    for piece in pieces:
+        assert ENTRY.match(piece), piece.splitlines()[0]
+    given = set()
+    for path in (ROOT / "flancompile").rglob("*.py"):
+        given |= set(re.findall(r'"(FC\d{3})"', path.read_text()))
+    assert given == set(headed)
+
+
+def test_codes_of_seeded_mistakes_are_many() -> None:
+    said = "".join(p.read_text() for p in (ROOT / "tests" / "mistakes").glob("*.txt"))
+    assert len(set(re.findall(r"(?:error|warning) (FC\d{3})", said))) >= 40
