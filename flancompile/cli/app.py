@@ -149,6 +149,46 @@ def show(
 
 
 @app.command()
+def new(
+    source: Annotated[str, typer.Argument(help="A file of rows, or hub:OWNER/NAME.")],
+    out: Annotated[
+        Optional[Path], typer.Option("--out", "-o", help="The file to write. Default: print.")
+    ] = None,
+    explode: Annotated[Optional[str], typer.Option(help="A path to lists of rows.")] = None,
+    config: Annotated[Optional[str], typer.Option(help="The Hub dataset's configuration.")] = None,
+    name: Annotated[Optional[str], typer.Option("--id", help="The dataset's id.")] = None,
+) -> None:
+    """A dataset file to start from, guessed from the rows of a source."""
+    from flancompile.cli import new as command
+
+    command.run(source, out, explode, config, name)
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A library, or a build.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    json: Json = False,
+) -> None:
+    """What differs between two libraries or two builds; exit code 1 if anything does."""
+    from flancompile.cli import diff as command
+
+    raise typer.Exit(command.run(first, second, as_json=json))
+
+
+@app.command()
+def fmt(
+    paths: Annotated[list[Path], typer.Argument(help="Library folders or files.")],
+    check: Annotated[bool, typer.Option("--check", help="Only say what would change.")] = False,
+    show: Annotated[bool, typer.Option("--diff", help="Only show what would change.")] = False,
+) -> None:
+    """Write YAML files in one canonical form, comments kept."""
+    from flancompile.cli import fmt as command
+
+    raise typer.Exit(command.run(paths, check=check, show=show))
+
+
+@app.command()
 def plan(
     recipe: RecipeArg,
     batch_packs: Annotated[int, typer.Option(min=1, help="Packs a batch, for the steps.")] = 64,

@@ -1,0 +1,48 @@
+"""`flancompile fmt`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from flancompile.cli.console import LIBRARY_PARTS, console
+from flancompile.dsl.formatting import format_file
+from flancompile.errors import fail
+
+__all__ = ["run"]
+
+
+def run(paths: list[Path], *, check: bool, show: bool) -> int:
+    """Write files in their canonical form. -> 1 when `check` finds one that is not."""
+    out, changed = console(), 0
+    files = [f for p in paths for f in _files(p)]
+    for path in files:
+        before, after = format_file(path)
+        if before == after:
+            continue
+        changed += 1
+        if show:
+            lines = difflib.unified_diff(
+                before.splitlines(True), after.splitlines(True), str(path), str(path)
+            )
+            out.print("".join(lines), end="")
+        elif check:
+            out.print(f"{path} would be formatted")
+        if not check and not show:
+            partial = path.with_name(f".{path.name}.{os.getpid()}")
+            partial.write_text(after, encoding="utf-8")
+            partial.replace(path)
+    verb = "would change" if check or show else "changed"
+    out.print(f"{changed} of {len(files)} files {verb}", style="bold")
+    return int(check and changed > 0)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise fail("FC107", f"there is no {str(path)!r}")
+    parts = [path / part for part in LIBRARY_PARTS if (path / part).is_dir()] or [path]
+    found = (f for part in parts for f in part.rglob("*.y*ml"))
+    return sorted(f for f in found if f.suffix in (".yaml", ".yml"))

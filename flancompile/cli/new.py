@@ -1,0 +1,74 @@
+"""`flancompile new`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from flancompile.cli.console import console
+from flancompile.compiler.starter import columns_of, default_id, starter
+from flancompile.dsl.source import Source
+from flancompile.errors import fail
+from flancompile.sources.blocks import sample
+from flancompile.sources.fields import SplitSpec
+from flancompile.sources.place import resolve_place
+
+__all__ = ["run"]
+
+ROWS = 300
+
+
+def run(
+    source: str, out: Path | None, explode: str | None, config: str | None, name: str | None
+) -> None:
+    """Look at a source's rows, and write a dataset file to start from."""
+    folder = (out.parent if out is not None else Path()).resolve()
+    about: dict[str, Any] = {"explode": explode} if explode else {}
+    read, base = about, Path()
+    if source.startswith("hub:"):
+        about |= {"hub": source.removeprefix("hub:"), **({"config": config} if config else {})}
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise fail("FC301", f"there is no file {source!r}", hint="or say hub:OWNER/NAME")
+        about["files"] = {"train": os.path.relpath(path.resolve(), folder)}
+        read, base = {**about, "files": {"train": path.name}}, path.parent
+    spec = SplitSpec(
+        source_id="new",
+        place=resolve_place(Source(**read), None, "train", base, None),
+        fields={"row": "row"},
+        where=None,
+        seed=0,
+    )
+    rows, dropped = sample(spec, ROWS)
+    if not rows and dropped:
+        raise fail("FC303", f"no row of {source!r} can be read: {dropped[0].reason}")
+    columns = columns_of([dict(r["row"]) for r in rows])
+    place = "\n  ".join(f"{key}: {_flow(value)}" for key, value in about.items())
+    text = starter(name or default_id(source), place, columns, _schema(folder))
+    if out is None:
+        print(text, end="")
+        return
+    if out.exists():
+        raise fail("FC501", f"{str(out)!r} is there already", hint="choose another name")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    console().print(f"{out}: look it over, then `flancompile check {out}`")
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {v}" for k, v in value.items()) + "}"
+    return str(value)
+
+
+def _schema(folder: Path) -> str:
+    """Where an editor finds the schema: in a checkout beside it, else in the package."""
+    import flancompile
+
+    package = Path(flancompile.__file__).parent
+    for place in (package / "schemas", package.parent / "schemas"):
+        if (place / "dataset.schema.json").is_file():
+            return os.path.relpath(place / "dataset.schema.json", folder)
+    return "dataset.schema.json"

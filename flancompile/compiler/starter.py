@@ -1,0 +1,197 @@
+"""A task file to start from, guessed from the rows of a source: `flancompile new`.
+
+What is a label, an answer or an option is guessed from names and values; every guess stands in the
+file, where the author sees and changes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flancompile.errors import fail
+
+__all__ = ["Column", "columns_of", "default_id", "starter"]
+
+FEW = 12  # distinct values that may be labels
+_ID = re.compile(r"^(id|_id|idx|index|uid|guid|qid|.*_id)$", re.IGNORECASE)
+_LABEL = re.compile(r"label|class|category|sentiment|intent|topic|stars|rating", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"answer|target|output|response|completion|summary|translation|reply|caption|title",
+    re.IGNORECASE,
+)
+_OPTIONS = re.compile(r"choices|options|candidates|endings|alternatives", re.IGNORECASE)
+_WORDS = {"if", "in", "is", "not", "and", "or", "else", "true", "false", "none", "for"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the sample: its field name, kind, and what its values are like."""
+
+    name: str
+    field: str
+    kind: str
+    distinct: int
+    rows: int
+    length: float
+    values: tuple[Any, ...]
+
+    @property
+    def is_label(self) -> bool:
+        """Whether its values look like classes."""
+        few = 2 <= self.distinct <= min(FEW, self.rows // 3)
+        return few and self.kind in ("text", "number", "truth value") and self.length < 40
+
+
+def columns_of(rows: Sequence[dict[str, Any]]) -> list[Column]:
+    """The columns of some rows, in their order. Raises FC303 when there are none."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not names:
+        raise fail("FC303", "the source has no rows to look at")
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        values = [row.get(name) for row in rows]
+        present = [v for v in values if v is not None]
+        texts = [json.dumps(v, sort_keys=True, default=str) for v in present]
+        shown = tuple(json.loads(t) for t in sorted(set(texts))[: FEW + 1])
+        mean = sum(len(str(v)) for v in present) / max(1, len(present))
+        field = _field(name, taken)
+        found.append(Column(name, field, _kind(present), len(set(texts)), len(rows), mean, shown))
+    return found
+
+
+def starter(id_: str, place: str, columns: Sequence[Column], schema: str) -> str:
+    """The text of a dataset file.
+
+    place: the source's `files` or `hub`, as YAML; schema: where the JSON Schema lies.
+    """
+    row_id = next((c for c in columns if _ID.match(c.name) and c.distinct == c.rows), None)
+    rest = [c for c in columns if c is not row_id]
+    options = next((c for c in rest if c.kind == "list" and _OPTIONS.search(c.name)), None)
+    asked = _asked(rest, options)
+    given = [c for c in rest if c not in (asked, options) and c.kind == "text"][:4]
+    given = given or [c for c in rest if c not in (asked, options)][:1]
+    lines = [
+        f"# yaml-language-server: $schema={schema}",
+        f"id: {id_}",
+        "source:",
+        f"  {place}",
+        *([f"  id: {_expression(row_id)}"] if row_id else []),
+        "  license: unknown # fill in",
+        "fields:",
+        *(f"  {c.field}: {_expression(c)} # {_remark(c)}" for c in rest),
+        "tasks:",
+        *(f"  {line}".rstrip() for line in _task(given, asked, options)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _task(given: Sequence[Column], asked: Column, options: Column | None) -> list[str]:
+    left = ", ".join(c.field for c in given)
+    label = asked.is_label and options is None
+    name = "classification" if label else "multiple_choice_qa" if options else "generation"
+    target = "{{ gold }}" if label or options else f"{{{{ {asked.field} }}}}"
+    metric = "accuracy" if label or options else "rouge_l" if asked.length > 40 else "exact_match"
+    slots = [f"{{{{ {c.field} }}}}" for c in given]
+    keyed = [
+        f"{c.field.replace('_', ' ').capitalize()}: {s}" for c, s in zip(given, slots, strict=True)
+    ]
+    wanted = asked.field.replace("_", " ")
+    arm = ["options: optional"] if label or options else []
+    texts = [
+        ("plain", [*slots, "", f"What is the {wanted}?"]),
+        ("keyed", [*keyed, f"{wanted.capitalize()}:"]),
+        ("asked_first", [f"Give the {wanted} for the following.", "", *slots]),
+    ]
+    lines = [
+        f"{name}:",
+        f"  cluster: {name}",
+        f"  signature: {left} -> {asked.field}",
+        *_choices(asked, options),
+        f"  eval: {{metric: {metric}}}",
+        "  templates:",
+    ]
+    for title, text in texts:
+        shown = [*text, "{{ options }}"] if arm and title != "keyed" else text
+        lines += [f"    - name: {title}", *(f"      {a}" for a in arm if title != "keyed")]
+        lines += ["      input: |-", *(f"        {t}".rstrip() for t in shown)]
+        lines += [f'      target: "{target}"']
+    return lines
+
+
+def _choices(asked: Column, options: Column | None) -> list[str]:
+    if options is not None:
+        by = "index" if asked.kind == "number" else "text"
+        return [f"  choices: {{options: {options.field}, gold: {asked.field}, by: {by}}}"]
+    if not asked.is_label:
+        return []
+    if asked.kind == "text":
+        listed = ", ".join(json.dumps(str(v), ensure_ascii=False) for v in asked.values)
+        return [f"  choices: {{options: [{listed}], gold: {asked.field}}}"]
+    said = {True: "yes", False: "no"} if asked.kind == "truth value" else {}
+    pairs = ", ".join(f'"{v}": "{said.get(v, v)}"' for v in asked.values)
+    return [f"  choices: {{options: {{{pairs}}}, gold: {asked.field}}} # say what each label means"]
+
+
+def _asked(columns: Sequence[Column], options: Column | None) -> Column:
+    """What the task asks for: a label, an answer by name, else the last text."""
+    rest = [c for c in columns if c is not options and c.kind not in ("mapping", "list")] or list(
+        columns
+    )
+    labels = [c for c in rest if c.is_label and _LABEL.search(c.name)]
+    answers = [c for c in rest if _ANSWER.search(c.name)]
+    others = [c for c in rest if c.is_label] or [c for c in rest if c.kind == "text"] or rest
+    return (labels or answers or others)[-1]
+
+
+def _printed(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _remark(column: Column) -> str:
+    if column.distinct <= FEW and column.kind not in ("list", "mapping"):
+        values = ", ".join(_printed(v) for v in column.values[:6])
+        return f"{column.kind}, {column.distinct} values: {values}".replace("\n", " ")[:90]
+    return (
+        f"{column.kind}, {column.distinct} values in {column.rows} rows, mean {column.length:.0f}"
+    )
+
+
+def _kind(values: Sequence[Any]) -> str:
+    kinds = {
+        "truth value" if isinstance(v, bool)
+        else "number" if isinstance(v, int | float)
+        else "text" if isinstance(v, str)
+        else "list" if isinstance(v, list | tuple)
+        else "mapping"
+        for v in values
+    }  # fmt: skip
+    return kinds.pop() if len(kinds) == 1 else "nothing" if not kinds else "mixed"
+
+
+def _field(name: str, taken: set[str]) -> str:
+    field = re.sub(r"\W+", "_", name.strip()).strip("_").lower() or "column"
+    if field[0].isdigit() or field in _WORDS:
+        field = f"column_{field}"
+    while field in taken:
+        field += "_"
+    taken.add(field)
+    return field
+
+
+def _expression(column: Column) -> str:
+    name = column.name
+    plain = name.isidentifier() and name not in _WORDS
+    if plain:
+        return name
+    return json.dumps(f"row[{json.dumps(name, ensure_ascii=False)}]", ensure_ascii=False)
+
+
+def default_id(path: str) -> str:
+    """A dataset's id from the name of its file or repository."""
+    return re.sub(r"\W+", "_", Path(path).name.split(".")[0]).strip("_").lower() or "dataset"

@@ -1,0 +1,68 @@
+"""Files to start from: they check clean and compile, whatever the rows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flancompile
+from flancompile.cli import new
+from flancompile.compiler.starter import columns_of, starter
+from flancompile.errors import FlancompileError
+
+LABELLED = [{"id": i, "text": f"text {i}", "label": "ab"[i % 2]} for i in range(30)]
+CASES: dict[str, list[dict[str, Any]]] = {
+    "labels": LABELLED,
+    "numbers as labels": [{**r, "label": r["id"] % 3} for r in LABELLED],
+    "truth values": [{**r, "label": r["id"] % 2 == 0} for r in LABELLED],
+    "open answers": [{"question": f"q{i}?", "answer": f"it is {i}"} for i in range(30)],
+    "options": [{"q": f"q{i}", "choices": ["x", "y"], "answer": "xy"[i % 2]} for i in range(30)],
+    "options by index": [{"q": f"q{i}", "choices": ["x", "y"], "answer": i % 2} for i in range(30)],
+    "odd names": [
+        {"Question Text": f"q{i}", "2": "b", 'say "x"': f"a{i}", "if": "c"} for i in range(9)
+    ],
+    "one column": [{"text": f"t{i}"} for i in range(5)],
+    "nested": [{"a": {"b": [i]}, "text": f"t{i}", "title": f"u{i}"} for i in range(9)],
+    "nothing known": [{"text": "t", "note": None, "mixed": i if i % 2 else "x"} for i in range(6)],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_new_file_checks_clean_and_gives_examples(name: str, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(r) + "\n" for r in CASES[name]))
+    lib = tmp_path / "lib"
+    new.run(str(rows), lib / "datasets" / "d.yaml", None, None, None)
+    errors = [d for d in flancompile.check(lib) if d.severity == "error"]
+    if name == "one column":
+        assert {d.code for d in errors} <= {"FC206"}, "there is nothing to ask for"
+        return
+    assert errors == []
+    (lib / "mixtures").mkdir()
+    (lib / "recipes").mkdir()
+    (lib / "mixtures/m.yaml").write_text('mixture: m\nmembers: [{select: "source:rows"}]\n')
+    (lib / "recipes/r.yaml").write_text(
+        "recipe: r\nmixture: m\nsize: {examples: 6}\ntokenizer: {bytes: true}\nlayout: decoder\n"
+        "lengths: {pack: 512}\n"
+    )
+    if name != "nothing known":
+        build = flancompile.compile("r", tmp_path / "b", library=[lib], cache=tmp_path / "c")
+        assert build.manifest.counts["examples"] == 6
+
+
+def test_it_overwrites_nothing(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"a": "b", "c": "d"}) + "\n")
+    out = tmp_path / "d.yaml"
+    out.write_text("mine")
+    with pytest.raises(FlancompileError, match="FC501"):
+        new.run(str(rows), out, None, None, None)
+    assert out.read_text() == "mine"
+
+
+def test_three_templates_and_the_schema_s_modeline() -> None:
+    text = starter("d", "files: {train: x}", columns_of(LABELLED), "s.json")
+    assert text.startswith("# yaml-language-server: $schema=s.json\n")
+    assert text.count("- name:") == 3
+    assert 'choices: {options: ["a", "b"], gold: label}' in text
