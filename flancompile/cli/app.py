@@ -164,6 +164,20 @@ def new(
     command.run(source, out, explode, config, name)
 
 
+@app.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="promptsource.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder, or one file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The library to write.")],
+    split: Annotated[str, typer.Option(help="The split that the sources name.")] = "train",
+    json: Json = False,
+) -> None:
+    """Bring in what others have written, as dataset files; what cannot be is named."""
+    from flancompile.cli import importing as command
+
+    raise typer.Exit(command.run(kind, folder, out, split, as_json=json))
+
+
 @app.command()
 def diff(
     first: Annotated[Path, typer.Argument(metavar="A", help="A library, or a build.")],

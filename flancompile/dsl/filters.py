@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -57,6 +58,12 @@ def _flatten(lists: Iterable[Iterable[Any]]) -> list[Any]:
     return list(itertools.chain.from_iterable(lists))
 
 
+def _most_frequent(items: Iterable[Any]) -> list[Any]:
+    counts = Counter(items)
+    most = max(counts.values(), default=0)
+    return [item for item, count in counts.items() if count == most]
+
+
 def _words(text: str) -> list[str]:
     return text.split()
 
@@ -66,6 +73,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "index": _index,
     "lookup": _lookup,
     "matches": _matches,
+    "most_frequent": _most_frequent,
     "regex_findall": _regex_findall,
     "regex_replace": _regex_replace,
     "regex_search": _regex_search,

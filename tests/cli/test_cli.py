@@ -31,6 +31,7 @@ def test_help_names_every_command(home: Path) -> None:
         "show",
         "new",
         "diff",
+        "import",
         "fmt",
         "plan",
         "compile",

@@ -269,5 +269,7 @@ def test_what_changes_no_text_is_not_in_the_key() -> None:
         styles: dict[str, OptionStyle] = {"letters": LETTERS}
         return RenderSpec("t", task, styles, {"p": PLAIN}, ArmShares(), 1, (0,)).as_json()
 
-    assert spec(qa()) == spec(qa(cluster="rc", tags=["a"], rungs=["b"], eval={"metric": "f1"}))
+    assert spec(qa()) == spec(
+        qa(cluster="rc", tags=["a"], rungs=["b"], eval={"metric": "squad_f1"})
+    )
     assert spec(qa()) != spec(qa(where="true"))

@@ -226,4 +226,4 @@ def test_twenty_steps_of_training(
     )
     losses = [m["loss"] for m in read_metrics(tmp_path / "run")]
     assert len(losses) == 20
-    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])

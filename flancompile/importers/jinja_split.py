@@ -1,0 +1,266 @@
+"""A Jinja text with a separator in it, as two texts: what is rendered before it, and after.
+
+The text is cut in its own source, so what an author wrote is kept. Where the separator stands in a
+block (`{% if %}A ||| B{% endif %}`) each side gets the block with its part of the bodies. `set`
+statements go to both sides. Tags are written with `+`, so that white space about them means the
+same under `trim_blocks` and `lstrip_blocks`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import jinja2
+
+__all__ = [
+    "Block",
+    "Output",
+    "Set",
+    "SplitError",
+    "Text",
+    "halves",
+    "operand",
+    "parse",
+    "renamed",
+    "source",
+]
+
+_ENDS = {"if": "endif", "for": "endfor"}
+_MIDDLES = {"if": ("elif", "else"), "for": ("else",)}
+
+
+class SplitError(Exception):
+    """The text cannot be cut in two; the message says why."""
+
+
+@dataclass
+class Text:
+    """Literal text."""
+
+    text: str
+
+
+@dataclass
+class Output:
+    """`{{ code }}`."""
+
+    code: str
+
+
+@dataclass
+class Set:
+    """`{% set code %}`."""
+
+    code: str
+
+
+@dataclass
+class Block:
+    """A block: its tags (`if x`, `elif y`, `else`), the body after each, and its end."""
+
+    tags: list[str]
+    bodies: list[list[Node]] = field(default_factory=list)
+    end: str = ""
+
+
+Node = Text | Output | Set | Block
+
+
+def parse(text: str) -> list[Node]:
+    """The text as a tree. Raises SplitError for statements that are not known here."""
+    try:
+        tokens = list(jinja2.Environment(keep_trailing_newline=True).lex(text))
+    except jinja2.TemplateSyntaxError as error:
+        raise SplitError(f"not Jinja: {error.message}") from None
+    parts: list[tuple[str, str]] = []
+    code: list[str] = []
+    for _, kind, value in tokens:
+        if kind == "data":
+            parts.append(("text", value))
+        elif kind in ("variable_begin", "block_begin"):
+            code = []
+        elif kind == "variable_end":
+            parts.append(("output", "".join(code).strip()))
+        elif kind == "block_end":
+            parts.append(("tag", "".join(code).strip()))
+        elif kind.startswith("comment"):
+            continue
+        elif kind.startswith("raw"):
+            raise SplitError("a raw block")
+        else:
+            code.append(value)
+    nodes, rest = _body(parts, 0, ())
+    if rest != len(parts):
+        raise SplitError(f"unexpected {parts[rest][1]!r}")
+    return nodes
+
+
+def _body(
+    parts: Sequence[tuple[str, str]], at: int, stops: tuple[str, ...]
+) -> tuple[list[Node], int]:
+    nodes: list[Node] = []
+    while at < len(parts):
+        kind, value = parts[at]
+        if kind == "text":
+            nodes.append(Text(value))
+        elif kind == "output":
+            nodes.append(Output(value))
+        else:
+            name = value.split(None, 1)[0] if value else ""
+            if name in stops:
+                return nodes, at
+            if name == "set" and "=" in value:
+                nodes.append(Set(value.split(None, 1)[1]))
+            elif name in _ENDS:
+                block, at = _block(parts, at, name)
+                nodes.append(block)
+            else:
+                raise SplitError(f"the statement {name!r}")
+        at += 1
+    return nodes, at
+
+
+def _block(parts: Sequence[tuple[str, str]], at: int, name: str) -> tuple[Block, int]:
+    block = Block([parts[at][1]], end=_ENDS[name])
+    while True:
+        body, at = _body(parts, at + 1, (*_MIDDLES[name], block.end))
+        block.bodies.append(body)
+        if at >= len(parts):
+            raise SplitError(f"{name!r} is never closed")
+        if parts[at][1].split(None, 1)[0] == block.end:
+            return block, at
+        block.tags.append(parts[at][1])
+
+
+def halves(nodes: Sequence[Node], separator: str = "|||") -> tuple[list[Node], list[Node]]:
+    """What stands before the separator, and after it. Raises SplitError if there is no one cut."""
+    left: list[Node] = []
+    right: list[Node] = []
+    for place, node in enumerate(nodes):
+        if isinstance(node, Text) and separator in node.text:
+            if node.text.count(separator) > 1 or any(
+                _holds(n, separator) for n in nodes[place + 1 :]
+            ):
+                raise SplitError("more than one separator")
+            before, after = node.text.split(separator)
+            left.append(Text(before))
+            return left, [*_sets(nodes[:place]), Text(after), *nodes[place + 1 :]]
+        if isinstance(node, Block) and _holds(node, separator):
+            first, second = _cut(node, separator)
+            rest = nodes[place + 1 :]
+            covered = node.tags[-1].strip() == "else" and all(
+                any(_holds(n, separator) for n in body) for body in node.bodies
+            )
+            if not covered and any(not isinstance(n, Text) or n.text.strip() for n in rest):
+                raise SplitError("text after a block in which the separator may be missing")
+            right = [*_sets(nodes[:place]), second, *(rest if covered else ())]
+            return [*left, first], right
+        left.append(node)
+    raise SplitError("no separator between input and target")
+
+
+def _cut(block: Block, separator: str) -> tuple[Block, Block]:
+    if block.end == "endfor":
+        raise SplitError("a separator inside a loop")
+    first, second = Block(list(block.tags), end=block.end), Block(list(block.tags), end=block.end)
+    for body in block.bodies:
+        if any(_holds(n, separator) for n in body):
+            left, right = halves(body, separator)
+        else:
+            left, right = list(body), []
+        first.bodies.append(left)
+        second.bodies.append(right)
+    return first, second
+
+
+def _holds(node: Node, separator: str) -> bool:
+    if isinstance(node, Text):
+        return separator in node.text
+    if isinstance(node, Block):
+        return any(_holds(n, separator) for body in node.bodies for n in body)
+    return False
+
+
+def _sets(nodes: Sequence[Node]) -> list[Node]:
+    """The assignments among some nodes, with the blocks that they stand in."""
+    found: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Set):
+            found.append(node)
+        elif isinstance(node, Block):
+            bodies = [_sets(body) for body in node.bodies]
+            if any(bodies):  # what a loop sets lasts only in a namespace; the rest does no harm
+                found.append(Block(node.tags, bodies, node.end))
+    return found
+
+
+def source(nodes: Sequence[Node], rename: Callable[[str], str] = lambda code: code) -> str:
+    """The tree as Jinja text again. rename: is given the code of every tag and slot."""
+    out = []
+    for node in nodes:
+        if isinstance(node, Text):
+            out.append(node.text)
+        elif isinstance(node, Output):
+            out.append(f"{{{{ {rename(node.code)} }}}}")
+        elif isinstance(node, Set):
+            out.append(f"{{%+ set {rename(node.code)} +%}}")
+        else:
+            for tag, body in zip(node.tags, node.bodies, strict=True):
+                out.append(f"{{%+ {rename(tag)} +%}}{source(body, rename)}")
+            out.append(f"{{%+ {node.end} +%}}")
+    return "".join(out)
+
+
+_TOKEN = re.compile(r"""\s+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\w+|\|\||.""", re.DOTALL)
+_OPENS, _CLOSES = "([{", ")]}"
+
+
+def operand(code: str, end: int) -> int:
+    """Where the operand of a filter begins whose `|` stands at `end`: a chain of calls, items,
+    attributes and filters, as tightly bound as a filter is."""
+    tokens = [(m.start(), m[0]) for m in _TOKEN.finditer(code[:end]) if m[0].strip()]
+    at = len(tokens)
+    while True:
+        at -= 1
+        if at < 0:
+            raise SplitError("a filter without its operand")
+        if tokens[at][1] in _CLOSES:
+            depth = 0
+            while True:
+                depth += tokens[at][1] in _CLOSES
+                depth -= tokens[at][1] in _OPENS
+                if depth == 0:
+                    break
+                at -= 1
+                if at < 0:
+                    raise SplitError("brackets that do not close")
+            opens_call = at > 0 and (
+                tokens[at - 1][1][-1].isalnum() or tokens[at - 1][1] in _CLOSES
+            )
+            if tokens[at][1] in "([" and opens_call and tokens[at - 1][1] not in _KEYWORDS:
+                continue
+        if at > 0 and tokens[at - 1][1] in (".", "|"):
+            at -= 1
+            continue
+        return tokens[at][0]
+
+
+_KEYWORDS = {"in", "not", "and", "or", "if", "else", "elif", "is", "set"}
+_NAME = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<![\w.])([A-Za-z_]\w*)(?!\w)""")
+
+
+def renamed(code: str, names: dict[str, str]) -> str:
+    """Code in which names stand for others; texts, attributes, filters and keywords are kept."""
+
+    def swap(match: re.Match[str]) -> str:
+        if match[1] or match[2] not in names:
+            return match[0]
+        before = code[: match.start()].rstrip()
+        after = code[match.end() :].lstrip()
+        is_keyword = after.startswith("=") and not after.startswith("==") and before[-1:] in "(,"
+        is_filter = before.endswith("|") or re.search(r"\bis(\s+not)?$", before)
+        return match[0] if is_keyword or is_filter else names[match[2]]
+
+    return _NAME.sub(swap, code)

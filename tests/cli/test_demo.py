@@ -1,0 +1,29 @@
+"""The demo, whole: what it promises holds on held-out rows."""
+
+from pathlib import Path
+
+import pytest
+from commands import run
+
+from flancompile.evaluate.results import read_answers, read_scores
+
+
+@pytest.mark.slow
+def test_the_demo_beats_both_baselines_on_three_tasks_at_least(tmp_path: Path) -> None:
+    text = run("demo", cwd=tmp_path)
+    for name in ("demo/build", "demo/run", "demo/run/report.html"):
+        assert name in text
+        assert (tmp_path / name).exists()
+    scores = read_scores(tmp_path / "demo" / "run")
+    assert scores is not None
+    tasks = {t["task"]: t for t in scores["tasks"]}
+    assert sum(t["beats_baselines"] for t in tasks.values()) >= 3, tasks
+    assert [n for n, t in tasks.items() if t["held_out"]] == ["demo_passages/topic_classification"]
+    for name, task in tasks.items():
+        assert task["split"] == "test"
+        for who in ("trained", "untrained"):
+            assert len(read_answers(tmp_path / "demo" / "run", name, who)) == task[who]["rows"]
+    page = (tmp_path / "demo" / "run" / "report.html").read_text()
+    assert "held out" in page and page.count("<polyline") == 5
+    again = run("demo", cwd=tmp_path)
+    assert "Done in" in again
