@@ -64,6 +64,14 @@ def _most_frequent(items: Iterable[Any]) -> list[Any]:
     return [item for item, count in counts.items() if count == most]
 
 
+def _lstrip(value: Any) -> str:
+    return str(value).lstrip()
+
+
+def _rstrip(value: Any) -> str:
+    return str(value).rstrip()
+
+
 def _words(text: str) -> list[str]:
     return text.split()
 
@@ -72,11 +80,13 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "flatten": _flatten,
     "index": _index,
     "lookup": _lookup,
+    "lstrip": _lstrip,
     "matches": _matches,
     "most_frequent": _most_frequent,
     "regex_findall": _regex_findall,
     "regex_replace": _regex_replace,
     "regex_search": _regex_search,
+    "rstrip": _rstrip,
     "split": _split,
     "words": _words,
     "zip": _zip,

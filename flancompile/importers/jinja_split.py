@@ -259,7 +259,9 @@ def renamed(code: str, names: dict[str, str]) -> str:
             return match[0]
         before = code[: match.start()].rstrip()
         after = code[match.end() :].lstrip()
-        is_keyword = after.startswith("=") and not after.startswith("==") and before[-1:] in "(,"
+        is_keyword = (
+            after.startswith("=") and not after.startswith("==") and before.endswith(("(", ","))
+        )
         is_filter = before.endswith("|") or re.search(r"\bis(\s+not)?$", before)
         return match[0] if is_keyword or is_filter else names[match[2]]
 

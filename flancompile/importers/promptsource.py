@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import yaml
-from jinja2 import meta
 
 from flancompile.dsl.expression import compile_expression, compile_template
-from flancompile.dsl.filters import FILTERS
 from flancompile.errors import TextError, fail
 from flancompile.importers.jinja_split import (
     Block,
@@ -32,11 +29,11 @@ from flancompile.importers.jinja_split import (
     SplitError,
     Text,
     halves,
-    operand,
     parse,
     renamed,
     source,
 )
+from flancompile.importers.statements import names_of, with_draws, with_namespaces
 
 __all__ = ["Imported", "LeftOut", "import_file"]
 
@@ -121,12 +118,12 @@ def _first_line(error: Exception) -> str:
 
 def _template(given: dict[str, Any], taken: set[str]) -> _Made:
     tree = parse(str(given["jinja"]))
-    _namespaces(tree)
-    let = _draws(tree)
+    with_namespaces(tree)
+    let = with_draws(tree)
     left, right = halves(tree)
     choices = given.get("answer_choices")
     sides = [_trimmed(left), _trimmed(right)]
-    used = [_names(source(s)) for s in sides]
+    used = [names_of(source(s)) for s in sides]
     if choices and "answer_choices" in used[0] | used[1]:
         let["answer_choices"] = _choices(str(choices))
     own = set(let) | _GLOBALS
@@ -181,124 +178,6 @@ def _metric(given: Sequence[str], choices: bool) -> str:
     return "exact_match" if found == "accuracy" and not choices else found
 
 
-def _draws(tree: list[Node]) -> dict[str, str]:
-    """Take every `… | choice` out of a tree: each becomes a name of `let`, drawn once.
-
-    What it draws from may come of values that the template sets before; those become `let` too.
-    """
-    let: dict[str, str] = {}
-
-    def drawn(code: str) -> str:
-        while match := _CHOICE.search(code):
-            start = operand(code, match.start())
-            name = f"drawn_{len(let) + 1}"
-            let[name] = f"pick({code[start : match.start()].strip()})"
-            code = f"{code[:start]}{name}{code[match.end() :]}"
-        return code
-
-    def walk(nodes_: list[Node]) -> None:
-        for node in nodes_:
-            if isinstance(node, Output | Set):
-                node.code = drawn(node.code)
-            elif isinstance(node, Block):
-                if node.end == "endfor" and _CHOICE.search(source([node])):
-                    raise SplitError("a `choice` inside a loop, which would be drawn each time")
-                node.tags = [drawn(tag) for tag in node.tags]
-                for body in node.bodies:
-                    walk(body)
-
-    walk(tree)
-    return _hoisted(tree, let) if let else let
-
-
-_CHOICE = re.compile(r"\|\s*choice\b(?!\s*\()")
-
-
-def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str]:
-    """Values that a template sets once, at its top, and that its draws come of, put before them."""
-    top = [n for n in tree if isinstance(n, Set)]
-    every = [_bound(n) for n in _all_sets(tree)]
-    wanted = {name for code in let.values() for name in _names("{{ " + code + " }}")}
-    chosen: list[Set] = []
-    for node in reversed(top):
-        if _bound(node) in wanted:
-            chosen.insert(0, node)
-            wanted |= _names("{{ " + node.code.split("=", 1)[1] + " }}")
-    fixed = {_bound(n) for n in chosen}
-    if wanted & set(every) - fixed or any(every.count(n) > 1 for n in fixed):
-        raise SplitError("a `choice` among values that the template computes in blocks")
-    order: dict[str, str] = {}
-    for node in chosen:
-        tree.remove(node)
-        name, code = (part.strip() for part in node.code.split("=", 1))
-        for draw in sorted(_names("{{ " + code + " }}") & set(let)):
-            order.setdefault(draw, let[draw])
-        order[name] = code
-    return {**order, **{n: c for n, c in let.items() if n not in order}}
-
-
-def _bound(node: Set) -> str:
-    return node.code.split("=", 1)[0].strip()
-
-
-def _all_sets(tree: Sequence[Node]) -> Iterator[Set]:
-    for node in tree:
-        if isinstance(node, Set):
-            yield node
-        elif isinstance(node, Block):
-            for body in node.bodies:
-                yield from _all_sets(body)
-
-
-def _namespaces(tree: list[Node]) -> None:
-    """Values are not changed in our language; a namespace takes the place of those that were.
-
-    `set _ = d.update({"k": v})` and `{{ x.append(v) | default("", true) }}` become assignments.
-    """
-    maps = {m[1] for n in _all_sets(tree) if (m := _UPDATE.fullmatch(n.code.strip()))}
-    lists = {m[1] for n in _all_outputs(tree) if (m := _APPEND.fullmatch(n.code))}
-    held = {name: f"{name}_list.found" for name in lists}
-
-    def walk(body: list[Node]) -> None:
-        for place, node in enumerate(body):
-            if isinstance(node, Block):
-                node.tags = [renamed(tag, held) for tag in node.tags]
-                for inner in node.bodies:
-                    walk(inner)
-            elif isinstance(node, Output) and (match := _APPEND.fullmatch(node.code)):
-                spot, value = held[match[1]], renamed(match[2], held)
-                body[place] = Set(f"{spot} = {spot} + [{value}]")
-            elif isinstance(node, Output):
-                node.code = renamed(node.code, held)
-            elif isinstance(node, Set):
-                node.code = assigned(node.code)
-
-    def assigned(code: str) -> str:
-        if match := _UPDATE.fullmatch(code.strip()):
-            return f"{match[1]}.{match[2]} = {renamed(match[3], held)}"
-        name, _, value = (part.strip() for part in code.partition("="))
-        if name in lists:
-            return f"{name}_list = namespace(found={renamed(value, held)})"
-        return (
-            f"{name} = namespace({value})" if name in maps else f"{name} = {renamed(value, held)}"
-        )
-
-    walk(tree)
-
-
-def _all_outputs(tree: Sequence[Node]) -> Iterator[Output]:
-    for node in tree:
-        if isinstance(node, Output):
-            yield node
-        elif isinstance(node, Block):
-            for body in node.bodies:
-                yield from _all_outputs(body)
-
-
-_UPDATE = re.compile(r"\w+\s*=\s*(\w+)\.update\(\{\s*['\"](\w+)['\"]\s*:(.*)\}\s*\)", re.DOTALL)
-_APPEND = re.compile(r"(\w+)\.append\((.*?)\)\s*(?:\|\s*default\([^()]*\))?", re.DOTALL)
-
-
 def _choices(text: str) -> str:
     """The expression of a list of answer choices."""
     tree = parse(text)
@@ -328,27 +207,27 @@ def _trimmed(tree: list[Node]) -> list[Node]:
         kept[0] = Text(kept[0].text.lstrip())
     if kept and isinstance(kept[-1], Text):
         kept[-1] = Text(kept[-1].text.rstrip())
-    edges = [n for n in (kept[:1] + kept[-1:]) if not isinstance(n, Text)]
-    if any(isinstance(n, Block | Set) for n in edges):
+    for edge, name in ((0, "lstrip"), (-1, "rstrip")):
+        end = kept[edge] if kept else None
+        if isinstance(end, Output):
+            kept[edge] = Output(_filtered(end.code, name))
+    if any(isinstance(n, Block | Set) for n in (kept[:1] + kept[-1:])):
         wrapped = Block(["filter trim"], [kept], "endfilter")
         return [wrapped]
     return kept
 
 
-def _names(text: str) -> set[str]:
-    env = jinja2.Environment()
-    env.filters.update({**FILTERS, "choice": list})
-    try:
-        return set(meta.find_undeclared_variables(env.parse(text)))
-    except jinja2.TemplateError as error:
-        raise SplitError(f"not Jinja: {error.message}") from None
+def _filtered(code: str, name: str) -> str:
+    """A value under one more filter."""
+    simple = re.fullmatch(r"[\w.]+(\[[^][]*\])*(\s*\|\s*\w+)*", code)
+    return f"{code} | {name}" if simple else f"({code}) | {name}"
 
 
 def _through(names: set[str], let: dict[str, str]) -> set[str]:
     """Names that some names come of, those of `let` looked into."""
     found, left = set(names), list(names & set(let))
     while left:
-        new = _names("{{ " + let[left.pop()] + " }}") - {"pick"} - found
+        new = names_of("{{ " + let[left.pop()] + " }}") - {"pick"} - found
         found |= new
         left += new & set(let)
     return found

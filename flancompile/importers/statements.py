@@ -1,0 +1,185 @@
+"""Jinja statements that our language has no place for, said in other words.
+
+An unseeded `choice` becomes a name that is drawn once; a value that is changed becomes a namespace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+
+import jinja2
+from jinja2 import meta
+
+from flancompile.dsl.filters import FILTERS
+from flancompile.importers.jinja_split import (
+    Block,
+    Node,
+    Output,
+    Set,
+    SplitError,
+    operand,
+    renamed,
+    source,
+)
+
+__all__ = ["names_of", "with_draws", "with_namespaces"]
+
+
+def with_draws(tree: list[Node]) -> dict[str, str]:
+    """Take every `… | choice` out of a tree: each becomes a name of `let`, drawn once.
+
+    What it draws from may come of values that the template sets before; those become `let` too.
+    Where the template computes them in blocks, a number is drawn and taken modulo their count.
+    """
+    trial = deepcopy(tree)
+    let = _drawn(trial, "pick({items})", "{name}")
+    found = _hoisted(trial, let) if let else let
+    if found is not None:
+        tree[:] = trial
+        return found
+    return _drawn(tree, f"pick(range({_MANY}))", "({items})[{name} % ({items} | length)]")
+
+
+def _drawn(tree: list[Node], let_form: str, use_form: str) -> dict[str, str]:
+    """Replace each `choice` of a tree by `use_form`. -> what `let` then holds."""
+    let: dict[str, str] = {}
+
+    def drawn(code: str) -> str:
+        while match := _CHOICE.search(code):
+            start = operand(code, match.start())
+            name, items = f"drawn_{len(let) + 1}", code[start : match.start()].strip()
+            let[name] = let_form.format(items=items)
+            used = use_form.format(items=items, name=name)
+            code = f"{code[:start]}{used}{code[match.end() :]}"
+        return code
+
+    def walk(nodes_: list[Node]) -> None:
+        for node in nodes_:
+            if isinstance(node, Output | Set):
+                node.code = drawn(node.code)
+            elif isinstance(node, Block):
+                if node.end == "endfor" and _CHOICE.search(source([node])):
+                    raise SplitError("a `choice` inside a loop, which would be drawn each time")
+                node.tags = [drawn(tag) for tag in node.tags]
+                for body in node.bodies:
+                    walk(body)
+
+    walk(tree)
+    return let
+
+
+_MANY = 55_440  # divisible by every count to 12, so that a draw modulo a count is even
+_CHOICE = re.compile(r"\|\s*choice\b(?!\s*\()")
+
+
+def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
+    """Values that a template sets once, at its top, and that its draws come of, put before them.
+
+    None where they are computed in blocks, and nothing is changed.
+    """
+    top = [n for n in tree if isinstance(n, Set)]
+    every = [_bound(n) for n in _all_sets(tree)]
+    wanted = {name for code in let.values() for name in names_of("{{ " + code + " }}")}
+    chosen: list[Set] = []
+    for node in reversed(top):
+        if _bound(node) in wanted:
+            chosen.insert(0, node)
+            wanted |= names_of("{{ " + node.code.split("=", 1)[1] + " }}")
+    fixed = {_bound(n) for n in chosen}
+    if wanted & set(every) - fixed or any(every.count(n) > 1 for n in fixed):
+        return None
+    order: dict[str, str] = {}
+    for node in chosen:
+        tree.remove(node)
+        name, code = (part.strip() for part in node.code.split("=", 1))
+        for draw in sorted(names_of("{{ " + code + " }}") & set(let)):
+            order.setdefault(draw, let[draw])
+        order[name] = code
+    return {**order, **{n: c for n, c in let.items() if n not in order}}
+
+
+def _bound(node: Set) -> str:
+    """The name that a statement sets, or whose attribute it sets."""
+    return node.code.split("=", 1)[0].split(".")[0].strip()
+
+
+def _all_sets(tree: Sequence[Node]) -> Iterator[Set]:
+    for node in tree:
+        if isinstance(node, Set):
+            yield node
+        elif isinstance(node, Block):
+            for body in node.bodies:
+                yield from _all_sets(body)
+
+
+def with_namespaces(tree: list[Node]) -> None:
+    """Values are not changed in our language; a namespace takes the place of those that were.
+
+    `set _ = d.update({"k": v})` and `{{ x.append(v) | default("", true) }}` become assignments.
+    """
+    codes = [n.code for n in _all_sets(tree)] + [n.code for n in _all_outputs(tree)]
+    maps = {m["name"] for code in codes if (m := _UPDATE.fullmatch(code.strip()))}
+    lists = {m["name"] for code in codes if (m := _APPEND.fullmatch(code))}
+    held = {name: f"{name}_list.found" for name in lists if "." not in name}
+
+    def changed(code: str) -> str | None:
+        if match := _APPEND.fullmatch(code):
+            spot = held.get(match["name"], match["name"])
+            return f"{spot} = {spot} + [{renamed(match['value'], held)}]"
+        if match := _UPDATE.fullmatch(code.strip()):
+            return f"{match['name']}.{match['key']} = {renamed(match['value'], held)}"
+        return None
+
+    def assigned(code: str) -> str:
+        if found := changed(code):
+            return found
+        name, _, value = (part.strip() for part in code.partition("="))
+        if name in held:
+            return f"{name}_list = namespace(found={renamed(value, held)})"
+        return (
+            f"{name} = namespace({value})" if name in maps else f"{name} = {renamed(value, held)}"
+        )
+
+    def walk(body: list[Node]) -> None:
+        for place, node in enumerate(body):
+            if isinstance(node, Block):
+                node.tags = [renamed(tag, held) for tag in node.tags]
+                for inner in node.bodies:
+                    walk(inner)
+            elif isinstance(node, Output):
+                found = changed(node.code)
+                body[place] = Set(found) if found else Output(renamed(node.code, held))
+            elif isinstance(node, Set):
+                node.code = assigned(node.code)
+
+    walk(tree)
+
+
+def _all_outputs(tree: Sequence[Node]) -> Iterator[Output]:
+    for node in tree:
+        if isinstance(node, Output):
+            yield node
+        elif isinstance(node, Block):
+            for body in node.bodies:
+                yield from _all_outputs(body)
+
+
+_SILENT = r"\s*(?:\|\s*default\([^()]*\)|\bor\s*(?:''|\"\"))?\s*"  # what hides their None
+_UPDATE = re.compile(
+    r"(?:\w+\s*=\s*)?(?P<name>\w+)\.update\(\{\s*['\"](?P<key>\w+)['\"]\s*:(?P<value>.*)\}\s*\)"
+    + _SILENT,
+    re.DOTALL,
+)
+_APPEND = re.compile(r"(?P<name>[\w.]+)\.append\((?P<value>.*?)\)" + _SILENT, re.DOTALL)
+
+
+def names_of(text: str) -> set[str]:
+    """Names that a template text reads and does not set. Raises SplitError if it is no Jinja."""
+    env = jinja2.Environment()
+    env.filters.update({**FILTERS, "choice": list})
+    try:
+        return set(meta.find_undeclared_variables(env.parse(text)))
+    except jinja2.TemplateError as error:
+        raise SplitError(f"not Jinja: {error.message}") from None

@@ -1,0 +1,145 @@
+"""promptsource's files: nearly all come in, check clean, and render what jinja2 renders."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from flancompile import check
+from flancompile.dsl.expression import compile_expression, compile_template
+from flancompile.dsl.filters import FILTERS
+from flancompile.importers.promptsource import Imported, _Loader, import_file
+from tests.support.made_rows import made_rows
+
+ROWS = 5  # that fit, for each template
+TRIES = 400
+
+ENV = jinja2.Environment(undefined=jinja2.StrictUndefined)
+ENV.globals.update(zip=partial(zip, strict=True))  # lists that do not go together drop a row
+ENV.filters["choice"] = lambda items: list(items)[-1]
+ENV.filters["most_frequent"] = FILTERS["most_frequent"]
+
+
+WRITTEN = {  # rows for templates that want more than can be guessed
+    "conv_ai": {
+        "context": "Two people talk.",
+        "evaluation": [
+            {"userId": "Alice", "engagement": 3, "breadth": 2, "quality": 4},
+            {"userId": "Bob", "engagement": 2, "breadth": 1, "quality": 5},
+        ],
+        "thread": [{"userId": "Alice", "text": "Hello!"}, {"userId": "Bob", "text": "Good day."}],
+    },
+    "math_dataset": {"question": "Solve 3*x = 2*x + 5 for x.", "answer": "5"},
+    "openai_humaneval": {
+        "test": 'def check(f):\n    assert f(2) == 4, "twice"\n    assert f(0) == 0\n',
+        "prompt": "def double(n):",
+        "canonical_solution": "    return 2 * n",
+        "entry_point": "double",
+    },
+    "scientific_papers": {
+        "article": "One. \nTwo. \nThree. \nFour. \nFive. \nSix. \n",
+        "abstract": "In short. \nVery short. \n",
+    },
+    "trec": {"text": "How many legs has a spider?", "coarse_label": 5, "fine_label": 39},
+}
+
+
+def files(shared: Path) -> list[Path]:
+    return sorted((shared / "promptsource").rglob("templates.yaml"))
+
+
+def reference(template: dict[str, Any], row: dict[str, Any]) -> list[str] | None:
+    """Input and target as promptsource renders them; None where the row does not fit."""
+    given = dict(row)
+    try:
+        if template.get("answer_choices"):
+            text = ENV.from_string(template["answer_choices"]).render(**row)
+            given["answer_choices"] = [part.strip() for part in text.split("|||")]
+        parts = ENV.from_string(template["jinja"]).render(**given).split("|||")
+    except Exception:
+        return None
+    return [p.strip() for p in parts] if len(parts) == 2 else None
+
+
+def ours(imported: dict[str, Any], fields: dict[str, str], row: dict[str, Any]) -> list[str]:
+    names: dict[str, Any] = {
+        n: compile_expression(e)({"row": row}) for n, e in fields.items() if e[5:-2] in row
+    }
+    names["pick"] = lambda items: list(items)[-1]
+    for name, code in imported.get("let", {}).items():
+        names[name] = compile_expression(code)(names)
+    texts = [compile_template(imported[side]).render(names) for side in ("input", "target")]
+    return [text.strip() for text in texts]
+
+
+def fitting_rows(
+    dataset: str, template: dict[str, Any]
+) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Rows that promptsource's own way renders, with what it makes of them."""
+    tree = ENV.parse(f"{template['jinja']} {template.get('answer_choices') or ''}")
+    written = [row for name, row in WRITTEN.items() if dataset.startswith(name)]
+    count = 0
+    for row in (*written, *made_rows(tree, TRIES)):
+        row = {n: value for n, value in row.items() if n != "answer_choices"}
+        want = reference(template, row)
+        if want is not None and all(want) and "<built-in" not in "".join(want):
+            yield row, want
+            count += 1
+        if count == ROWS:
+            return
+
+
+@pytest.fixture(scope="module")
+def imported(shared: Path) -> list[tuple[Path, Imported]]:
+    return [(path, import_file(path)) for path in files(shared)]
+
+
+def test_at_least_99_of_100_templates_come_in(imported: list[tuple[Path, Imported]]) -> None:
+    made = sum(len(one.templates) for _, one in imported)
+    left = [x for _, one in imported for x in one.left_out]
+    assert len(imported) == 126
+    assert made / (made + len(left)) >= 0.99
+    assert all(x.reason for x in left)
+
+
+def test_imported_files_have_no_errors(
+    imported: list[tuple[Path, Imported]], tmp_path: Path
+) -> None:
+    (tmp_path / "datasets").mkdir()
+    for _, one in imported:
+        if one.templates:
+            (tmp_path / "datasets" / f"{one.id}.yaml").write_text(one.text)
+    errors = [d.render() for d in check(tmp_path) if d.severity == "error"]
+    assert errors == []
+
+
+def test_each_renders_what_jinja_renders(imported: list[tuple[Path, Imported]]) -> None:
+    untried: list[tuple[str, str]] = []
+    differ: list[Any] = []
+    compared = 0
+    for path, one in imported:
+        read = yaml.load(path.read_text(), Loader=_Loader)["templates"].values()
+        given = {t["id"]: t for t in read}
+        data = yaml.safe_load(one.text)
+        for id_, (category, name) in one.templates.items():
+            template = next(t for t in data["tasks"][category]["templates"] if t["name"] == name)
+            fitting = 0
+            for row, want in fitting_rows(one.id, given[id_]):
+                fitting += 1
+                try:
+                    got = ours(template, data["fields"], row)
+                except Exception as error:
+                    got = [repr(error)]
+                if got != want:
+                    differ.append((one.id, given[id_]["name"], row, want, got))
+                    break
+            compared += fitting > 0
+            if not fitting:
+                untried.append((one.id, given[id_]["name"]))
+    assert differ == []
+    assert untried == []
+    assert compared == sum(len(one.templates) for _, one in imported)
