@@ -42,7 +42,9 @@ def run(
         return
     out = console()
     for one in found:
-        out.print(_title(task, one, loaded), style="dim")
+        out.print(_title(task, one, loaded), style="dim", highlight=False, markup=False)
+        drawn = " · ".join(f"{name}: {value}" for name, value in one.draws.items())
+        out.print(f"drawn {drawn}", style="dim", highlight=False, markup=False)
         out.print(_text(one, loaded, whitespace), soft_wrap=True, end="\n\n")
     if not found:
         out.print("no row of the sample gives an example", style="bold red")
@@ -51,14 +53,14 @@ def run(
 
 
 def _title(task: str, one: Preview, tokenizer: Tokenizer | None) -> str:
-    parts = [f"── {task} · {one.template}", f"row {one.row_id}", f"layout {one.shots_style}"]
-    if one.option_style:
-        parts.append(f"options {one.option_style}")
+    parts = [f"── {task}", f"row {one.row_id}"]
     if one.exemplars:
         parts.append(f"exemplars {' '.join(one.exemplars)}")
     if tokenizer is not None:
         prompt, target = tokenizer.encode([one.prompt, one.target]).lengths.tolist()
         parts.append(f"{prompt} + {target} tokens")
+    else:
+        parts.append(f"{len(one.prompt):,} + {len(one.target):,} characters")
     return " · ".join(parts)
 
 

@@ -18,6 +18,8 @@ from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Exemplars
 
+EXPLANATION = "exemplar explanation"  # no field's name has a space
+
 __all__ = ["Pool", "Pools", "item_rows"]
 
 
@@ -44,6 +46,20 @@ class Pool:
     def take(self, candidate: int) -> None:
         """The candidate is shown: its duplicates are out from now on."""
         self._barred.add(int(self.rows.inputs_digest[candidate]))
+
+    def explanation(self, candidate: int) -> str | None:
+        """Why the candidate's answer is right; None where nothing is said."""
+        text = self.settings.explanation
+        if text is None:
+            return None
+        if self.settings.source in ("column", "file"):
+            found = self.rows.columns[EXPLANATION][candidate]
+        else:
+            try:
+                found = compile_expression(text)(self.rows.fields(candidate))
+            except RowError:
+                found = None
+        return None if found is None or not str(found).strip() else str(found)
 
     def _offered(self, queries: RowSet, row: int, shots: int) -> Iterator[int]:
         peers = self._peers(queries, row)
@@ -98,6 +114,7 @@ class Pools:
 def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet:
     """Exemplars of their own kind as rows: `fields` are evaluated over each `item`."""
     columns: dict[str, list[Any]] = {name: [] for name in rows.columns}
+    explanations: list[Any] = []
     digests = []
     for item in items:
         scope = {"item": item}
@@ -110,6 +127,7 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         for name, column in columns.items():
             plain = item.get(name) if isinstance(item, Mapping) and not settings.fields else None
             column.append(values.get(name, plain))
+        explanations.append(_over(settings.explanation, scope))
         digests.append(draw.digest64("item", json.dumps(item, sort_keys=True, default=str)))
     return RowSet(
         task_id=rows.task_id,
@@ -117,6 +135,14 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         seed=rows.seed,
         pass_=rows.pass_,
         digests=np.array(digests, dtype=np.uint64),
-        columns=columns,
+        columns=columns if settings.explanation is None else {**columns, EXPLANATION: explanations},
         variable=rows.variable,
     )
+
+
+def _over(text: str | None, scope: Mapping[str, object]) -> object:
+    """What an expression gives over an item; None where the item lacks it."""
+    try:
+        return None if text is None else compile_expression(text)(scope)
+    except RowError:
+        return None

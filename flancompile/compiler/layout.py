@@ -11,7 +11,7 @@ from flancompile.dsl.style import OptionStyle, ShotsStyle
 
 __all__ = ["Shot", "gold_text", "option_block", "prompt_pieces"]
 
-Shot = tuple[str, str]
+Shot = tuple[str, str, str | None]
 _ONES = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
 _ROMAN = [tens + ones for tens in ("", "x", "xx") for ones in _ONES][1:]
 
@@ -53,16 +53,18 @@ def prompt_pieces(
 ) -> tuple[str, ...]:
     """A prompt as its pieces, whose concatenation is the text.
 
-    shots: (input, target) of each exemplar; with none, the style's `zero` is the whole prompt.
+    shots: (input, target, explanation or None) of each exemplar; with none, the whole prompt is the
+    style's `zero`.
     """
     names: dict[str, object] = {"instruction": instruction or "", "count": len(shots)}
     shown = instruction is not None
     if not shots:
         return (_slotted(style.zero, shown).render({**names, "input": query}),)
     pieces = [_slotted(style.opening, shown).render(names)]
-    exemplar = _slotted(style.exemplar, shown)
-    for n, (text, target) in enumerate(shots, 1):
-        pieces.append(exemplar.render({**names, "n": n, "input": text, "target": target}))
+    for n, (text, target, explanation) in enumerate(shots, 1):
+        exemplar = _slotted(style.exemplar, shown, explanation is not None)
+        given = {"n": n, "input": text, "target": target, "explanation": explanation or ""}
+        pieces.append(exemplar.render({**names, **given}))
         pieces.append(style.separator)
     last = {**names, "n": len(shots) + 1, "input": query}
     pieces.append(_slotted(style.query, shown).render(last))
@@ -70,8 +72,10 @@ def prompt_pieces(
 
 
 @lru_cache(maxsize=4096)
-def _slotted(text: str, instruction: bool) -> Template:
-    return compile_template(text if instruction else without_slot(text, "instruction"))
+def _slotted(text: str, instruction: bool, explanation: bool = True) -> Template:
+    for slot, shown in (("instruction", instruction), ("explanation", explanation)):
+        text = text if shown else without_slot(text, slot)
+    return compile_template(text)
 
 
 def _option_names(style: OptionStyle, index: int, text: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer, RenderSpec
 from flancompile.compiler.request import Request
 from flancompile.compiler.rows import RowSet
+from flancompile.dsl.expression import compile_expression
 from flancompile.dsl.library import TaskDef
 from flancompile.errors import fail, nearest
 from flancompile.sources.blocks import sample
@@ -53,9 +54,12 @@ class Preview:
     shots_style: str
     cot: bool
     exemplars: tuple[str, ...]
+    draws: dict[str, str]
 
     @classmethod
-    def of(cls, draft: Draft, rows: Sequence[Mapping[str, Any]], spec: RenderSpec) -> Preview:
+    def of(
+        cls, draft: Draft, rows: Sequence[Mapping[str, Any]], spec: RenderSpec, set_: RowSet
+    ) -> Preview:
         """From a draft over sampled rows."""
         ids = {int(r["_row"]): str(r["_id"]) for r in rows}
         return cls(
@@ -68,7 +72,28 @@ class Preview:
             shots_style=draft.shots_style,
             cot=draft.choice.cot,
             exemplars=tuple(ids.get(e, f"{e:016x}") for e in draft.exemplars),
+            draws=_draws(draft, spec, set_),
         )
+
+
+def _draws(draft: Draft, spec: RenderSpec, rows: RowSet) -> dict[str, str]:
+    """What was drawn for a draft, and from how many."""
+    template = spec.task.templates[draft.choice.template]
+    when = "few" if draft.shots else "zero"
+    layouts = [s for s in spec.shots_styles.values() if s.when in ("any", when)]
+    found = {
+        "template": f"{template.name} of {len(spec.templates)}",
+        "layout": f"{draft.shots_style} of {len(layouts)}",
+    }
+    if draft.option_style is not None:
+        found["options"] = f"{draft.option_style} of {len(spec.option_styles)}"
+    if draft.options is not None:
+        found["order"] = " | ".join(draft.options.texts)
+    context = rows.context(draft.row, template)
+    for name, text in {**spec.task.let, **template.let}.items():
+        if "pick" in compile_expression(text).names:
+            found[name] = str(context[name])
+    return found
 
 
 def preview(
@@ -82,7 +107,9 @@ def preview(
     if wanted.row is not None and not 0 <= wanted.row < len(rows):
         raise fail("FC308", f"there is no row {wanted.row}; the sample has {len(rows)}, from 0")
     found = [
-        Preview.of(d, rows, spec) for d in renderer if wanted.row is None or d.row == wanted.row
+        Preview.of(d, rows, spec, set_)
+        for d in renderer
+        if wanted.row is None or d.row == wanted.row
     ][: wanted.count]
     reasons: dict[str, int] = {}
     for reason in [*(str(r.reason) for r in dropped), *renderer.reasons.values()]:

@@ -20,6 +20,8 @@ from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.dsl.task import Template as TaskTemplate
 
+Texts = tuple[str, str]  # input and target
+
 __all__ = ["Draft", "RenderSpec", "Renderer"]
 
 
@@ -97,7 +99,7 @@ class Renderer:
     ) -> None:
         self.spec, self.rows, self.pools = spec, rows, pools
         self.reasons: dict[int, str] = dict(dropped)
-        self._texts: dict[tuple[int, int, int, str | None], Shot | str] = {}
+        self._texts: dict[tuple[int, int, int, str | None], Texts | str] = {}
         self._option_ids = sorted(spec.option_styles)
         styles = spec.shots_styles
         self._zero_ids = [s for s in sorted(styles) if styles[s].when != "few"]
@@ -176,13 +178,13 @@ class Renderer:
                 )
             except RowError:
                 continue
-            draft.shots.append(shot)
+            draft.shots.append((*shot, pool.explanation(candidate)))
             draft.exemplars.append(int(pool.rows.digests[candidate]))
             pool.take(candidate)
 
     def _example(
         self, rows: RowSet, row: int, index: int, style_id: str | None, shown: bool = False
-    ) -> Shot:
+    ) -> Texts:
         """(input, target) of a row under a template; `shown` asks that it can be an exemplar."""
         key = (id(rows), row, index, style_id)
         if key not in self._texts:
@@ -204,7 +206,7 @@ class Renderer:
         if not rows.applies(row, template) or not has_targets(rows, row, template):
             raise RowError("the template does not apply")
 
-    def _rendered(self, rows: RowSet, row: int, index: int, style_id: str | None) -> Shot:
+    def _rendered(self, rows: RowSet, row: int, index: int, style_id: str | None) -> Texts:
         task, template = self.spec.task, self.spec.task.templates[index]
         choices = template.choices or task.choices
         context = rows.context(row, template)
@@ -221,7 +223,7 @@ class Renderer:
         template: TaskTemplate,
         style: OptionStyle | None,
         options: Options | None,
-    ) -> Shot:
+    ) -> Texts:
         if style is not None and options is not None:
             context["gold"] = gold_text(style, options.texts, options.gold)
             context["options"] = option_block(style, options.texts)

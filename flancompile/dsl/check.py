@@ -211,6 +211,10 @@ class _Checker:
         if exemplars.same is not None and exemplars.same not in self.fields:
             message = f"`same` names {exemplars.same!r}, which is no field"
             self.complain("FC203", message, (*key, "same"), near(exemplars.same, self.fields))
+        if exemplars.explanation is not None:
+            over_items = exemplars.source in ("column", "file")
+            seen = {*self.variable, "item"} if over_items else scope
+            self.expression((*key, "explanation"), exemplars.explanation, frozenset(seen))
         if exemplars.rows is not None:
             self.expression((*key, "rows"), exemplars.rows, scope)
         for name, text in exemplars.fields.items():

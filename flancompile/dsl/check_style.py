@@ -18,7 +18,7 @@ _STYLE_NAMES: dict[str, set[str]] = {
     "label": _OPTION_NAMES,
     "item": {*_OPTION_NAMES, "label", "text"},
     "gold": {*_OPTION_NAMES, "label", "text"},
-    "exemplar": {"n", "input", "target", "instruction"},
+    "exemplar": {"n", "input", "target", "explanation", "instruction"},
     "query": {"n", "input", "instruction"},
     "zero": {"input", "instruction"},
 }

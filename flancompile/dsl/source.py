@@ -14,7 +14,9 @@ from flancompile.dsl.base import Expression, Strict
 
 __all__ = ["Format", "Join", "Overlay", "Place", "PlaceChoice", "ReadOptions", "Source"]
 
-Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "xml"]
+Format = Literal[
+    "jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "xml", "natural_instructions"
+]
 
 
 class ReadOptions(Strict):

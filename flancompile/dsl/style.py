@@ -33,7 +33,8 @@ class OptionStyle(Strict):
 class ShotsStyle(Strict):
     """How an instruction, exemplars and the query make a prompt.
 
-    `exemplar` sees `n`, `input`, `target`; `query` sees `n`, `input`; `opening` sees `count`;
+    `exemplar` sees `n`, `input`, `target` and `explanation` (a line that shows it alone goes where
+    an exemplar has none); `query` sees `n`, `input`; `opening` sees `count`;
     all see `instruction`, which must be shown by exactly one of them when a task has one. The
     prompt is opening + exemplars joined by `separator` + separator + query. With no exemplars,
     `zero` is the whole prompt.

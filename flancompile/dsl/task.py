@@ -114,6 +114,11 @@ class Exemplars(Strict):
     fields: dict[str, Expression] = Field(
         {}, description="column and file: field -> expression over `item` (the exemplar's own row)."
     )
+    explanation: Expression | None = Field(
+        None,
+        description="Why the exemplar's answer is right, for the layout's `explanation` slot: over "
+        "`item` (column and file) or the fields. An empty text leaves the slot out.",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Exemplars:

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 from flancompile.dsl.source import Format, ReadOptions
 from flancompile.errors import fail
+from flancompile.sources.instructions import instruction_rows
 from flancompile.sources.streams import bare_suffix, is_decoded, open_bytes, open_text
 
 __all__ = ["BadRow", "Row", "format_of", "read_rows"]
@@ -45,7 +46,7 @@ def format_of(path: Path, declared: Format | None) -> Format:
         return declared
     found = _FORMATS.get(bare_suffix(path))
     if found is None:
-        hint = f"say `format:` ({', '.join(sorted(set(_FORMATS.values())))})"
+        hint = f"say `format:` ({', '.join(sorted(_READERS))})"
         raise fail("FC303", f"{path}: the extension does not tell the format", hint=hint)
     return found
 
@@ -288,6 +289,12 @@ class _Repeated(list[Any]):
     """Values of a tag that came more than once; apart from values that are lists themselves."""
 
 
+def _natural_instructions(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
+    for row in instruction_rows(path, options.encoding):
+        texts = (row["input"], *row["outputs"])
+        yield row if all(map(is_decoded, texts)) else BadRow(UNDECODED, f"{path.name}: {row['id']}")
+
+
 _READERS: dict[Format, Callable[[Path, ReadOptions], Iterator[Row | BadRow]]] = {
     "jsonl": _jsonl,
     "json": _json,
@@ -297,6 +304,7 @@ _READERS: dict[Format, Callable[[Path, ReadOptions], Iterator[Row | BadRow]]] = 
     "parquet": _parquet,
     "arrow": _arrow,
     "xml": _xml,
+    "natural_instructions": _natural_instructions,
 }
 
 

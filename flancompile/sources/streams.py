@@ -13,7 +13,7 @@ import zstandard
 
 from flancompile.errors import fail
 
-__all__ = ["bare_suffix", "is_decoded", "open_bytes", "open_text"]
+__all__ = ["bare_name", "bare_suffix", "is_decoded", "open_bytes", "open_text"]
 
 CHUNK = 1 << 20
 
@@ -114,3 +114,11 @@ def bare_suffix(path: Path) -> str:
     if suffixes and suffixes[-1] in (".gz", ".zst", ".zstd"):
         suffixes = suffixes[:-1]
     return suffixes[-1].lower() if suffixes else ""
+
+
+def bare_name(path: Path) -> str:
+    """A file's name without its extension and a compression's: `a` for `b/a.jsonl.zst`."""
+    name = path.name
+    for suffix in (".gz", ".zst", ".zstd"):
+        name = name.removesuffix(suffix)
+    return name.rsplit(".", 1)[0]

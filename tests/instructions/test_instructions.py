@@ -1,0 +1,43 @@
+"""Every Natural Instructions file at hand is read and renders, examples and reasons included."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import flancompile
+from flancompile.compiler.lints import Reading
+from flancompile.compiler.preview import Wanted, preview
+from flancompile.compiler.request import bare_request
+
+LIBRARY = Path(__file__).parent
+TASKS = {
+    "niv1": 48,
+    "niv2": 213,
+    "niv2_early": 24,
+    "niv2_fi": 40,
+    "niv2_splits": 15,
+    "niv2_definitions": 2,
+}
+
+
+def test_all_files_read_and_render(shared: Path) -> None:
+    found = flancompile.check(LIBRARY, overlay="shared", data=Reading(rows=40))
+    assert [d.render() for d in found if d.severity == "error" or d.code == "FC319"] == []
+
+
+@pytest.mark.slow
+def test_each_task_gives_a_prompt_with_its_own_examples(shared: Path) -> None:
+    request = bare_request([LIBRARY], "shared", 0)
+    count = Counter(task.dataset.id for task in request.tasks.values())
+    assert count == TASKS
+    explained = 0
+    for id_, task in request.tasks.items():
+        if task.dataset.id == "niv2_definitions":
+            continue
+        wanted = Wanted(count=1, shots=1, shots_style="because")
+        (found,), _ = preview(request, task, "train", wanted)
+        assert found.prompt.startswith("# Instructions\n"), id_
+        assert found.shots == 1, id_
+        explained += found.prompt.split("\n\n")[-2] != found.target
+    assert explained == sum(TASKS.values()) - 2
