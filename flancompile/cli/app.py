@@ -340,11 +340,14 @@ def schema(
     out: Annotated[
         Optional[Path], typer.Option("--out", "-o", help="Write all schemas to this folder.")
     ] = None,
+    expressions: Annotated[
+        bool, typer.Option("--expressions", help="Print the reference of the expression language.")
+    ] = False,
 ) -> None:
     """JSON Schemas of the files that an author writes, for editors."""
     from flancompile.cli import schema as command
 
-    command.run(out, name)
+    command.run(out, name, expressions=expressions)
 
 
 @app.command()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from flancompile.cli.console import console, print_json
+from flancompile.dsl.reference import reference_page
 from flancompile.dsl.schema import schemas, write_schemas
 from flancompile.errors import fail, nearest
 from flancompile.runfile import MODELS
@@ -12,8 +15,11 @@ from flancompile.runfile import MODELS
 __all__ = ["run"]
 
 
-def run(out: Path | None, name: str | None) -> None:
-    """Write all schemas, or print one."""
+def run(out: Path | None, name: str | None, *, expressions: bool) -> None:
+    """Write all schemas, or print one, or the reference page of expressions."""
+    if expressions:
+        typer.echo(reference_page(), nl=False)
+        return
     known = {k.removesuffix(".schema.json"): v for k, v in schemas(MODELS).items()}
     if out is not None:
         for path in write_schemas(out, MODELS):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from jinja2 import meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from flancompile.dsl.filters import FILTERS, GLOBALS
+from flancompile.dsl.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
 from flancompile.errors import Diagnostic, TextError, nearest
 
 __all__ = [
@@ -69,10 +69,11 @@ def _environment() -> _Environment:
         finalize=_printed,
         cache_size=0,
     )
-    for unseeded in ("random",):
-        del env.filters[unseeded]
-    for unseeded in ("lipsum",):
-        del env.globals[unseeded]
+    for name in LEFT_OUT_FILTERS:
+        del env.filters[name]
+    for name in LEFT_OUT_TESTS:
+        del env.tests[name]
+    del env.globals["lipsum"]
     env.filters.update(FILTERS)
     env.globals.update(GLOBALS)
     return env
@@ -111,7 +112,7 @@ class Expression:
             raise _row_error(error) from None
         if isinstance(value, jinja2.Undefined):
             raise RowError(value._undefined_message)
-        return value
+        return list(value) if isinstance(value, Iterator) else value
 
 
 class Template:

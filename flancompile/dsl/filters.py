@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import itertools
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["FILTERS", "GLOBALS"]
+__all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
+
+# Jinja's own that make HTML, print Python or draw unseeded, and short names beside whole ones.
+LEFT_OUT_FILTERS = (
+    "attr", "d", "e", "escape", "filesizeformat", "forceescape", "pprint", "random", "safe",
+    "urlize", "xmlattr",
+)  # fmt: skip
+LEFT_OUT_TESTS = ("callable", "escaped", "filter", "test")
 
 
 @lru_cache(maxsize=1024)
@@ -76,18 +85,67 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
+def _number(value: Any, form: str = ",") -> str:
+    return format(float(value) if isinstance(value, str) else value, form)
+
+
+def _ordinal(value: Any) -> str:
+    number = int(value)
+    teens = 10 <= abs(number) % 100 <= 20
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(abs(number) % 10, 'th')}"
+
+
+def _upper_first(value: Any) -> str:
+    text = str(value)
+    return text[:1].upper() + text[1:]
+
+
+def _lower_first(value: Any) -> str:
+    text = str(value)
+    return text[:1].lower() + text[1:]
+
+
+def _squeeze(value: Any) -> str:
+    return " ".join(str(value).split())
+
+
+def _fromjson(text: str) -> Any:
+    return json.loads(text)
+
+
+def _tojson(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _unescape_html(value: Any) -> str:
+    return html.unescape(str(value))
+
+
+def _enumerate(items: Iterable[Any], start: int = 0) -> list[tuple[int, Any]]:
+    return list(enumerate(items, start))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "enumerate": _enumerate,
     "flatten": _flatten,
+    "fromjson": _fromjson,
     "index": _index,
     "lookup": _lookup,
+    "lower_first": _lower_first,
     "lstrip": _lstrip,
     "matches": _matches,
     "most_frequent": _most_frequent,
+    "number": _number,
+    "ordinal": _ordinal,
     "regex_findall": _regex_findall,
     "regex_replace": _regex_replace,
     "regex_search": _regex_search,
     "rstrip": _rstrip,
     "split": _split,
+    "squeeze": _squeeze,
+    "tojson": _tojson,
+    "unescape_html": _unescape_html,
+    "upper_first": _upper_first,
     "words": _words,
     "zip": _zip,
 }
