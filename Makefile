@@ -18,9 +18,10 @@ demo: $(READY)  ## compile, train, evaluate and report on data that ships with t
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-parity: $(READY)  ## bring torch and transformers, so that the tests of parity run
+parity: $(READY)  ## bring torch, transformers and lm_eval's task files: their tests run then
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet -c constraints.txt "transformers>=5,<6"
+	$(BIN)/python -m pip install --quiet --no-deps "lm_eval>=0.4.9,<0.5"
 
 check: $(READY) lint types layers  ## the quick loop: lint, types, layers, fast tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

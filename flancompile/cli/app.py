@@ -166,16 +166,20 @@ def new(
 
 @app.command("import")
 def import_(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="promptsource.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder, or one file.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="promptsource or lm-eval.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Files, or folders of them.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The library to write.")],
-    split: Annotated[str, typer.Option(help="The split that the sources name.")] = "train",
+    split: Annotated[
+        str, typer.Option(help="promptsource: the split that the sources name.")
+    ] = "train",
     json: Json = False,
 ) -> None:
     """Bring in what others have written, as dataset files; what cannot be is named."""
     from flancompile.cli import importing as command
 
-    raise typer.Exit(command.run(kind, folder, out, split, as_json=json))
+    raise typer.Exit(command.run(kind, paths, out, split, as_json=json))
 
 
 @app.command()

@@ -2,53 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flancompile.cli.console import console, print_json, progress
 from flancompile.errors import fail, nearest
-from flancompile.importers.promptsource import Imported, import_file
+from flancompile.importers import lm_eval, promptsource
+from flancompile.importers.imported import Imported
 
 __all__ = ["run"]
 
-KINDS = ("promptsource",)
+
+@dataclass(frozen=True)
+class _Kind:
+    """One form of files. pattern: their names in a folder; one: brings one in, or None."""
+
+    pattern: str
+    one: Callable[[Path], Imported | None]
+    beside: Mapping[str, str]
 
 
-def run(kind: str, folder: Path, out: Path, split: str, *, as_json: bool) -> int:
-    """Bring in every file of a folder. -> 1 when something was left out."""
-    if kind not in KINDS:
-        hint = nearest(kind, KINDS) or f"known: {', '.join(KINDS)}"
+def _kinds(split: str) -> dict[str, _Kind]:
+    seen: dict[Path, Any] = {}
+    return {
+        "promptsource": _Kind("templates.yaml", lambda p: promptsource.import_file(p, split), {}),
+        "lm-eval": _Kind(
+            "*.yaml", lambda p: lm_eval.import_task(p, seen), {"lm_eval": lm_eval.layouts()}
+        ),
+    }
+
+
+def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -> int:
+    """Bring in files, and all of some folders. -> 1 when something was left out."""
+    kinds = _kinds(split)
+    if kind not in kinds:
+        hint = nearest(kind, kinds) or f"known: {', '.join(kinds)}"
         raise fail("FC416", f"there is no importer {kind!r}", hint=hint)
-    paths = [folder] if folder.is_file() else sorted(folder.rglob("templates.yaml"))
-    if not paths:
-        hint = "promptsource keeps templates in files named templates.yaml"
-        raise fail("FC301", f"there is no templates.yaml in {str(folder)!r}", hint=hint)
+    paths = [p for path in given for p in _files(path, kinds[kind].pattern)]
     found: list[Imported] = []
     with progress() as tell:
         for done, path in enumerate(paths, 1):
-            found.append(import_file(path, split))
+            if (one := kinds[kind].one(path)) is not None:
+                found.append(one)
             tell("import", done, len(paths))
-    _write(found, out / "datasets")
+    if not found:
+        names = ", ".join(str(path) for path in given)
+        raise fail("FC302", f"nothing to import in {names}", hint=f"{kind} reads files of tasks")
+    files = {f"styles/{name}.yaml": text for name, text in kinds[kind].beside.items()}
+    for imported in found:
+        if imported.text:
+            files[f"datasets/{imported.id}.yaml"] = imported.text
+        files |= imported.files
+    _write(files, out)
     left = [(one.id, x.name, x.reason) for one in found for x in one.left_out]
     count = sum(len(one.templates) for one in found)
     if as_json:
         print_json({"files": len(found), "templates": count, "left_out": left})
-        return int(bool(left))
-    say = console()
-    for id_, name, reason in left:
-        say.print(f"left out: {id_} · {name}: {reason}", style="yellow")
-    share = count / max(1, count + len(left))
-    say.print(f"{count:,} of {count + len(left):,} templates ({share:.1%}) in {len(found):,} files",
-              style="bold")  # fmt: skip
-    say.print(f"{out} · flancompile check {out}", style="dim")
+    else:
+        _tell(left, count, out)
     return int(bool(left))
 
 
-def _write(found: list[Imported], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in found:
-        if not one.templates:
-            continue
-        path = folder / f"{one.id}.yaml"
-        if path.exists():
-            raise fail("FC501", f"{str(path)!r} is there already", hint="choose an empty folder")
-        path.write_text(one.text, encoding="utf-8")
+def _tell(left: list[tuple[str, str, str]], count: int, out: Path) -> None:
+    say = console()
+    for id_, name, reason in left:
+        about = id_ if id_ == name else f"{id_} · {name}"
+        say.print(f"left out: {about}: {reason}", style="yellow", highlight=False, markup=False)
+    total = count + len(left)
+    say.print(f"{count:,} of {total:,} templates ({count / max(1, total):.1%})", style="bold")
+    say.print(f"{out} · flancompile check {out}", style="dim")
+
+
+def _files(path: Path, pattern: str) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise fail("FC301", f"there is no {str(path)!r}")
+    return sorted(path.rglob(pattern))
+
+
+def _write(files: Mapping[str, str], out: Path) -> None:
+    """Write all files, or none where one is there already."""
+    for name in files:
+        if (out / name).exists():
+            message = f"{str(out / name)!r} is there already"
+            raise fail("FC501", message, hint="choose an empty folder")
+    for name, text in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(text, encoding="utf-8")

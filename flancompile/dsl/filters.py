@@ -57,6 +57,12 @@ def _index(items: Sequence[Any], value: Any) -> int:
     return list(items).index(value)
 
 
+def _option_index(value: Any, options: Sequence[Any]) -> int:
+    if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
+        return int(value)
+    return list(options).index(value)
+
+
 def _lookup(value: Any, table: Mapping[Any, Any]) -> Any:
     if value not in table:
         raise ValueError(f"{value!r} is not in the table")
@@ -136,6 +142,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "matches": _matches,
     "most_frequent": _most_frequent,
     "number": _number,
+    "option_index": _option_index,
     "ordinal": _ordinal,
     "regex_findall": _regex_findall,
     "regex_replace": _regex_replace,

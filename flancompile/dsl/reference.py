@@ -29,9 +29,8 @@ class Entry:
 
     def run(self) -> Any:
         """The example's value."""
-        return compile_expression(self.example)(
-            {"pick": lambda items: list(items)[-1]} | self.names
-        )
+        names = {**self.names, "pick": lambda items: list(items)[-1]}
+        return compile_expression(self.example)(names)
 
 
 _ROW = {
@@ -156,6 +155,8 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_LISTS, "flatten", "Lists of lists as one.", "[[1, 2], [3]] | flatten", [1, 2, 3]),
     _e(_LISTS, "index", "The place of a value. One that is absent drops the row.",
        "names | index('Cy')", 2),
+    _e(_LISTS, "option_index", "The same, but a whole number, or its digits, stands for itself.",
+       "'1' | option_index(['no', 'yes'])", 1),
     _e(_LISTS, "batch", "In groups of so many.", "[1, 2, 3] | batch(2)", [[1, 2], [3]]),
     _e(_LISTS, "slice", "In so many groups.", "[1, 2, 3] | slice(2)", [[1, 2], [3]]),
     _e(_LISTS, "groupby", "By an attribute: (value, items).",

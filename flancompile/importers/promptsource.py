@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,16 @@ import yaml
 
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.errors import TextError, fail
+from flancompile.importers.imported import (
+    FUNCTIONS,
+    TAKEN,
+    Imported,
+    LeftOut,
+    dumped,
+    first_line,
+    slug,
+    through,
+)  # fmt: skip
 from flancompile.importers.jinja_split import (
     Block,
     Node,
@@ -38,26 +48,6 @@ from flancompile.importers.statements import names_of, with_draws, with_namespac
 __all__ = ["Imported", "LeftOut", "import_file"]
 
 _METRICS = {"Accuracy": "accuracy", "ROUGE": "rouge_l", "BLEU": "rouge_l", "Squad": "squad_f1"}
-_TAKEN = {"options", "gold", "row", "pick", "loop", "instruction"}  # names with a meaning of ours
-_GLOBALS = {"zip", "len", "range", "dict", "namespace", "joiner", "cycler"}
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A template that was not brought in, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass
-class Imported:
-    """A template file in our language. text: the dataset file's YAML."""
-
-    id: str
-    text: str
-    templates: dict[str, tuple[str, str]] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
 
 
 @dataclass
@@ -103,17 +93,12 @@ def import_file(path: Path, split: str = "train") -> Imported:
         try:
             one = _template(template, taken)
         except (SplitError, TextError) as error:
-            found.left_out.append(LeftOut(str(template["name"]), _first_line(error)))
+            found.left_out.append(LeftOut(str(template["name"]), first_line(error)))
             continue
         made.append(one)
         found.templates[str(template["id"])] = (_category(one), one.name)
     found.text = _dataset(found.id, about, made, split)
     return found
-
-
-def _first_line(error: Exception) -> str:
-    text = error.diagnostics[0].message if isinstance(error, TextError) else str(error)
-    return text.splitlines()[0]
 
 
 def _template(given: dict[str, Any], taken: set[str]) -> _Made:
@@ -126,11 +111,11 @@ def _template(given: dict[str, Any], taken: set[str]) -> _Made:
     used = [names_of(source(s)) for s in sides]
     if choices and "answer_choices" in used[0] | used[1]:
         let["answer_choices"] = _choices(str(choices))
-    own = set(let) | _GLOBALS
-    fields = [_through(names, let) - own for names in used]
+    own = set(let) | FUNCTIONS
+    fields = [through(names, let) - own for names in used]
     inputs = sorted(fields[0])
     asked = sorted(fields[1] - fields[0])
-    clash = {n: f"{n}_column" for n in sorted(fields[0] | fields[1]) if n in _TAKEN}
+    clash = {n: f"{n}_column" for n in sorted(fields[0] | fields[1]) if n in TAKEN}
     aliases: dict[str, str] = {}
     if not asked:
         asked_names = sorted(fields[1]) or inputs[:1]  # a target of draws alone asks for its input
@@ -145,7 +130,7 @@ def _template(given: dict[str, Any], taken: set[str]) -> _Made:
     if aliases:
         right_names |= aliases
         for name, code in list(lets.items()):
-            if _through({name}, let) & set(aliases):
+            if through({name}, let) & set(aliases):
                 lets[f"{name}_asked"] = renamed(code, right_names)
                 right_names[name] = f"{name}_asked"
                 if name not in used[0]:
@@ -160,7 +145,7 @@ def _template(given: dict[str, Any], taken: set[str]) -> _Made:
         compile_expression(code)
     about = given.get("metadata") or {}
     return _Made(
-        name=_slug(str(given["name"]), taken),
+        name=slug(str(given["name"]), taken),
         input=texts[0],
         target=texts[1],
         let=lets,
@@ -223,26 +208,6 @@ def _filtered(code: str, name: str) -> str:
     return f"{code} | {name}" if simple else f"({code}) | {name}"
 
 
-def _through(names: set[str], let: dict[str, str]) -> set[str]:
-    """Names that some names come of, those of `let` looked into."""
-    found, left = set(names), list(names & set(let))
-    while left:
-        new = names_of("{{ " + let[left.pop()] + " }}") - {"pick"} - found
-        found |= new
-        left += new & set(let)
-    return found
-
-
-def _slug(name: str, taken: set[str]) -> str:
-    slug = re.sub(r"\W+", "_", name).strip("_").lower() or "template"
-    slug = slug if slug[0].isalpha() else f"t_{slug}"
-    found, number = slug, 2
-    while found in taken:
-        found, number = f"{slug}_{number}", number + 1
-    taken.add(found)
-    return found
-
-
 def _category(one: _Made) -> str:
     sides = ["_and_".join(side) for side in (one.inputs, one.outputs)]
     return re.sub(r"\W+", "_", f"{sides[0] or 'nothing'}_to_{sides[1]}")
@@ -266,7 +231,7 @@ def _dataset(id_: str, about: dict[str, Any], made: Sequence[_Made], split: str)
         "fields": {n: f"row[{json.dumps(c)}]" for n, c in sorted(columns.items())},
         "tasks": {name: _task(group) for name, group in tasks.items()},
     }
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    return dumped(data)
 
 
 def _task(group: Sequence[_Made]) -> dict[str, Any]:

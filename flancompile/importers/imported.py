@@ -1,0 +1,84 @@
+"""What importers share: what they give, and names as our language wants them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from flancompile.errors import TextError
+from flancompile.importers.statements import names_of
+
+__all__ = ["FUNCTIONS", "TAKEN", "Imported", "LeftOut", "dumped", "first_line", "slug", "through"]
+
+TAKEN = {"options", "gold", "row", "pick", "loop", "instruction"}  # names with a meaning of ours
+FUNCTIONS = {"zip", "len", "range", "dict", "namespace", "joiner", "cycler"}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A template that was not brought in, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass
+class Imported:
+    """A template file in our language.
+
+    text: the dataset file's YAML; templates: their name of a template -> (task, our name);
+    files: path in the library -> text, of what goes beside it.
+    """
+
+    id: str
+    text: str
+    templates: dict[str, tuple[str, str]] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, as an author would."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def dumped(data: dict[str, Any]) -> str:
+    """A file's YAML, its keys in the order given."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def first_line(error: Exception) -> str:
+    """The reason that an error gives, in one line."""
+    text = error.diagnostics[0].message if isinstance(error, TextError) else str(error)
+    return text.splitlines()[0]
+
+
+def through(names: set[str], let: dict[str, str]) -> set[str]:
+    """Names that some names come of, those of `let` looked into."""
+    found, left = set(names), list(names & set(let))
+    while left:
+        new = names_of("{{ " + let[left.pop()] + " }}") - {"pick"} - found
+        found |= new
+        left += new & set(let)
+    return found
+
+
+def slug(name: str, taken: set[str]) -> str:
+    """A name as an identifier that is not taken yet; it is taken now."""
+    slug = re.sub(r"\W+", "_", name).strip("_").lower() or "template"
+    slug = slug if slug[0].isalpha() else f"t_{slug}"
+    found, number = slug, 2
+    while found in taken:
+        found, number = f"{slug}_{number}", number + 1
+    taken.add(found)
+    return found
