@@ -1,28 +1,22 @@
-"""The command line's work as functions. JAX is imported when a model is trained or asked."""
+"""The command line's work as functions. Each imports its pass when it is called, so that a check
+costs no more than a check; JAX is imported when a model is trained or asked."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flancompile.compiler.cache import Cache, default_cache
-from flancompile.compiler.check_data import check_rows
-from flancompile.compiler.checks import check_libraries
-from flancompile.compiler.forecast import Plan, forecast
-from flancompile.compiler.lints import Reading
-from flancompile.compiler.pipeline import compile_recipe
-from flancompile.compiler.request import MEMORY_BYTES, Progress, Request, request_of
 from flancompile.dsl.library import builtin_library
 from flancompile.errors import Diagnostic, fail
-from flancompile.evaluate.results import TaskResult
-from flancompile.evaluate.run import evaluate_build
-from flancompile.report.page import write_report
-from flancompile.runfile import check_runs, is_run_file, load_run
-from flancompile.store.build import Build
-from flancompile.tokenizer.load import TokenizerRef, load_folder
-from flancompile.trainer.log import read_run
+
+if TYPE_CHECKING:
+    from flancompile.compiler.forecast import Plan
+    from flancompile.compiler.lints import Reading
+    from flancompile.compiler.request import Progress, Request
+    from flancompile.evaluate.results import TaskResult
+    from flancompile.store.build import Build
 
 __all__ = ["check", "compile", "evaluate", "open", "plan", "train"]
 
@@ -41,12 +35,20 @@ def check(
     builtin: whether the library that ships with the package is checked too; data: how rows are
     looked at, by default not at all; overlay: where they lie.
     """
+    from flancompile.compiler.checks import check_libraries
+
     given = [Path(p) for p in paths]
-    runs = [p for p in given if p.is_file() and is_run_file(p)]
-    found = check_libraries([p for p in given if p not in runs], builtin=builtin)
     folders = [p for p in given if p.is_dir()]
-    found += check_runs([*folders, *runs, *([builtin_library()] if builtin else [])])
+    runs, others = _told_apart(given)
+    found = check_libraries(others, builtin=builtin)
+    holders = [*folders, *([builtin_library()] if builtin else [])]
+    if runs or any((folder / "runs").is_dir() for folder in holders):
+        from flancompile.runfile import check_runs
+
+        found += check_runs([*runs, *holders])
     if data is not None and not any(d.code.startswith("FC1") for d in found):
+        from flancompile.compiler.check_data import check_rows
+
         tell = progress or (lambda *_: None)
         found += check_rows(folders, overlay, data, builtin=builtin, tell=tell)
     return found
@@ -61,8 +63,9 @@ def plan(
     progress: Progress | None = None,
 ) -> Plan:
     """What a compile would give, from the first block of each task. Raises FlancompileError."""
-    request = _request(recipe, library, overlay, cache, progress=progress)
-    return forecast(request)
+    from flancompile.compiler.forecast import forecast
+
+    return forecast(_request(recipe, library, overlay, cache, progress=progress))
 
 
 def compile(
@@ -73,7 +76,7 @@ def compile(
     overlay: str | None = None,
     cache: Path | None = None,
     workers: int = 1,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
     overwrite: bool = False,
     relearn: bool = False,
     progress: Progress | None = None,
@@ -83,13 +86,19 @@ def compile(
     workers: processes that build objects, which change no byte; memory_bytes: rows that are held
     while a source is sorted. Raises FlancompileError, and `out` is then as it was.
     """
+    from flancompile.compiler.pipeline import compile_recipe
+    from flancompile.compiler.request import MEMORY_BYTES
+    from flancompile.report.page import write_report
+    from flancompile.store.build import Build
+    from flancompile.tokenizer.load import TokenizerRef
+
     request = _request(
         recipe,
         library,
         overlay,
         cache,
         workers=workers,
-        memory_bytes=memory_bytes,
+        memory_bytes=MEMORY_BYTES if memory_bytes is None else memory_bytes,
         relearn=relearn,
         progress=progress,
     )
@@ -102,6 +111,8 @@ def compile(
 
 def open(path: str | Path) -> Build:
     """Open a build. Raises FC504 to FC506 for what is none, is newer, or has lost a file."""
+    from flancompile.store.build import Build
+
     return Build.open(path)
 
 
@@ -122,6 +133,8 @@ def train(
     against each other before anything starts. Raises FlancompileError, and trainer.train's
     Interrupted when `stop` says so.
     """
+    from flancompile.runfile import load_run
+
     file = load_run(run, library)
     opened = file.build(build)
     file.check(opened)
@@ -148,6 +161,10 @@ def evaluate(
     checkpoint, default the last; max_rows: of each task. Answers are kept in the run's folder.
     Another build with the same tokenizer will do too; raises FC602 for one with another tokenizer.
     """
+    from flancompile.evaluate.run import evaluate_build
+    from flancompile.store.build import Build
+    from flancompile.trainer.log import read_run
+
     place = Path(folder)
     about = read_run(place)
     opened = Build.open(build if build is not None else about["build"])
@@ -164,7 +181,20 @@ def evaluate(
     return results
 
 
+def _told_apart(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Files of runs, and the rest: other files and folders."""
+    if not any(p.is_file() for p in given):
+        return [], list(given)
+    from flancompile.runfile import is_run_file
+
+    runs = [p for p in given if p.is_file() and is_run_file(p)]
+    return runs, [p for p in given if p not in runs]
+
+
 def _report(folder: Path, build: Build) -> None:
+    from flancompile.report.page import write_report
+    from flancompile.tokenizer.load import load_folder
+
     write_report(build, load_folder(build.tokenizer_folder).decode, run=folder)
 
 
@@ -178,5 +208,8 @@ def _need_jax() -> None:
 def _request(
     recipe: str | Path, library: Folders, overlay: str | None, cache: Path | None, **means: object
 ) -> Request:
+    from flancompile.compiler.cache import Cache, default_cache
+    from flancompile.compiler.request import request_of
+
     place = Cache(cache) if cache is not None else default_cache()
     return request_of(recipe, library=tuple(library), overlay=overlay, cache=place, **means)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flancompile.api import check
 from flancompile.cli.console import console, print_json, progress
 from flancompile.cli.formats import github, sarif
-from flancompile.compiler.lints import Reading
 from flancompile.errors import fail, nearest
-from flancompile.tokenizer.load import load_file
+
+if TYPE_CHECKING:
+    from flancompile.compiler.lints import Reading
 
 __all__ = ["Look", "run"]
 
@@ -32,6 +34,9 @@ class Look:
         """What the check is given; None for no rows."""
         if not self.data:
             return None
+        from flancompile.compiler.lints import Reading
+        from flancompile.tokenizer.load import load_file
+
         tokenizer = load_file(self.tokenizer) if self.tokenizer is not None else None
         return Reading(self.rows, tokenizer, self.length)
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from flancompile.cli.console import console, folders, print_json
+from flancompile.compiler.cache import memo_of
 from flancompile.dsl.library import Library, load_library
 from flancompile.dsl.select import parse_selector
 from flancompile.errors import FlancompileError, fail, nearest
@@ -21,7 +22,7 @@ def run(what: str, select: str, library: list[Path], overlay: str | None, *, as_
     """Print what the library holds."""
     if what not in KINDS:
         raise fail("FC416", f"there is no list of {what!r}", hint=nearest(what, KINDS))
-    loaded, found = load_library(folders(library))
+    loaded, found = load_library(folders(library), memo=memo_of(folders(library)))
     if found:
         raise FlancompileError(found)
     rows = _tasks(loaded, select, overlay) if what == "tasks" else _others(loaded, what)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from flancompile import draw
-from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_template
 from flancompile.dsl.mixture import Arms
 from flancompile.dsl.task import Task
 from flancompile.dsl.task import Template as TaskTemplate
+
+if TYPE_CHECKING:
+    from flancompile.compiler.rows import RowSet
 
 __all__ = ["ArmShares", "Choice", "arm_shares", "choose"]
 

@@ -6,13 +6,16 @@ made again. `collect` removes the least recently used until the cache fits its l
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Cache", "Swept", "default_cache"]
+from flancompile.dsl.memo import Memo
+
+__all__ = ["Cache", "Swept", "default_cache", "memo_of"]
 
 LIMIT_BYTES = 50 << 30
 
@@ -58,7 +61,7 @@ class Cache:
         for path in self.objects.glob("*/*"):
             status = path.stat()
             yield status.st_mtime, status.st_size, path
-        for folder in (self.reads, self.tokenizers):
+        for folder in (self.reads, self.tokenizers, self.root / "checked"):
             for path in folder.glob("*"):
                 yield path.stat().st_mtime, _size(path), path
 
@@ -84,6 +87,13 @@ def default_cache() -> Cache:
         return Cache(Path(given))
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Cache(Path(base) / "flancompile")
+
+
+def memo_of(folders: Iterable[Path | str]) -> Memo:
+    """What earlier runs parsed and checked of some library folders."""
+    names = "\n".join(sorted(str(Path(f).resolve()) for f in folders))
+    name = hashlib.blake2b(names.encode(), digest_size=12).hexdigest()
+    return Memo(default_cache().root / "checked" / name)
 
 
 def _size(path: Path) -> int:

@@ -43,7 +43,9 @@ def check_rows(
     found: list[Diagnostic] = []
     for done, task in enumerate(tasks):
         tell("rows", done, len(tasks))
-        if not any(d.severity == "error" for d in check_dataset(task.dataset)):
+        if not any(
+            d.severity == "error" for d in check_dataset(task.dataset, request.library.memo)
+        ):
             found += _task(request, task, reading)
     tell("rows", len(tasks), len(tasks))
     return list(dict.fromkeys(found))

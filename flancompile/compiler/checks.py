@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from flancompile.compiler.cache import memo_of
 from flancompile.compiler.plan import resolve
 from flancompile.dsl.check import check_library
 from flancompile.dsl.check_style import near
@@ -28,8 +29,9 @@ def check_libraries(paths: Sequence[Path], *, builtin: bool = False) -> list[Dia
         raise fail("FC107", f"there is no {str(missing[0])!r}")
     folders = [p for p in paths if p.is_dir()]
     loose = [p for p in paths if p.is_file()]
-    library, found = load_library(folders, loose=loose)
+    library, found = load_library(folders, loose=loose, memo=memo_of(folders))
     found += check_library(library)
+    library.memo.save()
     found += _mixtures(library)
     if not builtin:
         own = str(builtin_library())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flancompile.compiler.cache import Cache, default_cache
+from flancompile.compiler.cache import Cache, default_cache, memo_of
 from flancompile.dsl.check import check_dataset
 from flancompile.dsl.library import Library, Loaded, TaskDef, load_library
 from flancompile.dsl.mixture import Lengths, Recipe, Size, TokenizerSpec
@@ -72,7 +72,12 @@ class Request:
     def check(self, used: set[str]) -> list[Diagnostic]:
         """Static checks of the dataset files that the tasks `used` stand in; raises on errors."""
         ids = {self.tasks[i].dataset.id for i in used}
-        found = [d for i in sorted(ids) for d in check_dataset(self.library.datasets[i])]
+        found = [
+            d
+            for i in sorted(ids)
+            for d in check_dataset(self.library.datasets[i], self.library.memo)
+        ]
+        self.library.memo.save()
         errors = [d for d in found if d.severity == "error"]
         if errors:
             raise FlancompileError(errors)
@@ -97,7 +102,7 @@ def library_of(recipe: str | Path, folders: tuple[Path | str, ...]) -> tuple[Lib
             given += [path.parent.parent] if home.parent not in known else []
         else:
             loose = [path]
-    library, found = load_library(given, loose=loose)
+    library, found = load_library(given, loose=loose, memo=memo_of(given))
     if found:
         raise FlancompileError(found)
     if path.suffix in (".yaml", ".yml"):
@@ -125,7 +130,7 @@ def request_of(
 
 def bare_request(library: tuple[Path | str, ...], overlay: str | None, seed: int = 0) -> Request:
     """A request without a recipe, for looking at tasks. Raises FC1xx, FC402."""
-    loaded, found = load_library(library)
+    loaded, found = load_library(library, memo=memo_of(library))
     if found:
         raise FlancompileError(found)
     chosen = loaded.overlay(overlay) if overlay is not None else None
@@ -138,5 +143,5 @@ def bare_request(library: tuple[Path | str, ...], overlay: str | None, seed: int
         lengths=Lengths(pack=8),
         seed=seed,
     )
-    document = Document("", None, [])
+    document = Document("", None)
     return Request(Loaded("none", recipe, document), loaded, chosen, loaded.tasks(chosen))

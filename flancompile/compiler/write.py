@@ -131,7 +131,10 @@ def _write_others(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
 def _lock(prepared: Prepared) -> dict[str, Any]:
     """Resolved digests and versions: enough to make the build again, and to see what moved."""
     workshop = prepared.workshop
-    library = {Path(d.path).name: json_digest(d.lines) for d in prepared.request.library.documents}
+    library = {
+        "/".join(Path(d.path).parts[-2:]): json_digest(d.index.lines)
+        for d in prepared.request.library.documents
+    }
     sources = {
         f"{source}:{split}": {"rows": b.rows, "kept": b.kept, "read": b.folder.name}
         for (source, split), b in sorted(workshop.reads.items())

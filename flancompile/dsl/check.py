@@ -13,6 +13,7 @@ from functools import lru_cache
 from flancompile.dsl.check_style import check_styles, near, placed
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
 from flancompile.dsl.library import Library, Loaded
+from flancompile.dsl.memo import Memo
 from flancompile.dsl.source import PlaceOptions
 from flancompile.dsl.task import Choices, DatasetFile, Task
 from flancompile.dsl.task import Template as TaskTemplate
@@ -29,7 +30,7 @@ def check_library(library: Library) -> list[Diagnostic]:
     """All static checks of everything that the library holds, in the order of its files."""
     found: list[Diagnostic] = []
     for dataset in library.datasets.values():
-        found += check_dataset(dataset)
+        found += check_dataset(dataset, library.memo)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
             found += _place_expressions(overlay.document, ("sources", id_), choice)
@@ -52,9 +53,13 @@ def _place_expressions(document: Document, key: Key, place: PlaceOptions) -> lis
     return found
 
 
-def check_dataset(dataset: Loaded[DatasetFile]) -> list[Diagnostic]:
-    """All static checks of one dataset file."""
-    return list(_Checker(dataset).run())
+def check_dataset(dataset: Loaded[DatasetFile], memo: Memo) -> list[Diagnostic]:
+    """All static checks of one dataset file. memo: what earlier checks found."""
+    found = memo.complaints(dataset.document)
+    if found is None:
+        found = list(_Checker(dataset).run())
+        memo.keep(dataset.document, found)
+    return found
 
 
 class _Checker:

@@ -120,18 +120,18 @@ class Template:
 
     __slots__ = ("_parts", "_template", "names", "text")
 
-    def __init__(
-        self, text: str, names: frozenset[str], parts: list[str | _Name] | None, template: Any
-    ) -> None:
+    def __init__(self, text: str, names: frozenset[str], parts: list[str | _Name] | None) -> None:
         self.text = text
         self.names = names
         self._parts = parts
-        self._template = template
+        self._template: Any = None
 
     def render(self, context: Mapping[str, object]) -> str:
         """The text for these names."""
         if self._parts is not None:
             return self._join(context)
+        if self._template is None:  # checking needs no code, so it is made when first rendered
+            self._template = _environment().from_string(self.text)
         try:
             return cast(str, self._template.render(context))
         except RowError:
@@ -166,7 +166,7 @@ def compile_expression(text: str) -> Expression:
     """Compile an expression. Raises FC103 (syntax) or FC104 (unknown filter or test)."""
     env = _environment()
     wrapped = "{{ (" + text + "\n) }}"
-    names = _checked(env, wrapped, text)
+    names = _free_names(_checked(env, wrapped, text))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -189,10 +189,11 @@ def compile_expression(text: str) -> Expression:
 @lru_cache(maxsize=65_536)
 def compile_template(text: str) -> Template:
     """Compile a template text. Raises FC103 (syntax) or FC104 (unknown filter or test)."""
-    env = _environment()
-    names = _checked(env, text, text)
-    parts = _plain_parts(env.parse(text))
-    return Template(text, names, parts, None if parts is not None else env.from_string(text))
+    parts = _slots(text)
+    if parts is not None:
+        return Template(text, frozenset(p.name for p in parts if isinstance(p, _Name)), parts)
+    tree = _checked(_environment(), text, text)
+    return Template(text, _free_names(tree), None)
 
 
 def without_slot(text: str, slot: str) -> str:
@@ -230,7 +231,8 @@ def _column(name: str) -> Callable[[Mapping[str, object]], object]:
     return call
 
 
-def _checked(env: _Environment, source: str, text: str) -> frozenset[str]:
+def _checked(env: _Environment, source: str, text: str) -> nodes.Template:
+    """The tree of a text whose filters and tests are all known."""
     try:
         with warnings.catch_warnings():  # a regular expression's \\w is no escape of Jinja's
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -245,6 +247,22 @@ def _checked(env: _Environment, source: str, text: str) -> frozenset[str]:
             hint = nearest(name, known)
             found = Diagnostic("FC104", f"there is no {kind} {name!r}", None, hint)
             raise TextError([found], node.lineno, name)
+    return tree
+
+
+_BINDING = (
+    nodes.For, nodes.Assign, nodes.AssignBlock, nodes.With, nodes.Macro, nodes.CallBlock,
+    nodes.Block, nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport,
+)  # fmt: skip
+
+
+def _free_names(tree: nodes.Template) -> frozenset[str]:
+    """Names that a text reads and does not set."""
+    if (
+        next(tree.find_all(_BINDING), None) is None
+    ):  # nothing is set, so every name is read from without
+        known = _environment().globals
+        return frozenset(n.name for n in tree.find_all(nodes.Name) if n.name not in known)
     return frozenset(meta.find_undeclared_variables(tree))
 
 
@@ -262,16 +280,26 @@ def _syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> Exception:
     return TextError([Diagnostic("FC103", message, None, hint)], error.lineno)
 
 
-def _plain_parts(tree: nodes.Template) -> list[str | _Name] | None:
+_SLOT = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_WORDS = {"true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else",
+          "elif", "in", "is", "recursive", "loop", "self", "super", "caller"}  # fmt: skip
+
+
+def _slots(text: str) -> list[str | _Name] | None:
+    """The parts of a text that shows names alone, as Jinja would print them; None for others."""
+    if any(mark in text for mark in ("{%", "{#", "{{{", "}}}")):
+        return None
+    pieces = _SLOT.split(text)
+    literals, names = pieces[::2], pieces[1::2]
+    reserved = _WORDS | _environment().globals.keys()
+    if any("{{" in literal for literal in literals) or not reserved.isdisjoint(names):
+        return None
+    if "\r" in text:
+        return None  # Jinja writes every line's end as \n
     parts: list[str | _Name] = []
-    for output in tree.body:
-        if not isinstance(output, nodes.Output):
-            return None
-        for node in output.nodes:
-            if isinstance(node, nodes.TemplateData):
-                parts.append(node.data)
-            elif isinstance(node, nodes.Name):
-                parts.append(_Name(node.name))
-            else:
-                return None
+    for place, piece in enumerate(pieces):
+        if place % 2:
+            parts.append(_Name(piece))
+        elif piece:
+            parts.append(piece)
     return parts

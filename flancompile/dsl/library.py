@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from flancompile.dsl import yaml
+from flancompile.dsl.memo import Memo
 from flancompile.dsl.mixture import Mixture, Recipe
 from flancompile.dsl.source import Overlay
 from flancompile.dsl.style import OptionStyle, ShotsStyle, StyleFile
@@ -104,6 +105,7 @@ class Library:
     option_styles: dict[str, OptionStyle] = field(default_factory=dict)
     shots_styles: dict[str, ShotsStyle] = field(default_factory=dict)
     documents: list[yaml.Document] = field(default_factory=list)
+    memo: Memo = field(default_factory=Memo)
 
     def tasks(self, overlay: Loaded[Overlay] | None = None) -> dict[str, TaskDef]:
         """Every task by id; `for_each` over files looks where the overlay says the files lie."""
@@ -138,13 +140,18 @@ def demo_library() -> Path:
 
 
 def load_library(
-    folders: Iterable[Path | str] = (), *, builtin: bool = True, loose: Iterable[Path] = ()
+    folders: Iterable[Path | str] = (),
+    *,
+    builtin: bool = True,
+    loose: Iterable[Path] = (),
+    memo: Memo | None = None,
 ) -> tuple[Library, list[Diagnostic]]:
     """Load the built-in library, then `folders`, then `loose` single files.
 
-    Returns what could be loaded, and every complaint. Raises FC107 for a folder that is none.
+    Returns what could be loaded, and every complaint. memo: what earlier runs parsed. Raises FC107
+    for a folder that is none.
     """
-    library, found = Library(), list[Diagnostic]()
+    library, found = Library(memo=memo or Memo()), list[Diagnostic]()
     paths = [Path(f) for f in folders]
     if builtin:
         library.folders.append(builtin_library())
@@ -158,6 +165,7 @@ def load_library(
             _load(library, path, kind)
         except FlancompileError as error:
             found += error.diagnostics
+    library.memo.save()
     return library, found
 
 
@@ -183,7 +191,7 @@ def _kind_of(path: Path) -> str:
 
 
 def _load(library: Library, path: Path, kind: str) -> None:
-    document = yaml.read(path)
+    document = library.memo.read(path)
     library.documents.append(document)
     if document.data is None:
         span = Span(str(path), 1, 1, 1, 1)

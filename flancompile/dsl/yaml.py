@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,28 @@ for _tag, _pattern, _first in (
 
 
 @dataclass
-class Document:
-    """A parsed file: `data`, and where each part of it stands."""
+class Index:
+    """Where each part of a file stands, and which texts are written as blocks."""
 
-    path: str
-    data: Any
     lines: list[str]
     values: dict[Key, Span] = field(default_factory=dict)
     keys: dict[Key, Span] = field(default_factory=dict)
     blocks: set[Key] = field(default_factory=set)
+
+
+@dataclass
+class Document:
+    """A parsed file: `data`, and where each part of it stands (found when it is asked for)."""
+
+    path: str
+    data: Any
+    text: str = ""
+    digest: bytes = b""
+
+    @cached_property
+    def index(self) -> Index:
+        """The places of the file's parts."""
+        return parse(self.text, self.path).index
 
     def span(self, key: Key, *, of_key: bool = False) -> Span:
         """The span of the value (or the key) at `key`, or of its nearest parent that has one.
@@ -56,11 +70,11 @@ class Document:
         """
         spot: Key = ()
         for part in key:
-            if (*spot, part) in self.values:
+            if (*spot, part) in self.index.values:
                 spot = (*spot, part)
-        if of_key and spot in self.keys:
-            return self.keys[spot]
-        return self.values.get(spot, Span(self.path, 1, 1, 1, 1))
+        if of_key and spot in self.index.keys:
+            return self.index.keys[spot]
+        return self.index.values.get(spot, Span(self.path, 1, 1, 1, 1))
 
     def place(self, key: Key, text_line: int = 1, word: str | None = None) -> Span:
         """The span of a line of the text at `key` (from 1), or of a word in or after that line."""
@@ -69,10 +83,10 @@ class Document:
             if found != self.span(key):
                 return found
         whole = self.span(key)
-        if key not in self.blocks:
+        if key not in self.index.blocks:
             return whole
-        line = min(whole.line + text_line, len(self.lines))
-        text = self.lines[line - 1]
+        line = min(whole.line + text_line, len(self.index.lines))
+        text = self.index.lines[line - 1]
         return Span(self.path, line, len(text) - len(text.lstrip()) + 1, line, len(text) + 1)
 
     def find(self, key: Key, needle: str, text_line: int = 1) -> Span:
@@ -81,12 +95,12 @@ class Document:
         Falls back to the whole text's span, where the YAML writes the text in another form.
         """
         whole = self.span(key)
-        first = whole.line + (text_line if key in self.blocks else 0)
+        first = whole.line + (text_line if key in self.index.blocks else 0)
         word = rf"(?<!\w){re.escape(needle)}(?!\w)" if needle.isidentifier() else re.escape(needle)
         for pattern in (rf"\{{[{{%][^}}]*?({word})", f"({word})"):
-            for line in range(first, min(whole.end_line, len(self.lines)) + 1):
+            for line in range(first, min(whole.end_line, len(self.index.lines)) + 1):
                 start = whole.column - 1 if line == whole.line else 0
-                if match := re.compile(pattern).search(self.lines[line - 1], start):
+                if match := re.compile(pattern).search(self.index.lines[line - 1], start):
                     return Span(self.path, line, match.start(1) + 1, line, match.end(1) + 1)
         return whole
 
@@ -109,7 +123,8 @@ def parse(text: str, path: str) -> Document:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        document = Document(path, None, text.splitlines())
+        document = Document(path, None, text)
+        document.index = Index(text.splitlines())
         if node is None:
             return document
         twice = list(_walk(loader, node, (), document))
@@ -151,10 +166,10 @@ def _syntax(error: yaml.MarkedYAMLError, path: str) -> Diagnostic:
 
 
 def _walk(loader: Any, node: yaml.Node, key: Key, document: Document) -> Iterator[Diagnostic]:
-    document.values[key] = _span(node, document.path)
+    document.index.values[key] = _span(node, document.path)
     if isinstance(node, yaml.ScalarNode):
         if node.style in ("|", ">"):
-            document.blocks.add(key)
+            document.index.blocks.add(key)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _walk(loader, item, (*key, index), document)
@@ -165,11 +180,11 @@ def _walk(loader: Any, node: yaml.Node, key: Key, document: Document) -> Iterato
             name = loader.construct_object(name_node, deep=True)
             spot = (*key, name)
             span = _span(name_node, document.path)
-            if spot in document.keys:
-                first = document.keys[spot].line
+            if spot in document.index.keys:
+                first = document.index.keys[spot].line
                 message = f"the key {name!r} is given twice; the first is in line {first}"
                 yield Diagnostic("FC102", message, span, "keep one of them")
-            document.keys[spot] = span
+            document.index.keys[spot] = span
             yield from _walk(loader, item, spot, document)
 
 

@@ -216,7 +216,7 @@ def test_chain_of_thought_exemplars_are_shown_by_the_same_template() -> None:
     drafts = list(made)
     assert len(drafts) == 20
     for draft in drafts:
-        marks = {t.split(":")[0] for shot in draft.shots for t in shot}
+        marks = {t.split(":")[0] for shot in draft.shots for t in shot[:2]}
         assert marks == {str(draft.choice.template)}
     assert set(made.reasons.values()) == {"no template applies"}
 
@@ -239,16 +239,21 @@ def test_exemplars_from_a_column_with_their_own_fields() -> None:
         exemplars={
             "from": "column", "rows": "examples", "order": "file",
             "fields": {"question": "item.input", "answer": "item.output"},
+            "explanation": "item.why",
         },
         instruction="Do this.",
     )  # fmt: skip
     items = [{"input": f"i{k}", "output": f"o{k}"} for k in range(4)]
+    items[1]["why"] = "sure"
     rows = {"question": ["q", "i1"], "answer": ["a", "b"], "examples": [items, items]}
     first, second = renderer(task, rows, ArmShares(((2, 1.0),), (0.0, 1.0), (0.0, 1.0)))
-    assert first.shots == [("Q: i0", "o0"), ("Q: i1", "o1")]
-    assert second.shots == [("Q: i0", "o0"), ("Q: i2", "o2")]  # i1 is the query itself
+    assert first.shots == [("Q: i0", "o0", None), ("Q: i1", "o1", "sure")]
+    assert second.shots == [("Q: i0", "o0", None), ("Q: i2", "o2", None)]  # i1 is the query
     text = "".join(first.pieces({"plain": PLAIN}))
     assert text == "Do this.\n\nQ: i0\no0\n\nQ: i1\no1\n\nQ: q"
+    reasons = ShotsStyle(exemplar="{{ input }}\n{{ target }}\n{{ explanation }}")
+    explained = "".join(first.pieces({"plain": reasons}))
+    assert explained == "Do this.\n\nQ: i0\no0\n\nQ: i1\no1\nsure\n\nQ: q"
 
 
 def test_candidates_are_whole_targets() -> None:

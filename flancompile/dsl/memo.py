@@ -1,0 +1,102 @@
+"""What was parsed and checked before, by content, so that a file that has not changed costs little.
+
+One file holds it for a set of library folders. It may be deleted at any time; what cannot be read
+or was written by another version of the language counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flancompile.dsl import yaml
+from flancompile.errors import Diagnostic, Severity, Span
+
+__all__ = ["Memo"]
+
+Kept = tuple[str, str, tuple[int, int, int, int] | None, str | None, Severity]
+
+
+def _fingerprint() -> str:
+    """Changes when the language's own code does."""
+    folder = Path(__file__).parent
+    stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.glob("*.py"))]
+    return hashlib.blake2b(repr(stats).encode(), digest_size=16).hexdigest()
+
+
+class Memo:
+    """Parsed data, and the complaints of static checks, by a file's digest.
+
+    path: the file that holds them between runs; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._mark = _fingerprint() if path is not None else ""
+        self._known: dict[bytes, tuple[Any, list[Kept] | None]] = self._load()
+        self._used: dict[bytes, tuple[Any, list[Kept] | None]] = {}
+        self._changed = False
+
+    def _load(self) -> dict[bytes, tuple[Any, list[Kept] | None]]:
+        if self.path is None:
+            return {}
+        try:
+            mark, known = marshal.loads(self.path.read_bytes())
+        except (OSError, ValueError, EOFError, TypeError):
+            return {}
+        return known if mark == self._mark and isinstance(known, dict) else {}
+
+    def read(self, path: Path) -> yaml.Document:
+        """A file's document. Errors as for `yaml.read`."""
+        raw = path.read_bytes()
+        digest = hashlib.blake2b(raw, digest_size=16).digest()
+        if digest in self._known:
+            self._used[digest] = self._known[digest]
+            text = raw.decode("utf-8-sig")
+            return yaml.Document(str(path), self._known[digest][0], text, digest=digest)
+        document = yaml.read(path)
+        document.digest = digest
+        if document.data is not None:
+            self._used[digest] = (document.data, None)
+            self._changed = True
+        return document
+
+    def complaints(self, document: yaml.Document) -> list[Diagnostic] | None:
+        """What the static checks found in a document; None where they are yet to be run."""
+        kept = self._used.get(document.digest, (None, None))[1]
+        if kept is None:
+            return None
+        return [
+            Diagnostic(
+                code, message, Span(document.path, *place) if place else None, hint, severity
+            )
+            for code, message, place, hint, severity in kept
+        ]
+
+    def keep(self, document: yaml.Document, found: Sequence[Diagnostic]) -> None:
+        """Remember what the static checks found in a document."""
+        if document.digest in self._used:
+            self._used[document.digest] = (document.data, [_kept(d) for d in found])
+            self._changed = True
+
+    def save(self) -> None:
+        """Write what this run used; a folder that cannot be written keeps nothing."""
+        if self.path is None or not (self._changed or len(self._used) < len(self._known)):
+            return
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+            fresh.write_bytes(marshal.dumps((self._mark, self._used)))
+            fresh.replace(self.path)
+            self._changed = False
+
+
+def _kept(found: Diagnostic) -> Kept:
+    span = found.span
+    place = (span.line, span.column, span.end_line, span.end_column) if span else None
+    return found.code, found.message, place, found.hint, found.severity
