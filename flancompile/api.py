@@ -40,7 +40,7 @@ def check(
     given = [Path(p) for p in paths]
     folders = [p for p in given if p.is_dir()]
     runs, others = _told_apart(given)
-    found = check_libraries(others, builtin=builtin)
+    found = check_libraries(others, builtin=builtin, typed=data is None)
     holders = [*folders, *([builtin_library()] if builtin else [])]
     if runs or any((folder / "runs").is_dir() for folder in holders):
         from flancompile.runfile import check_runs

@@ -6,19 +6,24 @@ anyone has at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flancompile.compiler.lints import Reading, lint_task
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.request import Request, bare_request
 from flancompile.dsl.check import check_dataset
+from flancompile.dsl.check_types import check_types
 from flancompile.dsl.library import TaskDef, builtin_library
+from flancompile.dsl.lock import Schema, read_lock, source_digest, write_lock
+from flancompile.dsl.types import Type, merged, type_of
 from flancompile.errors import Diagnostic, FlancompileError
 from flancompile.sources.blocks import sample
+from flancompile.sources.fields import column_rows
 
 __all__ = ["check_rows"]
 
+SCHEMA_ROWS = 200  # of each source
 Tell = Callable[[str, int, int | None], None]
 
 
@@ -41,6 +46,11 @@ def check_rows(
         or any(Path(t.dataset.document.path).is_relative_to(f) for f in folders)
     ]
     found: list[Diagnostic] = []
+    schemas = _schemas(request, tasks)
+    for id_, schema in schemas.items():
+        found += check_types(request.library.datasets[id_], schema)
+    if reading.keep:
+        _keep(request, schemas, folders)
     for done, task in enumerate(tasks):
         tell("rows", done, len(tasks))
         if not any(
@@ -49,6 +59,34 @@ def check_rows(
             found += _task(request, task, reading)
     tell("rows", len(tasks), len(tasks))
     return list(dict.fromkeys(found))
+
+
+def _schemas(request: Request, tasks: Sequence[TaskDef]) -> dict[str, Schema]:
+    """The columns of each dataset whose rows are here, over all values of its `for_each`."""
+    rows: dict[str, list[Type]] = {}
+    sources = {task.source_id: task for task in tasks}
+    for task in sources.values():
+        for split in _splits(request, task)[:1]:
+            spec = split_spec(request, task, split)
+            seen = rows.setdefault(task.dataset.id, [])
+            seen += [type_of(row) for row in column_rows(spec, SCHEMA_ROWS)]
+    found = {}
+    for id_, types in rows.items():
+        row = merged(types)
+        if row is not None and row.kind == "map":
+            digest = source_digest(request.library.datasets[id_].model.source)
+            found[id_] = Schema(row.keys, digest, len(types))
+    return found
+
+
+def _keep(request: Request, schemas: Mapping[str, Schema], folders: Sequence[Path]) -> None:
+    """Write what changed into each library folder's lock."""
+    for folder in folders:
+        paths = {i: d.document.path for i, d in request.library.datasets.items()}
+        own = {i: s for i, s in schemas.items() if Path(paths[i]).is_relative_to(folder)}
+        known = {i: s for i, s in read_lock(folder).items() if i in paths}
+        if own and {**known, **own} != read_lock(folder):
+            write_lock(folder, {**known, **own})
 
 
 def _task(request: Request, task: TaskDef, reading: Reading) -> list[Diagnostic]:

@@ -18,11 +18,13 @@ from flancompile.errors import Diagnostic, FlancompileError, fail
 __all__ = ["check_libraries"]
 
 
-def check_libraries(paths: Sequence[Path], *, builtin: bool = False) -> list[Diagnostic]:
+def check_libraries(
+    paths: Sequence[Path], *, builtin: bool = False, typed: bool = True
+) -> list[Diagnostic]:
     """Every complaint about folders and single files, in the order of files and lines.
 
     Complaints about the built-in library's own files are left out unless `builtin` asks for them.
-    Raises FC107 for a path that is not there.
+    typed: whether schemas.lock is used. Raises FC107 for a path that is not there.
     """
     missing = [p for p in paths if not p.exists()]
     if missing:
@@ -30,7 +32,7 @@ def check_libraries(paths: Sequence[Path], *, builtin: bool = False) -> list[Dia
     folders = [p for p in paths if p.is_dir()]
     loose = [p for p in paths if p.is_file()]
     library, found = load_library(folders, loose=loose, memo=memo_of(folders))
-    found += check_library(library)
+    found += check_library(library, typed=typed)
     library.memo.save()
     found += _mixtures(library)
     if not builtin:

@@ -39,12 +39,14 @@ _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 class Reading:
     """How rows are looked at.
 
-    rows: of each split, None for all; length: tokens that an example may have.
+    rows: of each split, None for all; length: tokens that an example may have; keep: whether the
+    types that the rows show are kept in the library's schemas.lock.
     """
 
     rows: int | None = SAMPLE_ROWS
     tokenizer: Tokenizer | None = None
     length: int | None = None
+    keep: bool = True
 
 
 @dataclass

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from flancompile.dsl.check_style import check_styles, near, placed
+from flancompile.dsl.check_types import check_types
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
 from flancompile.dsl.library import Library, Loaded
+from flancompile.dsl.lock import Schema, source_digest
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.source import PlaceOptions
 from flancompile.dsl.task import Choices, DatasetFile, Task
@@ -26,17 +28,31 @@ __all__ = ["check_dataset", "check_library"]
 Names = frozenset[str]
 
 
-def check_library(library: Library) -> list[Diagnostic]:
-    """All static checks of everything that the library holds, in the order of its files."""
+def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
+    """All static checks of everything that the library holds, in the order of its files.
+
+    typed: whether the library's schemas.lock is used.
+    """
     found: list[Diagnostic] = []
     for dataset in library.datasets.values():
         found += check_dataset(dataset, library.memo)
+        schema = library.schemas.get(dataset.id) if typed else None
+        if schema is not None and schema.source == source_digest(dataset.model.source):
+            found += _typed(dataset, schema, library.memo)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
             found += _place_expressions(overlay.document, ("sources", id_), choice)
     for document in library.documents:
         if isinstance(document.data, dict) and {"options", "shots"} & set(document.data):
             found += check_styles(library, document)
+    return found
+
+
+def _typed(dataset: Loaded[DatasetFile], schema: Schema, memo: Memo) -> list[Diagnostic]:
+    found = memo.complaints(dataset.document, schema.digest)
+    if found is None:
+        found = check_types(dataset, schema)
+        memo.keep(dataset.document, found, schema.digest)
     return found
 
 

@@ -23,7 +23,8 @@ from flancompile.dsl.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT
 from flancompile.errors import Diagnostic, TextError, nearest
 
 __all__ = [
-    "Expression", "RowError", "Template", "compile_expression", "compile_template", "without_slot",
+    "Expression", "RowError", "Template", "compile_expression", "compile_template",
+    "parsed_expression", "parsed_template", "without_slot",
 ]  # fmt: skip
 
 
@@ -194,6 +195,16 @@ def compile_template(text: str) -> Template:
         return Template(text, frozenset(p.name for p in parts if isinstance(p, _Name)), parts)
     tree = _checked(_environment(), text, text)
     return Template(text, _free_names(tree), None)
+
+
+def parsed_expression(text: str) -> nodes.Template:
+    """The tree of an expression that compiles, as one printed value."""
+    return _checked(_environment(), "{{ (" + text + "\n) }}", text)
+
+
+def parsed_template(text: str) -> nodes.Template:
+    """The tree of a template text that compiles."""
+    return _checked(_environment(), text, text)
 
 
 def without_slot(text: str, slot: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from flancompile.dsl import yaml
+from flancompile.dsl.lock import Schema, read_lock
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.mixture import Mixture, Recipe
 from flancompile.dsl.source import Overlay
@@ -106,6 +107,7 @@ class Library:
     shots_styles: dict[str, ShotsStyle] = field(default_factory=dict)
     documents: list[yaml.Document] = field(default_factory=list)
     memo: Memo = field(default_factory=Memo)
+    schemas: dict[str, Schema] = field(default_factory=dict)
 
     def tasks(self, overlay: Loaded[Overlay] | None = None) -> dict[str, TaskDef]:
         """Every task by id; `for_each` over files looks where the overlay says the files lie."""
@@ -163,6 +165,11 @@ def load_library(
     for path, kind in _files(library.folders, loose):
         try:
             _load(library, path, kind)
+        except FlancompileError as error:
+            found += error.diagnostics
+    for folder in library.folders:
+        try:
+            library.schemas |= read_lock(folder)
         except FlancompileError as error:
             found += error.diagnostics
     library.memo.save()

@@ -20,6 +20,7 @@ from flancompile.errors import Diagnostic, Severity, Span
 __all__ = ["Memo"]
 
 Kept = tuple[str, str, tuple[int, int, int, int] | None, str | None, Severity]
+Entry = tuple[Any, dict[str, list[Kept]]]  # parsed data; complaints by mark
 
 
 def _fingerprint() -> str:
@@ -38,11 +39,11 @@ class Memo:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self._mark = _fingerprint() if path is not None else ""
-        self._known: dict[bytes, tuple[Any, list[Kept] | None]] = self._load()
-        self._used: dict[bytes, tuple[Any, list[Kept] | None]] = {}
+        self._known: dict[bytes, Entry] = self._load()
+        self._used: dict[bytes, Entry] = {}
         self._changed = False
 
-    def _load(self) -> dict[bytes, tuple[Any, list[Kept] | None]]:
+    def _load(self) -> dict[bytes, Entry]:
         if self.path is None:
             return {}
         try:
@@ -62,13 +63,16 @@ class Memo:
         document = yaml.read(path)
         document.digest = digest
         if document.data is not None:
-            self._used[digest] = (document.data, None)
+            self._used[digest] = (document.data, {})
             self._changed = True
         return document
 
-    def complaints(self, document: yaml.Document) -> list[Diagnostic] | None:
-        """What the static checks found in a document; None where they are yet to be run."""
-        kept = self._used.get(document.digest, (None, None))[1]
+    def complaints(self, document: yaml.Document, mark: str = "") -> list[Diagnostic] | None:
+        """What checks found in a document; None where they are yet to be run.
+
+        mark: what the checks depend on beside the document.
+        """
+        kept = self._used.get(document.digest, (None, {}))[1].get(mark)
         if kept is None:
             return None
         return [
@@ -78,10 +82,12 @@ class Memo:
             for code, message, place, hint, severity in kept
         ]
 
-    def keep(self, document: yaml.Document, found: Sequence[Diagnostic]) -> None:
-        """Remember what the static checks found in a document."""
+    def keep(self, document: yaml.Document, found: Sequence[Diagnostic], mark: str = "") -> None:
+        """Remember what checks found in a document."""
         if document.digest in self._used:
-            self._used[document.digest] = (document.data, [_kept(d) for d in found])
+            data, others = self._used[document.digest]
+            still = {m: k for m, k in others.items() if m == "" and mark}
+            self._used[document.digest] = (data, {**still, mark: [_kept(d) for d in found]})
             self._changed = True
 
     def save(self) -> None:

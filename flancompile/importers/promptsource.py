@@ -97,7 +97,7 @@ def import_file(path: Path, split: str = "train") -> Imported:
             continue
         made.append(one)
         found.templates[str(template["id"])] = (_category(one), one.name)
-    found.text = _dataset(found.id, about, made, split)
+    found.text = _dataset(found.id, about, made, split) if made else ""
     return found
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from flancompile import draw
@@ -12,7 +14,7 @@ from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.sources.files import BadRow, Row
 from flancompile.sources.place import Resolved, place_rows
 
-__all__ = ["FieldRow", "SplitSpec", "field_rows"]
+__all__ = ["FieldRow", "SplitSpec", "column_rows", "field_rows"]
 
 MESSAGE_CHARS = 200
 
@@ -53,6 +55,18 @@ def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
             yield FieldRow(ordinal, draw.digest64("bad", ordinal), row.where, None, reason)
         else:
             yield evaluate(ordinal, row)
+
+
+def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
+    """The first rows as fields see them: their columns, and those that a place adds."""
+    columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
+    variable = {} if spec.variable is None else {spec.variable[0]: spec.variable[1]}
+    for raw in islice((r for r in place_rows(spec.place) if not isinstance(r, BadRow)), rows):
+        context: dict[str, object] = {**raw, "row": raw, **variable}
+        with suppress(RowError):
+            for name, expression in columns:
+                context[name] = expression(context)
+            yield {n: v for n, v in context.items() if n in raw or n in spec.place.columns}
 
 
 class _Evaluator:

@@ -22,7 +22,7 @@ TASKS = {
 
 
 def test_all_files_read_and_render(shared: Path) -> None:
-    found = flancompile.check(LIBRARY, overlay="shared", data=Reading(rows=40))
+    found = flancompile.check(LIBRARY, overlay="shared", data=Reading(rows=40, keep=False))
     assert [d.render() for d in found if d.severity == "error" or d.code == "FC319"] == []
 
 

@@ -1,0 +1,119 @@
+"""Typed checks of a dataset file: what its fields, templates and choices do with its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+
+from flancompile.dsl.check_style import near
+from flancompile.dsl.expression import compile_expression, compile_template
+from flancompile.dsl.infer import expression_faults, template_faults
+from flancompile.dsl.library import Loaded
+from flancompile.dsl.lock import Schema
+from flancompile.dsl.task import Choices, DatasetFile, Task
+from flancompile.dsl.texts import Fault
+from flancompile.dsl.types import ANY, Type, list_of
+from flancompile.dsl.yaml import Key
+from flancompile.errors import Diagnostic, Severity, TextError, nearest
+
+__all__ = ["check_types"]
+
+Types = Mapping[str, Type]
+
+
+def check_types(dataset: Loaded[DatasetFile], schema: Schema) -> list[Diagnostic]:
+    """Complaints by the types of a dataset's columns; none of texts that do not compile."""
+    return list(dict.fromkeys(_Typed(dataset, schema).run()))
+
+
+class _Typed:
+    def __init__(self, dataset: Loaded[DatasetFile], schema: Schema) -> None:
+        self.file, self.document, self.schema = dataset.model, dataset.document, schema
+        each = self.file.for_each
+        self.variable: dict[str, Type] = {each.variable: ANY} if each else {}
+
+    def run(self) -> Iterator[Diagnostic]:
+        columns = {**self.schema.columns, "row": self.schema.row, **self.variable}
+        fields: dict[str, Type] = {}
+        for name, text in self.file.fields.items():
+            yield from self.columns(("fields", name), text, columns)
+            fields[name], faults = _typed(text, columns)
+            yield from self.placed(("fields", name), faults)
+        scope = {**fields, **self.variable}
+        yield from self.expression(("where",), self.file.where, scope)
+        for category, task in self.file.tasks.items():
+            yield from self.task(("tasks", category), task, scope)
+
+    def columns(self, key: Key, text: str, columns: Types) -> Iterator[Diagnostic]:
+        """Names that are no columns."""
+        try:
+            names = compile_expression(text).names
+        except TextError:
+            return
+        for name in sorted(names - columns.keys()):
+            known = self.schema.columns
+            severity: Severity = "error" if nearest(name, known) else "warning"
+            message = f"no row that was read has a column {name!r}"
+            span = self.document.find(key, name)
+            yield Diagnostic("FC222", message, span, near(name, known), severity)
+
+    def task(self, key: Key, task: Task, scope: Types) -> Iterator[Diagnostic]:
+        yield from self.expression((*key, "where"), task.where, scope)
+        shared = yield from self.lets((*key, "let"), task.let, scope)
+        if task.choices is not None:
+            yield from self.choices((*key, "choices"), task.choices, shared)
+        if task.instruction is not None:
+            yield from self.template((*key, "instruction"), task.instruction, shared)
+        for index, template in enumerate(task.templates):
+            spot = (*key, "templates", index)
+            yield from self.expression((*spot, "when"), template.when, scope)
+            names = yield from self.lets((*spot, "let"), template.let, shared)
+            if template.choices is not None:
+                yield from self.choices((*spot, "choices"), template.choices, names)
+            for side in ("input", "target"):
+                yield from self.template((*spot, side), getattr(template, side), names)
+
+    def lets(
+        self, key: Key, let: Mapping[str, str], scope: Types
+    ) -> Generator[Diagnostic, None, dict[str, Type]]:
+        """Complaints of `let`. -> the scope with its names."""
+        names = dict(scope)
+        for name, text in let.items():
+            names[name], faults = _typed(text, names)
+            yield from self.placed((*key, name), faults)
+        return names
+
+    def choices(self, key: Key, choices: Choices, scope: Types) -> Iterator[Diagnostic]:
+        options = list_of(Type("text"))
+        if isinstance(choices.options, str):
+            options, faults = _typed(choices.options, scope)
+            yield from self.placed((*key, "options"), faults)
+        gold, faults = _typed(choices.gold, scope)
+        yield from self.placed((*key, "gold"), faults)
+        item = options.item or ANY
+        if choices.gold_by == "text" and gold.is_number and item.kind == "text":
+            message = "gold gives a number, and options are named by text"
+            yield from self.placed((*key, "gold"), [Fault("FC223", message, "say `by: index`")])
+
+    def expression(self, key: Key, text: str | None, scope: Types) -> Iterator[Diagnostic]:
+        if text is not None:
+            yield from self.placed(key, _typed(text, scope)[1])
+
+    def template(self, key: Key, text: str, scope: Types) -> Iterator[Diagnostic]:
+        try:
+            compile_template(text)
+        except TextError:
+            return
+        yield from self.placed(key, template_faults(text, scope))
+
+    def placed(self, key: Key, faults: Iterable[Fault]) -> Iterator[Diagnostic]:
+        for fault in faults:
+            span = self.document.place(key, fault.line, fault.word)
+            yield Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
+
+
+def _typed(text: str, scope: Types) -> tuple[Type, list[Fault]]:
+    try:
+        compile_expression(text)
+    except TextError:
+        return ANY, []
+    return expression_faults(text, scope)
