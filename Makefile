@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test parity check lint types layers schemas clean
+.PHONY: demo test parity editors check lint types layers schemas clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,10 @@ parity: $(READY)  ## bring torch, transformers and lm_eval's task files: their t
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet -c constraints.txt "transformers>=5,<6"
 	$(BIN)/python -m pip install --quiet --no-deps "lm_eval>=0.4.9,<0.5"
+
+editors:  ## bring the YAML language server, so that the tests of our schemas in it run
+	npm install --silent --no-audit --no-fund --no-package-lock --no-save --prefix .node \
+		"yaml-language-server@^1.19"
 
 check: $(READY) lint types layers  ## the quick loop: lint, types, layers, fast tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -26,3 +26,15 @@ def test_each_code_has_an_entry_with_a_wrong_and_a_right_example() -> None:
 def test_codes_of_seeded_mistakes_are_many() -> None:
     said = "".join(p.read_text() for p in (ROOT / "tests" / "mistakes").glob("*.txt"))
     assert len(set(re.findall(r"(?:error|warning) (FC\d{3})", said))) >= 40
+
+
+def test_each_family_has_a_screen_that_the_program_shows() -> None:
+    page = (ROOT / "docs" / "diagnostics.md").read_text()
+    families = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    assert len(families) == 6
+    seeded = "".join(p.read_text() for p in (ROOT / "tests" / "mistakes").glob("*.txt"))
+    for family in families:
+        screen = re.match(r"[^\n]+\n\n```text\n(.+?)\n```", family, re.DOTALL)
+        assert screen, family.splitlines()[0]
+        if "FC5" not in screen[1] and "FC6" not in screen[1]:  # those need a build
+            assert screen[1] in seeded, family.splitlines()[0]

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.support.commands import run
+from commands import run
 
 PROMPTSOURCE = """\
 dataset: colours

@@ -11,12 +11,12 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
+from made_rows import made_rows
 
 from flancompile import check
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.importers.imported import Imported
 from flancompile.importers.lm_eval import import_task, layouts, loaded
-from tests.support.made_rows import made_rows
 
 ENV = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
 ENV.filters["regex_replace"] = lambda text, pattern, new: re.sub(pattern, new, text)

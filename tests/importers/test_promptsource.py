@@ -8,12 +8,12 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
+from made_rows import made_rows
 
 from flancompile import check
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.filters import FILTERS
 from flancompile.importers.promptsource import Imported, _Loader, import_file
-from tests.support.made_rows import made_rows
 
 ROWS = 5  # that fit, for each template
 TRIES = 400
