@@ -93,7 +93,8 @@ def show_pack(build: Build, index: int, out: Console) -> None:
 def pack_text(build: Build, runs: Any, tokens: dict[str, Any], tokenizer: Tokenizer) -> Text:
     """An example's tokens as text; those that carry loss are tinted, specials are bold."""
     if build.manifest.layout == "decoder":
-        sides = [(tokens["tokens"][: runs[0]], False), (tokens["tokens"][runs[0] :], True)]
+        parts = np.split(tokens["tokens"], np.cumsum(runs)[:-1])
+        sides = [(part, place % 2 == 1) for place, part in enumerate(parts)]
     else:
         sides = [(tokens["inputs"], False), (tokens["targets"], True)]
     frame = {v for v in build.manifest.frame.values() if v is not None}
@@ -103,7 +104,7 @@ def pack_text(build: Build, runs: Any, tokens: dict[str, Any], tokenizer: Tokeni
             shown = tokenizer.token_text(part[0]) if special else tokenizer.decode(part)
             style = LOSS if loss else ""
             text.append(shown, style=f"bold {style}".strip() if special else style)
-        if not loss:
+        if not loss and len(sides) == 2:
             text.append("\n")
     return text
 

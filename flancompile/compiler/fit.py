@@ -58,12 +58,35 @@ class Budget:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A draft with its ids. exact: whether decoding the target gives it back."""
+    """A draft with its ids. exact: whether decoding the targets gives them back.
+
+    parts: ids of its runs, which alternate between no loss and loss: prompt and target, or those
+    of a chat.
+    """
 
     draft: Draft
-    prompt: Ids
-    target: Ids
+    parts: tuple[Ids, ...]
     exact: bool
+
+    @property
+    def prompt(self) -> Ids:
+        """Ids of the first run."""
+        return self.parts[0]
+
+    @property
+    def target(self) -> Ids:
+        """Ids of the last run."""
+        return self.parts[-1]
+
+    @property
+    def many(self) -> list[int] | None:
+        """Lengths of the runs, where there are more than two."""
+        return [len(p) for p in self.parts] if len(self.parts) > 2 else None
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Tokens without loss, and with loss."""
+        return sum(map(len, self.parts[::2])), sum(map(len, self.parts[1::2]))
 
 
 def fit(
@@ -99,7 +122,7 @@ def _fit_batch(
     for i in pending:
         renderer.reasons[drafts[i].row] = "the prompt is over-long"
     for i in sorted(prompts):
-        yield Fitted(drafts[i], prompts[i], targets[i], bool(exact[i]))
+        yield Fitted(drafts[i], (prompts[i], targets[i]), bool(exact[i]))
 
 
 def _fitting_targets(

@@ -1,7 +1,8 @@
 """The frame: special tokens around an example's prompt and target, put on at link time.
 
-decoder: bos? prompt join? target eos?; encoder–decoder: prompt eos?, target eos?. Objects hold
-content ids alone, so a change of frame or layout relinks and does not render again.
+decoder: bos? prompt join? target eos?, in a chat again for each answer but bos; encoder–decoder:
+prompt eos?, target eos?. Objects hold content ids alone, so a change of frame or layout relinks and
+does not render again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from flancompile.dsl.mixture import Recipe
 from flancompile.errors import fail
+from flancompile.store.runs import Runs
 
 __all__ = ["FrameIds", "frame_ids", "framed"]
 
@@ -32,13 +34,20 @@ class FrameIds:
 
     @property
     def prompt_extra(self) -> int:
-        """Tokens added on the prompt's side."""
+        """Tokens added on the prompt's side of an example with one target."""
         return (self.before != NONE) + (self.after_prompt != NONE)
 
     @property
     def target_extra(self) -> int:
-        """Tokens added on the target's side; they carry loss."""
+        """Tokens added to each target; they carry loss."""
         return int(self.after_target != NONE)
+
+    def runs(self, content: Runs) -> Runs:
+        """Framed lengths of examples, from the lengths of their content."""
+        extra = np.empty(len(content.values), dtype=np.int64)
+        extra[::2], extra[1::2] = self.after_prompt != NONE, self.target_extra
+        extra[content.edges[:-1]] += self.before != NONE
+        return Runs(content.values + extra, content.edges)
 
 
 def frame_ids(recipe: Recipe, tokenizer: Any) -> FrameIds:
@@ -65,40 +74,34 @@ def _needed(token: int | None, name: str) -> int:
 def framed(
     ids: npt.NDArray[Any],
     starts: npt.NDArray[np.int64],
-    prompts: npt.NDArray[np.int64],
-    targets: npt.NDArray[np.int64],
+    content: Runs,
     frame: FrameIds,
 ) -> npt.NDArray[np.uint32]:
     """Framed ids of examples, one after another.
 
-    ids: the object's ids; starts: int64[m], where each example begins in them; prompts, targets:
-    int64[m] content lengths. -> uint32[sum(prompts + targets) + m * extra]
+    ids: the object's ids; starts: int64[m], where each example begins in them; content: the lengths
+    of its runs. -> uint32[sum of the framed runs]
     """
-    extra = frame.prompt_extra + frame.target_extra
-    out = np.empty(int(prompts.sum() + targets.sum()) + extra * len(starts), dtype=np.uint32)
-    _frame(ids, starts, prompts, targets, frame.before, frame.after_prompt, frame.after_target, out)
+    out = np.empty(int(frame.runs(content).values.sum()), dtype=np.uint32)
+    tokens = (frame.before, frame.after_prompt, frame.after_target)
+    _frame(ids, starts, content.values, content.edges, *tokens, out)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _frame(ids, starts, prompts, targets, before, after_prompt, after_target, out):  # type: ignore[no-untyped-def]
+def _frame(ids, starts, values, edges, before, after_prompt, after_target, out):  # type: ignore[no-untyped-def]
     place = 0
     for i in range(len(starts)):
         if before >= 0:
             out[place] = before
             place += 1
         at = starts[i]
-        for _ in range(prompts[i]):
-            out[place] = ids[at]
-            at += 1
-            place += 1
-        if after_prompt >= 0:
-            out[place] = after_prompt
-            place += 1
-        for _ in range(targets[i]):
-            out[place] = ids[at]
-            at += 1
-            place += 1
-        if after_target >= 0:
-            out[place] = after_target
-            place += 1
+        for run in range(edges[i], edges[i + 1]):
+            for _ in range(values[run]):
+                out[place] = ids[at]
+                at += 1
+                place += 1
+            token = after_prompt if (run - edges[i]) % 2 == 0 else after_target
+            if token >= 0:
+                out[place] = token
+                place += 1

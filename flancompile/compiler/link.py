@@ -17,6 +17,7 @@ from flancompile import draw
 from flancompile.compiler.frame import FrameIds
 from flancompile.compiler.quota import Quotas
 from flancompile.compiler.streams import Piece, Stream, Streams
+from flancompile.store.runs import Runs
 
 __all__ = ["Linked", "Taken", "link"]
 
@@ -43,26 +44,31 @@ class Taken:
 class Linked:
     """All examples of a build.
 
-    lengths: int64[examples, 2], framed tokens of the prompt and the target side, by id;
-    order: int64[examples], ids in the mixture's shuffled order.
+    runs: framed runs of each example, by id; lengths: int64[examples, 2], their sums without and
+    with loss; order: int64[examples], ids in the mixture's shuffled order.
     """
 
     taken: tuple[Taken, ...]
     counts: Mapping[str, int]
     requested: Mapping[str, int]
-    lengths: npt.NDArray[np.int64]
+    runs: Runs
     order: npt.NDArray[np.int64]
     inexact: int
 
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Framed tokens of the prompt and the target side, by id. -> int64[examples, 2]"""
+        return self.runs.sides
+
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.runs)
 
 
 def link(streams: Streams, quotas: Quotas, frame: FrameIds, seed: int) -> Linked:
     """Take as many examples of each task as its quota says, in the order of the tasks' ids."""
     counts = quotas.granted
     taken: list[Taken] = []
-    lengths: list[npt.NDArray[np.int64]] = []
+    runs: list[Runs] = []
     keys: list[npt.NDArray[np.uint64]] = []
     first = inexact = 0
     for id_ in sorted(counts):
@@ -70,15 +76,12 @@ def link(streams: Streams, quotas: Quotas, frame: FrameIds, seed: int) -> Linked
             piece, n = part.piece, part.count
             first += n
             taken.append(part)
-            prompt = piece.prompt_tokens[:n] + frame.prompt_extra
-            target = piece.target_tokens[:n] + frame.target_extra
-            lengths.append(np.stack([prompt, target], axis=1))
+            runs.append(frame.runs(piece.runs.part(0, n)))
             keys.append(draw.bits(seed, "shuffle", id_, piece.digests[:n], piece.pass_))
             inexact += int((~piece.exact[:n]).sum())
-    joined = np.concatenate(lengths) if lengths else np.zeros((0, 2), dtype=np.int64)
     key = np.concatenate(keys) if keys else np.zeros(0, dtype=np.uint64)
     order = np.argsort(key, kind="stable")
-    return Linked(tuple(taken), counts, quotas.requested, joined, order, inexact)
+    return Linked(tuple(taken), counts, quotas.requested, Runs.joined(runs), order, inexact)
 
 
 def _take(stream: Stream, count: int, first: int) -> Iterator[Taken]:

@@ -28,15 +28,16 @@ from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
 from flancompile.sources.blocks import SplitBlocks
+from flancompile.store.runs import Runs
 from flancompile.tokenizer.load import TokenizerRef
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = [
     "OBJECT_VERSION", "RESERVED", "ObjectJob", "PoolRef", "block_rows", "build_object",
-    "json_digest", "object_key", "pools_of", "read_object", "row_set", "used_fields",
+    "json_digest", "object_key", "pools_of", "read_object", "row_set", "runs_of", "used_fields",
 ]  # fmt: skip
 
-OBJECT_VERSION = 1
+OBJECT_VERSION = 2
 PROVEN = 32
 RESERVED = "reserved for exemplars"
 
@@ -164,8 +165,8 @@ def _prove(job: ObjectJob, tokenizer: Tokenizer, fitted: Sequence[Fitted]) -> No
     """Hold a sample of the ids against the tokenizer's reference encoder. Raises FC512."""
     some = fitted[:: max(1, len(fitted) // PROVEN)]
     styles = job.spec.shots_styles
-    texts = [t for f in some for t in ("".join(f.draft.pieces(styles)), f.draft.target)]
-    ids = [i for f in some for i in (f.prompt, f.target)]
+    texts = [t for f in some for t in f.draft.texts(styles, len(f.parts))]
+    ids = [i for f in some for i in f.parts]
     for text, found, wanted in zip(texts, ids, tokenizer.reference(texts), strict=True):
         if not np.array_equal(found, wanted):
             message = f"{job.spec.task_id}: {tokenizer.encoder} gives other ids than the reference"
@@ -182,6 +183,18 @@ def read_object(path: str | Path, columns: Iterable[str] | None = None) -> pa.Ta
                 included_fields=[schema.names.index(c) for c in columns]
             )
         return pa.ipc.open_file(source, options=options or pa.ipc.IpcReadOptions()).read_all()
+
+
+def runs_of(table: pa.Table) -> Runs:
+    """The content's runs of every row of an object; two empty ones where a row gave no example."""
+    column = table["runs"].combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    lengths = [table[n].to_numpy().astype(np.int64) for n in ("prompt_tokens", "target_tokens")]
+    if column.null_count == len(column):
+        return Runs.pairs(np.stack(lengths, axis=1))
+    many = [c or [p, t] for c, p, t in zip(column.to_pylist(), *lengths, strict=True)]
+    counts = [0, *(len(m) for m in many)]
+    return Runs(np.array([n for m in many for n in m], np.int64), np.cumsum(counts))
 
 
 def row_set(
@@ -241,10 +254,10 @@ def _table(
     kept = [by_row.get(r) for r in range(n)]
     missing = [r for r in range(n) if kept[r] is None and r not in reasons]
     assert not missing, f"rows {missing[:3]} of {job.spec.task_id} have no disposition"
-    parts = [p for f in kept if f is not None for p in (f.prompt, f.target)]
+    parts = [p for f in kept if f is not None for p in f.parts]
     flat = np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint32)
-    prompts = np.array([len(f.prompt) if f else 0 for f in kept], dtype=np.uint32)
-    targets = np.array([len(f.target) if f else 0 for f in kept], dtype=np.uint32)
+    sides = [f.lengths if f else (0, 0) for f in kept]
+    prompts, targets = np.array(sides, dtype=np.uint32).reshape(-1, 2).T
     ends = np.cumsum(prompts.astype(np.int64) + targets)
     offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
     names = [t.name for t in job.spec.task.templates]
@@ -267,6 +280,7 @@ def _table(
         "exemplars": pa.array(
             [f.draft.exemplars if f else [] for f in kept], pa.list_(pa.uint64())
         ),
+        "runs": pa.array([f and f.many for f in kept], pa.list_(pa.uint32())),
         "prompt_tokens": pa.array(prompts),
         "target_tokens": pa.array(targets),
         "ids": pa.LargeListArray.from_arrays(

@@ -87,6 +87,10 @@ class Draft:
         """The prompt's pieces as the draft stands now."""
         return prompt_pieces(styles[self.shots_style], self.shots, self.input, self.instruction)
 
+    def texts(self, styles: Mapping[str, ShotsStyle], runs: int) -> tuple[str, ...]:
+        """The texts of its first runs, as the draft stands now."""
+        return ("".join(self.pieces(styles)), self.target)[:runs]
+
 
 class Renderer:
     """Drafts of one block, in the rows' order; `reasons` fills with the rows that give none.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from flancompile.dsl.mixture import Lengths, Recipe, Size, TokenizerSpec
 from flancompile.dsl.source import Overlay
 from flancompile.dsl.yaml import Document
 from flancompile.errors import Diagnostic, FlancompileError, fail
+from flancompile.process import worker_pool
 
 __all__ = ["Progress", "Request", "bare_request", "library_of", "request_of"]
 
@@ -62,12 +62,8 @@ class Request:
         if self.workers <= 1:
             yield None
             return
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(self.workers, mp_context=context)
-        try:
+        with worker_pool(self.workers) as pool:
             yield pool
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
     def check(self, used: set[str]) -> list[Diagnostic]:
         """Static checks of the dataset files that the tasks `used` stand in; raises on errors."""

@@ -15,17 +15,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.objects import ObjectJob, build_object, read_object
+from flancompile.compiler.objects import ObjectJob, build_object, read_object, runs_of
 from flancompile.compiler.plan import PlannedTask
+from flancompile.store.runs import Runs
 
 __all__ = ["Piece", "Stream", "Streams"]
 
-_COLUMNS = ("row", "prompt_tokens", "target_tokens", "exact")
+_COLUMNS = ("row", "prompt_tokens", "target_tokens", "exact", "runs")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One object of a stream. usable: int64[n], its rows that give examples, in order."""
+    """One object of a stream. usable: int64[n], its rows that give examples, in order.
+
+    runs: lengths of the content; prompt_tokens, target_tokens: their sums without and with loss.
+    """
 
     path: str
     block: int
@@ -35,6 +39,7 @@ class Piece:
     prompt_tokens: npt.NDArray[np.int64]
     target_tokens: npt.NDArray[np.int64]
     exact: npt.NDArray[np.bool_]
+    runs: Runs
 
 
 @dataclass
@@ -88,6 +93,7 @@ class Stream:
             table["prompt_tokens"].to_numpy().astype(np.int64)[usable],
             tokens[usable],
             table["exact"].to_numpy(zero_copy_only=False)[usable],
+            runs_of(table).take(usable),
         )  # fmt: skip
         self.pieces.append(piece)
         if pass_ == 0:

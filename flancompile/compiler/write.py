@@ -55,7 +55,7 @@ def write_build(
     with BuildWriter(out, recipe.layout, _lengths(prepared), dtype, **means) as writer:
         with request.stage("write") as tell:
             in_packs = linked.order[packs.items]
-            table = PackTable(packs.offsets, in_packs, linked.lengths[in_packs])
+            table = PackTable(packs.offsets, in_packs, linked.runs.take(in_packs))
             pad = prepared.tokenizer.pad_id or 0
             writer.create_packs(table, recipe.shards.packs, pad)
             for done, taken in enumerate(linked.taken, 1):
@@ -81,10 +81,8 @@ def _write_object(writer: BuildWriter, prepared: Prepared, linked: Linked, taken
     ids = table["ids"].combine_chunks()
     ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
     starts = ids.offsets.to_numpy()[rows]
-    prompts = taken.piece.prompt_tokens[: taken.count]
-    targets = taken.piece.target_tokens[: taken.count]
     flat = ids.values.to_numpy(zero_copy_only=False)
-    whole = framed(flat, starts, prompts, targets, frame)
+    whole = framed(flat, starts, taken.piece.runs.part(0, taken.count), frame)
     lengths = linked.lengths[taken.first : taken.first + taken.count]
     assert len(whole) == int(lengths.sum()), f"lengths of {taken.piece.path} do not add up"
     writer.scatter(taken.first, whole, lengths)

@@ -54,7 +54,10 @@ class _Typed:
             severity: Severity = "error" if nearest(name, known) else "warning"
             message = f"no row that was read has a column {name!r}"
             span = self.document.find(key, name)
-            yield Diagnostic("FC222", message, span, near(name, known), severity)
+            hint = near(name, known)
+            if name in self.file.fields:
+                hint = "fields see the row's columns, and not one another"
+            yield Diagnostic("FC222", message, span, hint, severity)
 
     def task(self, key: Key, task: Task, scope: Types) -> Iterator[Diagnostic]:
         yield from self.expression((*key, "where"), task.where, scope)

@@ -82,11 +82,9 @@ def _samples(build: Build, decode: Decode) -> list[dict[str, Any]]:
         example_id, tokens = build.example_ids(index, 0)
         about = build.example(example_id)
         if build.manifest.layout == "decoder":
-            run = int(build.packs[index].runs[0][0])
-            prompt, target = tokens["tokens"][:run], tokens["tokens"][run:]
+            parts = np.split(tokens["tokens"], np.cumsum(build.packs[index].runs[0])[:-1])
         else:
-            prompt, target = tokens["inputs"], tokens["targets"]
-        found.append(
-            {**about, "prompt": decode(prompt.tolist()), "target": decode(target.tolist())}
-        )
+            parts = [tokens["inputs"], tokens["targets"]]
+        texts = [(decode(part.tolist()), place % 2 == 1) for place, part in enumerate(parts)]
+        found.append({**about, "runs": texts})
     return found

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from flancompile.errors import fail, nearest
 from flancompile.store.manifest import FORMAT_VERSION, FileEntry, Manifest
+from flancompile.store.runs import Runs
 from flancompile.store.schema import token_columns
 
 __all__ = ["Build", "Pack", "PackStore"]
@@ -30,11 +31,11 @@ _PARTICULAR = re.compile(r"(?<=')[^']+(?=')|(?<=:)\d+(?=\)$)|(?<=line )\d+.*(?= 
 
 @dataclass(frozen=True)
 class Pack:
-    """One pack: token columns as views, ids of its examples, and their runs (int64[n, 2])."""
+    """One pack: token columns as views, ids of its examples, and their runs."""
 
     tokens: dict[str, npt.NDArray[Any]]
     examples: npt.NDArray[np.uint64]
-    runs: npt.NDArray[np.int64]
+    runs: Runs
 
 
 class PackStore:
@@ -49,7 +50,7 @@ class PackStore:
         self.lengths = manifest.lengths
         self._views: dict[str, list[npt.NDArray[Any]]] = {c: [] for c in self.columns}
         self._examples: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
-        self._runs: list[npt.NDArray[Any]] = []
+        self._runs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
         firsts = [0]
         for entry in manifest.shards:
             for batch in _batches(folder / entry.path, entry):
@@ -66,7 +67,8 @@ class PackStore:
         ids, runs = batch.column("example"), batch.column("runs")
         offsets = ids.offsets.to_numpy().astype(np.int64)
         self._examples.append((offsets, ids.values.to_numpy(zero_copy_only=True)))
-        self._runs.append(runs.values.values.to_numpy(zero_copy_only=True).reshape(-1, 2))
+        inner = runs.values
+        self._runs.append((inner.values.to_numpy(zero_copy_only=True), inner.offsets.to_numpy()))
 
     def __len__(self) -> int:
         return self._edges[-1]
@@ -88,12 +90,20 @@ class PackStore:
         offsets, ids = self._examples[part]
         start, end = int(offsets[row]), int(offsets[row + 1])
         tokens = {name: self._views[name][part][row] for name in self.columns}
-        return Pack(tokens, ids[start:end], self._runs[part][start:end].astype(np.int64))
+        return Pack(tokens, ids[start:end], self._runs_of(part, start, end))
+
+    def _runs_of(self, part: int, start: int, end: int) -> Runs:
+        """The runs of some examples of a record batch."""
+        values, edges = self._runs[part]
+        low, high = edges[start], edges[end]
+        return Runs(
+            values[low:high].astype(np.int64), edges[start : end + 1].astype(np.int64) - low
+        )
 
     def gather(
         self, indexes: npt.NDArray[np.int64]
-    ) -> tuple[dict[str, npt.NDArray[np.int32]], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Several packs: tokens int32[n, length] by column; runs int64[m, 2]; offsets [n + 1].
+    ) -> tuple[dict[str, npt.NDArray[np.int32]], Runs, npt.NDArray[np.int64]]:
+        """Several packs: tokens int32[n, length] by column; runs; offsets [n + 1] into those.
 
         Raises IndexError for an index that is no pack's; none counts from the end.
         """
@@ -105,22 +115,21 @@ class PackStore:
             name: np.empty((len(indexes), self.lengths[name]), dtype=np.int32)
             for name in self.columns
         }
-        runs: list[npt.NDArray[Any]] = []
+        runs: list[Runs] = []
         for place, (part, row) in enumerate(zip(parts.tolist(), rows.tolist(), strict=True)):
             for name in self.columns:
                 tokens[name][place] = self._views[name][part][row]
             offsets = self._examples[part][0]
-            runs.append(self._runs[part][offsets[row] : offsets[row + 1]])
+            runs.append(self._runs_of(part, int(offsets[row]), int(offsets[row + 1])))
         counts = np.array([len(r) for r in runs], dtype=np.int64)
         edges = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-        joined = np.concatenate(runs) if runs else np.zeros((0, 2))
-        return tokens, joined.astype(np.int64), edges
+        return tokens, Runs.joined(runs), edges
 
-    def parts(self) -> Iterator[tuple[int, dict[str, Any], Any, Any, Any]]:
+    def parts(self) -> Iterator[tuple[int, dict[str, Any], Any, Any, Runs]]:
         """(first pack, token views, offsets, example ids, runs) of each record batch."""
         for part, (offsets, ids) in enumerate(self._examples):
             views = {name: self._views[name][part] for name in self.columns}
-            yield int(self._firsts[part]), views, offsets, ids, self._runs[part]
+            yield int(self._firsts[part]), views, offsets, ids, self._runs_of(part, 0, len(ids))
 
 
 class Build:
@@ -195,15 +204,27 @@ class Build:
         if not 0 <= segment < len(found.examples):
             message = f"pack {pack} has {len(found.examples)} segments, from 0"
             raise fail("FC507", f"there is no segment {segment}: {message}")
-        sides = (
-            found.runs if self.manifest.layout == "encoder_decoder" else found.runs.sum(1)[:, None]
-        )
+        sides = found.runs.sides
+        sides = sides if self.manifest.layout == "encoder_decoder" else sides.sum(1)[:, None]
         ends = np.cumsum(sides, axis=0)
         tokens = {}
         for place, (name, ids) in enumerate(found.tokens.items()):
             end = int(ends[segment, place])
             tokens[name] = ids[end - int(sides[segment, place]) : end]
         return int(found.examples[segment]), tokens
+
+    def content(self, pack: int, segment: int) -> list[npt.NDArray[Any]]:
+        """The ids of an example's runs without the frame: prompt and target, or those of a chat."""
+        _, tokens = self.example_ids(pack, segment)
+        frame, runs = self.manifest.frame, self.packs[pack].runs[segment]
+        if self.manifest.layout == "decoder":
+            parts = np.split(tokens["tokens"], np.cumsum(runs)[:-1])
+        else:
+            parts = [tokens["inputs"], tokens["targets"]]
+        ends = (frame["after_prompt"] is not None, frame["after_target"] is not None)
+        found = [part[: len(part) - ends[place % 2]] for place, part in enumerate(parts)]
+        found[0] = found[0][int(frame["before"] is not None) :]
+        return found
 
     def ledger(self) -> pa.Table:
         """What became of every row."""

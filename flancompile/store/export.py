@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -80,41 +79,36 @@ def _parquet(build: Build, out: Path, decode: Decode | None, progress: Any) -> i
 
 
 def _jsonl(build: Build, out: Path, decode: Decode | None, progress: Any) -> int:
-    rows, about = 0, dict(build.manifest.frame)
+    rows = 0
     with out.open("w", encoding="utf-8") as sink:
         for batch in build.examples():
             for example in batch.to_pylist():
-                sink.write(
-                    json.dumps(_line(build, example, about, decode), ensure_ascii=False) + "\n"
-                )
+                sink.write(json.dumps(_line(build, example, decode), ensure_ascii=False) + "\n")
                 rows += 1
                 if progress is not None and rows % 1000 == 0:
                     progress(rows, build.manifest.counts["examples"])
     return rows
 
 
-def _line(
-    build: Build, example: dict[str, Any], frame: dict[str, Any], decode: Decode | None
-) -> dict[str, Any]:
-    _, tokens = build.example_ids(example["pack"], example["segment"])
-    first = 0 if frame["before"] is None else 1
-    end = first + int(example["prompt_tokens"])
-    if build.manifest.layout == "decoder":
-        start = end if frame["after_prompt"] is None else end + 1
-        prompt, rest = tokens["tokens"][first:end], tokens["tokens"][start:]
-    else:
-        prompt, rest = tokens["inputs"][first:end], tokens["targets"]
-    target = rest[: example["target_tokens"]]
+def _line(build: Build, example: dict[str, Any], decode: Decode | None) -> dict[str, Any]:
     line: dict[str, Any] = {
         "id": example["example"],
         "task": example["task"],
         "template": example["template"],
         "row": example["row_id"],
-        "prompt_ids": np.asarray(prompt).tolist(),
-        "target_ids": np.asarray(target).tolist(),
     }
+    parts = [p.tolist() for p in build.content(example["pack"], example["segment"])]
+    texts = [decode(ids) if decode is not None else None for ids in parts]
+    if len(parts) > 2:
+        runs = zip(parts, texts, strict=True)
+        line["runs"] = [
+            {"loss": place % 2 == 1, "ids": ids, **({} if text is None else {"text": text})}
+            for place, (ids, text) in enumerate(runs)
+        ]
+        return line
+    line["prompt_ids"], line["target_ids"] = parts
     if decode is not None:
-        line["prompt"], line["target"] = decode(line["prompt_ids"]), decode(line["target_ids"])
+        line["prompt"], line["target"] = texts
     return line
 
 

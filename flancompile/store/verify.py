@@ -19,6 +19,7 @@ from pyarrow import parquet
 from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
 from flancompile.store.manifest import file_entry, root_digest_of
+from flancompile.store.runs import Runs
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER, packs_schema
 
 __all__ = ["Problem", "verify"]
@@ -103,10 +104,10 @@ def _form(
 def _packs(build: Build) -> Iterator[Problem]:
     n = build.manifest.counts["examples"]
     pack_of, segment_of = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
-    lengths = np.zeros((n, 2), dtype=np.int32)
+    lengths, pairs = np.zeros((n, 2), dtype=np.int32), np.zeros(n, dtype=np.int32)
     for first, views, offsets, ids, runs in build.packs.parts():
         part = slice(int(offsets[0]), int(offsets[-1]))
-        known, sides, edges = ids[part].astype(np.int64), runs[part], offsets - offsets[0]
+        known, sides, edges = ids[part].astype(np.int64), runs.sides, offsets - offsets[0]
         if (known >= n).any():
             bad = int(np.searchsorted(edges, int(np.argmax(known >= n)), side="right")) - 1
             yield _at(build, first + bad, f"holds an example beyond the {n} that there are")
@@ -115,16 +116,21 @@ def _packs(build: Build) -> Iterator[Problem]:
         segments = np.arange(len(known)) - np.repeat(edges[:-1], np.diff(edges))
         again = pack_of[known] >= 0
         pack_of[known], segment_of[known], lengths[known] = packs, segments, sides
+        pairs[known] = runs.counts // 2
         again |= (pack_of[known] != packs) | (segment_of[known] != segments)
         if again.any():
             at = int(np.argmax(again))
             yield _at(build, int(packs[at]), f"holds example {known[at]}, which stands twice")
             return
-        yield from _tokens(build, first, views, edges, sides.astype(np.int64))
+        if (runs.counts % 2 == 1).any() or (runs.counts == 0).any():
+            odd = int(np.argmax((runs.counts % 2 == 1) | (runs.counts == 0)))
+            yield _at(build, int(packs[odd]), f"example {known[odd]} has an odd number of runs")
+            return
+        yield from _tokens(build, first, views, edges, runs)
     if (pack_of < 0).any():
         missing = np.flatnonzero(pack_of < 0)
         yield Problem("packs", f"{len(missing)} examples stand in no pack, first {missing[0]}")
-    yield from _examples(build, pack_of, segment_of, lengths)
+    yield from _examples(build, pack_of, segment_of, lengths - _framing(build, pairs))
     found = {"packs": len(build.packs), "tokens": int(lengths.sum(dtype=np.int64))}
     found["target_tokens"] = int(lengths[:, 1].sum(dtype=np.int64))
     for name, value in found.items():
@@ -134,12 +140,12 @@ def _packs(build: Build) -> Iterator[Problem]:
 
 
 def _tokens(
-    build: Build, first: int, views: dict[str, Ints], edges: Ints, runs: Ints
+    build: Build, first: int, views: dict[str, Ints], edges: Ints, runs: Runs
 ) -> Iterator[Problem]:
-    """The packs of one record batch. edges: int64[packs + 1] into runs: int64[examples, 2]."""
+    """The packs of one record batch. edges: int64[packs + 1] into the examples."""
     m = build.manifest
     is_decoder = m.layout == "decoder"
-    sides = runs.sum(axis=1, keepdims=True) if is_decoder else runs
+    sides = runs.sides.sum(axis=1, keepdims=True) if is_decoder else runs.sides
     ends = np.concatenate([np.zeros((1, sides.shape[1]), np.int64), np.cumsum(sides, axis=0)])
     used = np.diff(ends[edges], axis=0)
     for side, (name, view) in enumerate(views.items()):
@@ -160,32 +166,56 @@ def _tokens(
         pack = np.repeat(np.arange(len(view)), np.diff(edges))
         starts = ends[:-1, side] - ends[edges][pack, side]
         is_last = side == len(views) - 1
-        for name_, at, token in _frame(build, is_last, is_decoder, starts, runs):
-            wrong_ = view[pack, at.clip(0, view.shape[1] - 1)] != token
+        for name_, owner, at, token in _frame(build, is_last, is_decoder, starts, runs):
+            wrong_ = view[pack[owner], at.clip(0, view.shape[1] - 1)] != token
             if wrong_.any():
-                yield _at(build, first + int(pack[np.argmax(wrong_)]), name_)
+                yield _at(build, first + int(pack[owner[np.argmax(wrong_)]]), name_)
 
 
 def _frame(
-    build: Build, is_last: bool, is_decoder: bool, starts: Ints, runs: Ints
-) -> Iterator[tuple[str, Ints, int]]:
-    """Where the frame's tokens must stand on one side: a message, places int64[examples], the id.
+    build: Build, is_last: bool, is_decoder: bool, starts: Ints, runs: Runs
+) -> Iterator[tuple[str, Ints, Ints, int]]:
+    """Where the frame's tokens must stand on one side: a message, examples, places, the id.
 
     starts: int64[examples], where each example begins in its pack.
     """
     frame = build.manifest.frame
     before, join, end = frame["before"], frame["after_prompt"], frame["after_target"]
-    if is_decoder or not is_last:
-        if before is not None:
-            yield "a prompt does not begin with its frame", starts, before
-        if join is not None:
-            yield "a prompt does not end with its frame", starts + runs[:, 0] - 1, join
-    if is_last and end is not None:
-        length = runs.sum(axis=1) if is_decoder else runs[:, 1]
-        yield "a target does not end with eos", starts + length - 1, end
+    every = np.arange(len(runs))
+    if before is not None and (is_decoder or not is_last):
+        yield "a prompt does not begin with its frame", every, starts, before
+    if not is_decoder:
+        token = end if is_last else join
+        name = (
+            "a target does not end with eos" if is_last else "a prompt does not end with its frame"
+        )
+        if token is not None:
+            yield name, every, starts + runs.sides[:, int(is_last)] - 1, token
+        return
+    owner = np.repeat(every, runs.counts)
+    ends = np.cumsum(runs.values)
+    ends -= np.repeat(ends[runs.edges[:-1]] - runs.values[runs.edges[:-1]], runs.counts)
+    ends += starts[owner] - 1  # the last token of each run
+    place = np.arange(len(runs.values)) - runs.edges[owner]
+    for name, token, side in (
+        ("a prompt does not end with its frame", join, 0),
+        ("a target does not end with eos", end, 1),
+    ):
+        if token is not None:
+            wanted = place % 2 == side
+            yield name, owner[wanted], ends[wanted], token
+
+
+def _framing(build: Build, pairs: Ints) -> Ints:
+    """The frame's tokens on both sides of examples. pairs: int64[n] of runs. -> int64[n, 2]"""
+    counts = build.manifest.counts
+    before = int(build.manifest.frame["before"] is not None)
+    prompt = before + pairs * (counts["frame_prompt"] - before)
+    return np.stack([prompt, pairs * counts["frame_target"]], axis=1)
 
 
 def _examples(build: Build, pack_of: Ints, segment_of: Ints, lengths: Ints) -> Iterator[Problem]:
+    """lengths: int64[n, 2], content tokens of both sides."""
     m, first = build.manifest, 0
     for index, entry in enumerate(m.examples):
         for batch in build.examples_of(index):
@@ -194,8 +224,8 @@ def _examples(build: Build, pack_of: Ints, segment_of: Ints, lengths: Ints) -> I
                 "example": np.arange(first, first + len(batch)),
                 "pack": pack_of[at],
                 "segment": segment_of[at],
-                "prompt_tokens": lengths[at, 0] - m.counts["frame_prompt"],
-                "target_tokens": lengths[at, 1] - m.counts["frame_target"],
+                "prompt_tokens": lengths[at, 0],
+                "target_tokens": lengths[at, 1],
             }
             for name, values in expected.items():
                 wrong = batch.column(name).to_numpy().astype(np.int64) != values

@@ -26,6 +26,7 @@ from pyarrow import parquet
 from flancompile.errors import fail
 from flancompile.store.claim import MANIFEST, Claim, check_out
 from flancompile.store.manifest import FileEntry, Manifest, file_entry, root_digest_of
+from flancompile.store.runs import Runs
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER, packs_schema, token_columns
 
 __all__ = ["BuildWriter", "PackTable"]
@@ -40,13 +41,13 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class PackTable:
     """What lies in each pack, in pack order.
 
-    offsets: int64[packs + 1] into the rest; examples: int64[n], ids; runs: int64[n, 2], framed
+    offsets: int64[packs + 1] into the rest; examples: int64[n], ids; runs: of each example, framed
     tokens without loss (or input) and with loss (or target).
     """
 
     offsets: npt.NDArray[np.int64]
     examples: npt.NDArray[np.int64]
-    runs: npt.NDArray[np.int64]
+    runs: Runs
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -119,7 +120,8 @@ class BuildWriter:
         """For each example id: its pack, its segment, and where its tokens begin in the pack."""
         n = len(table.examples)
         counts = np.diff(table.offsets)
-        sides = table.runs if self.layout == "encoder_decoder" else table.runs.sum(1, keepdims=True)
+        sides = table.runs.sides
+        sides = sides if self.layout == "encoder_decoder" else sides.sum(1, keepdims=True)
         before = np.zeros((n + 1, sides.shape[1]), dtype=np.int64)
         np.cumsum(sides, axis=0, out=before[1:])
         used = np.diff(before[table.offsets], axis=0)
@@ -154,8 +156,8 @@ class BuildWriter:
         offsets = pa.array((table.offsets[start : end + 1] - low).astype(np.int32))
         ids = pa.array(table.examples[low:high].astype(np.uint64))
         columns.append(pa.ListArray.from_arrays(offsets, ids, type=schema.field("example").type))
-        runs = pa.array(table.runs[low:high].astype(np.uint32).ravel())
-        ends = pa.array(np.arange(0, 2 * (high - low) + 1, 2, dtype=np.int32))
+        part = table.runs.part(low, high)
+        runs, ends = pa.array(part.values.astype(np.uint32)), pa.array(part.edges.astype(np.int32))
         inner = pa.ListArray.from_arrays(ends, runs, type=schema.field("runs").type.value_type)
         columns.append(pa.ListArray.from_arrays(offsets, inner, type=schema.field("runs").type))
         return pa.record_batch(columns, schema=schema)

@@ -1,6 +1,7 @@
 """Builds written from made-up plans, without a compiler."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from flancompile.store.build import Build
 from flancompile.store.expand import expand
 from flancompile.store.export import export
 from flancompile.store.manifest import Manifest
+from flancompile.store.runs import Runs
 from flancompile.store.verify import verify
 from flancompile.store.writer import BuildWriter, PackTable
 
@@ -188,7 +190,8 @@ def naive(runs: list[list[int]], length: int) -> tuple[list[int], list[int], lis
     )
 )
 def test_expansion(packs: list[list[tuple[int, int]]]) -> None:
-    runs = np.array([r for p in packs for r in p], dtype=np.int64).reshape(-1, 2)
+    lengths = np.array([r for p in packs for r in p], dtype=np.int64).reshape(-1, 2)
+    runs = Runs.pairs(lengths)
     offsets = np.cumsum([0, *map(len, packs)])
     found = expand("decoder", {"tokens": 60}, runs, offsets)
     for row, pack in enumerate(packs):
@@ -202,6 +205,36 @@ def test_expansion(packs: list[list[tuple[int, int]]]) -> None:
         assert both["inputs_segment_ids"][row].tolist() == inputs + [0] * (40 - len(inputs))
         targets = sum(t for _, t in pack)
         assert both["targets_loss_weights"][row].sum() == targets
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3)), min_size=1, max_size=3),
+        max_size=6,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_runs_of_chats(chats: list[list[tuple[int, int]]], random: random.Random) -> None:
+    flat = [n for chat in chats for pair in chat for n in pair]
+    runs = Runs(np.array(flat, np.int64), np.cumsum([0, *(2 * len(c) for c in chats)]))
+    assert runs.tolist() == [[n for pair in chat for n in pair] for chat in chats]
+    assert runs.sides.tolist() == [
+        [sum(p), sum(t)] for p, t in (zip(*c, strict=True) for c in chats)
+    ]
+    order = list(range(len(chats)))
+    random.shuffle(order)
+    assert runs.take(np.array(order, np.int64)).tolist() == [runs.tolist()[i] for i in order]
+    if chats:
+        halves = [runs.part(0, 1), runs.part(1, len(chats))]
+        assert Runs.joined(halves).tolist() == runs.tolist()
+    found = expand("decoder", {"tokens": 200}, runs, np.array([0, len(chats)]))
+    weights = [w for chat in chats for p, t in chat for w in [0.0] * p + [1.0] * t]
+    assert found["loss_weights"][0].tolist() == weights + [0.0] * (200 - len(weights))
+    sizes = [sum(map(sum, chat)) for chat in chats]
+    positions = [k for size in sizes for k in range(size)]
+    assert found["positions"][0].tolist() == positions + [0] * (200 - len(positions))
+    segments = [n for n, size in enumerate(sizes, 1) for _ in range(size)]
+    assert found["segment_ids"][0].tolist() == segments + [0] * (200 - len(segments))
 
 
 @settings(max_examples=25, deadline=None)
@@ -222,7 +255,7 @@ def test_scattered_tokens_come_back(
     out = tmp_path_factory.mktemp("scatter") / "b"
     ids = [rng.integers(0, 1000, int(row.sum())).astype(np.uint32) for row in lengths]
     with BuildWriter(out, "decoder", {"tokens": 32}, dtype) as writer:
-        writer.create_packs(PackTable(offsets, order, lengths[order]), shard, 7)
+        writer.create_packs(PackTable(offsets, order, Runs.pairs(lengths[order])), shard, 7)
         half = n // 2
         for start, end in ((half, n), (0, half)):
             if end > start:

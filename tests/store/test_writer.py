@@ -17,6 +17,7 @@ from flancompile.errors import FlancompileError
 from flancompile.store import writer as writing
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
+from flancompile.store.runs import Runs
 from flancompile.store.verify import verify
 from flancompile.store.writer import BuildWriter, PackTable
 
@@ -137,7 +138,7 @@ def test_names_of_evaluation_files_do_not_meet(
 
 
 def table_of_one() -> PackTable:
-    return PackTable(np.array([0, 1]), np.array([0]), np.array([[1, 1]]))
+    return PackTable(np.array([0, 1]), np.array([0]), Runs.pairs(np.array([[1, 1]])))
 
 
 def test_an_id_too_large_for_its_type_is_refused(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_table_that_is_no_permutation_or_overfull_is_refused(
 ) -> None:
     size = 5 if examples == [0, 1] else 1
     runs = np.full((2, 2), size)
-    table = PackTable(np.array([0, 2]), np.array(examples), runs)
+    table = PackTable(np.array([0, 2]), np.array(examples), Runs.pairs(runs))
     with (
         BuildWriter(tmp_path / "b", "decoder", {"tokens": 8}, "uint16") as writer,
         pytest.raises((AssertionError, IndexError)),

@@ -7,6 +7,7 @@ from jax import numpy as jnp
 
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
+from flancompile.store.runs import Runs
 from flancompile.trainer import model
 from flancompile.trainer.config import ModelShape, Run
 from flancompile.trainer.flops import matrix_parameters, parameters, peak_flops, step_flops
@@ -36,7 +37,7 @@ def alone(build: Build, packs: list[int], length: int):
     tokens = np.zeros((len(rows), length), np.int32)
     for place, (ids, _) in enumerate(rows):
         tokens[place, : len(ids)] = ids
-    runs = np.array([r for _, r in rows])
+    runs = Runs.pairs(np.array([r for _, r in rows]))
     return {
         "tokens": tokens,
         **expand("decoder", {"tokens": length}, runs, np.arange(len(rows) + 1)),
