@@ -127,6 +127,9 @@ def show(
     cot: Annotated[Optional[bool], typer.Option(help="Chain of thought, or direct.")] = None,
     option_style: Annotated[str, typer.Option(help="Option style, by id or glob.")] = "*",
     shots_style: Annotated[str, typer.Option(help="Shots layout, by id or glob.")] = "*",
+    chat_style: Annotated[
+        str, typer.Option(help="Chat layout; `tokenizer` for the tokenizer's own.")
+    ] = "*",
     tokenizer: Annotated[
         Optional[Path], typer.Option(help="Show the ids' borders by this tokenizer.")
     ] = None,
@@ -144,7 +147,8 @@ def show(
     from flancompile.cli import show as command
     from flancompile.compiler.preview import Wanted
 
-    wanted = Wanted(template, row, shots, options, cot, option_style, shots_style, count)
+    wanted = Wanted(template, row, shots, options, cot, option_style, shots_style,
+        chat_style, count)  # fmt: skip
     command.run(task, wanted, split, seed, tokenizer, library, overlay, whitespace, as_json=json)
 
 

@@ -57,7 +57,7 @@ def _tasks(library: Library, select: str, overlay: str | None) -> list[dict[str,
 
 def _others(library: Library, what: str) -> list[dict[str, Any]]:
     if what == "styles":
-        kinds = (("options", library.option_styles), ("shots", library.shots_styles))
+        kinds = library.styles.items()
         return [{"style": i, "kind": kind} for kind, table in kinds for i in sorted(table)]
     table = getattr(library, what)
     return [

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.cli.console import console
-from flancompile.compiler.starter import columns_of, default_id, starter
+from flancompile.compiler.starter import columns_of, default_id, is_headerless, starter
 from flancompile.dsl.source import Source
 from flancompile.errors import fail
 from flancompile.sources.blocks import sample
-from flancompile.sources.fields import SplitSpec
+from flancompile.sources.fields import FieldRow, SplitSpec
+from flancompile.sources.files import format_of
 from flancompile.sources.place import resolve_place
 
 __all__ = ["run"]
@@ -34,14 +35,11 @@ def run(
             raise fail("FC301", f"there is no file {source!r}", hint="or say hub:OWNER/NAME")
         about["files"] = {"train": os.path.relpath(path.resolve(), folder)}
         read, base = {**about, "files": {"train": path.name}}, path.parent
-    spec = SplitSpec(
-        source_id="new",
-        place=resolve_place(Source(**read), None, "train", base, None),
-        fields={"row": "row"},
-        where=None,
-        seed=0,
-    )
-    rows, dropped = sample(spec, ROWS)
+    rows, dropped = _sampled(read, base)
+    delimited = "files" in about and format_of(Path(source), None) in ("csv", "tsv")
+    if delimited and is_headerless([dict(r["row"]) for r in rows]):
+        about["read"] = {"header": "false"}
+        rows, dropped = _sampled({**read, "read": {"header": False}}, base)
     if not rows and dropped:
         raise fail("FC303", f"no row of {source!r} can be read: {dropped[0].reason}")
     columns = columns_of([dict(r["row"]) for r in rows])
@@ -55,6 +53,18 @@ def run(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
     console().print(f"{out}: look it over, then `flancompile check {out}`")
+
+
+def _sampled(place: dict[str, Any], base: Path) -> tuple[list[dict[str, Any]], list[FieldRow]]:
+    """The first rows of a source, and those that could not be read."""
+    spec = SplitSpec(
+        source_id="new",
+        place=resolve_place(Source(**place), None, "train", base, None),
+        fields={"row": "row"},
+        where=None,
+        seed=0,
+    )
+    return sample(spec, ROWS)
 
 
 def _flow(value: Any) -> str:

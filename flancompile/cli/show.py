@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.text import Text
@@ -35,8 +35,9 @@ def run(
         hint = nearest(task, request.tasks) or "`flancompile ls` lists them"
         raise fail("FC402", f"there is no task {task!r}", hint=hint)
     request.check({task})
-    found, reasons = preview(request, request.tasks[task], split, wanted)
     loaded = load_file(tokenizer) if tokenizer is not None else None
+    wanted = replace(wanted, chat=loaded.chat if loaded is not None else None)
+    found, reasons = preview(request, request.tasks[task], split, wanted)
     if as_json:
         print_json({"examples": [asdict(p) for p in found], "dropped": reasons})
         return
@@ -57,21 +58,28 @@ def _title(task: str, one: Preview, tokenizer: Tokenizer | None) -> str:
     if one.exemplars:
         parts.append(f"exemplars {' '.join(one.exemplars)}")
     if tokenizer is not None:
-        prompt, target = tokenizer.encode([one.prompt, one.target]).lengths.tolist()
-        parts.append(f"{prompt} + {target} tokens")
+        lengths = tokenizer.encode(one.runs).lengths.tolist()
+        parts.append(f"{sum(lengths[::2])} + {sum(lengths[1::2])} tokens")
     else:
-        parts.append(f"{len(one.prompt):,} + {len(one.target):,} characters")
+        lengths = [len(text) for text in one.runs]
+        parts.append(f"{sum(lengths[::2]):,} + {sum(lengths[1::2]):,} characters")
+    if len(one.runs) > 2:
+        parts[-1] += f" in {len(one.runs) // 2} answers"
     return " · ".join(parts)
 
 
 def _text(one: Preview, tokenizer: Tokenizer | None, whitespace: bool) -> Text:
-    if tokenizer is None:
-        return tinted([(one.prompt + "\n", False), (one.target, True)], whitespace)
+    """The runs as the model sees them, what is learnt tinted; a pair on lines of their own."""
+    parted = "" if "chat" in one.draws else "\n"
     text = Text()
-    for ids, loss in zip(tokenizer.encode([one.prompt, one.target]), (False, True), strict=True):
-        for place, token in enumerate(ids.tolist()):
-            part = tinted([(tokenizer.token_text(token), loss)], whitespace)
-            part.stylize("underline" if place % 2 else "")
-            text.append_text(part)
-        text.append("" if loss else "\n")
+    for place, run in enumerate(one.runs):
+        learnt = place % 2 == 1
+        if tokenizer is None:
+            text.append_text(tinted([(run, learnt)], whitespace))
+        else:
+            for n, token in enumerate(tokenizer.encode([run])[0].tolist()):
+                part = tinted([(tokenizer.token_text(token), learnt)], whitespace)
+                part.stylize("underline" if n % 2 else "")
+                text.append_text(part)
+        text.append("" if learnt else parted)
     return text

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from flancompile.compiler.cache import memo_of
+from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
 from flancompile.compiler.plan import resolve
 from flancompile.dsl.check import check_library
 from flancompile.dsl.check_style import near
@@ -14,6 +15,7 @@ from flancompile.dsl.library import Library, Loaded, builtin_library, load_libra
 from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.select import nearest_term, parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, fail
+from flancompile.tokenizer.chat import ChatTemplate
 
 __all__ = ["check_libraries"]
 
@@ -62,7 +64,8 @@ def _recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnostic]:
         name = recipe.model.overlay
         overlay = library.overlay(name, document.span(("overlay",))) if name else None
         tasks = library.tasks(overlay)
-        resolve(library, tasks, recipe.model.mixture, document.span(("mixture",)))
+        node, _ = resolve(library, tasks, recipe.model.mixture, document.span(("mixture",)))
+        check_chat(recipe, [p.task.task for p in node.all_tasks()], ChatTemplate(""))
         for index, choice in enumerate(recipe.model.evaluate):
             span = document.span(("evaluate", index, "select"))
             selector = parse_selector(choice.select, span)
@@ -71,13 +74,16 @@ def _recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnostic]:
                 yield Diagnostic("FC406", f"{choice.select!r} selects no task", span, hint)
     except FlancompileError as error:
         yield from (d for d in error.diagnostics if not _may_wait(d, library))
-    file = recipe.model.tokenizer.file
-    if file is not None and not (recipe.folder / file).exists():
-        span = document.span(("tokenizer", "file"))
-        yield Diagnostic("FC412", f"there is no tokenizer file {file!r}", span)
-    for kind, table in (("options", library.option_styles), ("shots", library.shots_styles)):
+    named = {"file": "tokenizer file", "chat_template": "chat template"}
+    for key, what in named.items():
+        file = getattr(recipe.model.tokenizer, key)
+        if file is not None and not (recipe.folder / file).exists():
+            span = document.span(("tokenizer", key))
+            yield Diagnostic("FC412", f"there is no {what} {file!r}", span)
+    for kind, table in library.styles.items():
         for index, pattern in enumerate(getattr(recipe.model.styles, kind)):
-            if not any(fnmatchcase(id_, pattern) for id_ in table):
+            own = kind == "chat" and pattern == TOKENIZERS_OWN
+            if not own and not any(fnmatchcase(id_, pattern) for id_ in table):
                 span = document.span(("styles", kind, index))
                 message = f"no {kind} style matches {pattern!r}"
                 yield Diagnostic("FC411", message, span, near(pattern, table))

@@ -13,6 +13,7 @@ from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.evaluation import EvalJob, build_eval, eval_key, eval_metadata, read_eval
 from flancompile.compiler.jobs import Workshop
 from flancompile.compiler.reading import read_all, splits_of
+from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.request import Request
 from flancompile.dsl.library import TaskDef
 from flancompile.dsl.mixture import EvalChoice
@@ -65,14 +66,15 @@ def evaluation_tables(
 def _table(
     shop: Workshop, task: TaskDef, choice: EvalChoice, split: str, executor: Executor | None
 ) -> EvalTable:
-    jobs = list(_jobs(shop, task, choice, split))
+    spec = _spec(shop, task, choice)
+    jobs = list(_jobs(shop, task, spec, choice, split))
     run = map if executor is None else executor.map
     table, dropped = read_eval(list(run(build_eval, jobs)))
-    about = eval_metadata(task.task.eval, table["options"])
+    about = eval_metadata(task.task.eval, table["options"], spec)
     return EvalTable(task.id, split, table, about, dropped)
 
 
-def _jobs(shop: Workshop, task: TaskDef, choice: EvalChoice, split: str) -> Iterator[EvalJob]:
+def _spec(shop: Workshop, task: TaskDef, choice: EvalChoice) -> RenderSpec:
     templates = _templates(task, choice)
     chosen = [task.task.templates[t] for t in templates]
     shown = choice.options and any(t.options != "none" for t in chosen)
@@ -83,7 +85,12 @@ def _jobs(shop: Workshop, task: TaskDef, choice: EvalChoice, split: str) -> Iter
         (1.0, 0.0) if shown else (0.0, 1.0),
         (1.0, 0.0) if cot else (0.0, 1.0),
     )
-    spec = shop.spec(task, arms, templates)
+    return shop.spec(task, arms, templates)
+
+
+def _jobs(
+    shop: Workshop, task: TaskDef, spec: RenderSpec, choice: EvalChoice, split: str
+) -> Iterator[EvalJob]:
     blocks = shop.reads[task.source_id, split]
     make = shop.jobs(task, spec, split)
     left = choice.max_rows

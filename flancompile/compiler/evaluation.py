@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from flancompile.compiler.chat import ChatLayout, ending, run_ids
 from flancompile.compiler.fit import Fitted, fit
 from flancompile.compiler.objects import (
     ObjectJob,
@@ -25,7 +26,7 @@ from flancompile.compiler.objects import (
     pools_of,
     read_object,
 )
-from flancompile.compiler.render import Renderer
+from flancompile.compiler.render import Renderer, RenderSpec
 from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Eval
@@ -65,7 +66,7 @@ def build_eval(job: EvalJob) -> str:
     tokenizer = job.object.tokenizer.load()
     fitted = list(fit(renderer, tokenizer, job.object.budget))
     lines = [_line(renderer, rows, ids, f) for f in fitted]
-    _encode_options(lines, tokenizer)
+    _encode_options(lines, [job.object.spec.layout_of(f.draft) for f in fitted], tokenizer)
     reasons = {str(r): why for r, why in sorted(renderer.reasons.items()) if why != "not wanted"}
     table = pa.Table.from_pylist(lines, schema=_COLUMNS)
     table = table.replace_schema_metadata({"dropped": json.dumps(reasons)})
@@ -86,28 +87,34 @@ def read_eval(paths: Sequence[str]) -> tuple[pa.Table, int]:
     return table.add_column(0, pa.field("example", pa.uint64()), numbers), dropped
 
 
-def eval_metadata(settings: Eval | None, candidates: pa.ChunkedArray) -> dict[str, Any]:
-    """Metric, extraction, stop and baseline; a choice task's baseline is its mean 1 / options."""
+def eval_metadata(
+    settings: Eval | None, candidates: pa.ChunkedArray, spec: RenderSpec
+) -> dict[str, Any]:
+    """Metric, extraction, stop and baseline; a choice task's baseline is its mean 1 / options.
+
+    An answer also stops where the chat layout that it is wrapped in would go on.
+    """
     settings = settings or Eval()
     found = settings.model_dump(include={"metric", "extract", "stop", "group", "random_baseline"})
     if found["random_baseline"] is None:
         counts = [len(c) for c in candidates.to_pylist() if c]
         if counts:
             found["random_baseline"] = sum(1 / n for n in counts) / len(counts)
-    return {**found, "stop": list(settings.stop)}
+    ends = [ending(layout) for layout in spec.chat_styles.values()] if spec.wrap else []
+    return {**found, "stop": [*settings.stop, *(e for e in ends if e)]}
 
 
 def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> dict[str, Any]:
     draft = fitted.draft
     candidates, gold = renderer.candidates(draft)
-    styles = renderer.spec.shots_styles
+    prompt, target = draft.texts(renderer.spec)
     return {
         "row": int(rows.digests[draft.row]),
         "row_id": ids[draft.row].as_py(),
         "template": renderer.spec.task.templates[draft.choice.template].name,
-        "prompt": "".join(draft.pieces(styles)),
+        "prompt": prompt,
         "prompt_ids": fitted.prompt,
-        "target": draft.target,
+        "target": target,
         "target_ids": fitted.target,
         "options": candidates,
         "option_ids": None,
@@ -130,12 +137,16 @@ def _accepted(renderer: Renderer, rows: RowSet, row: int) -> list[str]:
     return list(dict.fromkeys(str(v) for v in values if v is not None))
 
 
-def _encode_options(lines: list[dict[str, Any]], tokenizer: Any) -> None:
+def _encode_options(
+    lines: list[dict[str, Any]], layouts: Sequence[ChatLayout | None], tokenizer: Any
+) -> None:
     texts = [t for line in lines for t in line["options"] or ()]
-    encoded = tokenizer.encode(texts)
-    place = 0
-    for line in lines:
-        if line["options"] is not None:
-            n = len(line["options"])
-            line["option_ids"] = [encoded[place + i] for i in range(n)]
-            place += n
+    encoded = iter(tokenizer.encode(texts))
+    for line, layout in zip(lines, layouts, strict=True):
+        if line["options"] is None:
+            continue
+        prompt, prompt_ids = line["prompt"], line["prompt_ids"]
+        line["option_ids"] = [
+            run_ids(layout, tokenizer, (prompt, text), (prompt_ids, next(encoded)))[1]
+            for text in line["options"]
+        ]

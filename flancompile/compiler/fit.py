@@ -2,12 +2,13 @@
 
 Whole prompts and whole targets are encoded, in batches; nothing is spliced, so the ids are the
 tokenizer's own. What is over-long loses exemplars first, from the last; then the fields that the
-task lets be shortened are cut at a word's end; else the row is dropped. A target is never cut.
+task lets be shortened are cut at a word's end; else the row is dropped. A dialogue loses its last
+exchanges. A target is never cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.compiler.chat import run_ids, without_last
 from flancompile.compiler.render import Draft, Renderer
 from flancompile.dsl.expression import RowError
 
@@ -22,6 +24,7 @@ __all__ = ["Budget", "Encoder", "Fitted", "fit"]
 
 BATCH = 512
 TRIES = 12
+OVER_LONG = "the prompt is over-long"
 Ids = npt.NDArray[np.uint32]
 
 
@@ -44,15 +47,20 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Budget:
-    """Content tokens that an example may have, the frame's tokens already taken off."""
+    """Content tokens that an example may have, the frame's tokens already taken off.
+
+    exchange: tokens that the frame adds for each further answer of a dialogue.
+    """
 
     total: int | None = None
     input: int | None = None
     target: int | None = None
+    exchange: int = 0
 
-    def room(self, target: int) -> int:
-        """Tokens left for the prompt beside a target of so many tokens."""
-        rooms = [self.input, None if self.total is None else self.total - target]
+    def room(self, target: int, answers: int = 1) -> int:
+        """Tokens left for what is shown beside targets of so many tokens."""
+        framed = target + (answers - 1) * self.exchange
+        rooms = [self.input, None if self.total is None else self.total - framed]
         return min(r for r in rooms if r is not None)
 
 
@@ -101,51 +109,92 @@ def fit(
 def _fit_batch(
     renderer: Renderer, encoder: Encoder, budget: Budget, drafts: list[Draft]
 ) -> Iterator[Fitted]:
-    texts = [d.target for d in drafts]
-    targets = encoder.encode(texts)
-    exact = encoder.exact(texts, targets)
-    prompts: dict[int, Ids] = {}
-    pending = _fitting_targets(renderer, budget, drafts, targets)
+    done: dict[int, Fitted] = {}
+    pending = dict(enumerate(drafts))
     for _ in range(TRIES + max((len(d.shots) for d in drafts), default=0)):
         if not pending:
             break
-        pieces = [drafts[i].pieces(renderer.spec.shots_styles) for i in pending]
-        encoded = encoder.encode(["".join(p) for p in pieces])
-        over = []
-        for place, i in enumerate(pending):
-            room = budget.room(len(targets[i]))
-            if len(encoded[place]) <= room:
-                prompts[i] = encoded[place].copy()
-            elif _shorten(renderer, drafts[i], "".join(pieces[place]), len(encoded[place]), room):
-                over.append(i)
-        pending = over
-    for i in pending:
-        renderer.reasons[drafts[i].row] = "the prompt is over-long"
-    for i in sorted(prompts):
-        yield Fitted(drafts[i], (prompts[i], targets[i]), bool(exact[i]))
+        pending = _tried(renderer, encoder, budget, pending, done)
+    for draft in pending.values():
+        renderer.reasons[draft.row] = OVER_LONG
+    for i in sorted(done):
+        yield done[i]
 
 
-def _fitting_targets(
-    renderer: Renderer, budget: Budget, drafts: list[Draft], targets: Encoded
-) -> list[int]:
-    kept = []
-    for i, draft in enumerate(drafts):
-        most = budget.target if budget.target is not None else budget.total
-        if most is not None and len(targets[i]) > most:
-            renderer.reasons[draft.row] = "the target is over-long"
-        elif budget.room(len(targets[i])) <= 0:
-            renderer.reasons[draft.row] = "the prompt is over-long"
-        else:
-            kept.append(i)
-    return kept
+def _tried(
+    renderer: Renderer,
+    encoder: Encoder,
+    budget: Budget,
+    drafts: Mapping[int, Draft],
+    done: dict[int, Fitted],
+) -> dict[int, Draft]:
+    """Encode drafts; what fits is `done`, what was made shorter is to be tried again."""
+    texts = _texts(renderer, drafts)
+    shown = [t for runs in texts.values() for t in runs[::2]]
+    learnt = [t for runs in texts.values() for t in runs[1::2]]
+    prompts, targets = encoder.encode(shown), encoder.encode(learnt)
+    exact = encoder.exact(learnt, targets)
+    again, at = {}, 0
+    for i, runs in texts.items():
+        draft, here = drafts[i], range(at, at + len(runs) // 2)
+        at += len(runs) // 2
+        try:
+            parts = [part for k in here for part in (prompts[k], targets[k])]
+            parts = run_ids(renderer.spec.layout_of(draft), encoder, runs, parts)
+            excess = _excess(budget, [len(p) for p in parts])
+            if not excess:
+                kept = tuple(p.copy() for p in parts)
+                done[i] = Fitted(draft, kept, bool(exact[here.start : here.stop].all()))
+            else:
+                _shorten(renderer, draft, budget, runs, parts)
+                again[i] = draft
+        except RowError as error:
+            renderer.reasons[draft.row] = str(error)
+    return again
 
 
-def _shorten(renderer: Renderer, draft: Draft, text: str, tokens: int, room: int) -> bool:
-    """Make the draft shorter by one step; False when nothing is left that may be cut."""
+def _texts(renderer: Renderer, drafts: Mapping[int, Draft]) -> dict[int, tuple[str, ...]]:
+    found = {}
+    for i, draft in drafts.items():
+        try:
+            found[i] = draft.texts(renderer.spec)
+        except RowError as error:
+            renderer.reasons[draft.row] = str(error)
+    return found
+
+
+def _excess(budget: Budget, lengths: Sequence[int]) -> int:
+    """Tokens over the room that the shown runs have. Raises RowError for what no cut mends."""
+    learnt = lengths[1::2]
+    most = budget.target if budget.target is not None else budget.total
+    if most is not None and learnt[0] > most:
+        raise RowError("the target is over-long")
+    if budget.total is None and len(learnt) > 1:
+        raise RowError("several answers in one example; an encoder–decoder takes one")
+    room = budget.room(sum(learnt), len(learnt))
+    if room <= 0 and len(learnt) == 1:
+        raise RowError(OVER_LONG)
+    over_long = most is not None and max(learnt) > most
+    return max(sum(lengths[::2]) - room, int(over_long), 0)
+
+
+def _shorten(
+    renderer: Renderer, draft: Draft, budget: Budget, runs: Sequence[str], parts: Sequence[Ids]
+) -> None:
+    """Make the draft shorter by one step. Raises RowError when nothing is left that may be cut."""
+    lengths = [len(p) for p in parts]
+    if draft.turns:
+        fitting = (n for n in range(len(parts) // 2) if n and not _excess(budget, lengths[: 2 * n]))
+        draft.turns = without_last(draft.turns, max(fitting, default=0))
+        draft.shortened = {"turns": len(draft.turns)}
+        if not draft.turns:
+            raise RowError(OVER_LONG)
+        return
+    text, tokens, room = runs[0], lengths[0], budget.room(lengths[1])
     if draft.shots:
         draft.shots.pop()
         draft.exemplars.pop()
-        return True
+        return
     excess = int((tokens - room) * len(text) / tokens * 1.05) + 1
     fields = draft.shortened or renderer.rows.fields(draft.row)
     for name in renderer.spec.task.truncate:
@@ -154,18 +203,9 @@ def _shorten(renderer: Renderer, draft: Draft, text: str, tokens: int, room: int
             cut = _cut(value, len(value) - excess)
             if cut:
                 draft.shortened = {**fields, name: cut}
-                return _retext(renderer, draft)
-    renderer.reasons[draft.row] = "the prompt is over-long"
-    return False
-
-
-def _retext(renderer: Renderer, draft: Draft) -> bool:
-    try:
-        draft.input = renderer.retext(draft, draft.shortened or {})
-    except RowError as error:
-        renderer.reasons[draft.row] = str(error)
-        return False
-    return True
+                draft.input = renderer.retext(draft, draft.shortened)
+                return
+    raise RowError(OVER_LONG)
 
 
 def _cut(text: str, length: int) -> str:

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.cache import Cache
+from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.fit import Budget
-from flancompile.compiler.frame import FrameIds
+from flancompile.compiler.frame import NONE, FrameIds
 from flancompile.compiler.objects import ObjectJob, PoolRef, object_key
 from flancompile.compiler.render import RenderSpec
 from flancompile.dsl import yaml
@@ -20,6 +21,7 @@ from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.style import ShotsStyle
 from flancompile.errors import fail, nearest
 from flancompile.sources.blocks import SplitBlocks
+from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
 
 __all__ = ["Workshop", "budget_of", "exemplar_items", "served"]
@@ -31,7 +33,8 @@ S = TypeVar("S")
 class Workshop:
     """What all jobs of a compile share.
 
-    reads: by (source id, split), the splits that have been read.
+    reads: by (source id, split), the splits that have been read; chat: the tokenizer's own chat
+    template.
     """
 
     library: Library
@@ -40,12 +43,14 @@ class Workshop:
     tokenizer: TokenizerRef
     budget: Budget
     reads: Mapping[tuple[str, str], SplitBlocks]
+    chat: ChatTemplate | None = None
 
     def spec(
         self, task: TaskDef, shares: ArmShares, templates: Sequence[int] | None = None
     ) -> RenderSpec:
         """The render spec of a task under these arms."""
         chosen = self.recipe.styles
+        is_chat = any(t.turns is not None for t in task.task.templates)
         return RenderSpec(
             task_id=task.id,
             task=task.task,
@@ -55,7 +60,17 @@ class Workshop:
             seed=self.recipe.seed,
             templates=tuple(templates or range(len(task.task.templates))),
             variable=task.variable,
+            chat_styles=self._chat_styles() if is_chat or chosen.wrap else {},
+            wrap=chosen.wrap,
         )
+
+    def _chat_styles(self) -> dict[str, ChatLayout]:
+        chosen = self.recipe.styles.chat
+        patterns = [p for p in chosen if p != TOKENIZERS_OWN]
+        found: dict[str, ChatLayout] = dict(_picked(self.library.chat_styles, patterns, "chat"))
+        if TOKENIZERS_OWN in chosen and self.chat is not None:
+            found[TOKENIZERS_OWN] = self.chat
+        return found
 
     def jobs(self, task: TaskDef, spec: RenderSpec, split: str) -> Callable[[int, int], ObjectJob]:
         """The job of a (block, pass) of a task's split."""
@@ -102,7 +117,8 @@ def budget_of(recipe: Recipe, frame: FrameIds) -> Budget:
     if recipe.layout == "decoder":
         total = (lengths.example or lengths.pack or 0) - frame.prompt_extra - frame.target_extra
         target = None if lengths.target is None else lengths.target - frame.target_extra
-        return Budget(total=total, target=target)
+        further = (frame.after_prompt != NONE) + frame.target_extra
+        return Budget(total=total, target=target, exchange=further)
     return Budget(
         input=(lengths.example_input or lengths.input or 0) - frame.prompt_extra,
         target=(lengths.example_target or lengths.target or 0) - frame.target_extra,

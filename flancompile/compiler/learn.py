@@ -20,9 +20,17 @@ from flancompile.compiler.plan import PlannedTask
 from flancompile.compiler.quota import apportion
 from flancompile.compiler.render import Renderer
 from flancompile.compiler.request import Request
+from flancompile.dsl.expression import RowError
 from flancompile.dsl.library import builtin_library
 from flancompile.errors import fail
-from flancompile.tokenizer.load import TokenizerRef, from_bytes, load_file, load_folder, load_hub
+from flancompile.tokenizer.load import (
+    TokenizerRef,
+    from_bytes,
+    load_file,
+    load_folder,
+    load_hub,
+    with_chat_file,
+)
 from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.tokenizer.train import train
 
@@ -31,6 +39,20 @@ __all__ = ["learnt_tokenizer", "named_tokenizer"]
 
 def named_tokenizer(request: Request) -> Tokenizer | None:
     """The tokenizer that the recipe names or has pinned; None when it is still to be learnt."""
+    found = _named(request)
+    return None if found is None else _with_chat(request, found)
+
+
+def _with_chat(request: Request, tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer with the chat template that the recipe gives it, if it gives one."""
+    name = request.recipe.model.tokenizer.chat_template
+    if name is None:
+        return tokenizer
+    span = request.recipe.document.span(("tokenizer", "chat_template"))
+    return with_chat_file(tokenizer, request.recipe.folder / name, span)
+
+
+def _named(request: Request) -> Tokenizer | None:
     spec = request.recipe.model.tokenizer
     span = request.recipe.document.span(("tokenizer",))
     declared = {"bos": spec.bos, "eos": spec.eos, "pad": spec.pad}
@@ -58,7 +80,7 @@ def learnt_tokenizer(
         tokenizer = train(spec.train, texts, spec.vocab_size)
     ref = TokenizerRef.keep(tokenizer, request.cache.tokenizers)
     _pin(request, tokenizer, ref, json_digest(texts))
-    return tokenizer
+    return _with_chat(request, tokenizer)
 
 
 def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]:
@@ -73,8 +95,10 @@ def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]
         made = job(block, 0)
         set_, _, _ = block_rows(made)
         for draft in Renderer(spec, set_, pools_of(made, set_), {}):
-            yield "".join(draft.pieces(spec.shots_styles))
-            yield draft.target
+            try:
+                yield from draft.texts(spec)
+            except RowError:
+                continue  # a chat layout refuses it
             rows -= 1
             if rows <= 0:
                 return

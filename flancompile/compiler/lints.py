@@ -152,9 +152,12 @@ class _Linter:
         row = self.rows[draft.row]
         id_, prompt, target = str(row["_id"]), draft.input, draft.target
         facts.rows += 1
-        facts.prompts.add(hash(prompt))
+        facts.prompts.add(hash((prompt, draft.turns)))
         names = self.task.task.signature.inputs
         facts.inputs.add(hash(tuple(str(row.get(n)) for n in names)))
+        if draft.turns:
+            self.dialogue(facts, id_, draft)
+            return
         fields = {name: _texts(value) for name, value in row.items() if name[0] != "_"}
         values = [text for texts in fields.values() for text in texts]
         asked = self.task.task.signature.outputs
@@ -185,6 +188,14 @@ class _Linter:
         if not tokenizer.exact([prompt, target], encoded).all():
             facts.note("lossy", row)
 
+    def dialogue(self, facts: _Facts, row: str, draft: Draft) -> None:
+        """Take notes of a chat: its answers, and its length in a layout."""
+        answers = [turn.text for turn in draft.turns if turn.learnt]
+        asked = [turn.text for turn in draft.turns if not turn.learnt]
+        if any(text.strip() == answer.strip() for text in asked for answer in answers):
+            facts.note("leak", row)
+        self.measure(facts, row, *("".join(texts) for texts in (asked, answers)))
+
     def _outputs(self, row: dict[str, Any]) -> list[str]:
         names = self.task.task.signature.outputs
         return [str(row[n]) for n in names if row.get(n) is not None]
@@ -205,6 +216,7 @@ class _Linter:
             "lossy": ("FC329", "input", "characters that the tokenizer loses", None),
         }
         for fault, (code, side, what, hint) in texts.items():
+            side = "turns" if template.turns is not None else side
             if count := facts.faults[fault]:
                 share = self.share(count, facts.rows, facts.first[fault])
                 self.say(code, f"{where} has {what} in {share}", (*key, side), hint)

@@ -18,6 +18,7 @@ from typing import Any
 
 import blake3
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.exemplars import Pools, item_rows
@@ -29,6 +30,7 @@ from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.store.runs import Runs
+from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
 from flancompile.tokenizer.tokenizer import Tokenizer
 
@@ -121,6 +123,8 @@ def _used_names(task: Task) -> frozenset[str]:
     for template in task.templates:
         expressions += [template.when, *template.let.values()]
         names |= _cached_names(template.input, False) | _cached_names(template.target, False)
+        if (turns := template.turns) is not None:
+            expressions += [turns.each, turns.role, turns.text, turns.loss]
     if task.instruction is not None:
         names |= _cached_names(task.instruction, False)
     for text in expressions:
@@ -164,9 +168,13 @@ def build_object(job: ObjectJob) -> str:
 def _prove(job: ObjectJob, tokenizer: Tokenizer, fitted: Sequence[Fitted]) -> None:
     """Hold a sample of the ids against the tokenizer's reference encoder. Raises FC512."""
     some = fitted[:: max(1, len(fitted) // PROVEN)]
-    styles = job.spec.shots_styles
-    texts = [t for f in some for t in f.draft.texts(styles, len(f.parts))]
-    ids = [i for f in some for i in f.parts]
+    texts: list[str] = []
+    ids: list[npt.NDArray[np.uint32]] = []
+    for one in some:
+        runs = one.draft.texts(job.spec)
+        whole = isinstance(job.spec.layout_of(one.draft), ChatTemplate)
+        texts += ["".join(runs)] if whole else runs
+        ids += [np.concatenate(one.parts)] if whole else one.parts
     for text, found, wanted in zip(texts, ids, tokenizer.reference(texts), strict=True):
         if not np.array_equal(found, wanted):
             message = f"{job.spec.task_id}: {tokenizer.encoder} gives other ids than the reference"

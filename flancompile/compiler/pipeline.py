@@ -6,9 +6,11 @@ inside objects, which streams build as far as the quotas reach.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
+from flancompile.compiler.chat import check_chat
 from flancompile.compiler.evaluate import evaluation_tables
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import frame_ids
@@ -17,7 +19,7 @@ from flancompile.compiler.learn import learnt_tokenizer, named_tokenizer
 from flancompile.compiler.ledger import drop_reasons
 from flancompile.compiler.link import Linked, link
 from flancompile.compiler.pack import PackPlan, pack
-from flancompile.compiler.plan import resolve, shares
+from flancompile.compiler.plan import PlannedTask, resolve, shares
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import Frames, Quotas, quotas
 from flancompile.compiler.reading import read_all, splits_of
@@ -27,6 +29,7 @@ from flancompile.compiler.write import write_build
 from flancompile.store.claim import check_out
 from flancompile.store.manifest import Manifest
 from flancompile.tokenizer.load import TokenizerRef
+from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["compile_recipe", "prepare"]
 
@@ -55,6 +58,8 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
         planned = {p.task.id: p for p in node.all_tasks()}
         request.check(set(planned))
         tokenizer = named_tokenizer(request)
+        if tokenizer is not None:
+            _check_chat(request, planned, tokenizer)
     train = splits_of([p.task for p in planned.values()], recipe.split)
     reads = read_all(request, train, executor)
     rows = {i: reads[p.task.source_id, recipe.split].kept for i, p in planned.items()}
@@ -63,11 +68,16 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
         draft = TokenizerRef("", "")
         bare = Workshop(request.library, recipe, request.cache, draft, Budget(total=1), reads)
         tokenizer = learnt_tokenizer(request, bare, planned, shares_)
+        _check_chat(request, planned, tokenizer)
     frame = frame_ids(recipe, tokenizer)
     ref = TokenizerRef.keep(tokenizer, request.cache.tokenizers)
     budget = budget_of(recipe, frame)
-    workshop = Workshop(request.library, recipe, request.cache, ref, budget, reads)
+    workshop = Workshop(request.library, recipe, request.cache, ref, budget, reads, tokenizer.chat)
     return Prepared(request, node, held, planned, shares_, tokenizer, frame, workshop)
+
+
+def _check_chat(request: Request, planned: Mapping[str, PlannedTask], tokenizer: Tokenizer) -> None:
+    check_chat(request.recipe, [p.task.task for p in planned.values()], tokenizer.chat)
 
 
 def streams_of(prepared: Prepared, executor: Executor | None) -> Streams:

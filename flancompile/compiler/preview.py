@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from flancompile.compiler.arms import ArmShares
+from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.jobs import exemplar_items, served
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer, RenderSpec
 from flancompile.compiler.request import Request
 from flancompile.compiler.rows import RowSet
-from flancompile.dsl.expression import compile_expression
-from flancompile.dsl.library import TaskDef
+from flancompile.dsl.expression import RowError, compile_expression
+from flancompile.dsl.library import Library, TaskDef
 from flancompile.errors import fail, nearest
 from flancompile.sources.blocks import sample
+from flancompile.tokenizer.chat import ChatTemplate
 
 __all__ = ["Preview", "Wanted", "pools_for", "preview", "row_set", "spec_of"]
 
@@ -37,18 +39,19 @@ class Wanted:
     cot: bool | None = None
     option_style: str = "*"
     shots_style: str = "*"
+    chat_style: str = "*"
     count: int = 3
     pass_: int = 0
+    chat: ChatTemplate | None = None  # the tokenizer's own layout
 
 
 @dataclass(frozen=True)
 class Preview:
-    """One example, with what was drawn for it."""
+    """One example, with what was drawn for it. runs: its texts, shown and learnt in turn."""
 
     row_id: str
     template: str
-    prompt: str
-    target: str
+    runs: tuple[str, ...]
     shots: int
     option_style: str | None
     shots_style: str
@@ -65,8 +68,7 @@ class Preview:
         return cls(
             row_id=str(rows[draft.row]["_id"]),
             template=spec.task.templates[draft.choice.template].name,
-            prompt="".join(draft.pieces(spec.shots_styles)),
-            target=draft.target,
+            runs=draft.texts(spec),
             shots=len(draft.shots),
             option_style=draft.option_style,
             shots_style=draft.shots_style,
@@ -81,10 +83,11 @@ def _draws(draft: Draft, spec: RenderSpec, rows: RowSet) -> dict[str, str]:
     template = spec.task.templates[draft.choice.template]
     when = "few" if draft.shots else "zero"
     layouts = [s for s in spec.shots_styles.values() if s.when in ("any", when)]
-    found = {
-        "template": f"{template.name} of {len(spec.templates)}",
-        "layout": f"{draft.shots_style} of {len(layouts)}",
-    }
+    found = {"template": f"{template.name} of {len(spec.templates)}"}
+    if not draft.turns:
+        found["layout"] = f"{draft.shots_style} of {len(layouts)}"
+    if draft.chat_style is not None:
+        found["chat"] = f"{draft.chat_style} of {len(spec.chat_styles)}"
     if draft.option_style is not None:
         found["options"] = f"{draft.option_style} of {len(spec.option_styles)}"
     if draft.options is not None:
@@ -106,11 +109,13 @@ def preview(
     renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
     if wanted.row is not None and not 0 <= wanted.row < len(rows):
         raise fail("FC308", f"there is no row {wanted.row}; the sample has {len(rows)}, from 0")
-    found = [
-        Preview.of(d, rows, spec, set_)
-        for d in renderer
-        if wanted.row is None or d.row == wanted.row
-    ][: wanted.count]
+    found: list[Preview] = []
+    for draft in renderer:
+        if wanted.row in (None, draft.row) and len(found) < wanted.count:
+            try:
+                found.append(Preview.of(draft, rows, spec, set_))
+            except RowError as error:  # a chat layout refuses it
+                renderer.reasons[draft.row] = str(error)
     reasons: dict[str, int] = {}
     for reason in [*(str(r.reason) for r in dropped), *renderer.reasons.values()]:
         reasons[reason] = reasons.get(reason, 0) + 1
@@ -144,7 +149,17 @@ def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
         seed=request.recipe.model.seed,
         templates=tuple(allowed),
         variable=task.variable,
+        chat_styles=_chat_styles(library, wanted),
     )
+
+
+def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:
+    if wanted.chat_style != TOKENIZERS_OWN:
+        return _styles(library.chat_styles, wanted.chat_style)
+    if wanted.chat is None:
+        hint = "name one that has a chat template: --tokenizer FOLDER"
+        raise fail("FC417", "the tokenizer has no chat template", hint=hint)
+    return {TOKENIZERS_OWN: wanted.chat}
 
 
 def _styles(table: Mapping[str, Any], pattern: str) -> dict[str, Any]:

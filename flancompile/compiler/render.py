@@ -7,16 +7,23 @@ object's key. A draft still holds its exemplars apart, for the next pass may hav
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from flancompile.compiler.arms import ArmShares, Choice, choose, has_targets
+from flancompile.compiler.chat import (
+    ChatLayout,
+    Turn,
+    chat_runs,
+    exchange,
+    turns_of,
+)
 from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.layout import Shot, gold_text, option_block, prompt_pieces
 from flancompile.compiler.rows import Options, RowSet
 from flancompile.dsl.expression import RowError, compile_expression, compile_template, without_slot
-from flancompile.dsl.style import OptionStyle, ShotsStyle
+from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.dsl.task import Template as TaskTemplate
 
@@ -27,7 +34,10 @@ __all__ = ["Draft", "RenderSpec", "Renderer"]
 
 @dataclass(frozen=True)
 class RenderSpec:
-    """Everything that determines a task's texts but the rows. Picklable."""
+    """Everything that determines a task's texts but the rows. Picklable.
+
+    chat_styles: layouts for dialogues; wrap: whether ordinary examples are laid out by them too.
+    """
 
     task_id: str
     task: Task
@@ -37,6 +47,8 @@ class RenderSpec:
     seed: int
     templates: tuple[int, ...]
     variable: tuple[str, Any] | None = None
+    chat_styles: Mapping[str, ChatLayout] = field(default_factory=dict)
+    wrap: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready; what does not change a text (tags, clusters, rungs, metrics) is left out."""
@@ -58,12 +70,27 @@ class RenderSpec:
             "seed": self.seed,
             "templates": self.templates,
             "variable": self.variable,
+            **({"chat": chats, "wrap": self.wrap} if (chats := self._chats()) else {}),
+        }
+
+    def layout_of(self, draft: Draft) -> ChatLayout | None:
+        """The chat layout of a draft that has one."""
+        return None if draft.chat_style is None else self.chat_styles[draft.chat_style]
+
+    def _chats(self) -> dict[str, Any]:
+        return {
+            k: v.model_dump(exclude={"tags"}) if isinstance(v, ChatStyle) else v.as_json()
+            for k, v in self.chat_styles.items()
         }
 
 
 @dataclass
 class Draft:
-    """An example before tokenising. `shots` may lose exemplars from its end."""
+    """An example before tokenising. `shots` may lose exemplars, and `turns` exchanges, at the end.
+
+    A dialogue has `turns` and no other text; an ordinary example with a `chat_style` is laid out
+    as a chat of one exchange.
+    """
 
     row: int
     choice: Choice
@@ -77,19 +104,33 @@ class Draft:
     zero_style: str = ""
     options: Options | None = None
     shortened: dict[str, object] | None = None
+    turns: tuple[Turn, ...] = ()
+    chat_style: str | None = None
 
     @property
     def shots_style(self) -> str:
-        """The layout in force for the shots that are left."""
+        """The layout in force for the shots that are left, or for the turns."""
+        if self.turns:
+            return str(self.chat_style)
         return self.few_style if self.shots and self.few_style is not None else self.zero_style
 
     def pieces(self, styles: Mapping[str, ShotsStyle]) -> tuple[str, ...]:
         """The prompt's pieces as the draft stands now."""
         return prompt_pieces(styles[self.shots_style], self.shots, self.input, self.instruction)
 
-    def texts(self, styles: Mapping[str, ShotsStyle], runs: int) -> tuple[str, ...]:
-        """The texts of its first runs, as the draft stands now."""
-        return ("".join(self.pieces(styles)), self.target)[:runs]
+    def texts(self, spec: RenderSpec) -> tuple[str, ...]:
+        """The texts of its runs as the draft stands now, shown and learnt in turn.
+
+        Raises RowError where a chat layout refuses them.
+        """
+        layout, turns = spec.layout_of(self), self.turns
+        if not turns:
+            prompt = "".join(self.pieces(spec.shots_styles))
+            if layout is None:
+                return prompt, self.target
+            turns = exchange(prompt, self.target)
+        assert layout is not None
+        return chat_runs(layout, turns)
 
 
 class Renderer:
@@ -108,6 +149,7 @@ class Renderer:
         styles = spec.shots_styles
         self._zero_ids = [s for s in sorted(styles) if styles[s].when != "few"]
         self._few_ids = [s for s in sorted(styles) if styles[s].when != "zero"]
+        self._chat_ids = sorted(spec.chat_styles)
 
     def __iter__(self) -> Iterator[Draft]:
         choices = choose(self.rows, self.spec.shares, self.spec.templates)
@@ -144,7 +186,7 @@ class Renderer:
         texts = []
         for index in range(len(options.texts)):
             context["gold"] = gold_text(style, options.texts, index)
-            texts.append(target.render(context))
+            texts.append(replace(draft, target=target.render(context)).texts(self.spec)[-1])
         return texts, options.gold
 
     def _draft(self, row: int, choice: Choice | str) -> Draft:
@@ -153,6 +195,10 @@ class Renderer:
         task, template = self.spec.task, self.spec.task.templates[choice.template]
         if task.where is not None and not compile_expression(task.where)(self.rows.fields(row)):
             raise RowError("where")
+        if template.turns is not None:
+            turns = turns_of(self.rows.context(row, template), template.turns)
+            chat = self._drawn("chat layout", self._chat_ids, row)
+            return Draft(row, choice, None, "", "", turns=turns, chat_style=chat)
         style = self._drawn("option style", self._option_ids, row) if choice.options else None
         text, target = self._example(self.rows, row, choice.template, style)
         draft = Draft(row, choice, style, text, target)
@@ -166,6 +212,8 @@ class Renderer:
         if choice.shots > 0 and self._few_ids:
             draft.few_style = self._drawn("few layout", self._few_ids, row)
             self._add_shots(draft)
+        if self.spec.wrap:
+            draft.chat_style = self._drawn("chat layout", self._chat_ids, row)
         return draft
 
     def _drawn(self, purpose: str, ids: Sequence[str], row: int) -> str:

@@ -15,9 +15,12 @@ from typing import Any
 
 from flancompile.errors import fail
 
-__all__ = ["Column", "columns_of", "default_id", "starter"]
+__all__ = ["Column", "columns_of", "default_id", "is_headerless", "starter"]
 
 FEW = 12  # distinct values that may be labels
+LONG = 60  # characters, for the name of a column
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)*")
+_SPEAKER = ("role", "from", "speaker", "author")
 _ID = re.compile(r"^(id|_id|idx|index|uid|guid|qid|.*_id)$", re.IGNORECASE)
 _LABEL = re.compile(r"label|class|category|sentiment|intent|topic|stars|rating", re.IGNORECASE)
 _ANSWER = re.compile(
@@ -65,6 +68,14 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> list[Column]:
     return found
 
 
+def is_headerless(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a delimited file's first line, read as its header, looks like one of its rows."""
+    names = list(rows[0]) if rows else []
+    numbers = sum(_NUMBER.fullmatch(name.strip()) is not None for name in names)
+    again = any(row.get(name) == name for row in rows for name in names if name)
+    return bool(names) and (numbers > 0 or again or any(len(name) > LONG for name in names))
+
+
 def starter(id_: str, place: str, columns: Sequence[Column], schema: str) -> str:
     """The text of a dataset file.
 
@@ -72,6 +83,7 @@ def starter(id_: str, place: str, columns: Sequence[Column], schema: str) -> str
     """
     row_id = next((c for c in columns if _ID.match(c.name) and c.distinct == c.rows), None)
     rest = [c for c in columns if c is not row_id]
+    said = next((c for c in rest if _is_dialogue(c)), None)
     options = next((c for c in rest if c.kind == "list" and _OPTIONS.search(c.name)), None)
     asked = _asked(rest, options)
     given = [c for c in rest if c not in (asked, options) and c.kind == "text"][:4]
@@ -84,11 +96,32 @@ def starter(id_: str, place: str, columns: Sequence[Column], schema: str) -> str
         *([f"  id: {_expression(row_id)}"] if row_id else []),
         "  license: unknown # fill in",
         "fields:",
-        *(f"  {c.field}: {_expression(c)} # {_remark(c)}" for c in rest),
+        *(f"  {c.field}: {_expression(c)} # {_remark(c)}" for c in rest if c is not said),
+        *(
+            [f"  messages: {_expression(said)} | chat # a list of {{role, content}}"]
+            if said
+            else []
+        ),
         "tasks:",
-        *(f"  {line}".rstrip() for line in _task(given, asked, options)),
+        *(f"  {x}".rstrip() for x in (_dialogue() if said else _task(given, asked, options))),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _is_dialogue(column: Column) -> bool:
+    turns = column.values[0] if column.kind == "list" and column.values else []
+    return bool(turns) and isinstance(turns[0], dict) and any(k in turns[0] for k in _SPEAKER)
+
+
+def _dialogue() -> list[str]:
+    return [
+        "dialogue:",
+        "  cluster: dialogue",
+        "  signature: -> messages",
+        "  templates:",
+        "    - name: whole",
+        "      turns: {each: messages} # what assistants say is learnt",
+    ]
 
 
 def _task(given: Sequence[Column], asked: Column, options: Column | None) -> list[str]:
@@ -186,8 +219,7 @@ def _field(name: str, taken: set[str]) -> str:
 
 def _expression(column: Column) -> str:
     name = column.name
-    plain = name.isidentifier() and name not in _WORDS
-    if plain:
+    if name.isidentifier() and name not in _WORDS:
         return name
     return json.dumps(f"row[{json.dumps(name, ensure_ascii=False)}]", ensure_ascii=False)
 

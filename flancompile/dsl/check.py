@@ -43,7 +43,7 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
         for id_, choice in overlay.model.sources.items():
             found += _place_expressions(overlay.document, ("sources", id_), choice)
     for document in library.documents:
-        if isinstance(document.data, dict) and {"options", "shots"} & set(document.data):
+        if isinstance(document.data, dict) and library.styles.keys() & set(document.data):
             found += check_styles(library, document)
     return found
 
@@ -60,6 +60,8 @@ def _place_expressions(document: Document, key: Key, place: PlaceOptions) -> lis
     """Expressions of a place that do not compile; what columns it has only its rows tell."""
     found: list[Diagnostic] = []
     texts = {("columns", name): text for name, text in place.columns.items()}
+    if isinstance(place.explode, dict):
+        texts |= {("explode", name): text for name, text in place.explode.items()}
     own = getattr(place, "id", None)
     for spot, text in [*texts.items(), *([(("id",), own)] if own else [])]:
         try:
@@ -182,7 +184,8 @@ class _Checker:
                 message = f"two templates are named {template.name!r}"
                 self.complain("FC212", message, (*spot, "name"), "draws and reports go by names")
             names.setdefault(template.name, index)
-            same = texts.setdefault((template.input, template.target), template.name)
+            said = str(template.turns) if template.turns is not None else template.input
+            same = texts.setdefault((said, template.target), template.name)
             if same != template.name:
                 message = f"the texts of {same!r} and {template.name!r} are equal"
                 hint = "word it differently, or take one out"
@@ -260,6 +263,9 @@ class _Checker:
             span = self.document.span(spot, of_key=True)
             message = f"let {name!r} hides the field of that name"
             self.found.append(Diagnostic("FC205", message, span, "rename it"))
+        if template.turns is not None:
+            self.turns(key, task, template, scope | set(own))
+            return
         names = self.compiled(compile_template, (*key, "input"), template.input, None)
         for name in sorted(names):
             self.input_name((*key, "input"), name, inputs, outputs, own)
@@ -273,6 +279,40 @@ class _Checker:
         if template.options == "optional":
             self.faults((*key, "input"), options_faults(template.input))
         self.target((*key, "target"), task, template, shown, own)
+
+    def turns(self, key: Key, task: Task, template: TaskTemplate, scope: Names) -> None:
+        """A dialogue shows an output, and goes without what only input and target have."""
+        settings = template.turns
+        assert settings is not None
+        shown = self.expression((*key, "turns", "each"), settings.each, scope)
+        inner = scope | {"turn", "n", "count", "last"}
+        for name in ("role", "text", "loss"):
+            known = inner | {"role"} if name == "loss" else inner
+            text = getattr(settings, name)
+            shown |= self.expression((*key, "turns", name), text, known)
+        outputs = frozenset(task.signature.outputs)
+        lets = {*task.let, *template.let}
+        if outputs <= self.fields and shown <= inner | {"role"} and not shown & (outputs | lets):
+            message = f"the turns show none of the outputs {', '.join(task.signature.outputs)}"
+            hint = "the signature lists them on its right"
+            self.complain("FC214", message, (*key, "turns", "each"), hint)
+        beside = {
+            ("options",): template.options != "none",
+            ("cot",): template.cot,
+            ("choices",): template.choices is not None,
+        }
+        of_task = {("eval",): task.eval is not None, ("instruction",): task.instruction is not None}
+        advice = {
+            "eval": "`explode` by `exchanges` gives a row for each answer, for input and target",
+            "instruction": "put it into `each`, as a system's turn",
+        }
+        for part, is_there in (*beside.items(), *of_task.items()):
+            if is_there:
+                name = str(part[0])
+                spot = (*key, *part) if part in beside else (*key[:2], *part)
+                message = f"`turns` do not go with `{name}`"
+                hint = advice.get(name, "that is for templates with input and target")
+                self.complain("FC225", message, spot, hint)
 
     def target(
         self,
@@ -350,7 +390,11 @@ def _texts_of(task: Task) -> Iterator[str]:
             )
             yield from (choices.same,) if choices.same else ()
     for template in task.templates:
-        yield from (template.input, template.target, *template.let.values())
+        if template.turns is not None:
+            yield from template.turns.model_dump().values()
+        else:
+            yield from (template.input, template.target)
+        yield from template.let.values()
         yield from (template.when,) if template.when else ()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from pydantic import BaseModel
+
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.library import Library
-from flancompile.dsl.style import OptionStyle, ShotsStyle
+from flancompile.dsl.style import ChatStyle, ShotsStyle
 from flancompile.dsl.yaml import Document, Key
 from flancompile.errors import Diagnostic, TextError, nearest
 
@@ -22,7 +25,9 @@ _STYLE_NAMES: dict[str, set[str]] = {
     "query": {"n", "input", "instruction"},
     "zero": {"input", "instruction"},
 }
-_COUNT_NAMES = {"options": {"count"}, "shots": {"count", "instruction"}}
+_COUNT_NAMES = {"options": {"count"}, "shots": {"count", "instruction"}, "chat": {"text", "n"}}
+_PLAIN = ("when", "separator", "between")  # no Jinja
+_SLOT = re.compile(r"\{\{-?\s*text\b.*?\}\}", re.DOTALL)
 
 
 def placed(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
@@ -39,19 +44,18 @@ def near(name: str, known: Iterable[str]) -> str | None:
 
 def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
     """Complaints about the styles of one file."""
-    for kind, table in (("options", library.option_styles), ("shots", library.shots_styles)):
+    for kind, table in library.styles.items():
         for id_ in document.data.get(kind) or {}:
             if id_ in table:
                 yield from _check_style(document, (kind, id_), table[id_])
 
 
-def _check_style(
-    document: Document, key: Key, style: OptionStyle | ShotsStyle
-) -> Iterator[Diagnostic]:
+def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Diagnostic]:
     for name in type(style).model_fields:
         text = getattr(style, name)
         known = _STYLE_NAMES.get(name, _COUNT_NAMES[str(key[0])])
-        if not isinstance(text, str) or name in ("when", "separator"):
+        is_plain = name in _PLAIN or (name == "opening" and isinstance(style, ChatStyle))
+        if not isinstance(text, str) or is_plain:
             continue
         try:
             used = compile_template(text).names
@@ -61,14 +65,27 @@ def _check_style(
         for extra in sorted(used - known):
             span = document.find((*key, name), extra)
             yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
-    yield from _check_slots(document, key, style)
+    if isinstance(style, ChatStyle):
+        yield from _check_roles(document, key, style)
+    elif isinstance(style, ShotsStyle):
+        yield from _check_slots(document, key, style)
 
 
-def _check_slots(
-    document: Document, key: Key, style: OptionStyle | ShotsStyle
-) -> Iterator[Diagnostic]:
-    if not isinstance(style, ShotsStyle):
-        return
+def _check_roles(document: Document, key: Key, style: ChatStyle) -> Iterator[Diagnostic]:
+    """Each role's text has one slot, in no block: an assistant's is learnt from there on."""
+    for role in ("system", "user", "assistant", "tool"):
+        text = getattr(style, role)
+        slots = len(_SLOT.findall(text))
+        if slots > 1 or "{%" in text or (slots == 0 and "{{" not in text):
+            message = f"{role} of the layout {key[1]!r} needs one {{{{ text }}}} in no block"
+            yield Diagnostic("FC209", message, document.span((*key, role)))
+    if re.search(r"[ \t]\{\{-?\s*text", style.assistant):
+        message = f"assistant of the layout {key[1]!r} has a space before what is learnt"
+        hint = "a tokenizer joins a space to the word after it; end in a line's end or a sign"
+        yield Diagnostic("FC216", message, document.span((*key, "assistant")), hint, "warning")
+
+
+def _check_slots(document: Document, key: Key, style: ShotsStyle) -> Iterator[Diagnostic]:
     slots: Mapping[str, tuple[str, ...]] = {
         "exemplar": ("input", "target"),
         "query": ("input",),

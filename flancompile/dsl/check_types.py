@@ -9,7 +9,7 @@ from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.infer import expression_faults, template_faults
 from flancompile.dsl.library import Loaded
 from flancompile.dsl.lock import Schema
-from flancompile.dsl.task import Choices, DatasetFile, Task
+from flancompile.dsl.task import Choices, DatasetFile, Task, Turns
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.types import ANY, Type, list_of
 from flancompile.dsl.yaml import Key
@@ -72,6 +72,9 @@ class _Typed:
             names = yield from self.lets((*spot, "let"), template.let, shared)
             if template.choices is not None:
                 yield from self.choices((*spot, "choices"), template.choices, names)
+            if template.turns is not None:
+                yield from self.turns((*spot, "turns"), template.turns, names)
+                continue
             for side in ("input", "target"):
                 yield from self.template((*spot, side), getattr(template, side), names)
 
@@ -96,6 +99,21 @@ class _Typed:
         if choices.gold_by == "text" and gold.is_number and item.kind == "text":
             message = "gold gives a number, and options are named by text"
             yield from self.placed((*key, "gold"), [Fault("FC223", message, "say `by: index`")])
+
+    def turns(self, key: Key, turns: Turns, scope: Types) -> Iterator[Diagnostic]:
+        over, faults = _typed(turns.each, scope)
+        yield from self.placed((*key, "each"), faults)
+        if over.kind not in ("list", "any"):
+            message = f"a {over.kind} where a list of turns is wanted"
+            fault = Fault("FC223", message, "`| chat` makes turns of it")
+            yield from self.placed((*key, "each"), [fault])
+            return
+        number, flag = Type("integer"), Type("boolean")
+        inner = {**scope, "turn": over.item or ANY, "n": number, "count": number, "last": flag}
+        for name in ("role", "text", "loss"):
+            more = {"role": Type("text")} if name == "loss" else {}
+            text = getattr(turns, name)
+            yield from self.expression((*key, name), text, {**inner, **more})
 
     def expression(self, key: Key, text: str | None, scope: Types) -> Iterator[Diagnostic]:
         if text is not None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from flancompile.dsl.dialogues import chat, exchanges
+
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
 
 # Jinja's own that make HTML, print Python or draw unseeded, and short names beside whole ones.
@@ -132,7 +134,9 @@ def _enumerate(items: Iterable[Any], start: int = 0) -> list[tuple[int, Any]]:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "chat": chat,
     "enumerate": _enumerate,
+    "exchanges": exchanges,
     "flatten": _flatten,
     "fromjson": _fromjson,
     "index": _index,

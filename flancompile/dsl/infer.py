@@ -57,6 +57,14 @@ _WANT_TEXT = {"split", "words", "regex_search", "regex_replace", "regex_findall"
               "fromjson"}  # fmt: skip
 _WANT_LIST = {"join", "map", "select", "reject", "selectattr", "rejectattr", "flatten", "batch",
               "slice", "groupby", "enumerate", "most_frequent"}  # fmt: skip
+_TURN = Type("map", None, {"role": _TEXT, "content": _TEXT})
+_GIVES = {
+    "chat": list_of(_TURN),
+    "exchanges": list_of(
+        Type("map", None, {"turns": list_of(_TURN), "history": list_of(_TURN), "query": _TEXT,
+                           "reply": _TEXT, "n": _INTEGER, "last": _BOOLEAN})
+    ),
+}  # fmt: skip
 _METHODS = {"text": dir(str), "list": dir(list), "map": dir(dict), "integer": dir(int),
             "number": dir(float), "boolean": dir(bool), "null": ()}  # fmt: skip
 
@@ -211,6 +219,8 @@ class _Walk:
 
     def _filtered(self, node: nodes.Filter, base: Type) -> Type:
         name = node.name
+        if name in _GIVES:
+            return _GIVES[name]
         if name in _TO_TEXT:
             return _TEXT
         if name in _TO_INTEGER:

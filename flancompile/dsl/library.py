@@ -20,7 +20,7 @@ from flancompile.dsl.lock import Schema, read_lock
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.mixture import Mixture, Recipe
 from flancompile.dsl.source import Overlay
-from flancompile.dsl.style import OptionStyle, ShotsStyle, StyleFile
+from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle, StyleFile
 from flancompile.dsl.task import DatasetFile, Task, Variable
 from flancompile.dsl.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
@@ -86,6 +86,7 @@ class TaskDef:
             "options": any(t.options != "none" for t in task.templates),
             "instruction": task.instruction is not None,
             "eval": task.eval is not None,
+            "chat": any(t.turns is not None for t in task.templates),
         }
         return frozenset(name for name, holds in held.items() if holds)
 
@@ -105,6 +106,7 @@ class Library:
     overlays: dict[str, Loaded[Overlay]] = field(default_factory=dict)
     option_styles: dict[str, OptionStyle] = field(default_factory=dict)
     shots_styles: dict[str, ShotsStyle] = field(default_factory=dict)
+    chat_styles: dict[str, ChatStyle] = field(default_factory=dict)
     documents: list[yaml.Document] = field(default_factory=list)
     memo: Memo = field(default_factory=Memo)
     schemas: dict[str, Schema] = field(default_factory=dict)
@@ -116,6 +118,11 @@ class Library:
             for task in _expand(dataset, overlay):
                 found[task.id] = task
         return found
+
+    @property
+    def styles(self) -> dict[str, Mapping[str, BaseModel]]:
+        """All styles by kind and id."""
+        return {"options": self.option_styles, "shots": self.shots_styles, "chat": self.chat_styles}
 
     def recipe(self, id: str) -> Loaded[Recipe]:
         """A recipe by id. Raises FC402 with the nearest id."""
@@ -230,6 +237,7 @@ def _add_styles(library: Library, styles: StyleFile, document: yaml.Document) ->
     for kind, table, given in (
         ("options", library.option_styles, styles.options),
         ("shots", library.shots_styles, styles.shots),
+        ("chat", library.chat_styles, styles.chat),
     ):
         for id_, style in given.items():
             if id_ in table and id_ not in styles.overrides:

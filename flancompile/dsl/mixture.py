@@ -123,6 +123,9 @@ class TokenizerSpec(Strict):
     )
     eos: str | None = Field(None, description="Text of the end-of-sequence token, likewise.")
     pad: str | None = Field(None, description="Text of the padding token, likewise.")
+    chat_template: str | None = Field(
+        None, description="A file with the chat template, in place of the tokenizer's own."
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> TokenizerSpec:
@@ -204,6 +207,14 @@ class StyleChoice(Strict):
 
     options: tuple[str, ...] = ("*",)
     shots: tuple[str, ...] = ("*",)
+    chat: tuple[str, ...] = Field(
+        ("*",), description="`tokenizer` is the chat template that the tokenizer brings."
+    )
+    wrap: bool = Field(
+        False,
+        description="Ordinary examples are laid out as chats too: the prompt is a user's turn, the "
+        "target an assistant's.",
+    )
 
 
 class EvalChoice(Strict):

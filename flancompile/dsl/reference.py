@@ -47,6 +47,7 @@ _ROW = {
     "answers": {"text": ["a poet", "a poet", "Ada"], "start": [4, 4, 0]},
     "text": "  It rained ;  we stayed in. ",
     "cell": '{"year": 1843}',
+    "said": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "Hello!"}],
 }
 
 
@@ -57,6 +58,7 @@ def _e(group: str, name: str, about: str, example: str, result: Any) -> Entry:
 _VALUES, _OPERATORS = "Values", "Operators"
 _TEXT, _REGEX, _NUMBERS = "Text", "Regular expressions", "Numbers"
 _LISTS, _MAPS, _JSON = "Lists", "Labels and maps", "JSON"
+_CHATS = "Dialogues"
 _TESTS, _FUNCTIONS, _DRAWS = "Tests", "Functions", "Draws"
 
 ENTRIES: tuple[Entry, ...] = (
@@ -174,6 +176,15 @@ ENTRIES: tuple[Entry, ...] = (
        [("a", 1), ("b", 2)]),
     _e(_JSON, "fromjson", "The value that a JSON text holds.", "(cell | fromjson).year", 1843),
     _e(_JSON, "tojson", "A value as JSON.", "{'é': [1]} | tojson", '{"é": [1]}'),
+    _e(_CHATS, "chat", "A dialogue as a list of {role, content}. It reads messages, ShareGPT's "
+       "`from` and `value`, a row of Alpaca's, and lists of texts in turn.", "said | chat",
+       [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello!"}]),
+    _e(_CHATS, "chat of a row", "Alpaca's columns as a dialogue; in `fields`, `row | chat`.",
+       "dict(instruction='Add.', input='2, 3', output='5') | chat | map(attribute='content')",
+       ["Add.\n\n2, 3", "5"]),
+    _e(_CHATS, "exchanges", "One item for each answer of a dialogue: `turns` up to it, `history`, "
+       "`query`, `reply`, `n`, `last`. With `explode`, one row for each answer.",
+       "(said | exchanges)[0].reply", "Hello!"),
     *(
         _e(_TESTS, name, about, example, True)
         for name, about, example in (

@@ -35,11 +35,11 @@ class Selectable(Protocol):
 
     @property
     def flags(self) -> frozenset[str]:
-        """The flags that hold: inverted, cot, options, instruction, eval."""
+        """The flags that hold: inverted, cot, options, instruction, eval, chat."""
 
 
 KEYS = ("task", "source", "category", "cluster", "tag", "rung", "language", "license")
-FLAGS = ("all", "inverted", "cot", "options", "instruction", "eval")
+FLAGS = ("all", "inverted", "cot", "options", "instruction", "eval", "chat")
 _TOKEN = re.compile(r"\s*(?:(?P<paren>[()])|(?P<word>[^\s()]+))")
 _Test = Callable[[Selectable], bool]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from flancompile.dsl.base import Expression, Strict
+from flancompile.dsl.base import Expression, Identifier, Strict
 
 __all__ = ["Format", "Join", "Overlay", "Place", "PlaceChoice", "ReadOptions", "Source"]
 
@@ -88,10 +88,11 @@ class PlaceOptions(Strict):
     splits: dict[str, str] | None = Field(
         None, description="Our split name -> the Hub's split name. Default: the same names."
     )
-    explode: tuple[str, ...] | str | None = Field(
+    explode: tuple[str, ...] | str | dict[Identifier, Expression] | None = Field(
         None,
         description="Dotted path to lists: each innermost item becomes a row that keeps its "
-        "parents' columns; inner names win. A path through several lists explodes each in turn.",
+        "parents' columns; inner names win. A path through several lists explodes each in turn. "
+        "Or a new column -> expression that gives a list: each item becomes a row, in that column.",
     )
     join: tuple[Join, ...] = Field((), description="Second files whose columns are added.")
     columns: dict[str, Expression] = Field(

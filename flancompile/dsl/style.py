@@ -1,4 +1,4 @@
-"""Styles: how answer options and exemplars are laid out, as data.
+"""Styles: how answer options, exemplars and dialogues are laid out, as data.
 
 All texts here are Jinja over a few names only, so a style is one small entry of a YAML file.
 """
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from flancompile.dsl.base import Strict, TemplateText
 
-__all__ = ["OptionStyle", "ShotsStyle", "StyleFile"]
+__all__ = ["ChatStyle", "OptionStyle", "ShotsStyle", "StyleFile"]
 
 
 class OptionStyle(Strict):
@@ -51,11 +51,28 @@ class ShotsStyle(Strict):
     tags: tuple[str, ...] = ()
 
 
+class ChatStyle(Strict):
+    """How the turns of a dialogue make one text.
+
+    The text for each role sees `text` and `n` (from 1); `opening` sees nothing. Of an assistant's
+    turn, what stands before its slot is prompt, and the slot and all after it are learnt.
+    """
+
+    opening: str = Field("", description="Before the first turn.")
+    system: TemplateText = "{{ text }}"
+    user: TemplateText = "{{ text }}"
+    assistant: TemplateText = "{{ text }}"
+    tool: TemplateText = Field("{{ text }}", description="What a tool answers.")
+    between: str = Field("\n\n", description="Between two turns; never learnt.")
+    tags: tuple[str, ...] = ()
+
+
 class StyleFile(Strict):
-    """A file in styles/: option styles and shots layouts by name."""
+    """A file in styles/: option styles, shots layouts and chat layouts by name."""
 
     overrides: tuple[str, ...] = Field(
         (), description="Ids of earlier styles that this file replaces."
     )
     options: dict[str, OptionStyle] = {}
     shots: dict[str, ShotsStyle] = {}
+    chat: dict[str, ChatStyle] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from flancompile.dsl.base import Expression, Identifier, Strict, TemplateText
 from flancompile.dsl.source import Source
@@ -20,6 +20,7 @@ __all__ = [
     "Signature",
     "Task",
     "Template",
+    "Turns",
 ]
 
 
@@ -151,8 +152,34 @@ class Eval(Strict):
     )
 
 
+class Turns(Strict):
+    """A dialogue in place of input and target: one example with a run of loss for each answer.
+
+    `role`, `text` and `loss` see `turn`, `n` (from 1), `count` and `last`, and the fields; `loss`
+    sees `role` too.
+    """
+
+    each: Expression = Field(description="Expression: the list of turns, the first one first.")
+    role: Expression = Field(
+        "turn.role",
+        description="Who speaks: system, user, assistant or tool; usual other names are known.",
+    )
+    text: Expression = Field("turn.content", description="What is said.")
+    loss: Expression = Field(
+        "role == 'assistant'", description="Whether the turn is learnt; it must be an assistant's."
+    )
+
+
+def _turns_or_texts(schema: dict[str, Any]) -> None:
+    """What an editor must know of a template's keys: `turns`, or `input` and `target`."""
+    schema["required"] = ["name"]
+    schema["anyOf"] = [{"required": ["input", "target"]}, {"required": ["turns"]}]
+
+
 class Template(Strict):
-    """One way to put a task into words: an input and its target."""
+    """One way to put a task into words: an input and its target, or the turns of a dialogue."""
+
+    model_config = ConfigDict(json_schema_extra=_turns_or_texts)
 
     name: Identifier
     input: TemplateText
@@ -168,7 +195,17 @@ class Template(Strict):
     )
     let: dict[Identifier, Expression] = Field({}, description="Names shared by input and target.")
     choices: Choices | None = Field(None, description="In place of the task's choices.")
+    turns: Turns | None = Field(None, description="A dialogue, in place of `input` and `target`.")
     tags: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_texts_beside_turns(cls, value: object) -> object:
+        if not isinstance(value, dict) or value.get("turns") is None:
+            return value
+        if beside := sorted({"input", "target"} & set(value)):
+            raise ValueError(f"`turns` stand in place of `{beside[0]}`")
+        return {**value, "input": "", "target": ""}
 
 
 class Task(Strict):

@@ -107,7 +107,7 @@ class _Work:
             about,
             self.models.trained if who == "trained" else self.models.untrained,
             self.frame,
-            lambda ids: self.decode(ids, skip_special=True),
+            self.decode,
             self.models.evaluation.max_new_tokens,
             lambda done: self.tell(stage, done, len(rows)),
         )

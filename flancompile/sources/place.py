@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from flancompile.dsl.expression import compile_template
+from flancompile.dsl.expression import Expression, RowError, compile_expression, compile_template
 from flancompile.dsl.source import Format, Join, PlaceChoice, PlaceOptions, ReadOptions, Source
 from flancompile.errors import Span, fail, nearest
 from flancompile.sources.files import BadRow, Row, explode, format_of, read_rows
@@ -36,6 +36,7 @@ class Resolved:
     format: Format | None
     read: ReadOptions
     explode: tuple[str, ...]
+    items: Mapping[str, str]
     joins: tuple[JoinedFiles, ...]
     columns: Mapping[str, str]
     id: str | None
@@ -48,6 +49,7 @@ class Resolved:
             "formats": [format_of(Path(f), self.format) for f in self.files],
             "read": self.read.model_dump(),
             "explode": self.explode,
+            **({"items": dict(self.items)} if self.items else {}),
             "joins": [j.join.model_dump(exclude={"files"}) for j in self.joins],
             "columns": dict(self.columns),
         }
@@ -84,7 +86,8 @@ def resolve_place(
     if place.hub is None and place.files is None:
         hint = f"choose one by an overlay: {', '.join(source.places)}"
         raise fail("FC301", "the source names no place of its own", span=span, hint=hint)
-    paths = place.explode or ()
+    items = place.explode if isinstance(place.explode, dict) else {}
+    paths = () if items else place.explode or ()
     return Resolved(
         split=(place.splits or {}).get(split, split),
         hub=_named(place.hub, names) if place.hub else None,
@@ -94,6 +97,7 @@ def resolve_place(
         format=place.format,
         read=place.read,
         explode=(paths,) if isinstance(paths, str) else tuple(paths),
+        items=items,
         joins=tuple(
             JoinedFiles(j, _found(j.files, split, folder, names, span)) for j in place.join
         ),
@@ -144,6 +148,8 @@ def place_rows(place: Resolved) -> Iterator[Row | BadRow]:
         rows = _file_rows(place.files, place.format, place.read)
     for path in place.explode:
         rows = _exploded(rows, path.split("."))
+    for name, text in place.items.items():
+        rows = _itemised(rows, name, compile_expression(text))
     for joined in place.joins:
         rows = _joined(rows, joined)
     return rows
@@ -163,6 +169,25 @@ def _exploded(rows: Iterator[Row | BadRow], path: list[str]) -> Iterator[Row | B
             yield row
         else:
             yield from explode(row, path)
+
+
+def _itemised(
+    rows: Iterator[Row | BadRow], name: str, expression: Expression
+) -> Iterator[Row | BadRow]:
+    """A row for each item of the list that an expression over the columns gives."""
+    for row in rows:
+        if isinstance(row, BadRow):
+            yield row
+            continue
+        try:
+            items = expression({**row, "row": row})
+        except RowError as error:
+            yield BadRow(f"explode: {error}", "")
+            continue
+        if isinstance(items, list | tuple):
+            yield from ({**row, name: item} for item in items)
+        else:
+            yield BadRow(f"explode: {name} is no list", "")
 
 
 def _joined(rows: Iterator[Row | BadRow], joined: JoinedFiles) -> Iterator[Row | BadRow]:

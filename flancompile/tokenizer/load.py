@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from flancompile.errors import Span, fail, nearest
+from flancompile.tokenizer.chat import CHAT_FILES, ChatTemplate, chat_beside
 from flancompile.tokenizer.tokenizer import ABOUT, FILES, Kind, Specials, Tokenizer
 
-__all__ = ["TokenizerRef", "from_bytes", "load_file", "load_folder", "load_hub"]
+__all__ = [
+    "TokenizerRef", "from_bytes", "load_file", "load_folder", "load_hub", "with_chat_file",
+]  # fmt: skip
 
 Role = Literal["bos", "eos", "pad"]
 
@@ -66,7 +69,9 @@ def load_folder(folder: Path) -> Tokenizer:
         kind: Kind = about["kind"]
         data = (folder / FILES[kind]).read_bytes() if kind in FILES else b""
         specials = Specials(about["bos_id"], about["eos_id"], about["pad_id"])
-        return Tokenizer(kind, data, about["name"], specials)
+        known = about.get("chat_template")
+        chat = None if known is None else ChatTemplate(known["text"], known["tokens"])
+        return Tokenizer(kind, data, about["name"], specials, chat)
     except (OSError, ValueError, KeyError) as error:
         message = f"{folder} holds no saved tokenizer: {type(error).__name__}: {error}"
         raise fail("FC412", message) from None
@@ -93,11 +98,40 @@ def load_file(
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise fail("FC412", message, span=span, hint=nearest(path.name, near)) from None
     name = name or (path.absolute().parent.name if path.name in _NAMES else path.stem)
+    chat = _chat_of(path, span)
     if not data.lstrip().startswith(b"{"):
-        return from_bytes("sentencepiece", data, name, declared, span)
+        return from_bytes("sentencepiece", data, name, declared, span).with_chat(chat)
     given = {k: v for k, v in (declared or {}).items() if v is not None}
     beside = {k: v for k, v in _beside(path, span).items() if k not in given}
-    return from_bytes("hf", data, name, given, span, beside)
+    return from_bytes("hf", data, name, given, span, beside).with_chat(chat)
+
+
+def with_chat_file(tokenizer: Tokenizer, path: Path, span: Span | None = None) -> Tokenizer:
+    """The tokenizer with the chat template of a file. Raises FC412."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        roles = {"bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "pad": tokenizer.pad_id}
+        tokens = {f"{r}_token": tokenizer.token_text(i) for r, i in roles.items() if i is not None}
+        known = tokenizer.chat.tokens if tokenizer.chat is not None else {}
+        chat = ChatTemplate(text, {**tokens, **known})
+        chat.check()
+    except OSError as error:
+        near = nearest(path.name, [p.name for p in path.parent.glob("*")])
+        message = f"the chat template {str(path)!r} cannot be read: {error.strerror}"
+        raise fail("FC412", message, span=span, hint=near) from None
+    except ValueError as error:
+        raise fail("FC412", f"{path.name} is no chat template: {error}", span=span) from None
+    return tokenizer.with_chat(chat)
+
+
+def _chat_of(path: Path, span: Span | None) -> ChatTemplate | None:
+    """The chat template beside a tokenizer of a usual name."""
+    if path.name not in _NAMES:
+        return None
+    try:
+        return chat_beside(path.parent)
+    except ValueError as error:
+        raise fail("FC412", f"{path.parent}: no chat template: {error}", span=span) from None
 
 
 def load_hub(
@@ -116,7 +150,7 @@ def load_hub(
     for name in _NAMES:
         path, why = _fetched(repository, name, revision, span)
         if path is not None:
-            for extra in _BESIDE:
+            for extra in {*_BESIDE, *CHAT_FILES}:
                 _fetched(repository, extra, revision, span)
             return load_file(path, declared, span, repository)
         missed = missed or why

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile.errors import fail
+from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.encoders import BytesEncoder, Encoder, HubEncoder, PieceEncoder
 from flancompile.tokenizer.fast import FastEncoder, fast_encoder
 from flancompile.tokenizer.ragged import Ragged
@@ -45,30 +46,52 @@ class Specials:
 class Tokenizer:
     """A tokenizer: `data` is its file's bytes, `name` what people call it.
 
-    It pickles as its bytes and is built anew where it arrives.
+    It pickles as its bytes and is built anew where it arrives. chat: its chat template.
     """
 
-    def __init__(self, kind: Kind, data: bytes, name: str, specials: Specials) -> None:
-        self.kind, self.data, self.name = kind, data, name
+    def __init__(
+        self,
+        kind: Kind,
+        data: bytes,
+        name: str,
+        specials: Specials,
+        chat: ChatTemplate | None = None,
+    ) -> None:
+        self.kind, self.data, self.name, self.chat = kind, data, name, chat
         self.bos_id, self.eos_id, self.pad_id = specials.bos, specials.eos, specials.pad
         self.paths: dict[str, int] = {}
 
-    def __reduce__(self) -> tuple[type[Tokenizer], tuple[Kind, bytes, str, Specials]]:
-        specials = Specials(self.bos_id, self.eos_id, self.pad_id)
-        return (Tokenizer, (self.kind, self.data, self.name, specials))
+    def __reduce__(
+        self,
+    ) -> tuple[type[Tokenizer], tuple[Kind, bytes, str, Specials, ChatTemplate | None]]:
+        return (Tokenizer, (self.kind, self.data, self.name, self.specials, self.chat))
+
+    @property
+    def specials(self) -> Specials:
+        """Ids of the tokens that a frame may use."""
+        return Specials(self.bos_id, self.eos_id, self.pad_id)
 
     def with_specials(self, specials: Specials) -> Tokenizer:
-        """The same with other tokens for the frame; encoders already built are shared."""
-        other = Tokenizer(self.kind, self.data, self.name, specials)
+        """The same with other tokens for the frame."""
+        return self._with(specials, self.chat)
+
+    def with_chat(self, chat: ChatTemplate | None) -> Tokenizer:
+        """The same with another chat template."""
+        return self._with(self.specials, chat)
+
+    def _with(self, specials: Specials, chat: ChatTemplate | None) -> Tokenizer:
+        """Encoders already built are shared."""
+        other = Tokenizer(self.kind, self.data, self.name, specials, chat)
         built = ("_reference", "_fast", "vocab_size", "lossless")
         other.__dict__.update({k: v for k, v in self.__dict__.items() if k in built})
         return other
 
     @cached_property
     def digest(self) -> str:
-        """BLAKE3 of what determines ids and frame: kind, bytes, specials. Never a path or name."""
+        """BLAKE3 of what determines ids, frame and chats. Never a path or name."""
         specials = [self.bos_id, self.eos_id, self.pad_id]
-        about = json.dumps([self.kind, specials]).encode()
+        chat = [] if self.chat is None else [self.chat.as_json()]
+        about = json.dumps([self.kind, specials, *chat], sort_keys=True).encode()
         return str(blake3.blake3(about + b"\n" + self.data).hexdigest())
 
     @cached_property
@@ -193,6 +216,7 @@ class Tokenizer:
             "bos_id": self.bos_id,
             "eos_id": self.eos_id,
             "pad_id": self.pad_id,
+            "chat_template": None if self.chat is None else self.chat.as_json(),
         }
         text = json.dumps(about, indent=2, sort_keys=True) + "\n"
         (folder / ABOUT).write_text(text, encoding="utf-8")

@@ -24,6 +24,13 @@ CASES: dict[str, list[dict[str, Any]]] = {
     ],
     "one column": [{"text": f"t{i}"} for i in range(5)],
     "nested": [{"a": {"b": [i]}, "text": f"t{i}", "title": f"u{i}"} for i in range(9)],
+    "a dialogue": [
+        {
+            "title": f"t{i}",
+            "conversations": [{"from": "human", "value": f"q{i}"}, {"from": "gpt", "value": "a"}],
+        }
+        for i in range(9)
+    ],
     "nothing known": [{"text": "t", "note": None, "mixed": i if i % 2 else "x"} for i in range(6)],
 }
 
@@ -66,3 +73,23 @@ def test_three_templates_and_the_schema_s_modeline() -> None:
     assert text.startswith("# yaml-language-server: $schema=s.json\n")
     assert text.count("- name:") == 3
     assert 'choices: {options: ["a", "b"], gold: label}' in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "headerless"),
+    [
+        (["text,label", "good film,pos", "bad film,neg"], False),
+        (["good film,pos", "bad film,neg", "fine film,pos"], True),
+        (["1,good film", "2,bad film", "3,fine film"], True),
+        (["2019 film,label", "good,pos", "bad,neg"], False),
+    ],
+)
+def test_a_file_without_a_header_is_seen(
+    lines: list[str], headerless: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
+    new.run(str(tmp_path / "d.csv"), tmp_path / "lib/datasets/d.yaml", None, None, None)
+    text = (tmp_path / "lib/datasets/d.yaml").read_text()
+    assert ("header: false" in text) is headerless
+    assert ("column1" in text) is headerless
+    assert [d for d in flancompile.check(tmp_path / "lib") if d.severity == "error"] == []

@@ -1,0 +1,119 @@
+"""A tokenizer's chat template: Jinja over messages, rendered as `transformers` renders it.
+
+The form is that of `tokenizer_config.json` and `chat_template.jinja`: a sandbox with `trim_blocks`
+and `lstrip_blocks`, `raise_exception`, loop controls, and `{% generation %}` around what an
+assistant says. Today's date is not offered, so that a text is a function of its messages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+__all__ = ["CHAT_FILES", "ChatTemplate", "ChatTemplateError", "chat_beside"]
+
+CHAT_FILES = ("chat_template.jinja", "tokenizer_config.json", "special_tokens_map.json")
+_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token")
+
+
+class ChatTemplateError(ValueError):
+    """The template does not compile, or refuses the messages."""
+
+
+class _Generation(Extension):
+    """`{% generation %}`: its body is printed as it stands."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
+        """The body alone."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def _refuse(message: str) -> str:
+    raise ChatTemplateError(message)
+
+
+def _tojson(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+@lru_cache(maxsize=16)
+def _compiled(text: str) -> jinja2.Template:
+    extensions: list[Any] = [_Generation, "jinja2.ext.loopcontrols"]
+    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
+    env.filters["tojson"] = _tojson
+    env.globals["raise_exception"] = _refuse
+    try:
+        return env.from_string(text)
+    except jinja2.TemplateSyntaxError as error:
+        raise ChatTemplateError(f"line {error.lineno}: {error.message}") from None
+
+
+@dataclass(frozen=True)
+class ChatTemplate:
+    """A chat template and the texts of the special tokens that it names (`bos_token`, ...)."""
+
+    text: str
+    tokens: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raises ChatTemplateError where the text is no Jinja."""
+        _compiled(self.text)
+
+    def render(self, messages: Sequence[Mapping[str, str]], *, generate: bool = False) -> str:
+        """The messages as one text. generate: up to where the assistant's next answer begins.
+
+        messages: {role, content} each. Raises ChatTemplateError where the template refuses them.
+        """
+        names = {"messages": [dict(m) for m in messages], "tools": None, "documents": None}
+        template = _compiled(self.text)
+        try:
+            return template.render(**names, add_generation_prompt=generate, **self.tokens)
+        except ChatTemplateError:
+            raise
+        except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+            raise ChatTemplateError(f"{type(error).__name__}: {error}") from None
+
+    def as_json(self) -> dict[str, Any]:
+        """All that determines its texts."""
+        return {"text": self.text, "tokens": dict(self.tokens)}
+
+
+def chat_beside(folder: Path) -> ChatTemplate | None:
+    """The chat template in a tokenizer's folder, or None. Raises ValueError for odd files."""
+    jinja, *configs = (folder / name for name in CHAT_FILES)
+    about: dict[str, Any] = {}
+    for path in reversed(configs):
+        if path.is_file():
+            given = json.loads(path.read_text(encoding="utf-8"))
+            about |= given if isinstance(given, dict) else {}
+    text = about.get("chat_template")
+    if isinstance(text, list):  # several by name
+        named = {t.get("name"): t.get("template") for t in text if isinstance(t, dict)}
+        text = named.get("default")
+    if jinja.is_file():
+        text = jinja.read_text(encoding="utf-8")
+    return ChatTemplate(text, token_texts(about)) if isinstance(text, str) else None
+
+
+def token_texts(about: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of a configuration's special tokens, by the names that templates use."""
+    found = {}
+    for name in _TOKENS:
+        token = about.get(name)
+        text = token.get("content") if isinstance(token, dict) else token
+        if isinstance(text, str):
+            found[name] = text
+    return found
