@@ -66,7 +66,7 @@ def forecast(request: Request) -> Plan:
     with request.stage("sample"):
         streams.ensure(dict.fromkeys(prepared.planned, 1))
     seconds = time.perf_counter() - started
-    means = {i: _means(prepared, s) for i, s in streams.streams.items()}
+    means = {i: _means(s) for i, s in streams.streams.items()}
     counts = _counts(prepared, streams, means)
     tasks = tuple(
         _task(prepared, streams.streams[i], counts, means) for i in sorted(prepared.planned)
@@ -93,15 +93,11 @@ def forecast(request: Request) -> Plan:
     )
 
 
-def _means(prepared: Prepared, stream: Stream) -> tuple[float, float]:
-    prompt, target = stream.lengths(stream.usable)
-    if len(prompt) == 0:
-        return 0.0, 0.0
-    frame = prepared.frame
-    return (
-        float(prompt.mean()) + frame.prompt_extra,
-        float(target.mean()) + frame.target_extra,
-    )
+def _means(stream: Stream) -> tuple[float, float]:
+    """Framed tokens an example, without and with loss."""
+    lengths = stream.lengths(stream.usable)
+    prompt, target = lengths.mean(axis=0).tolist() if len(lengths) else (0.0, 0.0)
+    return prompt, target
 
 
 def _counts(

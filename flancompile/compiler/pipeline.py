@@ -21,7 +21,7 @@ from flancompile.compiler.link import Linked, link
 from flancompile.compiler.pack import PackPlan, pack
 from flancompile.compiler.plan import PlannedTask, resolve, shares
 from flancompile.compiler.prepared import Prepared
-from flancompile.compiler.quota import Frames, Quotas, quotas
+from flancompile.compiler.quota import Quotas, quotas
 from flancompile.compiler.reading import read_all, splits_of
 from flancompile.compiler.request import Request
 from flancompile.compiler.streams import Stream, Streams
@@ -88,7 +88,7 @@ def streams_of(prepared: Prepared, executor: Executor | None) -> Streams:
         blocks = prepared.workshop.reads[planned.task.source_id, split]
         spec = prepared.workshop.spec(planned.task, planned.arms)
         job = prepared.workshop.jobs(planned.task, spec, split)
-        found[id_] = Stream(planned, blocks.block_rows, job)
+        found[id_] = Stream(planned, blocks.block_rows, job, prepared.frame)
     return Streams(found, executor)
 
 
@@ -113,10 +113,9 @@ def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:
         )
         return "; ".join(text for text in of_each if text) or None
 
-    frames = Frames(prepared.frame.prompt_extra, prepared.frame.target_extra)
     with prepared.request.stage("render and tokenise") as tell:
         streams.progress = tell
-        return quotas(streams, prepared.shares, recipe.size, mixture.rate_in, frames, over, why)
+        return quotas(streams, prepared.shares, recipe.size, mixture.rate_in, over, why)
 
 
 def packs_of(prepared: Prepared, linked: Linked) -> PackPlan:

@@ -11,23 +11,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.dsl.mixture import Size
 from flancompile.errors import fail
 
-__all__ = ["Frames", "Quotas", "apportion", "quotas"]
+__all__ = ["Quotas", "apportion", "quotas"]
 
 ROUNDS = 24
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Special tokens that the frame adds to an example: to its prompt side and its target side."""
-
-    prompt: int
-    target: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,6 @@ def quotas(
     shares: Mapping[str, float],
     size: Size,
     rate_in: str,
-    frames: Frames,
     over: Callable[[str | None], dict[str, float]],
     why: Callable[[], str | None] = lambda: None,
 ) -> Quotas:
@@ -69,7 +58,7 @@ def quotas(
     (rows times passes) of each task that the named member counts; why: tells why rows are dropped,
     where nothing is left. Raises FC408 then.
     """
-    solver = _Solver(streams, {k: s for k, s in shares.items() if s > 0}, rate_in, frames)
+    solver = _Solver(streams, {k: s for k, s in shares.items() if s > 0}, rate_in)
     if not solver.shares:
         hint = why() or "`flancompile show TASK` says why rows are dropped"
         raise fail("FC408", "no task of the mixture gives a single example", hint=hint)
@@ -84,13 +73,10 @@ def quotas(
 
 
 class _Solver:
-    def __init__(
-        self, streams: Streams, shares: Mapping[str, float], rate_in: str, frames: Frames
-    ) -> None:
+    def __init__(self, streams: Streams, shares: Mapping[str, float], rate_in: str) -> None:
         self.streams = streams
         self.shares = dict(shares)
         self.by_tokens = rate_in == "target_tokens"
-        self.frames = frames
         self.requested: dict[str, int] = {}
         self._drop_empty()
 
@@ -145,8 +131,7 @@ class _Solver:
 
     def _mean_target(self, id_: str) -> float:
         count = self._counts.get(id_) or self.stream(id_).usable
-        _, target = self.stream(id_).lengths(max(1, count))
-        return float(target.mean()) + self.frames.target
+        return float(self.stream(id_).lengths(max(1, count))[:, 1].mean())
 
     def _settled(self, counted: Callable[[], dict[str, int]]) -> dict[str, int]:
         """Repeat until the counts no longer move: mean lengths depend on the counts."""
@@ -166,8 +151,6 @@ class _Solver:
     def _tokens(self, counts: Mapping[str, int], column: str) -> int:
         total = 0
         for id_, count in counts.items():
-            prompt, target = self.stream(id_).lengths(count)
-            total += int(target.sum()) + self.frames.target * len(target)
-            if column == "all":
-                total += int(np.sum(prompt)) + self.frames.prompt * len(prompt)
+            prompt, target = self.stream(id_).lengths(count).sum(axis=0).tolist()
+            total += target + (prompt if column == "all" else 0)
         return total

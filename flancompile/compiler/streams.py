@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.compiler.frame import FrameIds
 from flancompile.compiler.objects import ObjectJob, build_object, read_object, runs_of
 from flancompile.compiler.plan import PlannedTask
 from flancompile.store.runs import Runs
@@ -28,7 +29,7 @@ _COLUMNS = ("row", "prompt_tokens", "target_tokens", "exact", "runs")
 class Piece:
     """One object of a stream. usable: int64[n], its rows that give examples, in order.
 
-    runs: lengths of the content; prompt_tokens, target_tokens: their sums without and with loss.
+    runs: lengths of the content; sides: int64[n, 2], framed tokens without and with loss.
     """
 
     path: str
@@ -36,8 +37,7 @@ class Piece:
     pass_: int
     usable: npt.NDArray[np.int64]
     digests: npt.NDArray[np.uint64]
-    prompt_tokens: npt.NDArray[np.int64]
-    target_tokens: npt.NDArray[np.int64]
+    sides: npt.NDArray[np.int64]
     exact: npt.NDArray[np.bool_]
     runs: Runs
 
@@ -49,6 +49,7 @@ class Stream:
     planned: PlannedTask
     blocks: Sequence[int]
     job: Callable[[int, int], ObjectJob]
+    frame: FrameIds
     pieces: list[Piece] = field(default_factory=list)
     usable_rows: int = 0
     ended: bool = False
@@ -84,16 +85,15 @@ class Stream:
         place = len(self.pieces)
         block, pass_ = place % len(self.blocks), place // len(self.blocks)
         table = read_object(path, _COLUMNS)
-        tokens = table["target_tokens"].to_numpy().astype(np.int64)
-        usable = np.flatnonzero(tokens > 0)
+        usable = np.flatnonzero(table["target_tokens"].to_numpy() > 0)
         usable = usable[usable < self._allowed(place)]
+        runs = runs_of(table).take(usable)
         piece = Piece(
             path, block, pass_, usable,
             table["row"].to_numpy()[usable],
-            table["prompt_tokens"].to_numpy().astype(np.int64)[usable],
-            tokens[usable],
+            self.frame.runs(runs).sides,
             table["exact"].to_numpy(zero_copy_only=False)[usable],
-            runs_of(table).take(usable),
+            runs,
         )  # fmt: skip
         self.pieces.append(piece)
         if pass_ == 0:
@@ -128,12 +128,10 @@ class Stream:
             return int(most * self.usable_rows)
         return self.usable if self.ended else None
 
-    def lengths(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """(prompt, target) content tokens of the first `count` examples."""
-        return (
-            _joined([p.prompt_tokens for p in self.pieces], np.int64)[:count],
-            _joined([p.target_tokens for p in self.pieces], np.int64)[:count],
-        )
+    def lengths(self, count: int) -> npt.NDArray[np.int64]:
+        """Framed tokens of the first `count` examples, without and with loss. -> int64[m, 2]"""
+        parts = [np.zeros((0, 2), dtype=np.int64), *(p.sides for p in self.pieces)]
+        return np.concatenate(parts)[:count]
 
 
 @dataclass
@@ -172,7 +170,3 @@ class Streams:
         self.built += len(jobs) - hits
         run = map if self.executor is None else self.executor.map
         return zip(streams, run(build_object, jobs), strict=True)
-
-
-def _joined(arrays: list[npt.NDArray[np.int64]], dtype: type) -> npt.NDArray[np.int64]:
-    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=dtype)

@@ -227,6 +227,16 @@ def test_a_build_of_dialogues_is_sound_and_learns_the_answers(tmp_path: Path) ->
     assert answers == 150
 
 
+def test_a_size_in_tokens_counts_the_frame_of_every_answer(tmp_path: Path) -> None:
+    made = library(tmp_path / "lib")
+    made.recipe(size={"target_tokens": 3000})
+    build = made.compile(tmp_path / "out", tmp_path / "cache")
+    counts = [x["target_tokens"] for b in build.examples() for x in b.to_pylist()]
+    extra = build.manifest.counts["target_tokens"] - sum(counts)
+    assert extra == sum(int(x["row_id"]) % 4 + 1 for b in build.examples() for x in b.to_pylist())
+    assert 3000 <= build.manifest.counts["target_tokens"] < 3000 + max(counts) + 4
+
+
 def test_every_answer_of_a_dialogue_may_be_a_row(tmp_path: Path) -> None:
     made = library(tmp_path / "lib", evaluate=[{"select": "all", "split": "train"}])
     made.write(
