@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -39,7 +40,7 @@ def run(
     wanted = replace(wanted, chat=loaded.chat if loaded is not None else None)
     found, reasons = preview(request, request.tasks[task], split, wanted)
     if as_json:
-        print_json({"examples": [asdict(p) for p in found], "dropped": reasons})
+        print_json({"examples": [_as_json(p) for p in found], "dropped": reasons})
         return
     out = console()
     for one in found:
@@ -51,6 +52,12 @@ def run(
         out.print("no row of the sample gives an example", style="bold red")
     for reason, rows in sorted(reasons.items(), key=lambda item: -item[1])[:8]:
         out.print(f"dropped {rows} rows of the sample: {reason}", style="dim")
+
+
+def _as_json(one: Preview) -> dict[str, Any]:
+    """An example as a program reads it; a pair of runs also by its names."""
+    pair = dict(zip(("prompt", "target"), one.runs, strict=True)) if len(one.runs) == 2 else {}
+    return {**asdict(one), **pair}
 
 
 def _title(task: str, one: Preview, tokenizer: Tokenizer | None) -> str:
