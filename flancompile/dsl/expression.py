@@ -24,7 +24,7 @@ from flancompile.errors import Diagnostic, TextError, nearest
 
 __all__ = [
     "Expression", "RowError", "Template", "compile_expression", "compile_template",
-    "parsed_expression", "parsed_template", "without_slot",
+    "environment", "parsed_expression", "parsed_template", "without_slot",
 ]  # fmt: skip
 
 
@@ -60,7 +60,8 @@ def _printed(value: object) -> object:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> _Environment:
+def environment() -> _Environment:
+    """The one environment of all texts."""
     env = _Environment(
         undefined=_Missing,
         trim_blocks=True,
@@ -81,14 +82,14 @@ def _environment() -> _Environment:
 
 
 _ROW_FAULTS = (
-    jinja2.UndefinedError, SecurityError, TypeError, ValueError, KeyError, IndexError,
+    jinja2.TemplateRuntimeError, SecurityError, TypeError, ValueError, KeyError, IndexError,
     AttributeError, ArithmeticError,
 )  # fmt: skip
 
 
 def _row_error(error: Exception) -> RowError:
     """What a row lacks, in few words; faults of Python's own with their kind."""
-    if isinstance(error, jinja2.UndefinedError | SecurityError):
+    if isinstance(error, jinja2.TemplateRuntimeError | SecurityError):
         return RowError(str(error))
     return RowError(f"{type(error).__name__}: {error}")
 
@@ -131,9 +132,9 @@ class Template:
         """The text for these names."""
         if self._parts is not None:
             return self._join(context)
-        if self._template is None:  # checking needs no code, so it is made when first rendered
-            self._template = _environment().from_string(self.text)
         try:
+            if self._template is None:  # checking needs no code, so it is made when first rendered
+                self._template = environment().from_string(self.text)
             return cast(str, self._template.render(context))
         except RowError:
             raise
@@ -165,7 +166,7 @@ class _Name:
 @lru_cache(maxsize=65_536)
 def compile_expression(text: str) -> Expression:
     """Compile an expression. Raises FC103 (syntax) or FC104 (unknown filter or test)."""
-    env = _environment()
+    env = environment()
     wrapped = "{{ (" + text + "\n) }}"
     names = _free_names(_checked(env, wrapped, text))
     try:
@@ -174,6 +175,8 @@ def compile_expression(text: str) -> Expression:
             run = env.compile_expression(text.strip(), undefined_to_none=False)
     except jinja2.TemplateSyntaxError as error:
         raise _syntax_error(error, text) from None
+    except jinja2.TemplateRuntimeError as error:
+        raise _impossible(error) from None
     if text.strip().isidentifier() and text.strip() in names:
         return Expression(text, names, _column(text.strip()))
     template = cast(Any, run)._template
@@ -193,18 +196,18 @@ def compile_template(text: str) -> Template:
     parts = _slots(text)
     if parts is not None:
         return Template(text, frozenset(p.name for p in parts if isinstance(p, _Name)), parts)
-    tree = _checked(_environment(), text, text)
+    tree = _checked(environment(), text, text)
     return Template(text, _free_names(tree), None)
 
 
 def parsed_expression(text: str) -> nodes.Template:
     """The tree of an expression that compiles, as one printed value."""
-    return _checked(_environment(), "{{ (" + text + "\n) }}", text)
+    return _checked(environment(), "{{ (" + text + "\n) }}", text)
 
 
 def parsed_template(text: str) -> nodes.Template:
     """The tree of a template text that compiles."""
-    return _checked(_environment(), text, text)
+    return _checked(environment(), text, text)
 
 
 def without_slot(text: str, slot: str) -> str:
@@ -272,9 +275,18 @@ def _free_names(tree: nodes.Template) -> frozenset[str]:
     if (
         next(tree.find_all(_BINDING), None) is None
     ):  # nothing is set, so every name is read from without
-        known = _environment().globals
+        known = environment().globals
         return frozenset(n.name for n in tree.find_all(nodes.Name) if n.name not in known)
-    return frozenset(meta.find_undeclared_variables(tree))
+    try:
+        return frozenset(meta.find_undeclared_variables(tree))
+    except jinja2.TemplateRuntimeError as error:
+        raise _impossible(error) from None
+
+
+def _impossible(error: jinja2.TemplateRuntimeError) -> Exception:
+    """Jinja puts constants together while it compiles, and these cannot be."""
+    message = f"a constant that no row can give: {error}"
+    return TextError([Diagnostic("FC103", message, None)], 1)
 
 
 def _syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> Exception:
@@ -302,7 +314,7 @@ def _slots(text: str) -> list[str | _Name] | None:
         return None
     pieces = _SLOT.split(text)
     literals, names = pieces[::2], pieces[1::2]
-    reserved = _WORDS | _environment().globals.keys()
+    reserved = _WORDS | environment().globals.keys()
     if any("{{" in literal for literal in literals) or not reserved.isdisjoint(names):
         return None
     if "\r" in text:

@@ -97,7 +97,10 @@ def chat_beside(folder: Path) -> ChatTemplate | None:
     about: dict[str, Any] = {}
     for path in reversed(configs):
         if path.is_file():
-            given = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                given = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{path.name}: not JSON: {error}") from None
             about |= given if isinstance(given, dict) else {}
     text = about.get("chat_template")
     if isinstance(text, list):  # several by name

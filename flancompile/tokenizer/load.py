@@ -131,7 +131,7 @@ def _chat_of(path: Path, span: Span | None) -> ChatTemplate | None:
     try:
         return chat_beside(path.parent)
     except ValueError as error:
-        raise fail("FC412", f"{path.parent}: no chat template: {error}", span=span) from None
+        raise fail("FC412", f"{path.parent}: {error}", span=span) from None
 
 
 def load_hub(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flancompile.dsl import reference
-from flancompile.dsl.expression import _environment
+from flancompile.dsl.expression import environment
 from flancompile.dsl.reference import ENTRIES, Entry, reference_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "expressions.md"
@@ -17,7 +17,7 @@ def test_the_example_gives_what_the_page_says(entry: Entry) -> None:
 
 
 def test_every_filter_test_and_function_has_an_entry() -> None:
-    env = _environment()
+    env = environment()
     named = {e.name for e in ENTRIES}
     signs = {"==", "!=", "<", "<=", ">", ">="}
     assert set(env.filters) - named == set()

@@ -1,0 +1,402 @@
+"""Templates and expressions over whole columns: Jinja's tree is walked once for many rows.
+
+Texts are joined by Arrow; every other operation is the sandbox's own function, applied down a
+column. A row on which an operation raises is left `unsure`, and so is one that would print a null:
+the caller asks the sandbox for it, which gives the text or the reason why there is none. So what
+is sure is right, and `why_not` names what is never lowered at all.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jinja2 import Undefined, nodes
+from jinja2.runtime import Context
+from jinja2.utils import _PassArg
+
+from flancompile.compiler.column import Column, Frame, Rows, rowwise, scattered
+from flancompile.dsl.expression import environment, parsed_expression, parsed_template
+
+__all__ = ["evaluate", "render", "why_not"]
+
+Operation = Callable[..., Any]
+_LOOP = ("index", "index0", "first", "last", "length", "revindex", "revindex0")
+_STATEFUL = frozenset({"namespace", "joiner", "cycler", "caller", "self", "super"})
+_BINARY: dict[str, Operation] = {
+    "Add": operator.add, "Sub": operator.sub, "Mul": operator.mul, "Div": operator.truediv,
+    "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow,
+}  # fmt: skip
+_UNARY: dict[str, Operation] = {"Not": operator.not_, "Neg": operator.neg, "Pos": operator.pos}
+_COMPARED: dict[str, Operation] = {
+    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "lteq": operator.le,
+    "gt": operator.gt, "gteq": operator.ge, "in": lambda a, b: a in b,
+    "notin": lambda a, b: a not in b,
+}  # fmt: skip
+_KNOWN = frozenset(
+    {"Template", "Output", "TemplateData", "Const", "Name", "Tuple", "List", "Dict", "Pair",
+     "Keyword", "Filter", "Test", "Compare", "Operand", "And", "Or", "CondExpr", "Getattr",
+     "Getitem", "Slice", "Call", "Concat", "If", "For", "Assign", "AssignBlock", "With",
+     *_BINARY, *_UNARY}
+)  # fmt: skip
+
+
+def render(text: str, frame: Frame) -> Column:
+    """A template's text for every row; what a row that is unsure has is no text."""
+    return _Walk().body(_template(text).body, frame)
+
+
+def evaluate(text: str, frame: Frame) -> Column:
+    """An expression's value for every row."""
+    output = cast(nodes.Output, _expression(text).body[0])
+    found = _Walk().value(output.nodes[0], frame)
+    return rowwise(_settled, found, rows=frame.rows)
+
+
+@lru_cache(maxsize=65_536)
+def why_not(text: str, *, expression: bool = False) -> str | None:
+    """Why a text is rendered row by row; None where it is lowered."""
+    tree = parsed_expression(text) if expression else parsed_template(text)
+    for node in _all(tree):
+        kind = type(node).__name__
+        if kind not in _KNOWN:
+            return f"{kind.lower()} is not lowered"
+        if isinstance(node, nodes.Name) and node.name in _STATEFUL:
+            return f"{node.name} keeps a state between rows"
+        if isinstance(node, nodes.For) and node.recursive:
+            return "a recursive loop"
+        if isinstance(node, nodes.Filter) and node.node is None:
+            return "a filter of a whole block"
+        if isinstance(node, nodes.Expr) and not _folds(node):
+            return "a constant that cannot be"
+    loops = [n for n in tree.find_all(nodes.Name) if n.name == "loop"]
+    plain = [
+        n for n in tree.find_all(nodes.Getattr)
+        if isinstance(n.node, nodes.Name) and n.node.name == "loop" and n.attr in _LOOP
+    ]  # fmt: skip
+    return None if len(loops) == len(plain) else "a loop's own methods"
+
+
+@lru_cache(maxsize=4096)
+def _template(text: str) -> nodes.Template:
+    return parsed_template(text)
+
+
+@lru_cache(maxsize=4096)
+def _expression(text: str) -> nodes.Template:
+    return parsed_expression(text)
+
+
+def _all(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in node.iter_child_nodes():
+        yield from _all(child)
+
+
+def _folds(node: nodes.Expr) -> bool:
+    """False for constants that raise; the sandbox meets them before it has seen a row."""
+    try:
+        node.as_const(_context().eval_ctx)
+    except nodes.Impossible:
+        return True
+    except Exception:
+        return False
+    return True
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        raise ValueError("undefined")
+    return list(value) if isinstance(value, Iterator) else value
+
+
+@lru_cache(maxsize=1)
+def _context() -> Context:
+    return environment().from_string("").new_context({})
+
+
+@lru_cache(maxsize=1024)
+def _applied(kind: str, name: str) -> Operation:
+    """A filter or test with what it wants before its value."""
+    table = environment().filters if kind == "Filter" else environment().tests
+    function = cast(Operation, table[name])
+    wants = _PassArg.from_obj(function)
+    if wants is None:
+        return function
+    context = _context()
+    first = {
+        _PassArg.context: context,
+        _PassArg.eval_context: context.eval_ctx,
+        _PassArg.environment: environment(),
+    }[wants]
+    return lambda *args, **named: function(first, *args, **named)
+
+
+def _attribute(value: Any, name: str) -> Any:
+    if type(value) is dict and name in value:
+        return value[name]
+    return environment().getattr(value, name)
+
+
+def _item(value: Any, key: Any) -> Any:
+    return environment().getitem(value, key)
+
+
+def _called(function: Any, *args: Any, **named: Any) -> Any:
+    return environment().call(_context(), function, *args, **named)
+
+
+class _Walk:
+    """One walk over a tree. Each method takes a node and the rows that reach it."""
+
+    def value(self, node: nodes.Node, frame: Frame) -> Column:
+        """An expression's values."""
+        kind = type(node).__name__
+        if kind in _BINARY:
+            pair = cast(nodes.BinExpr, node)
+            return self._apply(_BINARY[kind], [pair.left, pair.right], frame)
+        if kind in _UNARY:
+            return self._apply(_UNARY[kind], [cast(nodes.UnaryExpr, node).node], frame)
+        return cast(Column, getattr(self, f"_{kind.lower()}")(node, frame))
+
+    def body(self, items: Sequence[nodes.Node], frame: Frame) -> Column:
+        """The text of statements, in order; what they set is set in the frame."""
+        parts: list[Column] = []
+        doubts: list[Rows] = []
+        for item in items:
+            if isinstance(item, nodes.Output):
+                parts += [self.value(part, frame).printed(frame.rows) for part in item.nodes]
+            elif isinstance(item, nodes.Assign):
+                doubts.append(self._bind(item.target, self.value(item.node, frame), frame))
+            elif isinstance(item, nodes.AssignBlock):
+                text = self.body(item.body, frame.nested())
+                doubts.append(self._bind(item.target, text, frame))
+            else:
+                name = type(item).__name__.lower()
+                parts.append(cast(Column, getattr(self, f"_{name}")(item, frame)))
+        found = Column.joined(parts, frame.rows)
+        for rows in doubts:
+            found = found.doubting(rows, frame.rows)
+        return found
+
+    def _apply(
+        self,
+        function: Operation,
+        operands: Sequence[nodes.Node],
+        frame: Frame,
+        named: Sequence[nodes.Keyword] = (),
+    ) -> Column:
+        columns = [self.value(o, frame) for o in operands]
+        keys = [k.key for k in named]
+        columns += [self.value(k.value, frame) for k in named]
+        if not keys:
+            return rowwise(function, *columns, rows=frame.rows)
+        n = len(operands)
+
+        def call(*args: Any) -> Any:
+            return function(*args[:n], **dict(zip(keys, args[n:], strict=True)))
+
+        return rowwise(call, *columns, rows=frame.rows)
+
+    def _templatedata(self, node: nodes.TemplateData, _: Frame) -> Column:
+        return Column.constant(node.data)
+
+    def _const(self, node: nodes.Const, _: Frame) -> Column:
+        return Column.constant(node.value)
+
+    def _name(self, node: nodes.Name, frame: Frame) -> Column:
+        found = frame.get(node.name)
+        if found is not None:
+            return found
+        env = environment()
+        if node.name in env.globals:
+            return Column.constant(env.globals[node.name])
+        return Column.constant(env.undefined(name=node.name))
+
+    def _list(self, node: nodes.List, frame: Frame) -> Column:
+        return self._apply(lambda *items: list(items), node.items, frame)
+
+    def _tuple(self, node: nodes.Tuple, frame: Frame) -> Column:
+        return self._apply(lambda *items: items, node.items, frame)
+
+    def _dict(self, node: nodes.Dict, frame: Frame) -> Column:
+        keys, values = [p.key for p in node.items], [p.value for p in node.items]
+        n = len(keys)
+        return self._apply(
+            lambda *all_: dict(zip(all_[:n], all_[n:], strict=True)), [*keys, *values], frame
+        )
+
+    def _concat(self, node: nodes.Concat, frame: Frame) -> Column:
+        parts = [self.value(n, frame) for n in node.nodes]
+        return rowwise(lambda *values: "".join(map(str, values)), *parts, rows=frame.rows)
+
+    def _filter(self, node: Any, frame: Frame) -> Column:
+        function = _applied(type(node).__name__, node.name)
+        return self._apply(function, [node.node, *node.args], frame, node.kwargs)
+
+    _test = _filter
+
+    def _compare(self, node: nodes.Compare, frame: Frame) -> Column:
+        operations = [_COMPARED[o.op] for o in node.ops]
+        operands = [node.expr, *(o.expr for o in node.ops)]
+        if len(operations) == 1:
+            return self._apply(operations[0], operands, frame)
+
+        def chained(*values: Any) -> Any:
+            found: Any = True
+            for place, compare in enumerate(operations):
+                found = compare(values[place], values[place + 1])
+                if not found:
+                    break
+            return found
+
+        return self._apply(chained, operands, frame)
+
+    def _and(self, node: nodes.And, frame: Frame) -> Column:
+        return self._short(node.left, node.right, frame, goes_on=True)
+
+    def _or(self, node: nodes.Or, frame: Frame) -> Column:
+        return self._short(node.left, node.right, frame, goes_on=False)
+
+    def _short(self, left: nodes.Node, right: nodes.Node, frame: Frame, *, goes_on: bool) -> Column:
+        first = self.value(left, frame)
+        truth, sure = first.truth(frame.rows)
+        more = np.flatnonzero((truth == goes_on) & sure)
+        rest = np.flatnonzero((truth != goes_on) & sure)
+        second = self.value(right, frame.sub(more))
+        return scattered([(rest, first.take(rest)), (more, second)], frame.rows)
+
+    def _condexpr(self, node: nodes.CondExpr, frame: Frame) -> Column:
+        truth, sure = self.value(node.test, frame).truth(frame.rows)
+        yes, no = np.flatnonzero(truth & sure), np.flatnonzero(~truth & sure)
+        parts = [(yes, self.value(node.expr1, frame.sub(yes)))]
+        if node.expr2 is not None:
+            parts.append((no, self.value(node.expr2, frame.sub(no))))
+        elif len(no):
+            parts.append((no, Column.constant(Undefined())))
+        return scattered(parts, frame.rows)
+
+    def _getattr(self, node: nodes.Getattr, frame: Frame) -> Column:
+        if isinstance(node.node, nodes.Name) and node.node.name == "loop":
+            found = frame.get(f"loop.{node.attr}")
+            if found is not None:
+                return found
+        return rowwise(
+            _attribute, self.value(node.node, frame), Column.constant(node.attr), rows=frame.rows
+        )
+
+    def _getitem(self, node: nodes.Getitem, frame: Frame) -> Column:
+        item = operator.getitem if isinstance(node.arg, nodes.Slice) else _item
+        return self._apply(item, [node.node, node.arg], frame)
+
+    def _slice(self, node: nodes.Slice, frame: Frame) -> Column:
+        none = nodes.Const(None)
+        return self._apply(
+            lambda a, b, c: slice(a, b, c),
+            [node.start or none, node.stop or none, node.step or none],
+            frame,
+        )
+
+    def _call(self, node: nodes.Call, frame: Frame) -> Column:
+        return self._apply(_called, [node.node, *node.args], frame, node.kwargs)
+
+    def _with(self, node: nodes.With, frame: Frame) -> Column:
+        inner = frame.nested()
+        pairs = zip(node.targets, node.values, strict=True)
+        doubts = [self._bind(target, self.value(value, frame), inner) for target, value in pairs]
+        found = self.body(node.body, inner)
+        for rows in doubts:
+            found = found.doubting(rows, frame.rows)
+        return found
+
+    def _if(self, node: nodes.If, frame: Frame) -> Column:
+        left: Rows = np.arange(frame.rows)
+        texts: list[tuple[Rows, Column]] = []
+        inner: list[tuple[Rows, Frame]] = []
+        for test, body in [(node.test, node.body), *((e.test, e.body) for e in node.elif_)]:
+            truth, sure = self.value(test, frame.sub(left)).truth(len(left))
+            yes = left[truth & sure]
+            branch = frame.sub(yes)
+            texts.append((yes, self.body(body, branch)))
+            inner.append((yes, branch))
+            left = left[~truth & sure]
+        last = frame.sub(left)
+        texts.append((left, self.body(node.else_, last)))
+        inner.append((left, last))
+        self._merge(inner, frame)
+        return scattered(texts, frame.rows)
+
+    def _merge(self, branches: Sequence[tuple[Rows, Frame]], frame: Frame) -> None:
+        """What the branches of an `if` have set holds after it."""
+        for name in dict.fromkeys(n for _, inner in branches for n in inner.own):
+            absent = Column.constant(environment().undefined(name=name))
+            before = frame.get(name) or absent
+            parts = [(rows, b.own.get(name) or before.take(rows)) for rows, b in branches]
+            frame.set(name, scattered(parts, frame.rows))
+
+    def _for(self, node: nodes.For, frame: Frame) -> Column:
+        lists = rowwise(list, self.value(node.iter, frame), rows=frame.rows)
+        found = lists.values(frame.rows)
+        counts = np.array([0 if v is None else len(v) for v in found], dtype=np.int64)
+        parents = np.repeat(np.arange(frame.rows), counts)
+        items = Column.of([item for v in found if v for item in v])
+        if node.test is not None:
+            inner = frame.sub(parents)
+            lists = lists.doubting(parents[self._bind(node.target, items, inner)], frame.rows)
+            truth, sure = self.value(node.test, inner).truth(len(parents))
+            kept = np.flatnonzero(truth & sure)
+            lists = lists.doubting(parents[~sure], frame.rows)
+            parents, items = parents[kept], items.take(kept)
+            counts = np.bincount(parents, minlength=frame.rows)
+        text = self._iterations(node, frame, items, parents, counts)
+        empty = np.flatnonzero(counts == 0)
+        if node.else_ and len(empty):
+            other = self.body(node.else_, frame.sub(empty))
+            full = np.flatnonzero(counts > 0)
+            text = scattered([(full, text.take(full)), (empty, other)], frame.rows)
+        return text.doubting(lists.unsure_rows(), frame.rows)
+
+    def _iterations(
+        self, node: nodes.For, frame: Frame, items: Column, parents: Rows, counts: Rows
+    ) -> Column:
+        """The loop's body for all items of all rows, joined by row."""
+        inner = frame.sub(parents)
+        doubts = self._bind(node.target, items, inner)
+        ends = np.cumsum(counts)
+        place = np.arange(len(parents)) - np.repeat(ends - counts, counts)
+        length = np.repeat(counts, counts)
+        about = {
+            "index": place + 1, "index0": place, "first": place == 0, "last": place == length - 1,
+            "length": length, "revindex": length - place, "revindex0": length - place - 1,
+        }  # fmt: skip
+        for name, values in about.items():
+            inner.set(f"loop.{name}", Column.of(values.tolist()))
+        flat = self.body(node.body, inner)
+        offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
+        lists = pa.ListArray.from_arrays(offsets, flat.text(len(parents)))
+        text = Column.of_text(pc.binary_join(lists, ""))
+        return text.doubting(parents[np.concatenate([flat.unsure_rows(), doubts])], frame.rows)
+
+    def _bind(self, target: nodes.Node, values: Column, frame: Frame) -> Rows:
+        """Give a target its values. -> the rows that are unsure of them, used or not."""
+        if isinstance(target, nodes.Name):
+            frame.set(target.name, values)
+            return values.unsure_rows()
+        names = cast(nodes.Tuple, target).items
+        unpacked = rowwise(_unpacked, values, Column.constant(len(names)), rows=frame.rows)
+        for place, name in enumerate(names):
+            part = rowwise(operator.itemgetter(place), unpacked, rows=frame.rows)
+            self._bind(name, part, frame)
+        return unpacked.unsure_rows()
+
+
+def _unpacked(value: Any, count: int) -> tuple[Any, ...]:
+    found = tuple(value)
+    if len(found) != count:
+        raise ValueError("to unpack")
+    return found
