@@ -17,17 +17,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jinja2 import Undefined, nodes
-from jinja2.runtime import Context
-from jinja2.utils import _PassArg
+from jinja2.utils import Namespace, _PassArg
 
 from flancompile.compiler.column import Column, Frame, Rows, rowwise, scattered
-from flancompile.dsl.expression import environment, parsed_expression, parsed_template
+from flancompile.compiler.lowerable import (
+    STATEFUL,
+    context,
+    expression_tree,
+    keeps_state,
+    of_loop,
+    template_tree,
+)
+from flancompile.dsl.expression import environment
 
-__all__ = ["evaluate", "render", "why_not"]
+__all__ = ["evaluate", "render"]
 
 Operation = Callable[..., Any]
-_LOOP = ("index", "index0", "first", "last", "length", "revindex", "revindex0")
-_STATEFUL = frozenset({"namespace", "joiner", "cycler", "caller", "self", "super"})
+_BLOCK = " block"  # the name of a block's text, which no author can write
 _BINARY: dict[str, Operation] = {
     "Add": operator.add, "Sub": operator.sub, "Mul": operator.mul, "Div": operator.truediv,
     "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow,
@@ -38,86 +44,24 @@ _COMPARED: dict[str, Operation] = {
     "gt": operator.gt, "gteq": operator.ge, "in": lambda a, b: a in b,
     "notin": lambda a, b: a not in b,
 }  # fmt: skip
-_KNOWN = frozenset(
-    {"Template", "Output", "TemplateData", "Const", "Name", "Tuple", "List", "Dict", "Pair",
-     "Keyword", "Filter", "Test", "Compare", "Operand", "And", "Or", "CondExpr", "Getattr",
-     "Getitem", "Slice", "Call", "Concat", "If", "For", "Assign", "AssignBlock", "With",
-     *_BINARY, *_UNARY}
-)  # fmt: skip
 
 
 def render(text: str, frame: Frame) -> Column:
     """A template's text for every row; what a row that is unsure has is no text."""
-    return _Walk().body(_template(text).body, frame)
+    return _Walk().body(template_tree(text).body, frame)
 
 
 def evaluate(text: str, frame: Frame) -> Column:
     """An expression's value for every row."""
-    output = cast(nodes.Output, _expression(text).body[0])
+    output = cast(nodes.Output, expression_tree(text).body[0])
     found = _Walk().value(output.nodes[0], frame)
     return rowwise(_settled, found, rows=frame.rows)
-
-
-@lru_cache(maxsize=65_536)
-def why_not(text: str, *, expression: bool = False) -> str | None:
-    """Why a text is rendered row by row; None where it is lowered."""
-    tree = parsed_expression(text) if expression else parsed_template(text)
-    for node in _all(tree):
-        kind = type(node).__name__
-        if kind not in _KNOWN:
-            return f"{kind.lower()} is not lowered"
-        if isinstance(node, nodes.Name) and node.name in _STATEFUL:
-            return f"{node.name} keeps a state between rows"
-        if isinstance(node, nodes.For) and node.recursive:
-            return "a recursive loop"
-        if isinstance(node, nodes.Filter) and node.node is None:
-            return "a filter of a whole block"
-        if isinstance(node, nodes.Expr) and not _folds(node):
-            return "a constant that cannot be"
-    loops = [n for n in tree.find_all(nodes.Name) if n.name == "loop"]
-    plain = [
-        n for n in tree.find_all(nodes.Getattr)
-        if isinstance(n.node, nodes.Name) and n.node.name == "loop" and n.attr in _LOOP
-    ]  # fmt: skip
-    return None if len(loops) == len(plain) else "a loop's own methods"
-
-
-@lru_cache(maxsize=4096)
-def _template(text: str) -> nodes.Template:
-    return parsed_template(text)
-
-
-@lru_cache(maxsize=4096)
-def _expression(text: str) -> nodes.Template:
-    return parsed_expression(text)
-
-
-def _all(node: nodes.Node) -> Iterator[nodes.Node]:
-    yield node
-    for child in node.iter_child_nodes():
-        yield from _all(child)
-
-
-def _folds(node: nodes.Expr) -> bool:
-    """False for constants that raise; the sandbox meets them before it has seen a row."""
-    try:
-        node.as_const(_context().eval_ctx)
-    except nodes.Impossible:
-        return True
-    except Exception:
-        return False
-    return True
 
 
 def _settled(value: Any) -> Any:
     if isinstance(value, Undefined):
         raise ValueError("undefined")
     return list(value) if isinstance(value, Iterator) else value
-
-
-@lru_cache(maxsize=1)
-def _context() -> Context:
-    return environment().from_string("").new_context({})
 
 
 @lru_cache(maxsize=1024)
@@ -128,10 +72,9 @@ def _applied(kind: str, name: str) -> Operation:
     wants = _PassArg.from_obj(function)
     if wants is None:
         return function
-    context = _context()
     first = {
-        _PassArg.context: context,
-        _PassArg.eval_context: context.eval_ctx,
+        _PassArg.context: context(),
+        _PassArg.eval_context: context().eval_ctx,
         _PassArg.environment: environment(),
     }[wants]
     return lambda *args, **named: function(first, *args, **named)
@@ -148,7 +91,7 @@ def _item(value: Any, key: Any) -> Any:
 
 
 def _called(function: Any, *args: Any, **named: Any) -> Any:
-    return environment().call(_context(), function, *args, **named)
+    return environment().call(context(), function, *args, **named)
 
 
 class _Walk:
@@ -174,8 +117,7 @@ class _Walk:
             elif isinstance(item, nodes.Assign):
                 doubts.append(self._bind(item.target, self.value(item.node, frame), frame))
             elif isinstance(item, nodes.AssignBlock):
-                text = self.body(item.body, frame.nested())
-                doubts.append(self._bind(item.target, text, frame))
+                doubts.append(self._bind(item.target, self._block(item, frame), frame))
             else:
                 name = type(item).__name__.lower()
                 parts.append(cast(Column, getattr(self, f"_{name}")(item, frame)))
@@ -237,9 +179,22 @@ class _Walk:
 
     def _filter(self, node: Any, frame: Frame) -> Column:
         function = _applied(type(node).__name__, node.name)
-        return self._apply(function, [node.node, *node.args], frame, node.kwargs)
+        over = node.node if node.node is not None else nodes.Name(_BLOCK, "load")
+        return self._apply(function, [over, *node.args], frame, node.kwargs)
 
     _test = _filter
+
+    def _filterblock(self, node: nodes.FilterBlock, frame: Frame) -> Column:
+        return rowwise(_text_alone, self._block(node, frame), rows=frame.rows).printed(frame.rows)
+
+    def _block(self, node: nodes.FilterBlock | nodes.AssignBlock, frame: Frame) -> Column:
+        """The text of a block, with its filter if it has one."""
+        inner = frame.nested()
+        text = self.body(node.body, inner)
+        if node.filter is None:
+            return text
+        inner.set(_BLOCK, text)
+        return self.value(node.filter, inner)
 
     def _compare(self, node: nodes.Compare, frame: Frame) -> Column:
         operations = [_COMPARED[o.op] for o in node.ops]
@@ -282,10 +237,8 @@ class _Walk:
         return scattered(parts, frame.rows)
 
     def _getattr(self, node: nodes.Getattr, frame: Frame) -> Column:
-        if isinstance(node.node, nodes.Name) and node.node.name == "loop":
-            found = frame.get(f"loop.{node.attr}")
-            if found is not None:
-                return found
+        if (attr := of_loop(node)) is not None and (found := frame.get(f"loop.{attr}")) is not None:
+            return found
         return rowwise(
             _attribute, self.value(node.node, frame), Column.constant(node.attr), rows=frame.rows
         )
@@ -303,6 +256,21 @@ class _Walk:
         )
 
     def _call(self, node: nodes.Call, frame: Frame) -> Column:
+        if of_loop(node.node) == "cycle" and (place := frame.get("loop.index0")) is not None:
+            values = [self.value(a, frame) for a in node.args]
+            return rowwise(lambda n, *of: of[n % len(of)], place, *values, rows=frame.rows)
+        if isinstance(node.node, nodes.Name) and node.node.name in STATEFUL:
+            each = Column.of([environment().globals[node.node.name]] * frame.rows)
+            keys, inner = (
+                [k.key for k in node.kwargs],
+                [*node.args, *(k.value for k in node.kwargs)],
+            )
+            columns = [self.value(a, frame) for a in inner]
+            n = len(node.args)
+            return rowwise(
+                lambda f, *a: f(*a[:n], **dict(zip(keys, a[n:], strict=True))),
+                each, *columns, rows=frame.rows,
+            )  # fmt: skip
         return self._apply(_called, [node.node, *node.args], frame, node.kwargs)
 
     def _with(self, node: nodes.With, frame: Frame) -> Column:
@@ -353,7 +321,9 @@ class _Walk:
             lists = lists.doubting(parents[~sure], frame.rows)
             parents, items = parents[kept], items.take(kept)
             counts = np.bincount(parents, minlength=frame.rows)
-        text = self._iterations(node, frame, items, parents, counts)
+        turn_by_turn = keeps_state(node)
+        run = self._turns if turn_by_turn else self._iterations
+        text = run(node, frame, items, parents, counts)
         empty = np.flatnonzero(counts == 0)
         if node.else_ and len(empty):
             other = self.body(node.else_, frame.sub(empty))
@@ -369,30 +339,68 @@ class _Walk:
         doubts = self._bind(node.target, items, inner)
         ends = np.cumsum(counts)
         place = np.arange(len(parents)) - np.repeat(ends - counts, counts)
-        length = np.repeat(counts, counts)
-        about = {
-            "index": place + 1, "index0": place, "first": place == 0, "last": place == length - 1,
-            "length": length, "revindex": length - place, "revindex0": length - place - 1,
-        }  # fmt: skip
-        for name, values in about.items():
-            inner.set(f"loop.{name}", Column.of(values.tolist()))
+        _number(inner, place, np.repeat(counts, counts))
         flat = self.body(node.body, inner)
         offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
         lists = pa.ListArray.from_arrays(offsets, flat.text(len(parents)))
         text = Column.of_text(pc.binary_join(lists, ""))
         return text.doubting(parents[np.concatenate([flat.unsure_rows(), doubts])], frame.rows)
 
+    def _turns(
+        self, node: nodes.For, frame: Frame, items: Column, parents: Rows, counts: Rows
+    ) -> Column:
+        """The same where a turn may see what the one before it has set: the rows' n-th turns."""
+        starts = np.cumsum(counts) - counts
+        pieces: list[list[str]] = [[] for _ in range(frame.rows)]
+        unsure = np.zeros(frame.rows, np.bool_)
+        for turn in range(int(counts.max(initial=0))):
+            rows = np.flatnonzero(counts > turn)
+            inner = frame.sub(rows)
+            unsure[rows[self._bind(node.target, items.take(starts[rows] + turn), inner)]] = True
+            _number(inner, np.full(len(rows), turn), counts[rows])
+            text = self.body(node.body, inner)
+            unsure[rows[text.unsure_rows()]] = True
+            for row, piece in zip(rows.tolist(), text.values(len(rows)), strict=True):
+                pieces[row].append(piece)
+        return Column.of_text(pa.array(map("".join, pieces), pa.string()), unsure)
+
     def _bind(self, target: nodes.Node, values: Column, frame: Frame) -> Rows:
         """Give a target its values. -> the rows that are unsure of them, used or not."""
         if isinstance(target, nodes.Name):
             frame.set(target.name, values)
             return values.unsure_rows()
+        if isinstance(target, nodes.NSRef):
+            space = self._name(nodes.Name(target.name, "load"), frame)
+            done = rowwise(_set_in, space, Column.constant(target.attr), values, rows=frame.rows)
+            return done.unsure_rows()
         names = cast(nodes.Tuple, target).items
         unpacked = rowwise(_unpacked, values, Column.constant(len(names)), rows=frame.rows)
         for place, name in enumerate(names):
             part = rowwise(operator.itemgetter(place), unpacked, rows=frame.rows)
             self._bind(name, part, frame)
         return unpacked.unsure_rows()
+
+
+def _number(frame: Frame, place: Rows, length: Rows) -> None:
+    """What `loop` tells, for turns at these places of loops of these lengths."""
+    about = {
+        "index": place + 1, "index0": place, "first": place == 0, "last": place == length - 1,
+        "length": length, "revindex": length - place, "revindex0": length - place - 1,
+    }  # fmt: skip
+    for name, values in about.items():
+        frame.set(f"loop.{name}", Column.of(values.tolist()))
+
+
+def _set_in(space: Any, name: str, value: Any) -> None:
+    if not isinstance(space, Namespace):
+        raise TypeError("no namespace")
+    space[name] = value
+
+
+def _text_alone(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a filtered block is text")
+    return value
 
 
 def _unpacked(value: Any, count: int) -> tuple[Any, ...]:
