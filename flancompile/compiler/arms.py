@@ -22,7 +22,7 @@ from flancompile.dsl.task import Template as TaskTemplate
 if TYPE_CHECKING:
     from flancompile.compiler.rows import RowSet
 
-__all__ = ["ArmShares", "Choice", "arm_shares", "choose"]
+__all__ = ["ArmShares", "Choice", "arm_shares", "choose", "draw_arms"]
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,17 @@ def arm_shares(task: Task, chain: Sequence[Arms]) -> ArmShares:
     return ArmShares(kept, (shown, hidden), (with_cot, direct))
 
 
-def choose(rows: RowSet, shares: ArmShares, allowed: Sequence[int]) -> list[Choice | str]:
+def choose(
+    rows: RowSet, shares: ArmShares, allowed: Sequence[int], only: Sequence[int] | None = None
+) -> list[Choice | str]:
     """Arm and template of every row; a text is the reason why none applies.
 
-    allowed: indexes of the templates that may be used.
+    allowed: indexes of the templates that may be used; only: the rows that are asked for.
     """
-    passes = [_draw_arms(rows, shares, p) for p in range(rows.pass_ + 1)]
+    passes = [draw_arms(rows, shares, p) for p in range(rows.pass_ + 1)]
     start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
     found: list[Choice | str] = []
-    for row in range(len(rows)):
+    for row in range(len(rows)) if only is None else only:
         try:
             found.append(_choose_row(rows, row, passes, int(start[row]), allowed))
         except RowError as error:
@@ -86,7 +88,8 @@ def choose(rows: RowSet, shares: ArmShares, allowed: Sequence[int]) -> list[Choi
 _Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 
-def _draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
+def draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
+    """(shots, whether options are shown, whether a rationale is given) of every row in a pass."""
     key = (rows.task_id, rows.digests, pass_)
     numbers = np.array([k for k, _ in shares.shots], dtype=np.int64)
     weights = [w for _, w in shares.shots]

@@ -20,7 +20,7 @@ from flancompile.compiler.chat import run_ids, without_last
 from flancompile.compiler.render import Draft, Renderer
 from flancompile.dsl.expression import RowError
 
-__all__ = ["Budget", "Encoder", "Fitted", "fit"]
+__all__ = ["OVER_LONG", "Budget", "Encoder", "Fitted", "fit"]
 
 BATCH = 512
 TRIES = 12

@@ -9,7 +9,7 @@ from functools import lru_cache
 from flancompile.dsl.expression import Template, compile_template, without_slot
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 
-__all__ = ["Shot", "gold_text", "option_block", "prompt_pieces"]
+__all__ = ["Numbered", "Shot", "gold_text", "option_block", "prompt_pieces", "slotted"]
 
 Shot = tuple[str, str, str | None]
 _ONES = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
@@ -17,12 +17,13 @@ _ROMAN = [tens + ones for tens in ("", "x", "xx") for ones in _ONES][1:]
 
 
 @dataclass(frozen=True)
-class _Numbered:
+class Numbered:
     """The names by which a style may number the n-th option (from 0; at most 26)."""
 
     n: int
 
     def names(self) -> dict[str, object]:
+        """n, letter, LETTER, roman."""
         letter = chr(ord("a") + self.n)
         return {
             "n": self.n + 1,
@@ -72,13 +73,18 @@ def prompt_pieces(
 
 
 @lru_cache(maxsize=4096)
-def _slotted(text: str, instruction: bool, explanation: bool = True) -> Template:
+def slotted(text: str, instruction: bool, explanation: bool = True) -> str:
+    """A layout's text without the slots of what is not there."""
     for slot, shown in (("instruction", instruction), ("explanation", explanation)):
         text = text if shown else without_slot(text, slot)
-    return compile_template(text)
+    return text
+
+
+def _slotted(text: str, instruction: bool, explanation: bool = True) -> Template:
+    return compile_template(slotted(text, instruction, explanation))
 
 
 def _option_names(style: OptionStyle, index: int, text: str) -> dict[str, object]:
-    names = _Numbered(index).names()
+    names = Numbered(index).names()
     label = compile_template(style.label).render(names)
     return {**names, "label": label, "text": text}

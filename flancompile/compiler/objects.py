@@ -21,10 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from flancompile.compiler.assemble import assemble
+from flancompile.compiler.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget, Fitted, fit
 from flancompile.compiler.render import Renderer, RenderSpec
-from flancompile.compiler.rows import RowSet
+from flancompile.compiler.rows import Lists, RowSet
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
@@ -36,7 +38,8 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = [
     "OBJECT_VERSION", "RESERVED", "ObjectJob", "PoolRef", "block_rows", "build_object",
-    "json_digest", "object_key", "pools_of", "read_object", "row_set", "runs_of", "used_fields",
+    "json_digest", "object_key", "object_table", "pools_of", "read_object", "row_set", "runs_of",
+    "used_fields",
 ]  # fmt: skip
 
 OBJECT_VERSION = 2
@@ -147,14 +150,7 @@ def build_object(job: ObjectJob) -> str:
     if path.exists():
         os.utime(path)
         return job.path
-    rows, ids, ordinals = block_rows(job)
-    dropped = dict.fromkeys(range(job.reserved), RESERVED)
-    renderer = Renderer(job.spec, rows, pools_of(job, rows), dropped)
-    tokenizer = job.tokenizer.load()
-    fitted = list(fit(renderer, tokenizer, job.budget))
-    _prove(job, tokenizer, fitted)
-    wide = tokenizer.vocab_size > 1 << 16
-    table = _table(job, rows, ids, ordinals, fitted, renderer.reasons, wide)
+    table = object_table(job)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with pa.OSFile(str(partial), "wb") as sink:
@@ -165,12 +161,39 @@ def build_object(job: ObjectJob) -> str:
     return job.path
 
 
-def _prove(job: ObjectJob, tokenizer: Tokenizer, fitted: Sequence[Fitted]) -> None:
+def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
+    """A job's examples. by_columns: false renders every row alone, with the same result."""
+    rows, ids, ordinals = block_rows(job)
+    dropped = dict.fromkeys(range(job.reserved), RESERVED)
+    pools, tokenizer = pools_of(job, rows), job.tokenizer.load()
+    made = assemble(job.spec, rows, pools, dropped) if by_columns else None
+    columns, left, known = None, None, dropped
+    if made is not None:
+        may_cut = bool(job.spec.task.truncate)
+        columns = fit_columns(made, tokenizer, job.budget, may_cut=may_cut)
+        left, known = columns.left.tolist(), {**dropped, **made.reasons}
+    renderer = Renderer(job.spec, rows, pools, known, left)
+    fitted = list(fit(renderer, tokenizer, job.budget))
+    _prove(job, tokenizer, columns, fitted)
+    wide = tokenizer.vocab_size > 1 << 16
+    return example_table(job.spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
+
+
+def _prove(
+    job: ObjectJob,
+    tokenizer: Tokenizer,
+    columns: FittedColumns | None,
+    fitted: Sequence[Fitted],
+) -> None:
     """Hold a sample of the ids against the tokenizer's reference encoder. Raises FC512."""
-    some = fitted[:: max(1, len(fitted) // PROVEN)]
     texts: list[str] = []
     ids: list[npt.NDArray[np.uint32]] = []
-    for one in some:
+    if columns is not None:
+        some = columns.places[:: max(1, len(columns.places) // PROVEN)]
+        texts += columns.assembly.prompts(some).to_pylist()
+        texts += columns.assembly.targets.take(pa.array(some)).to_pylist()
+        ids += [encoded[p] for encoded in (columns.prompts, columns.targets) for p in some.tolist()]
+    for one in fitted[:: max(1, len(fitted) // PROVEN)]:
         runs = one.draft.texts(job.spec)
         whole = isinstance(job.spec.layout_of(one.draft), ChatTemplate)
         texts += ["".join(runs)] if whole else runs
@@ -211,14 +234,16 @@ def row_set(
     """A block's rows (its first `count`) as templates see them."""
     batch = batch.slice(0, count) if count is not None else batch
     names = used_fields(spec.task, batch.schema.names)
+    arrays = {n: batch.column(n) for n in batch.schema.names if n in names}
     return RowSet(
         task_id=spec.task_id,
         task=spec.task,
         seed=spec.seed,
         pass_=pass_,
         digests=batch.column("_row").to_numpy(),
-        columns={n: batch.column(n).to_pylist() for n in batch.schema.names if n in names},
+        columns=Lists(arrays),
         variable=spec.variable,
+        arrays=arrays,
     )
 
 
@@ -246,57 +271,3 @@ def pools_of(job: ObjectJob, rows: RowSet) -> Pools:
     if settings.order == "file":
         batch = batch.take(np.argsort(batch.column("_ordinal").to_numpy(), kind="stable"))
     return Pools(settings, row_set(job.spec, batch, job.pass_, job.pool.count))
-
-
-def _table(
-    job: ObjectJob,
-    rows: RowSet,
-    ids: pa.Array,
-    ordinals: pa.Array,
-    fitted: list[Fitted],
-    reasons: Mapping[int, str],
-    wide: bool,
-) -> pa.Table:
-    n = len(rows)
-    by_row = {f.draft.row: f for f in fitted}
-    kept = [by_row.get(r) for r in range(n)]
-    missing = [r for r in range(n) if kept[r] is None and r not in reasons]
-    assert not missing, f"rows {missing[:3]} of {job.spec.task_id} have no disposition"
-    parts = [p for f in kept if f is not None for p in f.parts]
-    flat = np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint32)
-    sides = [f.lengths if f else (0, 0) for f in kept]
-    prompts, targets = np.array(sides, dtype=np.uint32).reshape(-1, 2).T
-    ends = np.cumsum(prompts.astype(np.int64) + targets)
-    offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
-    names = [t.name for t in job.spec.task.templates]
-    columns: dict[str, pa.Array] = {
-        "row": pa.array(rows.digests),
-        "row_id": ids,
-        "ordinal": ordinals,
-        "reason": pa.array(
-            [reasons.get(r) if kept[r] is None else None for r in range(n)], pa.string()
-        ),
-        "template": _texts([f and names[f.draft.choice.template] for f in kept]),
-        "option_style": _texts([f and f.draft.option_style for f in kept]),
-        "shots_style": _texts([f and f.draft.shots_style for f in kept]),
-        "shots_asked": pa.array([f.draft.choice.shots if f else 0 for f in kept], pa.uint8()),
-        "shots": pa.array([len(f.draft.shots) if f else 0 for f in kept], pa.uint8()),
-        "options": pa.array([bool(f and f.draft.choice.options) for f in kept]),
-        "cot": pa.array([bool(f and f.draft.choice.cot) for f in kept]),
-        "truncated": pa.array([bool(f and f.draft.shortened) for f in kept]),
-        "exact": pa.array([bool(f and f.exact) for f in kept]),
-        "exemplars": pa.array(
-            [f.draft.exemplars if f else [] for f in kept], pa.list_(pa.uint64())
-        ),
-        "runs": pa.array([f and f.many for f in kept], pa.list_(pa.uint32())),
-        "prompt_tokens": pa.array(prompts),
-        "target_tokens": pa.array(targets),
-        "ids": pa.LargeListArray.from_arrays(
-            offsets, pa.array(flat if wide else flat.astype(np.uint16))
-        ),
-    }
-    return pa.table(columns)
-
-
-def _texts(values: list[Any]) -> pa.Array:
-    return pa.array(values, pa.string()).dictionary_encode()

@@ -29,7 +29,7 @@ from flancompile.dsl.task import Template as TaskTemplate
 
 Texts = tuple[str, str]  # input and target
 
-__all__ = ["Draft", "RenderSpec", "Renderer"]
+__all__ = ["Draft", "RenderSpec", "Renderer", "hidden"]
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,21 @@ class Draft:
 class Renderer:
     """Drafts of one block, in the rows' order; `reasons` fills with the rows that give none.
 
-    dropped: rows that may not be used (reserved for exemplars, say), each with its reason.
+    dropped: rows that may not be used (reserved for exemplars, say), each with its reason; only:
+    the rows that are asked for, ascending.
     """
 
     def __init__(
-        self, spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str]
+        self,
+        spec: RenderSpec,
+        rows: RowSet,
+        pools: Pools,
+        dropped: Mapping[int, str],
+        only: Sequence[int] | None = None,
     ) -> None:
         self.spec, self.rows, self.pools = spec, rows, pools
         self.reasons: dict[int, str] = dict(dropped)
+        self.only = range(len(rows)) if only is None else only
         self._texts: dict[tuple[int, int, int, str | None], Texts | str] = {}
         self._option_ids = sorted(spec.option_styles)
         styles = spec.shots_styles
@@ -152,8 +159,8 @@ class Renderer:
         self._chat_ids = sorted(spec.chat_styles)
 
     def __iter__(self) -> Iterator[Draft]:
-        choices = choose(self.rows, self.spec.shares, self.spec.templates)
-        for row, choice in enumerate(choices):
+        choices = choose(self.rows, self.spec.shares, self.spec.templates, self.only)
+        for row, choice in zip(self.only, choices, strict=True):
             if row in self.reasons:
                 continue
             try:
@@ -281,7 +288,7 @@ class Renderer:
             context["options"] = option_block(style, options.texts)
         else:
             context["options"] = ""
-        source = template.input if style is not None else _hidden(template.input)
+        source = template.input if style is not None else hidden(template.input)
         text = compile_template(source).render(context)
         target = compile_template(template.target).render(context)
         if not text.strip():
@@ -292,5 +299,6 @@ class Renderer:
 
 
 @lru_cache(maxsize=65_536)
-def _hidden(text: str) -> str:
+def hidden(text: str) -> str:
+    """An input's text in the arm without options."""
     return without_slot(text, "options")

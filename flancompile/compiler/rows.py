@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from flancompile import draw
+from flancompile.compiler.column import Column
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
 
-__all__ = ["Options", "RowSet", "fold"]
+__all__ = ["Lists", "Options", "Pick", "RowSet", "fold"]
 
 MAX_OPTIONS = 26
 _FOLDED = re.compile(r"[\W_]+")
+_ASCII = {c: " " for c in range(128) if not chr(c).isalnum()}
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Options:
 class RowSet:
     """Rows of one task under one pass.
 
-    digests: uint64[rows]; columns: each field's values, a list of `rows` items.
+    digests: uint64[rows]; columns: each field's values, a list of `rows` items; arrays: the same in
+    Arrow, where they come from a block.
     """
 
     task_id: str
@@ -50,12 +54,30 @@ class RowSet:
     digests: npt.NDArray[np.uint64]
     columns: Mapping[str, Sequence[Any]]
     variable: tuple[str, Any] | None = None
+    arrays: Mapping[str, pa.Array] = field(default_factory=dict)
     _options: dict[tuple[int, int], Options | str] = field(default_factory=dict)
     _bits: dict[tuple[str, int], npt.NDArray[np.uint64]] = field(default_factory=dict)
     _lets: dict[tuple[int, str | None], dict[str, object]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.digests)
+
+    def column(self, name: str) -> Column:
+        """A field's values as a column."""
+        if name in self.arrays:
+            return Column.of_array(self.arrays[name])
+        return Column.of(list(self.columns[name]))
+
+    def gold_place(self, choices: Choices, texts: Sequence[str], gold: object) -> int:
+        """The place of what `gold` gave among constant options, or -1 where it is not there."""
+        given, labels = choices.options, choices.labels
+        keys: list[object] = list(given) if isinstance(given, dict) else list(labels or ())
+        if gold is None:
+            return -1
+        try:
+            return _gold_index(gold, list(texts), keys, choices.gold_by)
+        except RowError:
+            return -1
 
     def bits(self, purpose: str, n: int = 0) -> npt.NDArray[np.uint64]:
         """64 random bits for each row, for this task and pass. -> uint64[rows]."""
@@ -89,7 +111,7 @@ class RowSet:
             return self._lets[key]
         scope, values = dict(context), dict[str, object]()
         for name, text in let.items():
-            scope["pick"] = _Pick(self, row, f"let:{owner or ''}:{name}")
+            scope["pick"] = Pick(self, row, f"let:{owner or ''}:{name}")
             values[name] = scope[name] = compile_expression(text)(scope)
         self._lets[key] = values
         return values
@@ -201,8 +223,28 @@ class RowSet:
         return np.array([draw.digest64(*t) for t in texts], dtype=np.uint64)
 
 
-class _Pick:
+class Lists(Mapping[str, Sequence[Any]]):
+    """Arrow columns as Python lists, each made when it is first asked for."""
+
+    def __init__(self, arrays: Mapping[str, pa.Array]) -> None:
+        self._arrays, self._made = arrays, dict[str, list[Any]]()
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self._made:
+            self._made[name] = self._arrays[name].to_pylist()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+class Pick:
     """`pick(list)` in a `let`: one item, drawn for the row; each call is a draw of its own."""
+
+    __slots__ = ("_calls", "_purpose", "_row", "_rows")
 
     def __init__(self, rows: RowSet, row: int, purpose: str) -> None:
         self._rows, self._row, self._purpose, self._calls = rows, row, purpose, 0
@@ -219,7 +261,7 @@ class _Pick:
 def fold(text: str) -> str:
     """Text without case, punctuation and white space, for comparing."""
     if text.isascii():
-        folded = _FOLDED.sub(" ", text.lower()).strip()
+        folded = " ".join(text.lower().translate(_ASCII).split())
     else:
         folded = _FOLDED.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
     return folded or text

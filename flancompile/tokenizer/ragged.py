@@ -70,7 +70,7 @@ class Ragged:
         shift = np.repeat(self.offsets[places] - offsets[:-1], lengths)
         return Ragged(self.ids[shift + np.arange(offsets[-1])], offsets)
 
-    def replaced(self, places: Sequence[int], other: Ragged) -> Ragged:
+    def replaced(self, places: npt.ArrayLike, other: Ragged) -> Ragged:
         """The same with the texts at `places` taken from `other`, in order."""
         order = np.arange(len(self))
         order[np.asarray(places, dtype=np.int64)] = len(self) + np.arange(len(other))

@@ -1,0 +1,267 @@
+"""The render pass by columns: the examples of a block that are sure, and the rows that are left.
+
+It draws what `Renderer` draws and gives the same texts; what it is not sure of (odd values, texts
+that are not lowered, small pools, dialogues) is left to that renderer, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.chosen import Chosen, chosen
+from flancompile.compiler.column import Column
+from flancompile.compiler.columnar import NO_STYLE, Instances, groups, instances, prompts
+from flancompile.compiler.exemplars import EXPLANATION, Pool, Pools
+from flancompile.compiler.lower import evaluate, render
+from flancompile.compiler.lowerable import why_not
+from flancompile.compiler.render import RenderSpec
+from flancompile.compiler.rows import RowSet
+from flancompile.compiler.shots import draw_shots
+from flancompile.compiler.tabled import Tabled
+
+__all__ = ["Assembly", "assemble"]
+
+Ints = npt.NDArray[np.int64]
+NONE = -1
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Assembly:
+    """Examples in columns. rows: int64[examples], ascending; the other arrays go with it.
+
+    option_style, layout: places in the sorted ids of styles, -1 for none; exemplars:
+    int64[examples, most], places in the pool, -1 for none; rest: the rows that are left; reasons:
+    rows that give no example, for sure; first_prompts: with all exemplars.
+    """
+
+    rows: Ints
+    drawn: Chosen
+    option_style: Ints
+    layout: Ints
+    exemplars: Ints
+    first_prompts: pa.Array
+    targets: pa.Array
+    rest: Ints
+    reasons: dict[int, str]
+    pool: RowSet
+    layer: Layer
+
+    @property
+    def shots(self) -> Ints:
+        """Exemplars of each example."""
+        return np.asarray((self.exemplars >= 0).sum(axis=1), dtype=np.int64)
+
+    def drop_shot(self, places: Ints) -> pa.Array:
+        """Take the last exemplar from some examples that have one. -> their prompts"""
+        shots = self.shots[places] - 1
+        self.exemplars[places, shots] = NONE
+        self.layout[places] = self.layer.layout(self.rows[places], shots)
+        return self.prompts(places)
+
+    def prompts(self, places: Ints) -> pa.Array:
+        """The prompts of some examples as they stand now."""
+        return self.layer.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What prompts are made of, whatever the number of their exemplars.
+
+    queries: inputs of the block's rows `at`; shown: instances of exemplars; place: int64[at, most],
+    which of them is the n-th exemplar of a row; line: int64[rows of the block], places in `at`.
+    """
+
+    spec: RenderSpec
+    line: Ints
+    queries: pa.Array
+    shown: Instances
+    place: Ints
+    zero: Ints
+    few: Ints
+    instruction: Column | None
+    told: Column | None
+
+    def layout(self, rows: Ints, shots: Ints) -> Ints:
+        """The layouts of rows with so many exemplars."""
+        return np.where(shots > 0, self.few[rows], self.zero[rows])
+
+    def prompts(self, rows: Ints, layout: Ints, shots: Ints) -> tuple[pa.Array, Flags]:
+        """(prompts of the block's rows, where they are not sure), by layout and exemplars."""
+        ids = sorted(self.spec.shots_styles)
+        unsure = np.zeros(len(rows), np.bool_)
+        arrays: list[pa.Array] = [pa.array([], pa.string())]
+        order: list[Ints] = [np.zeros(0, np.int64)]
+        for key, at in groups(layout * 256 + shots):
+            style, lines = self.spec.shots_styles[ids[key // 256]], self.line[rows[at]]
+            exemplars = []
+            for n in range(key % 256):
+                these = self.place[lines, n]
+                told = None if self.told is None else self.told.take(these)
+                unsure[at] |= told.unsure(len(at)) if told is not None else False
+                text = Column.of_text(self.shown.input.take(pa.array(these)))
+                target = Column.of_text(self.shown.target.take(pa.array(these)))
+                exemplars.append((text, target, told))
+            said = None if self.instruction is None else self.instruction.take(lines)
+            query = Column.of_text(self.queries.take(pa.array(lines)))
+            column = prompts(style, query, exemplars, said, len(at))
+            unsure[at] |= column.unsure(len(at))
+            unsure[at] |= said.unsure(len(at)) if said is not None else False
+            arrays.append(column.text(len(at)))
+            order.append(at)
+        back = np.argsort(np.concatenate(order))
+        return pa.concat_arrays(arrays).take(pa.array(back)), unsure
+
+
+def assemble(
+    spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str]
+) -> Assembly | None:
+    """The block's sure examples; None where nothing of it can be done by columns."""
+    if spec.wrap or len(rows) == 0 or not _styles_are_lowered(spec):
+        return None
+    return _Assembler(spec, rows, pools, dropped).run()
+
+
+def _styles_are_lowered(spec: RenderSpec) -> bool:
+    shots = [
+        t for s in spec.shots_styles.values() for t in (s.opening, s.exemplar, s.query, s.zero)
+    ]
+    options = [
+        t for s in spec.option_styles.values()
+        for t in (s.label, s.item, s.opening, s.ending, s.gold)
+    ]  # fmt: skip
+    own = [spec.task.instruction or ""]
+    return all(why_not(text) is None for text in (*shots, *options, *own))
+
+
+class _Assembler:
+    def __init__(
+        self, spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str]
+    ) -> None:
+        self.spec, self.rows, self.pools, self.dropped = spec, rows, pools, dropped
+        self.tabled = Tabled(rows)
+        shared = pools.shared
+        self.pool = self.tabled if shared is rows else Tabled(shared)
+        styles = spec.shots_styles
+        self.layouts = sorted(styles)
+        whens = [styles[s].when for s in self.layouts]
+        self.zero = np.array([i for i, w in enumerate(whens) if w != "few"], dtype=np.int64)
+        self.few = np.array([i for i, w in enumerate(whens) if w != "zero"], dtype=np.int64)
+
+    def run(self) -> Assembly:
+        spec, count = self.spec, len(self.rows)
+        drawn = chosen(self.tabled, spec.shares, spec.templates)
+        held, sure = self.tabled.holds(spec.task.where)
+        live = np.ones(count, np.bool_)
+        live[list(self.dropped)] = False
+        sure &= drawn.sure
+        reasons = dict.fromkeys(np.flatnonzero(live & sure & ~held).tolist(), "where")
+        left = live & ~(sure & ~held)
+        at = np.flatnonzero(live & sure & held)
+        styles = np.full(count, NO_STYLE, np.int64)
+        if spec.option_styles:
+            every = self._drawn("option style", len(spec.option_styles))
+            styles = np.where(drawn.options, every, NO_STYLE)
+        shots = np.where(drawn.shots > 0, drawn.shots, 0) if len(self.few) else np.zeros(count, int)
+        if self.pools.settings.source == "column":
+            at = at[shots[at] == 0]
+        if not self._pool_is_sure():
+            at = at[shots[at] == 0]
+        taken = self._shots(drawn, at, shots[at], styles)
+        return self._laid(drawn, at, taken, styles, left, reasons)
+
+    def _drawn(self, purpose: str, of: int) -> Ints:
+        return (self.rows.bits(purpose) % np.uint64(of)).astype(np.int64)
+
+    def _pool_is_sure(self) -> bool:
+        """Whether it is known of all rows of the pool which conditions hold."""
+        task = self.spec.task
+        conditions = [task.where, *(task.templates[t].when for t in self.spec.templates)]
+        return all(bool(self.pool.holds(c)[1].all()) for c in conditions)
+
+    def _shots(self, drawn: Chosen, at: Ints, shots: Ints, styles: Ints) -> Ints:
+        """Exemplars that can be shown, as far as conditions and options tell."""
+        if not shots.any():
+            return np.zeros((len(at), 0), np.int64)
+        task = self.spec.task
+        where, _ = self.pool.holds(task.where)
+        fits = np.zeros((2 * len(task.templates), self.pool.count), np.bool_)
+        for index in self.spec.templates:
+            template = task.templates[index]
+            held, _ = self.pool.holds(template.when)
+            fits[2 * index] = where & held & self.pool.has_targets(template)
+            choices = template.choices or task.choices
+            if template.options != "none" and choices is not None:
+                fits[2 * index + 1] = fits[2 * index] & self.pool.options(choices).given
+        pool = Pool(self.pools.shared, self.pools.settings)
+        kinds = drawn.template[at] * 2 + (styles[at] != NO_STYLE)
+        return draw_shots(pool, self.rows, at, shots, fits, kinds)
+
+    def _laid(
+        self,
+        drawn: Chosen,
+        at: Ints,
+        taken: Ints,
+        styles: Ints,
+        left: Flags,
+        reasons: dict[int, str],
+    ) -> Assembly:
+        """Texts of the rows `at`, with the exemplars `taken` of the pool."""
+        queries = instances(self.spec, self.tabled, at, drawn.template[at], styles[at])
+        line, slot = np.nonzero(taken >= 0)
+        owner, of = at[line], taken[line, slot]
+        shown = instances(self.spec, self.pool, of, drawn.template[owner], styles[owner])
+        sure = queries.sure.copy()
+        sure[line[~shown.sure]] = False
+        place = np.full(taken.shape, NONE, np.int64)
+        place[line, slot] = np.arange(len(line))
+        lines = np.zeros(len(self.rows), np.int64)
+        lines[at] = np.arange(len(at))
+        zero = self.zero[self._drawn("zero layout", len(self.zero))]
+        few = self.few[self._drawn("few layout", len(self.few))] if len(self.few) else zero
+        told = self._explanations()
+        layer = Layer(
+            self.spec, lines, queries.input, shown, place, zero, few, self._instruction(at),
+            None if told is None else told.take(of),
+        )  # fmt: skip
+        shots = np.asarray((taken >= 0).sum(axis=1), dtype=np.int64)
+        layout = layer.layout(at, shots)
+        texts, doubt = layer.prompts(at, layout, shots)
+        kept = np.flatnonzero(sure & ~doubt)
+        rows, pick = at[kept], pa.array(kept)
+        left[rows] = False
+        chosen_ = Chosen(
+            drawn.template[rows], drawn.shots[rows], drawn.options[rows], drawn.cot[rows],
+            drawn.sure[rows],
+        )  # fmt: skip
+        return Assembly(
+            rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(pick),
+            queries.target.take(pick), np.flatnonzero(left), reasons, self.pools.shared, layer,
+        )  # fmt: skip
+
+    def _instruction(self, at: Ints) -> Column | None:
+        text = self.spec.task.instruction
+        if text is None:
+            return None
+        found = render(text, self.tabled.shared.sub(at)).printed(len(at))
+        return found.doubting(np.flatnonzero(self.tabled.doubt[at]), len(at))
+
+    def _explanations(self) -> Column | None:
+        """Why each row of the pool has its answer; None where nothing is ever said."""
+        settings = self.pools.settings
+        if settings.explanation is None:
+            return None
+        if settings.source in ("column", "file"):
+            found, unsure = list(self.pools.shared.columns[EXPLANATION]), None
+        elif why_not(settings.explanation, expression=True) is None:
+            column = evaluate(settings.explanation, self.pool.fields)
+            found, unsure = column.values(self.pool.count), column.unsure(self.pool.count)
+        else:
+            found, unsure = [None] * self.pool.count, np.ones(self.pool.count, np.bool_)
+        texts = [None if v is None or not str(v).strip() else str(v) for v in found]
+        return Column.of(texts, unsure)

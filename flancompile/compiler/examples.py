@@ -1,0 +1,235 @@
+"""Examples of a block with their ids, from the columns and from the rows, as one table.
+
+What was assembled by columns is encoded at once; what is over-long goes to the renderer that goes
+row by row, which can leave exemplars out and shorten fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.assemble import Assembly
+from flancompile.compiler.fit import OVER_LONG, Budget, Fitted
+from flancompile.compiler.render import RenderSpec
+from flancompile.compiler.rows import RowSet
+from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.tokenizer import Tokenizer
+
+__all__ = ["FittedColumns", "example_table", "fit_columns"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FittedColumns:
+    """The assembled examples that fit. places: int64[m] into the assembly; left: rows that do not.
+
+    prompts, targets: ids of all of the assembly; exact: bool[m].
+    """
+
+    assembly: Assembly
+    places: Ints
+    prompts: Ragged
+    targets: Ragged
+    exact: npt.NDArray[np.bool_]
+    left: Ints
+
+
+def fit_columns(
+    assembly: Assembly, tokenizer: Tokenizer, budget: Budget, *, may_cut: bool
+) -> FittedColumns:
+    """Encode an assembly; what is over-long loses exemplars, from the last.
+
+    may_cut: whether fields may be shortened; what is still over-long is then left to be.
+    """
+    learnt = assembly.targets.to_pylist()
+    prompts = tokenizer.encode(assembly.first_prompts.to_pylist())
+    targets = tokenizer.encode(learnt)
+    told = targets.lengths
+    room = _room(budget, told)
+    most = budget.target if budget.target is not None else budget.total
+    good = np.ones(len(told), np.bool_) if most is None else told <= most
+    _drop(assembly, np.flatnonzero(~good), "the target is over-long")
+    _drop(assembly, np.flatnonzero(good & (room <= 0)), OVER_LONG)
+    good &= room > 0
+    while True:
+        over = np.flatnonzero(good & (prompts.lengths > room))
+        cut = over[assembly.shots[over] > 0]
+        if len(cut) == 0:
+            break
+        prompts = prompts.replaced(cut, tokenizer.encode(assembly.drop_shot(cut).to_pylist()))
+    good[over] = False
+    if not may_cut:
+        _drop(assembly, over, OVER_LONG)
+    places = np.flatnonzero(good)
+    left = np.sort(np.concatenate([assembly.rest, assembly.rows[over if may_cut else over[:0]]]))
+    exact = tokenizer.exact(learnt, targets)[places]
+    return FittedColumns(assembly, places, prompts, targets, exact, left)
+
+
+def _room(budget: Budget, told: Ints) -> Ints:
+    """Tokens left for each prompt beside its target."""
+    room = np.full(len(told), np.iinfo(np.int64).max)
+    if budget.total is not None:
+        room = budget.total - told
+    return room if budget.input is None else np.minimum(room, budget.input)
+
+
+def _drop(assembly: Assembly, places: Ints, reason: str) -> None:
+    assembly.reasons.update(dict.fromkeys(assembly.rows[places].tolist(), reason))
+
+
+def example_table(
+    spec: RenderSpec,
+    rows: RowSet,
+    ids: pa.Array,
+    ordinals: pa.Array,
+    columns: FittedColumns | None,
+    fitted: Sequence[Fitted],
+    reasons: Mapping[int, str],
+    wide: bool,
+) -> pa.Table:
+    """An object's table: a line for each row of the block."""
+    n = len(rows)
+    lines = _Lines(spec, n)
+    if columns is not None:
+        lines.add_columns(columns)
+    for one in fitted:
+        lines.add(one)
+    missing = [r for r in np.flatnonzero(~lines.kept).tolist() if r not in reasons]
+    assert not missing, f"rows {missing[:3]} of {spec.task_id} have no disposition"
+    why = [None if kept else reasons[r] for r, kept in enumerate(lines.kept.tolist())]
+    flat = lines.flat(columns, fitted)
+    ends = np.cumsum(lines.prompt_tokens.astype(np.int64) + lines.target_tokens)
+    offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
+    names = [t.name for t in spec.task.templates]
+    options, layouts = sorted(spec.option_styles), lines.layout_ids
+    made: dict[str, pa.Array] = {
+        "row": pa.array(rows.digests),
+        "row_id": ids,
+        "ordinal": ordinals,
+        "reason": pa.array(why, pa.string()),
+        "template": _named(names, lines.template),
+        "option_style": _named(options, lines.option_style),
+        "shots_style": _named(layouts, lines.layout),
+        "shots_asked": pa.array(lines.shots_asked),
+        "shots": pa.array(lines.shots),
+        "options": pa.array(lines.options),
+        "cot": pa.array(lines.cot),
+        "truncated": pa.array(lines.truncated),
+        "exact": pa.array(lines.exact),
+        "exemplars": lines.exemplar_lists(),
+        "runs": pa.array(lines.runs, pa.list_(pa.uint32())),
+        "prompt_tokens": pa.array(lines.prompt_tokens),
+        "target_tokens": pa.array(lines.target_tokens),
+        "ids": pa.LargeListArray.from_arrays(
+            offsets, pa.array(flat if wide else flat.astype(np.uint16))
+        ),
+    }
+    return pa.table(made)
+
+
+def _named(ids: Sequence[str], places: Ints) -> pa.Array:
+    known = pa.array([*ids, None], pa.string())
+    at = np.where(places < 0, len(ids), places)
+    return known.take(pa.array(at)).dictionary_encode()
+
+
+class _Lines:
+    """Columns with a place for each row, filled by what gives examples."""
+
+    def __init__(self, spec: RenderSpec, rows: int) -> None:
+        self.spec, self.rows = spec, rows
+        self.layout_ids = [*sorted(spec.shots_styles), *sorted(spec.chat_styles)]
+        self._layout_of = {id_: i for i, id_ in reversed([*enumerate(self.layout_ids)])}
+        self._option_of = {id_: i for i, id_ in enumerate(sorted(spec.option_styles))}
+        self.template, self.option_style, self.layout = (np.full(rows, -1) for _ in range(3))
+        self.shots_asked, self.shots = (np.zeros(rows, np.uint8) for _ in range(2))
+        self.prompt_tokens, self.target_tokens = (np.zeros(rows, np.uint32) for _ in range(2))
+        self.kept, self.options, self.cot, self.truncated, self.exact = (
+            np.zeros(rows, np.bool_) for _ in range(5)
+        )
+        self.runs: list[list[int] | None] = [None] * rows
+        self.exemplars: dict[int, Any] = {}
+
+    def add_columns(self, columns: FittedColumns) -> None:
+        """What was assembled and fits."""
+        made, at = columns.assembly, columns.places
+        rows, drawn = made.rows[at], made.drawn
+        self.kept[rows] = True
+        self.template[rows] = drawn.template[at]
+        self.option_style[rows] = made.option_style[at]
+        self.layout[rows] = made.layout[at]
+        self.shots_asked[rows], self.options[rows] = drawn.shots[at], drawn.options[at]
+        self.cot[rows], self.exact[rows] = drawn.cot[at], columns.exact
+        taken = made.exemplars[at]
+        self.shots[rows] = made.shots[at]
+        self.prompt_tokens[rows] = columns.prompts.lengths[at]
+        self.target_tokens[rows] = columns.targets.lengths[at]
+        digests = made.pool.digests
+        for row, line in zip(rows.tolist(), taken, strict=True) if taken.size else ():
+            self.exemplars[row] = digests[line[line >= 0]]
+
+    def add(self, one: Fitted) -> None:
+        """What came row by row."""
+        draft = one.draft
+        row, choice = draft.row, draft.choice
+        self.kept[row] = True
+        self.template[row] = choice.template
+        if draft.option_style is not None:
+            self.option_style[row] = self._option_of[draft.option_style]
+        self.layout[row] = self._layout_of[draft.shots_style]
+        self.shots_asked[row], self.shots[row] = choice.shots, len(draft.shots)
+        self.options[row], self.cot[row] = choice.options, choice.cot
+        self.truncated[row], self.exact[row] = bool(draft.shortened), one.exact
+        self.prompt_tokens[row], self.target_tokens[row] = one.lengths
+        self.runs[row] = one.many
+        self.exemplars[row] = draft.exemplars
+
+    def exemplar_lists(self) -> pa.Array:
+        """The exemplars' digests of each row."""
+        lists = [self.exemplars.get(r, ()) for r in range(self.rows)]
+        ends = np.cumsum([0, *map(len, lists)])
+        parts = [np.asarray(x, dtype=np.uint64) for x in lists if len(x)]
+        flat = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(flat))
+
+    def flat(
+        self, columns: FittedColumns | None, fitted: Sequence[Fitted]
+    ) -> npt.NDArray[np.uint32]:
+        """The ids of all rows, one after another."""
+        parts = [p for one in fitted for p in one.parts]
+        own = np.concatenate(parts) if parts else np.zeros(0, np.uint32)
+        starts, lengths = np.zeros((self.rows, 2), np.int64), np.zeros((self.rows, 2), np.int64)
+        sources = [own]
+        if columns is not None:
+            sources += [columns.prompts.ids, columns.targets.ids]
+            rows, at = columns.assembly.rows[columns.places], columns.places
+            starts[rows, 0] = len(own) + columns.prompts.offsets[at]
+            starts[rows, 1] = len(own) + len(sources[1]) + columns.targets.offsets[at]
+            lengths[rows, 0] = columns.prompts.lengths[at]
+            lengths[rows, 1] = columns.targets.lengths[at]
+        place = 0
+        for one in fitted:
+            starts[one.draft.row, 0] = place
+            lengths[one.draft.row, 0] = sum(one.lengths)
+            place += sum(one.lengths)
+        out = np.empty(int(lengths.sum()), np.uint32)
+        _gather(np.concatenate(sources), starts.ravel(), lengths.ravel(), out)
+        return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(ids, starts, lengths, out):  # type: ignore[no-untyped-def]
+    place = 0
+    for i in range(len(starts)):
+        for at in range(starts[i], starts[i] + lengths[i]):
+            out[place] = ids[at]
+            place += 1

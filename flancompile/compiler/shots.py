@@ -1,0 +1,99 @@
+"""Exemplars of all rows at once: the same draws, in the same order, as a pool's `candidates`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from flancompile.compiler.exemplars import Pool
+from flancompile.compiler.rows import RowSet
+
+__all__ = ["draw_shots"]
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+NONE = -1
+
+
+def draw_shots(
+    pool: Pool, queries: RowSet, at: Ints, shots: Ints, fits: Flags, kinds: Ints
+) -> Ints:
+    """Draw exemplars for the queries at these rows.
+
+    shots: how many each asks for; fits: bool[kinds, pool rows], whether a pool's row can be shown
+    under what the query's exemplars are rendered with, its kind; kinds: int64[queries].
+    -> int64[queries, most], the pool's rows in the order shown, -1 for none
+    """
+    most = int(shots.max(initial=0))
+    taken = np.full((len(at), most), NONE, np.int64)
+    found = np.zeros(len(at), np.int64)
+    tried: list[Ints] = []
+    peers, starts, counts = _peers(pool, queries, at)
+    own = pool.rows is queries
+    digests, inputs = pool.rows.digests, pool.rows.inputs_digest
+    lines = np.arange(len(at))
+    by_file = pool.settings.source not in ("drawn", "reserved") and pool.settings.order == "file"
+    for attempt in range(4 * most + 8):
+        open_ = (found < shots) & (counts > 0)
+        open_ &= (attempt < counts) if by_file else (attempt < 4 * shots + 8)
+        if not open_.any():
+            break
+        if by_file:
+            place = np.minimum(attempt, np.maximum(counts, 1) - 1)
+        else:
+            bits = queries.bits("exemplar", attempt)[at]
+            place = (bits % np.maximum(counts, 1).astype(np.uint64)).astype(np.int64)
+        candidate = peers[starts + place]
+        again = np.zeros(len(at), np.bool_)
+        for other in tried:
+            again |= other == candidate
+        tried.append(np.where(open_, candidate, NONE))
+        good = open_ & ~again & fits[kinds, candidate]
+        good &= digests[candidate] != queries.digests[at]
+        good &= inputs[candidate] != queries.inputs_digest[at]
+        if own:
+            good &= candidate != at
+        for slot in range(most):
+            held = taken[:, slot]
+            good &= (held == NONE) | (inputs[held] != inputs[candidate])
+        rows = lines[good]
+        taken[rows, found[rows]] = candidate[rows]
+        found[rows] += 1
+    for row in np.flatnonzero((found < shots) & (counts > 0)).tolist():
+        count, begin = int(counts[row]), int(starts[row])
+        if by_file:
+            offered = peers[begin + np.arange(min(4 * most + 8, count), count)]
+        else:
+            last = int(queries.bits("exemplar", 4 * int(shots[row]) + 7)[at[row]]) % count
+            offered = peers[begin + (last + np.arange(1, count)) % count]
+        good = fits[kinds[row], offered] & (digests[offered] != queries.digests[at[row]])
+        good &= ~np.isin(offered, [t[row] for t in tried])
+        held = taken[row, : found[row]]
+        good &= ~np.isin(inputs[offered], [queries.inputs_digest[at[row]], *inputs[held]])
+        if own:
+            good &= offered != at[row]
+        left = offered[good]
+        _, first = np.unique(inputs[left], return_index=True)  # no two of a kind
+        more = left[np.sort(first)][: shots[row] - found[row]]
+        taken[row, found[row] : found[row] + len(more)] = more
+    return taken
+
+
+def _peers(pool: Pool, queries: RowSet, at: Ints) -> tuple[Ints, Ints, Ints]:
+    """(rows of the pool, where each query's peers begin among them, how many they are)."""
+    same = pool.settings.same
+    if same is None:
+        count = len(pool.rows)
+        peers = np.arange(max(count, 1))
+        return peers, np.zeros(len(at), np.int64), np.full(len(at), count)
+    groups = pool.rows.group(same)
+    begins: dict[str, int] = {}
+    flat: list[int] = []
+    for key, members in groups.items():
+        begins[key] = len(flat)
+        flat += members
+    values = queries.columns[same]
+    keys = [repr(values[r]) for r in at.tolist()]
+    starts = np.array([begins.get(k, 0) for k in keys], dtype=np.int64)
+    counts = np.array([len(groups.get(k, ())) for k in keys], dtype=np.int64)
+    return np.array([*flat, 0], dtype=np.int64), starts, counts
