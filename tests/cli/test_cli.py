@@ -168,7 +168,7 @@ def test_ctrl_c_is_clean(tmp_path: Path) -> None:
     library = Library(tmp_path / "library")
     library.dataset(rows=9000)
     library.mixture(shots={5: 1})
-    library.recipe(size={"examples": 60_000})
+    library.recipe(size={"examples": 400_000})
     words = [
         "compile",
         "r",
@@ -186,7 +186,9 @@ def test_ctrl_c_is_clean(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    time.sleep(3)
+    deadline = time.monotonic() + 60
+    while not any((tmp_path / "c" / "objects").rglob("*.arrow")) and time.monotonic() < deadline:
+        time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
