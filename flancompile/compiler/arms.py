@@ -22,7 +22,10 @@ from flancompile.dsl.task import Template as TaskTemplate
 if TYPE_CHECKING:
     from flancompile.compiler.rows import RowSet
 
-__all__ = ["ArmShares", "Choice", "arm_shares", "choose", "draw_arms"]
+__all__ = ["NO_TEMPLATE", "ArmShares", "Choice", "arm_shares", "choose", "draw_arms"]
+
+
+NO_TEMPLATE = -1
 
 
 @dataclass(frozen=True)
@@ -103,16 +106,19 @@ def _choose_row(
     rows: RowSet, row: int, passes: Sequence[_Arrays], start: int, allowed: Sequence[int]
 ) -> Choice:
     usable = [t for t in allowed if rows.applies(row, rows.task.templates[t])]
-    previous = -1
+    previous = NO_TEMPLATE
     for number, (_, options, cot) in enumerate(passes):
         show = bool(options[row]) and any(_has_options(rows, row, t) for t in usable)
         arm = _in_arm(rows, row, usable, show, bool(cot[row]))
         if not arm:
-            raise RowError("no template applies")
+            previous = NO_TEMPLATE
+            continue
         place = (start + number) % len(arm)
         if arm[place] == previous and len(arm) > 1:
             place = (place + 1) % len(arm)
         previous = arm[place]
+    if previous == NO_TEMPLATE:
+        raise RowError("no template applies")
     template = rows.task.templates[previous]
     shown = show and template.options != "none"
     return Choice(previous, int(passes[-1][0][row]), shown, template.cot)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from flancompile.compiler.chosen import Chosen, chosen
 from flancompile.compiler.column import Column
 from flancompile.compiler.columnar import NO_STYLE, Instances, groups, instances, prompts
-from flancompile.compiler.exemplars import EXPLANATION, Pool, Pools
+from flancompile.compiler.exemplars import EXPLANATION, Laid, Pool, Pools
 from flancompile.compiler.lower import evaluate, render
 from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.render import RenderSpec
@@ -145,8 +145,8 @@ class _Assembler:
     ) -> None:
         self.spec, self.rows, self.pools, self.dropped = spec, rows, pools, dropped
         self.tabled = Tabled(rows)
-        shared = pools.shared
-        self.pool = self.tabled if shared is rows else Tabled(shared)
+        self.pool = self.tabled if pools.shared is rows else Tabled(pools.shared)
+        self.laid: Laid | None = None
         styles = spec.shots_styles
         self.layouts = sorted(styles)
         whens = [styles[s].when for s in self.layouts]
@@ -169,11 +169,27 @@ class _Assembler:
             styles = np.where(drawn.options, every, NO_STYLE)
         shots = np.where(drawn.shots > 0, drawn.shots, 0) if len(self.few) else np.zeros(count, int)
         if self.pools.settings.source == "column":
-            at = at[shots[at] == 0]
+            at = self._lay_out(at, shots)
         if not self._pool_is_sure():
-            at = at[shots[at] == 0]
+            at, self.laid = at[shots[at] == 0], None
         taken = self._shots(drawn, at, shots[at], styles)
         return self._laid(drawn, at, taken, styles, left, reasons)
+
+    def _lay_out(self, at: Ints, shots: Ints) -> Ints:
+        """Make the pools that are columns of their rows one. -> the rows whose pools it holds"""
+        task = self.spec.task
+        choices = [task.choices, *(t.choices for t in task.templates)]
+        drawn = any(c is not None and c.distractors is not None for c in choices)
+        if drawn or self.pools.settings.same is not None:  # these look at the pool's other rows
+            at = at[shots[at] == 0]
+        few = shots[at] > 0
+        found = self.pools.laid_out(self.rows, at[few].tolist())
+        starts, counts = np.zeros((2, len(at)), np.int64)
+        starts[few], counts[few] = found.starts, found.counts
+        read = counts >= 0
+        self.laid = Laid(found.pool, starts[read], counts[read])
+        self.pool = Tabled(found.pool)
+        return at[read]
 
     def _drawn(self, purpose: str, of: int) -> Ints:
         return (self.rows.bits(purpose) % np.uint64(of)).astype(np.int64)
@@ -198,9 +214,9 @@ class _Assembler:
             choices = template.choices or task.choices
             if template.options != "none" and choices is not None:
                 fits[2 * index + 1] = fits[2 * index] & self.pool.options(choices).given
-        pool = Pool(self.pools.shared, self.pools.settings)
+        pool = Pool(self.pool.rows, self.pools.settings)
         kinds = drawn.template[at] * 2 + (styles[at] != NO_STYLE)
-        return draw_shots(pool, self.rows, at, shots, fits, kinds)
+        return draw_shots(pool, self.rows, at, shots, fits, kinds, self.laid)
 
     def _laid(
         self,
@@ -241,7 +257,7 @@ class _Assembler:
         )  # fmt: skip
         return Assembly(
             rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(pick),
-            queries.target.take(pick), np.flatnonzero(left), reasons, self.pools.shared, layer,
+            queries.target.take(pick), np.flatnonzero(left), reasons, self.pool.rows, layer,
         )  # fmt: skip
 
     def _instruction(self, at: Ints) -> Column | None:
@@ -257,7 +273,7 @@ class _Assembler:
         if settings.explanation is None:
             return None
         if settings.source in ("column", "file"):
-            found, unsure = list(self.pools.shared.columns[EXPLANATION]), None
+            found, unsure = list(self.pool.rows.columns[EXPLANATION]), None
         elif why_not(settings.explanation, expression=True) is None:
             column = evaluate(settings.explanation, self.pool.fields)
             found, unsure = column.values(self.pool.count), column.unsure(self.pool.count)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile import draw
-from flancompile.compiler.arms import ArmShares, draw_arms
+from flancompile.compiler.arms import NO_TEMPLATE, ArmShares, draw_arms
 from flancompile.compiler.tabled import Tabled
 
 __all__ = ["Chosen", "chosen"]
@@ -46,7 +46,7 @@ def chosen(tabled: Tabled, shares: ArmShares, allowed: Sequence[int]) -> Chosen:
     cot = np.array([t.cot for t in templates])
     filled = np.stack([tabled.has_targets(t) if t.cot else usable[:, 0] for t in templates], axis=1)
     start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
-    previous = np.full(len(rows), -1, np.int64)
+    previous = np.full(len(rows), NO_TEMPLATE, np.int64)
     for number in range(rows.pass_ + 1):
         shots, options, reasoned = draw_arms(rows, shares, number)
         show = options & optional.any(axis=1)
@@ -84,4 +84,5 @@ def _next(
 
     found = at(place)
     again = (found == previous) & (counts > 1)
-    return np.where(again, at((place + 1) % np.maximum(counts, 1)), found), counts > 0
+    met = np.where(again, at((place + 1) % np.maximum(counts, 1)), found)
+    return np.where(counts > 0, met, NO_TEMPLATE), counts > 0

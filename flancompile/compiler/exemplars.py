@@ -7,11 +7,12 @@ render. Draws are a function of (seed, task, row, pass) alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from flancompile import draw
 from flancompile.compiler.rows import RowSet
@@ -20,7 +21,7 @@ from flancompile.dsl.task import Exemplars
 
 EXPLANATION = "exemplar explanation"  # no field's name has a space
 
-__all__ = ["Pool", "Pools", "item_rows"]
+__all__ = ["EXPLANATION", "Laid", "Pool", "Pools", "item_rows"]
 
 
 @dataclass
@@ -90,6 +91,18 @@ class Pool:
                 yield candidate
 
 
+@dataclass(frozen=True)
+class Laid:
+    """Pools of several queries, one after another in `pool`.
+
+    starts, counts: int64[queries], where each begins and its size; -1 where it cannot be read.
+    """
+
+    pool: RowSet
+    starts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+
 @dataclass
 class Pools:
     """The pool for each row of a block: shared by all rows, or made of a column of the row."""
@@ -102,13 +115,49 @@ class Pools:
         """The pool for a row. Raises RowError where its column cannot be read."""
         if self.settings.source != "column":
             return Pool(self.shared, self.settings)
-        items = compile_expression(self.settings.rows or "")(rows.fields(row))
-        if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
-            raise RowError("exemplars: not a list")
-        key = json.dumps(items, sort_keys=True, default=str)
+        items, key = self._items(rows, row)
         if key not in self._by_items:
             self._by_items[key] = Pool(item_rows(rows, items, self.settings), self.settings)
         return self._by_items[key]
+
+    def _items(self, rows: RowSet, row: int) -> tuple[Sequence[Any], str]:
+        items = compile_expression(self.settings.rows or "")(rows.fields(row))
+        if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
+            raise RowError("exemplars: not a list")
+        return items, json.dumps(items, sort_keys=True, default=str)
+
+    def laid_out(self, rows: RowSet, at: Iterable[int]) -> Laid:
+        """The pools of the rows `at`, each made of a column of its row, one after another."""
+        places: dict[str, tuple[int, int]] = {}
+        flat: list[Any] = []
+        ranges: list[tuple[int, int]] = []
+        for row in at:
+            try:
+                items, key = self._items(rows, row)
+            except RowError:
+                ranges.append((0, -1))
+                continue
+            if key not in places:
+                readable = [i for i in items if _item_values(rows, i, self.settings) is not None]
+                places[key] = len(flat), len(readable)
+                flat += readable
+            ranges.append(places[key])
+        starts, counts = np.array(ranges, np.int64).reshape(-1, 2).T
+        pool = item_rows(rows, flat, self.settings)
+        return Laid(pool, np.where(counts > 0, starts, 0), counts)
+
+
+def _item_values(rows: RowSet, item: object, settings: Exemplars) -> dict[str, object] | None:
+    """An exemplar's fields; None where one cannot be read."""
+    try:
+        scope = _scope(rows, item)
+        return {n: compile_expression(t)(scope) for n, t in settings.fields.items()}
+    except RowError:
+        return None
+
+
+def _scope(rows: RowSet, item: object) -> dict[str, object]:
+    return {"item": item, **({} if rows.variable is None else dict([rows.variable]))}
 
 
 def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet:
@@ -117,17 +166,13 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
     explanations: list[Any] = []
     digests = []
     for item in items:
-        scope = {"item": item}
-        if rows.variable is not None:
-            scope[rows.variable[0]] = rows.variable[1]
-        try:
-            values = {n: compile_expression(t)(scope) for n, t in settings.fields.items()}
-        except RowError:
+        values = _item_values(rows, item, settings)
+        if values is None:
             continue
         for name, column in columns.items():
             plain = item.get(name) if isinstance(item, Mapping) and not settings.fields else None
             column.append(values.get(name, plain))
-        explanations.append(_over(settings.explanation, scope))
+        explanations.append(_over(settings.explanation, _scope(rows, item)))
         digests.append(draw.digest64("item", json.dumps(item, sort_keys=True, default=str)))
     return RowSet(
         task_id=rows.task_id,

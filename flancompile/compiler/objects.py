@@ -38,11 +38,11 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = [
     "OBJECT_VERSION", "RESERVED", "ObjectJob", "PoolRef", "block_rows", "build_object",
-    "json_digest", "object_key", "object_table", "pools_of", "read_object", "row_set", "runs_of",
-    "used_fields",
+    "examples_of", "json_digest", "object_key", "object_table", "pools_of", "read_object", "row_set",
+    "runs_of", "used_fields",
 ]  # fmt: skip
 
-OBJECT_VERSION = 2
+OBJECT_VERSION = 3
 PROVEN = 32
 RESERVED = "reserved for exemplars"
 
@@ -163,24 +163,43 @@ def build_object(job: ObjectJob) -> str:
 
 def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
     """A job's examples. by_columns: false renders every row alone, with the same result."""
-    rows, ids, ordinals = block_rows(job)
-    dropped = dict.fromkeys(range(job.reserved), RESERVED)
-    pools, tokenizer = pools_of(job, rows), job.tokenizer.load()
-    made = assemble(job.spec, rows, pools, dropped) if by_columns else None
+    block = block_rows(job)
+    pools, tokenizer = pools_of(job, block[0]), job.tokenizer.load()
+    return examples_of(
+        job.spec, block, pools, tokenizer, job.budget, reserved=job.reserved, by_columns=by_columns
+    )
+
+
+def examples_of(
+    spec: RenderSpec,
+    block: tuple[RowSet, pa.Array, pa.Array],
+    pools: Pools,
+    tokenizer: Tokenizer,
+    budget: Budget,
+    *,
+    reserved: int = 0,
+    by_columns: bool = True,
+) -> pa.Table:
+    """The examples of a block's rows (with their ids and ordinals), a line for each row.
+
+    reserved: how many of the first rows are kept for exemplars.
+    """
+    rows, ids, ordinals = block
+    dropped = dict.fromkeys(range(reserved), RESERVED)
+    made = assemble(spec, rows, pools, dropped) if by_columns else None
     columns, left, known = None, None, dropped
     if made is not None:
-        may_cut = bool(job.spec.task.truncate)
-        columns = fit_columns(made, tokenizer, job.budget, may_cut=may_cut)
+        columns = fit_columns(made, tokenizer, budget, may_cut=bool(spec.task.truncate))
         left, known = columns.left.tolist(), {**dropped, **made.reasons}
-    renderer = Renderer(job.spec, rows, pools, known, left)
-    fitted = list(fit(renderer, tokenizer, job.budget))
-    _prove(job, tokenizer, columns, fitted)
+    renderer = Renderer(spec, rows, pools, known, left)
+    fitted = list(fit(renderer, tokenizer, budget))
+    _prove(spec, tokenizer, columns, fitted)
     wide = tokenizer.vocab_size > 1 << 16
-    return example_table(job.spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
+    return example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
 
 
 def _prove(
-    job: ObjectJob,
+    spec: RenderSpec,
     tokenizer: Tokenizer,
     columns: FittedColumns | None,
     fitted: Sequence[Fitted],
@@ -194,13 +213,13 @@ def _prove(
         texts += columns.assembly.targets.take(pa.array(some)).to_pylist()
         ids += [encoded[p] for encoded in (columns.prompts, columns.targets) for p in some.tolist()]
     for one in fitted[:: max(1, len(fitted) // PROVEN)]:
-        runs = one.draft.texts(job.spec)
-        whole = isinstance(job.spec.layout_of(one.draft), ChatTemplate)
+        runs = one.draft.texts(spec)
+        whole = isinstance(spec.layout_of(one.draft), ChatTemplate)
         texts += ["".join(runs)] if whole else runs
         ids += [np.concatenate(one.parts)] if whole else one.parts
     for text, found, wanted in zip(texts, ids, tokenizer.reference(texts), strict=True):
         if not np.array_equal(found, wanted):
-            message = f"{job.spec.task_id}: {tokenizer.encoder} gives other ids than the reference"
+            message = f"{spec.task_id}: {tokenizer.encoder} gives other ids than the reference"
             raise fail("FC512", f"{message} for {text[:60]!r}", hint="please report this text")
 
 

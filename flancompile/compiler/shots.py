@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.exemplars import Pool
+from flancompile.compiler.exemplars import Laid, Pool
 from flancompile.compiler.rows import RowSet
 
 __all__ = ["draw_shots"]
@@ -16,19 +16,26 @@ NONE = -1
 
 
 def draw_shots(
-    pool: Pool, queries: RowSet, at: Ints, shots: Ints, fits: Flags, kinds: Ints
+    pool: Pool,
+    queries: RowSet,
+    at: Ints,
+    shots: Ints,
+    fits: Flags,
+    kinds: Ints,
+    laid: Laid | None = None,
 ) -> Ints:
     """Draw exemplars for the queries at these rows.
 
     shots: how many each asks for; fits: bool[kinds, pool rows], whether a pool's row can be shown
-    under what the query's exemplars are rendered with, its kind; kinds: int64[queries].
+    under what the query's exemplars are rendered with, its kind; kinds: int64[queries]; laid: where
+    each query has rows of its own in the pool.
     -> int64[queries, most], the pool's rows in the order shown, -1 for none
     """
     most = int(shots.max(initial=0))
     taken = np.full((len(at), most), NONE, np.int64)
     found = np.zeros(len(at), np.int64)
     tried: list[Ints] = []
-    peers, starts, counts = _peers(pool, queries, at)
+    peers, starts, counts = _peers(pool, queries, at) if laid is None else _own_peers(laid)
     own = pool.rows is queries
     digests, inputs = pool.rows.digests, pool.rows.inputs_digest
     lines = np.arange(len(at))
@@ -77,6 +84,10 @@ def draw_shots(
         more = left[np.sort(first)][: shots[row] - found[row]]
         taken[row, found[row] : found[row] + len(more)] = more
     return taken
+
+
+def _own_peers(laid: Laid) -> tuple[Ints, Ints, Ints]:
+    return np.arange(max(len(laid.pool), 1)), laid.starts, np.maximum(laid.counts, 0)
 
 
 def _peers(pool: Pool, queries: RowSet, at: Ints) -> tuple[Ints, Ints, Ints]:

@@ -1,0 +1,204 @@
+"""Examples made by columns against the same made row by row: equal tables, whatever the task."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from flancompile import draw
+from flancompile.compiler.arms import ArmShares
+from flancompile.compiler.assemble import assemble
+from flancompile.compiler.exemplars import Pools, item_rows
+from flancompile.compiler.fit import Budget
+from flancompile.compiler.objects import examples_of
+from flancompile.compiler.render import RenderSpec
+from flancompile.compiler.rows import RowSet
+from flancompile.dsl.style import OptionStyle, ShotsStyle
+from flancompile.dsl.task import Task
+from flancompile.tokenizer.tokenizer import Specials, Tokenizer
+
+BYTES = Tokenizer("bytes", b"", "bytes", Specials(None, 257, None))
+TEXTS = ["It rained.", " Ünï\n東京 ", "", "{% if %}", "a b", "A  b!", "it rained", "12", "née"]
+ITEM = {"q": "why?", "a": "because", "e": ""}
+CELLS: dict[str, list[Any]] = {
+    "q": TEXTS,
+    "a": ["yes", "no", "maybe", "yes", "no", "", None],
+    "n": [0, 1, 2, 7, 3, None],
+    "xs": [["yes", "no"], ["no", "maybe", "yes"], ["yes"], [], ["yes", "yes"]],
+    "why": ["It is so.", "", None, " ", "Since {{ q }}."],
+    "kind": ["x", "y"],
+    "own": [[], [ITEM], [ITEM, {"q": "and?", "a": "yes"}, {**ITEM, "e": "said so"}], None],
+}
+KINDS = {
+    "q": pa.string(), "a": pa.string(), "n": pa.int64(), "xs": pa.list_(pa.string()),
+    "why": pa.string(), "kind": pa.string(),
+    "own": pa.list_(pa.struct([("q", pa.string()), ("a", pa.string()), ("e", pa.string())])),
+}  # fmt: skip
+
+
+def made_rows(seed: int, count: int, plain: bool) -> list[dict[str, Any]]:
+    """Rows drawn from the cells; plain: from the first cells of each, so that most are kept."""
+    chance = random.Random(seed)
+    cells = {n: c[: 2 if plain else None] for n, c in CELLS.items()}
+    rows = [{n: chance.choice(c) for n, c in cells.items()} for _ in range(count)]
+    return [{**r, "q": f"{r['q']} {i}"} for i, r in enumerate(rows)] if plain else rows
+
+
+ROWS = st.builds(made_rows, st.integers(0, 1 << 32), st.integers(1, 50), st.booleans())
+INPUTS = [
+    "{{ q }}", "Q: {{ q }}{{ options }}", "{{ q | upper }} {{ n + 1 }}", "{{ k }} {{ q }}",
+    "{% if n %}{{ q }}{% else %}Nothing{% endif %}\n{{ options }}", "{{ xs | join(', ') }}?",
+    "{% for x in xs %}{{ x }} {% endfor %}", "{{ p }}{{ options }}: {{ q }}", "{{ n // n }} {{ q }}",
+]  # fmt: skip
+TARGETS = ["{{ a }}", "{{ gold }}", "{{ why }} So {{ a }}.", "{{ q[:2] }}", "{{ n }}{{ p }}"]
+TEMPLATE = st.fixed_dictionaries(
+    {"input": st.sampled_from(INPUTS), "target": st.sampled_from(TARGETS)},
+    optional={
+        "when": st.sampled_from(["n != 1", "a is not none", "xs[1] == 'no'", "why"]),
+        "let": st.sampled_from([{"p": "pick(['u', 'v', 'w'])"}, {"p": "pick(xs)"}, {"p": "10 // n"}]),
+        "cot": st.just(True),
+    },
+)  # fmt: skip
+CHOICES = st.sampled_from([
+    {"options": ["yes", "no", "maybe"], "gold": "a"},
+    {"options": {"y": "yes", "n": "no"}, "gold": "a[0]", "by": "label"},
+    {"options": ["yes", "no"], "gold": "n", "by": "index", "shuffle": False},
+    {"options": "xs", "gold": "a"}, {"options": "xs", "gold": "n", "by": "index"},
+    {"distractors": 2, "gold": "a"}, {"distractors": 1, "gold": "a", "same": "kind"},
+])  # fmt: skip
+EXEMPLARS = st.sampled_from([
+    {}, {"same": "kind"}, {"explanation": "why"}, {"from": "reserved", "count": 3},
+    {"from": "split", "split": "other"}, {"from": "split", "split": "other", "order": "file"},
+    {"from": "column", "rows": "own", "explanation": "item.e"},
+    {"from": "column", "rows": "own", "order": "file", "fields": {"q": "item.q", "a": "item.a"}},
+    {"from": "file", "file": "f", "fields": {"q": "item.q", "a": "item.a | upper"}},
+])  # fmt: skip
+TASK = st.fixed_dictionaries(
+    {"templates": st.lists(TEMPLATE, min_size=1, max_size=3), "exemplars": EXEMPLARS},
+    optional={
+        "choices": CHOICES,
+        "where": st.sampled_from(["n != 2", "q", "xs[0] == 'yes'"]),
+        "let": st.sampled_from([{"k": "kind * 2"}, {"k": "q[0]"}, {"k": "pick(['k', 'l'])"}]),
+        "instruction": st.sampled_from(["Answer.", "Kind {{ kind }}.", "{{ xs[0] }}"]),
+        "truncate": st.just(["q"]),
+    },
+)
+OPTION_STYLES = {
+    "letters": OptionStyle(label="({{ LETTER }})", item="{{ label }} {{ text }}", gold="{{ label }}"),
+    "list": OptionStyle(label="-", item="{{ label }} {{ text }}", separator="; ",
+                        opening="\nOne of {{ count }}: ", gold="{{ text }}"),
+}  # fmt: skip
+SHOTS_STYLES = {
+    "plain": ShotsStyle(),
+    "told": ShotsStyle(
+        when="few",
+        opening="{{ instruction }}\n",
+        exemplar="{{ n }}. {{ input }} -> {{ target }} ({{ explanation }})",
+        separator="\n--\n",
+        query="{{ n }}. {{ input }} ->",
+    ),
+}
+SHARES = [
+    ArmShares(options=(0.0, 1.0), cot=(0.0, 1.0)),
+    ArmShares(shots=((0, 1.0), (1, 1.0), (3, 1.0))),
+    ArmShares(shots=((2, 1.0),), options=(1.0, 0.0), cot=(1.0, 0.0)),
+]
+
+
+def task_of(about: dict[str, Any]) -> Task | None:
+    """The task; None where there cannot be such a task. Names that it does not know are left in."""
+    templates = [
+        {"name": f"t{i}", "options": "optional" if "{{ options }}" in t["input"] else "none", **t}
+        for i, t in enumerate(about["templates"])
+    ]
+    try:
+        return Task.model_validate({"signature": "q -> a", **about, "templates": templates})
+    except ValidationError:
+        return None
+
+
+def row_set(task: Task, rows: list[dict[str, Any]], first: int, pass_: int = 0) -> RowSet:
+    arrays = {n: pa.array([r[n] for r in rows], kind) for n, kind in KINDS.items()}
+    digests = np.array([draw.digest64("row", first + i) for i in range(len(rows))], np.uint64)
+    columns = {n: a.to_pylist() for n, a in arrays.items()}
+    return RowSet("toy/qa", task, 1, pass_, digests, columns, arrays=arrays)
+
+
+def pools_of(task: Task, rows: RowSet, others: list[dict[str, Any]]) -> Pools:
+    exemplars = task.exemplars
+    if exemplars.source == "file":
+        return Pools(exemplars, item_rows(rows, [ITEM, {"q": "x", "a": "y"}], exemplars))
+    if exemplars.source in ("split", "reserved"):
+        return Pools(exemplars, row_set(task, others, 1000))
+    return Pools(exemplars, rows)
+
+
+def spec_of(task: Task, shares: ArmShares) -> RenderSpec:
+    templates = tuple(range(len(task.templates)))
+    return RenderSpec("toy/qa", task, OPTION_STYLES, SHOTS_STYLES, shares, 1, templates)
+
+
+def both(
+    task: Task, rows: list[dict[str, Any]], shares: ArmShares, budget: Budget, pass_: int = 0
+) -> tuple[pa.Table, pa.Table]:
+    """A task's examples by columns, and row by row."""
+    made = []
+    for by_columns in (True, False):
+        block = row_set(task, rows, 0, pass_)
+        pools = pools_of(task, block, rows[: len(rows) // 2])
+        about = block, pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
+        made.append(
+            examples_of(spec_of(task, shares), about, pools, BYTES, budget, by_columns=by_columns)
+        )
+    return made[0], made[1]
+
+
+@given(
+    about=TASK,
+    rows=ROWS,
+    shares=st.sampled_from(SHARES),
+    budget=st.sampled_from([Budget(total=2000), Budget(total=60), Budget(input=40, target=9)]),
+    pass_=st.integers(0, 2),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_generated_tasks_agree(
+    about: dict[str, Any],
+    rows: list[dict[str, Any]],
+    shares: ArmShares,
+    budget: Budget,
+    pass_: int,
+) -> None:
+    task = task_of(about)
+    if task is None:
+        return
+    columns, alone = both(task, rows, shares, budget, pass_)
+    for name in alone.schema.names:
+        assert columns[name].to_pylist() == alone[name].to_pylist(), name
+    assert columns.equals(alone)
+
+
+CARRIED: list[dict[str, Any]] = [
+    {},
+    {"choices": {"options": ["yes", "no", "maybe"], "gold": "a"}},
+    {"choices": {"distractors": 2, "gold": "q"}},
+    {"exemplars": {"from": "column", "rows": "own", "explanation": "item.e"}},
+    {"exemplars": {"from": "file", "file": "f", "fields": {"q": "item.q", "a": "item.a"}}},
+    {"let": {"k": "pick(['k', 'l'])"}, "instruction": "Kind {{ k }}."},
+]
+
+
+@pytest.mark.parametrize("more", CARRIED, ids=lambda m: ", ".join(m) or "plain")
+def test_the_columns_carry_the_work(more: dict[str, Any]) -> None:
+    about = {"templates": [{"input": "{{ q }}{{ options }}", "target": "{{ a }}"}], **more}
+    task = task_of(about)
+    assert task is not None
+    block = row_set(task, made_rows(1, 200, plain=True), 0)
+    shares = ArmShares(shots=((0, 1.0), (2, 1.0)))
+    made = assemble(spec_of(task, shares), block, pools_of(task, block, []), {})
+    assert made is not None
+    assert (len(made.rest), len(made.rows) + len(made.reasons)) == (0, 200)
