@@ -38,8 +38,8 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = [
     "OBJECT_VERSION", "RESERVED", "ObjectJob", "PoolRef", "block_rows", "build_object",
-    "examples_of", "json_digest", "object_key", "object_table", "pools_of", "read_object", "row_set",
-    "runs_of", "used_fields",
+    "examples_of", "json_digest", "object_key", "object_table", "pools_of", "read_object",
+    "row_set", "runs_of", "used_fields",
 ]  # fmt: skip
 
 OBJECT_VERSION = 3
