@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancompile.dsl.expression import printed
+
 __all__ = ["Column", "Frame", "Rows", "rowwise", "scattered"]
 
 Rows = npt.NDArray[np.int64]
@@ -228,9 +230,7 @@ def _is_text(column: Column) -> bool:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        raise ValueError("null")
-    return value if type(value) is str else str(value)
+    return value if type(value) is str else str(printed(value))
 
 
 def _as_text(values: list[Any], unsure: Flags | None) -> Column:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,7 +18,7 @@ from flancompile.compiler.assemble import Assembly
 from flancompile.compiler.fit import OVER_LONG, Budget, Fitted
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
-from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.ragged import Ragged, gather
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["FittedColumns", "example_table", "fit_columns"]
@@ -36,10 +35,30 @@ class FittedColumns:
 
     assembly: Assembly
     places: Ints
-    prompts: Ragged
+    prompts: Scattered
     targets: Ragged
     exact: npt.NDArray[np.bool_]
     left: Ints
+
+
+class Scattered:
+    """Ids of texts, some of which were encoded again: an example's ids are where `starts` says."""
+
+    def __init__(self, encoded: Ragged) -> None:
+        self.sources = [encoded.ids]
+        self.starts, self.lengths = encoded.offsets[:-1].copy(), encoded.lengths.copy()
+
+    def put(self, places: Ints, encoded: Ragged) -> None:
+        """Other ids for the texts at these places."""
+        self.starts[places] = sum(map(len, self.sources)) + encoded.offsets[:-1]
+        self.lengths[places] = encoded.lengths
+        self.sources.append(encoded.ids)
+
+    def take(self, places: Ints) -> list[npt.NDArray[np.uint32]]:
+        """The ids of some texts."""
+        flat = np.concatenate(self.sources)
+        pairs = zip(self.starts[places].tolist(), self.lengths[places].tolist(), strict=True)
+        return [flat[a : a + n] for a, n in pairs]
 
 
 def fit_columns(
@@ -49,9 +68,8 @@ def fit_columns(
 
     may_cut: whether fields may be shortened; what is still over-long is then left to be.
     """
-    learnt = assembly.targets.to_pylist()
-    prompts = tokenizer.encode(assembly.first_prompts.to_pylist())
-    targets = tokenizer.encode(learnt)
+    prompts = Scattered(tokenizer.encode(assembly.first_prompts))
+    targets = tokenizer.encode(assembly.targets)
     told = targets.lengths
     room = _room(budget, told)
     most = budget.target if budget.target is not None else budget.total
@@ -64,13 +82,13 @@ def fit_columns(
         cut = over[assembly.shots[over] > 0]
         if len(cut) == 0:
             break
-        prompts = prompts.replaced(cut, tokenizer.encode(assembly.drop_shot(cut).to_pylist()))
+        prompts.put(cut, tokenizer.encode(assembly.drop_shot(cut)))
     good[over] = False
     if not may_cut:
         _drop(assembly, over, OVER_LONG)
     places = np.flatnonzero(good)
     left = np.sort(np.concatenate([assembly.rest, assembly.rows[over if may_cut else over[:0]]]))
-    exact = tokenizer.exact(learnt, targets)[places]
+    exact = tokenizer.exact(assembly.targets, targets)[places]
     return FittedColumns(assembly, places, prompts, targets, exact, left)
 
 
@@ -106,7 +124,7 @@ def example_table(
     missing = [r for r in np.flatnonzero(~lines.kept).tolist() if r not in reasons]
     assert not missing, f"rows {missing[:3]} of {spec.task_id} have no disposition"
     why = [None if kept else reasons[r] for r, kept in enumerate(lines.kept.tolist())]
-    flat = lines.flat(columns, fitted)
+    flat = lines.flat(columns, fitted, np.uint32 if wide else np.uint16)
     ends = np.cumsum(lines.prompt_tokens.astype(np.int64) + lines.target_tokens)
     offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
     names = [t.name for t in spec.task.templates]
@@ -129,9 +147,7 @@ def example_table(
         "runs": pa.array(lines.runs, pa.list_(pa.uint32())),
         "prompt_tokens": pa.array(lines.prompt_tokens),
         "target_tokens": pa.array(lines.target_tokens),
-        "ids": pa.LargeListArray.from_arrays(
-            offsets, pa.array(flat if wide else flat.astype(np.uint16))
-        ),
+        "ids": pa.LargeListArray.from_arrays(offsets, pa.array(flat)),
     }
     return pa.table(made)
 
@@ -202,18 +218,18 @@ class _Lines:
         return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(flat))
 
     def flat(
-        self, columns: FittedColumns | None, fitted: Sequence[Fitted]
-    ) -> npt.NDArray[np.uint32]:
+        self, columns: FittedColumns | None, fitted: Sequence[Fitted], dtype: npt.DTypeLike
+    ) -> npt.NDArray[np.integer]:
         """The ids of all rows, one after another."""
         parts = [p for one in fitted for p in one.parts]
         own = np.concatenate(parts) if parts else np.zeros(0, np.uint32)
         starts, lengths = np.zeros((self.rows, 2), np.int64), np.zeros((self.rows, 2), np.int64)
         sources = [own]
         if columns is not None:
-            sources += [columns.prompts.ids, columns.targets.ids]
+            sources += [*columns.prompts.sources, columns.targets.ids]
             rows, at = columns.assembly.rows[columns.places], columns.places
-            starts[rows, 0] = len(own) + columns.prompts.offsets[at]
-            starts[rows, 1] = len(own) + len(sources[1]) + columns.targets.offsets[at]
+            starts[rows, 0] = len(own) + columns.prompts.starts[at]
+            starts[rows, 1] = sum(map(len, sources[:-1])) + columns.targets.offsets[at]
             lengths[rows, 0] = columns.prompts.lengths[at]
             lengths[rows, 1] = columns.targets.lengths[at]
         place = 0
@@ -221,15 +237,4 @@ class _Lines:
             starts[one.draft.row, 0] = place
             lengths[one.draft.row, 0] = sum(one.lengths)
             place += sum(one.lengths)
-        out = np.empty(int(lengths.sum()), np.uint32)
-        _gather(np.concatenate(sources), starts.ravel(), lengths.ravel(), out)
-        return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _gather(ids, starts, lengths, out):  # type: ignore[no-untyped-def]
-    place = 0
-    for i in range(len(starts)):
-        for at in range(starts[i], starts[i] + lengths[i]):
-            out[place] = ids[at]
-            place += 1
+        return gather(np.concatenate(sources), starts, lengths, dtype)

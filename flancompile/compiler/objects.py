@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from flancompile.compiler.assemble import assemble
 from flancompile.compiler.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget, Fitted, fit
+from flancompile.compiler.folding import folded_digests
 from flancompile.compiler.render import Renderer, RenderSpec
 from flancompile.compiler.rows import Lists, RowSet
 from flancompile.dsl.expression import compile_expression, compile_template
@@ -43,7 +44,7 @@ __all__ = [
 ]  # fmt: skip
 
 OBJECT_VERSION = 3
-PROVEN = 32
+PROVEN = 12
 RESERVED = "reserved for exemplars"
 
 
@@ -153,10 +154,8 @@ def build_object(job: ObjectJob) -> str:
     table = object_table(job)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with pa.OSFile(str(partial), "wb") as sink:
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with pa.ipc.new_file(sink, table.schema, options=options) as writer:
-            writer.write_table(table, max_chunksize=len(table) or None)
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=len(table) or None)
     partial.replace(path)
     return job.path
 
@@ -211,7 +210,7 @@ def _prove(
         some = columns.places[:: max(1, len(columns.places) // PROVEN)]
         texts += columns.assembly.prompts(some).to_pylist()
         texts += columns.assembly.targets.take(pa.array(some)).to_pylist()
-        ids += [encoded[p] for encoded in (columns.prompts, columns.targets) for p in some.tolist()]
+        ids += [*columns.prompts.take(some), *columns.targets.take(some)]
     for one in fitted[:: max(1, len(fitted) // PROVEN)]:
         runs = one.draft.texts(spec)
         whole = isinstance(spec.layout_of(one.draft), ChatTemplate)
@@ -270,7 +269,14 @@ def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
     """A job's rows, with their ids and their places in the source's own order."""
     batch = _opened(job.folder).block(job.block)
     rows = row_set(job.spec, batch, job.pass_)
+    rows.inputs_known = partial(_inputs_digest, job.folder, job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
+
+
+@lru_cache(maxsize=256)
+def _inputs_digest(folder: str, block: int, names: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    batch = _opened(folder).block(block)
+    return folded_digests([batch.column(n) for n in names])
 
 
 @lru_cache(maxsize=64)

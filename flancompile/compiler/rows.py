@@ -7,9 +7,7 @@ order, except distractors, which are drawn from the set's other rows.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,15 +18,14 @@ import pyarrow as pa
 
 from flancompile import draw
 from flancompile.compiler.column import Column
+from flancompile.compiler.folding import fold, folded_digests
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
 
-__all__ = ["Lists", "Options", "Pick", "RowSet", "fold"]
+__all__ = ["Lists", "Options", "Pick", "RowSet"]
 
 MAX_OPTIONS = 26
-_FOLDED = re.compile(r"[\W_]+")
-_ASCII = {c: " " for c in range(128) if not chr(c).isalnum()}
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,8 @@ class RowSet:
     """Rows of one task under one pass.
 
     digests: uint64[rows]; columns: each field's values, a list of `rows` items; arrays: the same in
-    Arrow, where they come from a block.
+    Arrow, where they come from a block; inputs_known: the digests of these inputs, where another
+    pass may have worked them out.
     """
 
     task_id: str
@@ -55,6 +53,7 @@ class RowSet:
     columns: Mapping[str, Sequence[Any]]
     variable: tuple[str, Any] | None = None
     arrays: Mapping[str, pa.Array] = field(default_factory=dict)
+    inputs_known: Callable[[tuple[str, ...]], npt.NDArray[np.uint64]] | None = None
     _options: dict[tuple[int, int], Options | str] = field(default_factory=dict)
     _bits: dict[tuple[str, int], npt.NDArray[np.uint64]] = field(default_factory=dict)
     _lets: dict[tuple[int, str | None], dict[str, object]] = field(default_factory=dict)
@@ -216,11 +215,11 @@ class RowSet:
     def inputs_digest(self) -> npt.NDArray[np.uint64]:
         """A digest of each row's normalised signature inputs: duplicates have equal ones."""
         names = [n for n in self.task.signature.inputs if n in self.columns]
-        columns = [self.columns[n] for n in names]
-        texts = [[fold(str(v)) for v in row] for row in zip(*columns, strict=True)]
         if not names:
             return self.digests
-        return np.array([draw.digest64(*t) for t in texts], dtype=np.uint64)
+        if self.inputs_known is not None:
+            return self.inputs_known(tuple(names))
+        return folded_digests([self.arrays.get(n, self.columns[n]) for n in names])
 
 
 class Lists(Mapping[str, Sequence[Any]]):
@@ -256,15 +255,6 @@ class Pick:
         bits = int(self._rows.bits(self._purpose, self._calls)[self._row])
         self._calls += 1
         return values[bits % len(values)]
-
-
-def fold(text: str) -> str:
-    """Text without case, punctuation and white space, for comparing."""
-    if text.isascii():
-        folded = " ".join(text.lower().translate(_ASCII).split())
-    else:
-        folded = _FOLDED.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
-    return folded or text
 
 
 def _given_options(context: Mapping[str, object], choices: Choices) -> tuple[list[str], int]:

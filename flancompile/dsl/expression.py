@@ -24,7 +24,7 @@ from flancompile.errors import Diagnostic, TextError, nearest
 
 __all__ = [
     "Expression", "RowError", "Template", "compile_expression", "compile_template",
-    "environment", "parsed_expression", "parsed_template", "without_slot",
+    "environment", "parsed_expression", "parsed_template", "printed", "without_slot",
 ]  # fmt: skip
 
 
@@ -53,10 +53,21 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _printed(value: object) -> object:
+def printed(value: object) -> object:
+    """The value, where a text may print it. Raises RowError."""
     if value is None:
         raise RowError("a null value would be printed")
+    if _is_of_the_program(value):
+        raise RowError(f"a {type(value).__name__} would be printed; call it, or make a list of it")
     return value
+
+
+def _is_of_the_program(value: object) -> bool:
+    """Whether a value's text is an address in memory: a method that is not called, a generator."""
+    if isinstance(value, list | tuple):
+        return any(map(_is_of_the_program, value))
+    known = isinstance(value, jinja2.Undefined)  # which says itself what is missing
+    return not known and (callable(value) or isinstance(value, Iterator))
 
 
 @lru_cache(maxsize=1)
@@ -68,7 +79,7 @@ def environment() -> _Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
-        finalize=_printed,
+        finalize=printed,
         cache_size=0,
     )
     for name in LEFT_OUT_FILTERS:
@@ -148,7 +159,7 @@ class Template:
                 if part.name not in context:
                     raise RowError(f"no {part.name!r}")
                 value = context[part.name]
-                pieces.append(value if isinstance(value, str) else str(_printed(value)))
+                pieces.append(value if isinstance(value, str) else str(printed(value)))
             else:
                 pieces.append(part)
         return "".join(pieces)

@@ -13,16 +13,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from flancompile.tokenizer.doubt import Doubt
 from flancompile.tokenizer.encoders import Encoder
 from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.text import Texts
 
 __all__ = ["PROBES", "FastEncoder", "fast_encoder"]
 
 # gigatoken's cache of words only grows: to 0.2 GB here with ordinary text, to 0.9 GB with nothing
 # but long random numbers. A fresh one takes 0.15 s (GPT-2) to 0.4 s (SentencePiece).
-RENEW_CHARACTERS = 128_000_000
+RENEW_BYTES = 128_000_000
 PROBES = (
     "", " ", "a", "The quick brown fox.", "  two  spaces ", "\n\n\n", " \n x\t\ty\r\n",
     "1234567 89", "don't I'LL we've 'quoted'", "émigré naïve ÀÉ", "漢字かな交じり文 한국어",
@@ -36,7 +38,7 @@ PROBES = (
 
 
 class FastEncoder:
-    """gigatoken, renewed after `RENEW_CHARACTERS` of text."""
+    """gigatoken, renewed after `RENEW_BYTES` of text."""
 
     name = "gigatoken"
 
@@ -54,22 +56,29 @@ class FastEncoder:
         load = gigatoken.Tokenizer
         self._model = (load.from_sentencepiece if sentencepiece else load.from_json)(self._data)
 
-    def encode(self, texts: Sequence[str]) -> Ragged:
-        """Ids of each text; the reference must be asked for those that `doubtful` gives."""
-        if not texts:
+    def encode(self, texts: Texts) -> Ragged:
+        """Ids of each text; the reference must be asked for those that are `doubtful`."""
+        import awkward
+
+        if not len(texts):
             return Ragged.of([])
-        self._fed += sum(map(len, texts))
-        if self._fed > RENEW_CHARACTERS:
+        self._fed += texts.size
+        if self._fed > RENEW_BYTES:
             self._renew()
-        layout = self._model.encode_batch(list(texts)).layout
+        contents, index = awkward.contents, awkward.index
+        letters = contents.NumpyArray(texts.data, parameters={"__array__": "char"})
+        lists = contents.ListOffsetArray(
+            index.Index64(texts.offsets), letters, parameters={"__array__": "string"}
+        )
+        layout = self._model.encode_batch(awkward.Array(lists)).layout
         offsets = np.asarray(layout.offsets.data, dtype=np.int64)
         assert offsets[0] == 0, "a fresh batch starts its own buffer"
         ids = np.asarray(layout.content.data)[: offsets[-1]]
         return Ragged(ids.astype(np.uint32, copy=False), offsets)
 
-    def doubtful(self, texts: Sequence[str]) -> list[int]:
-        """Indices of the texts on which gigatoken may differ from the reference."""
-        return self._doubt.places(texts)
+    def doubtful(self, texts: Texts) -> npt.NDArray[np.bool_]:
+        """On which texts gigatoken may differ from the reference. -> bool[texts]"""
+        return self._doubt.marked(texts)
 
 
 def fast_encoder(
@@ -84,9 +93,9 @@ def fast_encoder(
     except Exception as error:  # ValueError, RuntimeError, ...: whatever it lacks, we go without
         return None, f"gigatoken cannot load it: {str(error).strip().splitlines()[0]}"
     probes = [*PROBES, *_marks(), *_in_context(added)]
-    held = set(fast.doubtful(probes))
-    probes = [p for i, p in enumerate(probes) if i not in held]
-    wanted, found = reference.encode(probes), fast.encode(probes)
+    held = fast.doubtful(Texts.of(probes)).tolist()
+    probes = [p for p, doubt in zip(probes, held, strict=True) if not doubt]
+    wanted, found = reference.encode(probes), fast.encode(Texts.of(probes))
     for text, one, other in zip(probes, wanted, found, strict=True):
         if not np.array_equal(one, other):
             return None, f"gigatoken differs on {text[:40]!r}"

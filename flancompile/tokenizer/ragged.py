@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ragged"]
+__all__ = ["Ragged", "gather"]
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ class Ragged:
         [[3], [1, 2], [3]]
         """
         places = np.asarray(indices, dtype=np.int64)
-        lengths = self.lengths[places]
-        offsets = _offsets(lengths)
-        shift = np.repeat(self.offsets[places] - offsets[:-1], lengths)
-        return Ragged(self.ids[shift + np.arange(offsets[-1])], offsets)
+        starts, lengths = self.offsets[places], self.lengths[places]
+        return Ragged(
+            gather(self.ids, starts, lengths).astype(np.uint32, copy=False), _offsets(lengths)
+        )
 
     def replaced(self, places: npt.ArrayLike, other: Ragged) -> Ragged:
         """The same with the texts at `places` taken from `other`, in order."""
@@ -82,6 +83,32 @@ class Ragged:
         before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(marked[self.ids])])
         found: npt.NDArray[np.bool_] = np.diff(before[self.offsets]) > 0
         return found
+
+
+def gather(
+    ids: npt.NDArray[np.integer],
+    starts: npt.ArrayLike,
+    lengths: npt.ArrayLike,
+    dtype: npt.DTypeLike = np.uint32,
+) -> npt.NDArray[np.integer]:
+    """Runs of ids, one after another. starts, lengths: int64[runs], within `ids`.
+
+    >>> gather(np.array([5, 6, 7, 8], np.uint32), [2, 0], [2, 1]).tolist()
+    [7, 8, 5]
+    """
+    begins, counts = (np.asarray(a, dtype=np.int64).ravel() for a in (starts, lengths))
+    out = np.empty(int(counts.sum()), dtype)
+    _gather(ids, begins, counts, out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(ids, starts, lengths, out):  # type: ignore[no-untyped-def]
+    place = 0
+    for i in range(len(starts)):
+        count = lengths[i]
+        out[place : place + count] = ids[starts[i] : starts[i] + count]
+        place += count
 
 
 def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -19,12 +19,14 @@ from typing import Any, Literal
 import blake3
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from flancompile.errors import fail
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.encoders import BytesEncoder, Encoder, HubEncoder, PieceEncoder
 from flancompile.tokenizer.fast import FastEncoder, fast_encoder
 from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.text import Texts
 
 __all__ = ["ABOUT", "FILES", "Kind", "Specials", "Tokenizer"]
 
@@ -133,13 +135,13 @@ class Tokenizer:
         marked[ids] = True
         return marked
 
-    def encode(self, texts: Sequence[str]) -> Ragged:
+    def encode(self, texts: Sequence[str] | pa.Array) -> Ragged:
         """Ids of each text as a whole, without special tokens of our own.
 
-        Raises FC309 for a text that is not Unicode.
+        texts: strings, or text in Arrow. Raises FC309 for a text that is not Unicode.
         """
         try:
-            return self._encode(texts)
+            return self._encode(Texts.of(texts))
         except (TypeError, UnicodeEncodeError):
             for place, text in enumerate(texts):
                 if not isinstance(text, str):
@@ -148,19 +150,19 @@ class Tokenizer:
                     raise _half_character(place, text) from None
             raise
 
-    def _encode(self, texts: Sequence[str]) -> Ragged:
+    def _encode(self, texts: Texts) -> Ragged:
         fast, _ = self._fast
         if fast is None:
             self._count(self._reference.name, len(texts))
-            return self._reference.encode(texts)
+            return self._reference.encode(texts.strings())
         doubtful = fast.doubtful(texts)
-        self._count(fast.name, len(texts) - len(doubtful))
-        if not doubtful:
+        left = np.flatnonzero(doubtful)
+        self._count(fast.name, len(texts) - len(left))
+        if len(left) == 0:
             return fast.encode(texts)
-        self._count(self._reference.name, len(doubtful))
-        held = set(doubtful)
-        found = fast.encode(["" if i in held else t for i, t in enumerate(texts)])
-        return found.replaced(doubtful, self._reference.encode([texts[i] for i in doubtful]))
+        self._count(self._reference.name, len(left))
+        found = fast.encode(texts.emptied(doubtful))
+        return found.replaced(left, self._reference.encode(texts.strings(left.tolist())))
 
     def reference(self, texts: Sequence[str]) -> Ragged:
         """Ids by the reference encoder, for comparison."""
@@ -178,11 +180,11 @@ class Tokenizer:
         """The text of each list of ids."""
         return self._reference.decode(encoded, self._special if skip_special else None)
 
-    def exact(self, texts: Sequence[str], encoded: Ragged) -> npt.NDArray[np.bool_]:
+    def exact(self, texts: Sequence[str] | pa.Array, encoded: Ragged) -> npt.NDArray[np.bool_]:
         """Whether decoding its ids gives each text back. -> bool[texts]."""
         if self.lossless:
             return np.ones(len(texts), dtype=np.bool_)
-        pairs = zip(texts, self.decode_all(encoded), strict=True)
+        pairs = zip(Texts.of(texts).strings(), self.decode_all(encoded), strict=True)
         return np.fromiter((a == b for a, b in pairs), dtype=np.bool_, count=len(texts))
 
     def has_special(self, encoded: Ragged) -> npt.NDArray[np.bool_]:

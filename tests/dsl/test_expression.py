@@ -116,3 +116,9 @@ def test_trailing_newlines_are_kept() -> None:
 )
 def test_an_empty_slot_takes_its_line(text: str, left: str) -> None:
     assert without_slot(text, "options") == left
+
+
+@pytest.mark.parametrize("text", ["{{ t.upper }}", "{{ xs | map('upper') }}", "{{ [t.upper] }}"])
+def test_no_address_in_memory_is_printed(text: str) -> None:
+    with pytest.raises(RowError, match="would be printed; call it, or make a list of it"):
+        compile_template(text).render({"t": "a", "xs": ["a"]})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flancompile.tokenizer import fast as module
 from flancompile.tokenizer.fast import fast_encoder
 from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.text import Texts
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 FUZZ = int(os.environ.get("FLANCOMPILE_FUZZ", "1500"))
@@ -114,7 +115,7 @@ def test_it_is_renewed_and_gives_the_same(bpe: Tokenizer, odd_texts: Any, monkey
     fast, _ = fast_encoder("hf", bpe.data, bpe._reference, [], [])
     assert fast is not None
     texts = odd_texts(50, 6)
-    before, model = fast.encode(texts), fast._model
-    monkeypatch.setattr(module, "RENEW_CHARACTERS", 10)
-    same(fast.encode(texts), before)
+    before, model = fast.encode(Texts.of(texts)), fast._model
+    monkeypatch.setattr(module, "RENEW_BYTES", 10)
+    same(fast.encode(Texts.of(texts)), before)
     assert fast._model is not model
