@@ -115,6 +115,10 @@ class PieceEncoder:
             ]
         return cast("list[str]", self.model.decode(_without(encoded, skip)))
 
+    def normalized(self, texts: Sequence[str]) -> list[str]:
+        """Texts as the model sees them, a space as U+2581."""
+        return cast("list[str]", self.model.normalize(list(texts)))
+
     def _with_controls(self, ids: list[int]) -> str:
         cuts = [i for i, token in enumerate(ids) if self._control[token]]
         parts = [self.model.decode(ids[: cuts[0]])]

@@ -24,9 +24,10 @@ import pyarrow as pa
 from flancompile.errors import fail
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.encoders import BytesEncoder, Encoder, HubEncoder, PieceEncoder
-from flancompile.tokenizer.fast import FastEncoder, fast_encoder
+from flancompile.tokenizer.fast import PROBES, FastEncoder, fast_encoder
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.text import Texts
+from flancompile.tokenizer.words import WordEncoder, word_encoder
 
 __all__ = ["ABOUT", "FILES", "Kind", "Specials", "Tokenizer"]
 
@@ -103,13 +104,19 @@ class Tokenizer:
         return PieceEncoder(self.data) if self.kind == "sentencepiece" else BytesEncoder()
 
     @cached_property
-    def _fast(self) -> tuple[FastEncoder | None, str]:
+    def _fast(self) -> tuple[FastEncoder | WordEncoder | None, str]:
         if self.kind == "bytes":
             return None, "bytes need no other encoder"
         if os.environ.get(REFERENCE_ONLY):
             return None, f"{REFERENCE_ONLY} is set"
+        why = ""
+        if isinstance(self._reference, PieceEncoder):
+            words, why = word_encoder(self._reference, self.data, list(PROBES))
+            if words is not None:
+                return words, why
         controls, added = _added_texts(self._reference, self.data)
-        return fast_encoder(self.kind, self.data, self._reference, controls, added)
+        fast, said = fast_encoder(self.kind, self.data, self._reference, controls, added)
+        return fast, said if fast is not None or not why else f"{said}; {why}"
 
     @property
     def encoder(self) -> str:
@@ -155,13 +162,12 @@ class Tokenizer:
         if fast is None:
             self._count(self._reference.name, len(texts))
             return self._reference.encode(texts.strings())
-        doubtful = fast.doubtful(texts)
-        left = np.flatnonzero(doubtful)
+        found, unsure = fast.encode(texts)
+        left = np.flatnonzero(unsure)
         self._count(fast.name, len(texts) - len(left))
         if len(left) == 0:
-            return fast.encode(texts)
+            return found
         self._count(self._reference.name, len(left))
-        found = fast.encode(texts.emptied(doubtful))
         return found.replaced(left, self._reference.encode(texts.strings(left.tolist())))
 
     def reference(self, texts: Sequence[str]) -> Ragged:

@@ -60,6 +60,15 @@ def normalising_pieces() -> Tokenizer:
     return _pieces()
 
 
+@pytest.fixture(scope="session")
+def crossing_pieces() -> Tokenizer:
+    """The same with pieces that run over spaces."""
+    return _pieces(
+        normalization_rule_name="identity", remove_extra_whitespaces=False,
+        split_by_whitespace=False,
+    )  # fmt: skip
+
+
 def _pieces(**options: Any) -> Tokenizer:
     from sentencepiece import SentencePieceTrainer
 

@@ -1,0 +1,145 @@
+"""What a SentencePiece model says of itself: its pieces, its kind, how it normalises."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+__all__ = ["SPACE", "Piece", "PieceModel"]
+
+SPACE = "\u2581"
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
+UNIGRAM, BPE = 1, 2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """kind: NORMAL, UNKNOWN, ... as in sentencepiece_model.proto."""
+
+    text: str
+    score: float
+    kind: int
+
+
+@dataclass(frozen=True)
+class PieceModel:
+    """The parts of a .model file that say where its texts may be cut.
+
+    charsmap: the compiled normalisation rules; empty where a text is taken as it is.
+    """
+
+    pieces: tuple[Piece, ...]
+    model: int
+    space_as_suffix: bool
+    dummy_prefix: bool
+    single_spaces: bool
+    charsmap: bytes
+
+    @classmethod
+    def of(cls, data: bytes) -> PieceModel:
+        """Read a .model file (protobuf, sentencepiece_model.proto). Raises ValueError."""
+        fields = list(_fields(data))
+        pieces = tuple(_piece(v) for n, v in fields if n == 1 and isinstance(v, bytes))
+        trainer, normalizer = (
+            dict(_fields(next((v for n, v in fields if n == at and isinstance(v, bytes)), b"")))
+            for at in (2, 3)
+        )
+        charsmap = normalizer.get(2, b"")
+        return cls(
+            pieces=pieces,
+            model=int(trainer.get(3, UNIGRAM)),
+            space_as_suffix=bool(trainer.get(24, False)),
+            dummy_prefix=bool(normalizer.get(3, True)),
+            single_spaces=bool(normalizer.get(4, True)),
+            charsmap=charsmap if isinstance(charsmap, bytes) else b"",
+        )
+
+    def why_no_words(self) -> str | None:
+        """Why its texts may not be cut at spaces; None where they may."""
+        if self.model not in (UNIGRAM, BPE):
+            return "it is neither a unigram model nor BPE"
+        if self.space_as_suffix or (self.single_spaces and not self.dummy_prefix):
+            return "a word does not begin with its space"
+        crossing = next((p.text for p in self.pieces if SPACE in p.text.lstrip(SPACE)), None)
+        if crossing is not None:
+            return f"the piece {crossing!r} runs over a space"
+        if not any(p.text == SPACE and p.kind == NORMAL for p in self.pieces):
+            return "a space is no piece"
+        if any(p.kind == USER_DEFINED for p in self.pieces):
+            return "it has pieces that are matched before all others"
+        if self.charsmap and not self.single_spaces:
+            return "it normalises characters to spaces, and keeps them"
+        if self.charsmap and _rules_see_spaces(self.charsmap):
+            return "its normalisation looks over a space"
+        return None
+
+
+def _piece(data: bytes) -> Piece:
+    found = dict(_fields(data))
+    text, score = found.get(1, b""), found.get(2, 0.0)
+    assert isinstance(text, bytes) and not isinstance(score, bytes)
+    kind = found.get(3, NORMAL)
+    return Piece(text.decode("utf-8", "replace"), float(score), int(kind))
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
+    """Fields of a protobuf message, in order: (number, value)."""
+    place = 0
+
+    def varint() -> int:
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte = data[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while place < len(data):
+        try:
+            tag = varint()
+            number, wire = tag >> 3, tag & 7
+            if wire == 0:
+                yield number, varint()
+            elif wire == 2:
+                size = varint()
+                yield number, data[place : place + size]
+                place += size
+            elif wire in (1, 5):
+                kind, size = ("<d", 8) if wire == 1 else ("<f", 4)
+                yield number, struct.unpack_from(kind, data, place)[0]
+                place += size
+            else:
+                raise ValueError(f"no SentencePiece model: wire type {wire}")
+        except (IndexError, struct.error):
+            raise ValueError("no SentencePiece model: it ends early") from None
+
+
+def _rules_see_spaces(charsmap: bytes) -> bool:
+    """Whether a rule's text holds a space beside something else."""
+    (size,) = struct.unpack_from("<I", charsmap)
+    return bool(_walk(np.frombuffer(charsmap[4 : 4 + size], np.uint32)))
+
+
+@numba.njit(cache=True)
+def _walk(units):  # type: ignore[no-untyped-def]
+    """Follow every key of a double array (darts-clone). -> whether one holds a space and more"""
+    stack = [(np.int64(0), 0, False)]  # unit, depth, whether the key so far is one space
+    while len(stack) > 0:
+        unit, depth, spaced = stack.pop()
+        offset = np.int64(units[unit] >> 10) << np.int64((units[unit] & 512) >> 6)
+        base = unit ^ offset
+        for letter in range(1, 256):
+            child = base ^ letter
+            if child >= len(units) or (units[child] & np.uint32(0x800000FF)) != letter:
+                continue
+            if spaced or (letter == 32 and depth > 0):
+                return True
+            stack.append((np.int64(child), depth + 1, letter == 32))
+    return False

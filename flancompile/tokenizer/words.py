@@ -1,0 +1,291 @@
+"""Exact ids from distinct words: each word is encoded once by SentencePiece, a text is a gather.
+
+A text is cut before a space that follows another character. That is where its ids part too, if
+
+- no piece holds a space after another character, so no piece, merge or path runs over the cut;
+- no piece is matched before all others, and no rule of normalisation looks over a space;
+- a word alone is encoded as it is after a space. Where runs of spaces become one and those at the
+  ends none, the model must put a space before each text (its dummy prefix). Where spaces are kept,
+  nothing may be normalised; a word keeps the spaces before it, but one where there is a prefix.
+
+`PieceModel.why_no_words` holds a model against this list. What is left is arithmetic: a unigram
+model takes the best path by sums in float32 over the whole text, whose rounding depends on what
+stands before. `Paths` finds the sum up to which each word's path is safe from that; a text that has grown
+beyond it by a word goes to SentencePiece whole, as does one with U+2581 written out, which
+SentencePiece cannot tell from a space.
+
+Words are found in a table by their bytes, not by a hash alone; it is emptied when it has grown to
+`MOST_WORDS` or `MOST_BYTES`.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from flancompile.tokenizer.encoders import PieceEncoder
+from flancompile.tokenizer.paths import Paths
+from flancompile.tokenizer.pieces import UNIGRAM, PieceModel
+from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.text import Texts
+
+__all__ = ["WordEncoder", "word_encoder"]
+
+MOST_WORDS = 2_000_000
+MOST_BYTES = 64 << 20
+CHUNK = 1 << 20
+Flags = npt.NDArray[np.bool_]
+
+
+class _Table:
+    """Distinct words: their bytes, ids, score, and the sum up to which they are safe."""
+
+    def __init__(self) -> None:
+        self.slots = np.full(1 << 16, -1, np.int32)
+        self.count = np.zeros(2, np.int64)  # words, bytes of words
+        self.hashes = np.zeros(1 << 15, np.uint64)
+        self.starts = np.zeros((1 << 15) + 1, np.int64)
+        self.letters = np.zeros(1 << 20, np.uint8)
+        self.id_starts = np.zeros((1 << 15) + 1, np.int64)
+        self.ids = np.zeros(1 << 17, np.uint32)
+        self.scores = np.zeros(1 << 15, np.float32)
+        self.limits = np.zeros(1 << 15, np.float32)
+
+    def make_room(self, words: int, letters: int) -> None:
+        """Room for so many more words, of so many bytes in all."""
+        held, stored = self.count.tolist()
+        if held + words > len(self.hashes):
+            size = max(held + words, 2 * len(self.hashes))
+            for name in ("hashes", "scores", "limits"):
+                setattr(self, name, _grown(getattr(self, name), size))
+            for name in ("starts", "id_starts"):
+                setattr(self, name, _grown(getattr(self, name), size + 1))
+        if stored + letters > len(self.letters):
+            self.letters = _grown(self.letters, max(stored + letters, 2 * len(self.letters)))
+        if 2 * (held + words) > len(self.slots):
+            size = 1 << int(2 * (held + words) - 1).bit_length()
+            self.slots = np.full(size, -1, np.int32)
+            _rehash(self.slots, self.hashes, held)
+
+    def word(self, index: int) -> str:
+        """A word's text."""
+        return self.letters[self.starts[index] : self.starts[index + 1]].tobytes().decode()
+
+    def put(self, first: int, encoded: Ragged) -> None:
+        """The ids of the words from `first` on."""
+        begin = int(self.id_starts[first])
+        end = begin + len(encoded.ids)
+        if end > len(self.ids):
+            self.ids = _grown(self.ids, max(end, 2 * len(self.ids)))
+        self.ids[begin:end] = encoded.ids
+        self.id_starts[first : first + len(encoded) + 1] = begin + encoded.offsets
+
+
+class WordEncoder:
+    """Ids of texts, by the words that they are made of."""
+
+    name = "words"
+
+    def __init__(self, reference: PieceEncoder, model: PieceModel) -> None:
+        self._reference, self._single = reference, model.single_spaces
+        self._prefix = model.dummy_prefix
+        self._paths = Paths(model) if model.model == UNIGRAM else None
+        self._table = _Table()
+
+    def encode(self, texts: Texts) -> tuple[Ragged, Flags]:
+        """(ids of each text, which texts the reference must be asked for)."""
+        unsure = np.zeros(len(texts), np.bool_)
+        parts = [self._chunk(texts, a, b, unsure) for a, b in _chunks(texts.offsets)]
+        if len(parts) == 1:
+            return parts[0], unsure
+        lengths = [p.lengths for p in parts]
+        offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
+        ids = [p.ids for p in parts]
+        return Ragged(np.concatenate(ids) if ids else np.zeros(0, np.uint32), offsets), unsure
+
+    def _chunk(self, texts: Texts, first: int, last: int, unsure: Flags) -> Ragged:
+        table = self._table
+        if table.count[0] > MOST_WORDS or table.count[1] > MOST_BYTES:
+            table = self._table = _Table()
+        offsets = texts.offsets[first : last + 1]
+        size = int(offsets[-1] - offsets[0])
+        known = int(table.count[0])
+        most = size // 2 + len(offsets)
+        table.make_room(most, size)
+        found = np.empty(most, np.int32)
+        ends = np.empty(len(offsets), np.int64)
+        part = unsure[first:last]
+        _find(
+            texts.data, offsets, self._single, self._prefix, table.slots, table.hashes,
+            table.starts, table.letters, table.count, found, ends, part,
+        )  # fmt: skip
+        if table.count[0] > known:
+            self._learn(known)
+        if self._paths is not None:
+            _near(found, ends, table.scores, table.limits, part)
+        lengths = _lengths(found, ends, table.id_starts, part)
+        out = np.empty(int(lengths.sum()), np.uint32)
+        _gather(found, ends, table.id_starts, table.ids, part, out)
+        return Ragged(out, np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
+
+    def _learn(self, first: int) -> None:
+        """Encode the words from `first` on."""
+        table = self._table
+        words = [table.word(i) for i in range(first, int(table.count[0]))]
+        encoded = self._reference.encode(words)
+        table.put(first, encoded)
+        if self._paths is not None:
+            last = first + len(words)
+            texts = Texts.of(self._reference.normalized(words))
+            table.scores[first:last], table.limits[first:last] = self._paths.limits(texts)
+
+
+def word_encoder(
+    reference: PieceEncoder, data: bytes, probes: list[str]
+) -> tuple[WordEncoder | None, str]:
+    """The word path for a SentencePiece model, if it is proven for it; and why not.
+
+    probes: texts on which it is held against the reference.
+    """
+    try:
+        model = PieceModel.of(data)
+    except ValueError as error:
+        return None, str(error)
+    why_not = model.why_no_words()
+    if why_not is not None:
+        return None, f"no cuts at spaces: {why_not}"
+    words = WordEncoder(reference, model)
+    texts = [*probes, " ".join(probes), "  ".join(reversed(probes))]
+    found, unsure = words.encode(Texts.of(texts))
+    for text, ids, wanted, skip in zip(texts, found, reference.encode(texts), unsure, strict=True):
+        if not skip and not np.array_equal(ids, wanted):
+            return None, f"words differ on {text[:40]!r}"
+    return words, "its pieces end at spaces, and words agree on every probe"
+
+
+def _grown(array: npt.NDArray[np.generic], size: int) -> npt.NDArray[np.generic]:
+    out = np.zeros(size, array.dtype)
+    out[: len(array)] = array
+    return out
+
+
+def _chunks(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Ranges of texts of about `CHUNK` bytes each."""
+    count, found, first = len(offsets) - 1, list[tuple[int, int]](), 0
+    while first < count:
+        last = int(np.searchsorted(offsets, offsets[first] + CHUNK, side="right")) - 1
+        last = min(max(last, first + 1), count)
+        found.append((first, last))
+        first = last
+    return found or [(0, 0)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_mark(second, third):  # type: ignore[no-untyped-def]
+    """Whether these bytes after 0xE2 are those of U+2581."""
+    return second == 0x96 and third == 0x81
+
+
+@numba.njit(cache=True, nogil=True)
+def _find(  # type: ignore[no-untyped-def]
+    data, offsets, single, prefix, slots, hashes, starts, letters, count, found, ends, unsure
+):
+    """Cut texts into words and find or add each. found: word numbers; ends: of each text."""
+    prime, mask, n = np.uint64(0x100000001B3), np.uint64(len(slots) - 1), 0
+    ends[0] = 0
+    for text in range(len(offsets) - 1):
+        place, end = offsets[text], offsets[text + 1]
+        if prefix and not single and end > place and data[end - 1] == 32:
+            unsure[text] = True  # spaces at the end, which a word alone does not keep
+        while place < end and not unsure[text]:
+            begin = place
+            while place < end and data[place] == 32:
+                place += 1
+            if single:
+                begin = place
+            if place == end and (single or prefix or begin == end):
+                break
+            hashed = np.uint64(0xCBF29CE484222325)
+            for _ in range(begin, place):
+                hashed = (hashed ^ np.uint64(32)) * prime
+            while place < end and data[place] != 32:
+                byte = data[place]
+                if byte == 0xE2 and place + 2 < end and _is_mark(data[place + 1], data[place + 2]):
+                    unsure[text] = True
+                hashed = (hashed ^ np.uint64(byte)) * prime
+                place += 1
+            if unsure[text]:
+                break
+            size = place - begin
+            slot = (hashed ^ (hashed >> np.uint64(29))) & mask
+            word = slots[slot]
+            while word >= 0:
+                if hashes[word] == hashed and starts[word + 1] - starts[word] == size:
+                    same, stored = True, starts[word]
+                    for k in range(size):
+                        if letters[stored + k] != data[begin + k]:
+                            same = False
+                            break
+                    if same:
+                        break
+                slot = (slot + np.uint64(1)) & mask
+                word = slots[slot]
+            if word < 0:
+                word = count[0]
+                slots[slot] = word
+                hashes[word] = hashed
+                stored = starts[word]
+                for k in range(size):
+                    letters[stored + k] = data[begin + k]
+                starts[word + 1] = stored + size
+                count[0] += 1
+                count[1] += size
+            found[n] = word
+            n += 1
+            if prefix and not single:
+                place += 1  # the next word's own space
+        ends[text + 1] = n
+
+
+@numba.njit(cache=True)
+def _rehash(slots, hashes, count):  # type: ignore[no-untyped-def]
+    mask = np.uint64(len(slots) - 1)
+    for word in range(count):
+        slot = (hashes[word] ^ (hashes[word] >> np.uint64(29))) & mask
+        while slots[slot] >= 0:
+            slot = (slot + np.uint64(1)) & mask
+        slots[slot] = word
+
+
+@numba.njit(cache=True, nogil=True)
+def _near(found, ends, scores, limits, unsure):  # type: ignore[no-untyped-def]
+    """Mark texts that have grown too long, by a word, for its path to be safe from rounding."""
+    for text in range(len(unsure)):
+        total = 1.0
+        for k in range(ends[text], ends[text + 1]):
+            total += abs(scores[found[k]])
+            if total > limits[found[k]]:
+                unsure[text] = True
+                break
+
+
+@numba.njit(cache=True, nogil=True)
+def _lengths(found, ends, id_starts, unsure):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(unsure), np.int64)
+    for text in range(len(unsure)):
+        if not unsure[text]:
+            for k in range(ends[text], ends[text + 1]):
+                out[text] += id_starts[found[k] + 1] - id_starts[found[k]]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(found, ends, id_starts, ids, unsure, out):  # type: ignore[no-untyped-def]
+    place = 0
+    for text in range(len(unsure)):
+        if not unsure[text]:
+            for k in range(ends[text], ends[text + 1]):
+                for at in range(id_starts[found[k]], id_starts[found[k] + 1]):
+                    out[place] = ids[at]
+                    place += 1

@@ -1,0 +1,92 @@
+"""Ids by distinct words against SentencePiece. FLANCOMPILE_FUZZ=1000000 looks longer."""
+
+import os
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flancompile.tokenizer import words as module
+from flancompile.tokenizer.encoders import PieceEncoder
+from flancompile.tokenizer.paths import Paths
+from flancompile.tokenizer.pieces import PieceModel
+from flancompile.tokenizer.text import Texts
+from flancompile.tokenizer.tokenizer import Tokenizer
+from flancompile.tokenizer.words import WordEncoder, word_encoder
+
+FUZZ = int(os.environ.get("FLANCOMPILE_FUZZ", "1500"))
+STREWN = ("</s>", "<unk>", "\u2581", " \u2581 ", "###", "_____", "  ", " ", "12345", "\n\n", "aaaa")
+
+
+def encoder_of(tokenizer: Tokenizer) -> WordEncoder:
+    reference = tokenizer._reference
+    assert isinstance(reference, PieceEncoder)
+    found, why = word_encoder(reference, tokenizer.data, ["a b"])
+    assert found is not None, why
+    return found
+
+
+def compare(tokenizer: Tokenizer, texts: list[str], most_unsure: float) -> None:
+    found, unsure = encoder_of(tokenizer).encode(Texts.of(texts))
+    assert unsure.mean() <= most_unsure
+    for text, one, other, skip in zip(
+        texts, found, tokenizer.reference(texts), unsure, strict=True
+    ):
+        assert skip or one.tolist() == other.tolist(), ascii(text)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "pieces", "normalising_pieces"])
+def test_fuzz(kind: str, odd_texts: Any, request: pytest.FixtureRequest) -> None:
+    compare(request.getfixturevalue(kind), odd_texts(FUZZ, 11, STREWN), 0.8)
+
+
+def test_fuzz_t5(real: Callable[[str], Tokenizer], odd_texts: Any) -> None:
+    compare(real("t5.model"), odd_texts(FUZZ, 12, STREWN), 0.8)
+
+
+def test_fuzz_long_texts_of_near_ties(unigram: Tokenizer) -> None:
+    """Long texts of few words, where rounding is coarse and paths are near one another."""
+    chance = random.Random(5)
+    some = ["ab", "aab", "abab", "the", "th", "hthe", "###", "qux", "ooo", "oooo", "1212", "x-y"]
+    texts = [" ".join(chance.choices(some, k=chance.randrange(2000))) for _ in range(FUZZ // 50)]
+    compare(unigram, texts, 1.0)
+
+
+def test_the_table_is_emptied_when_it_is_full(unigram: Tokenizer, monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "MOST_WORDS", 10)
+    monkeypatch.setattr(module, "CHUNK", 200)
+    texts = [f"word {i} and {i * i} more" for i in range(400)] * 2
+    words = encoder_of(unigram)
+    found, unsure = words.encode(Texts.of(texts))
+    assert not unsure.any()
+    assert np.array_equal(found.ids, unigram.reference(texts).ids)
+    assert words._table.count[0] < 400
+
+
+def test_nothing_and_spaces(unigram: Tokenizer, pieces: Tokenizer) -> None:
+    for tokenizer in (unigram, pieces):
+        compare(tokenizer, ["", " ", "   ", "a", " a", "a ", "a  b"], 0.6)
+    assert len(encoder_of(unigram).encode(Texts.of([]))[0]) == 0
+
+
+def test_what_may_not_be_cut_is_told(crossing_pieces: Tokenizer, unigram: Tokenizer) -> None:
+    reference = crossing_pieces._reference
+    assert isinstance(reference, PieceEncoder)
+    found, why = word_encoder(reference, crossing_pieces.data, [])
+    assert found is None and "runs over a space" in why
+    assert PieceModel.of(unigram.data).why_no_words() is None
+    with pytest.raises(ValueError, match="no SentencePiece model"):
+        PieceModel.of(b"\x0f\x01nothing")
+
+
+def test_a_tie_is_never_safe() -> None:
+    from flancompile.tokenizer.pieces import NORMAL, UNIGRAM, Piece
+
+    pieces = [("\u2581", -1.0), ("a", -2.0), ("aa", -3.0), ("b", -2.0), ("ab", -3.99)]
+    given = tuple(Piece(t, s, NORMAL) for t, s in pieces)
+    paths = Paths(PieceModel(given, UNIGRAM, False, True, True, b""))
+    best, limit = paths.limits(Texts.of(["\u2581aaa", "\u2581aa", "\u2581ab", "\u2581?"]))
+    assert best.tolist() == pytest.approx([-6.0, -4.0, -4.99, -14.99], abs=1e-3)
+    assert limit[0] == 0 and limit[1] > 1e4 and 0 < limit[2] < 1e4 * 10 and limit[3] > 1e4
