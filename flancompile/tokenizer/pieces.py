@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["SPACE", "Piece", "PieceModel"]
 
@@ -58,11 +60,17 @@ class PieceModel:
             charsmap=charsmap if isinstance(charsmap, bytes) else b"",
         )
 
-    def why_no_words(self) -> str | None:
-        """Why its texts may not be cut at spaces; None where they may."""
+    def why_no_cuts(self) -> str | None:
+        """Why its texts may not be cut; None where they may."""
         if self.model not in (UNIGRAM, BPE):
             return "it is neither a unigram model nor BPE"
-        if self.space_as_suffix or (self.single_spaces and not self.dummy_prefix):
+        if self.space_as_suffix:
+            return "a word ends with its space"
+        if self.model == UNIGRAM and any(p.kind == USER_DEFINED for p in self.pieces):
+            return "it has pieces that are matched before all others"
+        if not self.single_spaces:
+            return "it normalises characters, and keeps spaces" if self.charsmap else None
+        if not self.dummy_prefix:
             return "a word does not begin with its space"
         crossing = next((p.text for p in self.pieces if SPACE in p.text.lstrip(SPACE)), None)
         if crossing is not None:
@@ -71,11 +79,28 @@ class PieceModel:
             return "a space is no piece"
         if any(p.kind == USER_DEFINED for p in self.pieces):
             return "it has pieces that are matched before all others"
-        if self.charsmap and not self.single_spaces:
-            return "it normalises characters to spaces, and keeps them"
         if self.charsmap and _rules_see_spaces(self.charsmap):
             return "its normalisation looks over a space"
         return None
+
+    def joined(self) -> npt.NDArray[np.bool_]:
+        """Between which characters ids may run on. -> bool[129, 129]: ASCII, and 128 for others.
+
+        A pair is joined when a piece holds it, and when neither character is a piece, for unknown
+        characters are made one.
+        """
+        found = np.zeros((129, 129), np.bool_)
+        known = np.zeros(129, np.bool_)
+        for piece in self.pieces:
+            text = piece.text.replace(SPACE, " ")
+            codes = [min(ord(c), 128) for c in text]
+            for pair in pairwise(codes):
+                found[pair] = True
+            if len(codes) == 1 and codes[0] < 128 and piece.kind in (NORMAL, USER_DEFINED):
+                known[codes[0]] = True
+        if not any(p.kind == BYTE for p in self.pieces):
+            found |= ~known[:, None] & ~known[None, :]
+        return found
 
 
 def _piece(data: bytes) -> Piece:

@@ -1,17 +1,19 @@
 """Exact ids from distinct words: each word is encoded once by SentencePiece, a text is a gather.
 
-A text is cut before a space that follows another character. That is where its ids part too, if
+Where a model keeps spaces and normalises nothing, a text is cut between two characters that stand
+side by side in no piece (and of which one at least is a piece): no merge and no path runs over such
+a cut, so the ids of the parts, one after another, are those of the whole. The space that the model
+puts before a text (its dummy prefix) is put there first, and the parts are encoded without one.
 
-- no piece holds a space after another character, so no piece, merge or path runs over the cut;
-- no piece is matched before all others, and no rule of normalisation looks over a space;
-- a word alone is encoded as it is after a space. Where runs of spaces become one and those at the
-  ends none, the model must put a space before each text (its dummy prefix). Where spaces are kept,
-  nothing may be normalised; a word keeps the spaces before it, but one where there is a prefix.
+Where runs of spaces become one and those at the ends none, a text is cut at its spaces. A word
+alone is then encoded as it is in the text if the model puts a space before each text, no piece
+holds a space after another character, none is matched before all others, and no rule of
+normalisation looks over a space.
 
-`PieceModel.why_no_words` holds a model against this list. What is left is arithmetic: a unigram
+`PieceModel.why_no_cuts` holds a model against these lists. What is left is arithmetic: a unigram
 model takes the best path by sums in float32 over the whole text, whose rounding depends on what
-stands before. `Paths` finds the sum up to which each word's path is safe from that; a text that has grown
-beyond it by a word goes to SentencePiece whole, as does one with U+2581 written out, which
+stands before. `Paths` finds the sum up to which each word's path is safe from that; a text that has
+grown beyond it by a word goes to SentencePiece whole, as does one with U+2581 written out, which
 SentencePiece cannot tell from a space.
 
 Words are found in a table by their bytes, not by a hash alone; it is emptied when it has grown to
@@ -23,15 +25,19 @@ from __future__ import annotations
 import numba
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from flancompile.tokenizer.encoders import PieceEncoder
 from flancompile.tokenizer.paths import Paths
-from flancompile.tokenizer.pieces import UNIGRAM, PieceModel
+from flancompile.tokenizer.pieces import SPACE, UNIGRAM, PieceModel
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.text import Texts
 
 __all__ = ["WordEncoder", "word_encoder"]
 
+# Appended to a .model file: normalizer_spec.add_dummy_prefix = false (the last one given holds).
+_NO_PREFIX = b"\x1a\x02\x18\x00"
 MOST_WORDS = 2_000_000
 MOST_BYTES = 64 << 20
 CHUNK = 1 << 20
@@ -87,22 +93,27 @@ class WordEncoder:
 
     name = "words"
 
-    def __init__(self, reference: PieceEncoder, model: PieceModel) -> None:
-        self._reference, self._single = reference, model.single_spaces
-        self._prefix = model.dummy_prefix
+    def __init__(self, reference: PieceEncoder, data: bytes, model: PieceModel) -> None:
+        self._single = model.single_spaces
+        self._prefix = model.dummy_prefix and not self._single
+        self._reference = PieceEncoder(data + _NO_PREFIX) if self._prefix else reference
         self._paths = Paths(model) if model.model == UNIGRAM else None
+        self._joined = model.joined()
         self._table = _Table()
 
     def encode(self, texts: Texts) -> tuple[Ragged, Flags]:
         """(ids of each text, which texts the reference must be asked for)."""
         unsure = np.zeros(len(texts), np.bool_)
+        if self._prefix:
+            space = pa.scalar(" ", texts.array.type)
+            nothing = pa.scalar("", texts.array.type)
+            texts = Texts.of(pc.binary_join_element_wise(space, texts.array, nothing))
         parts = [self._chunk(texts, a, b, unsure) for a, b in _chunks(texts.offsets)]
         if len(parts) == 1:
             return parts[0], unsure
         lengths = [p.lengths for p in parts]
         offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
-        ids = [p.ids for p in parts]
-        return Ragged(np.concatenate(ids) if ids else np.zeros(0, np.uint32), offsets), unsure
+        return Ragged(np.concatenate([p.ids for p in parts]), offsets), unsure
 
     def _chunk(self, texts: Texts, first: int, last: int, unsure: Flags) -> Ragged:
         table = self._table
@@ -111,14 +122,14 @@ class WordEncoder:
         offsets = texts.offsets[first : last + 1]
         size = int(offsets[-1] - offsets[0])
         known = int(table.count[0])
-        most = size // 2 + len(offsets)
+        most = (size // 2 + len(offsets)) if self._single else size
         table.make_room(most, size)
         found = np.empty(most, np.int32)
         ends = np.empty(len(offsets), np.int64)
         part = unsure[first:last]
         _find(
-            texts.data, offsets, self._single, self._prefix, table.slots, table.hashes,
-            table.starts, table.letters, table.count, found, ends, part,
+            texts.data, offsets, self._single, self._prefix, self._joined, table.slots,
+            table.hashes, table.starts, table.letters, table.count, found, ends, part,
         )  # fmt: skip
         if table.count[0] > known:
             self._learn(known)
@@ -137,7 +148,8 @@ class WordEncoder:
         table.put(first, encoded)
         if self._paths is not None:
             last = first + len(words)
-            texts = Texts.of(self._reference.normalized(words))
+            shown = [w.replace(" ", SPACE) for w in words]
+            texts = Texts.of(self._reference.normalized(words) if self._single else shown)
             table.scores[first:last], table.limits[first:last] = self._paths.limits(texts)
 
 
@@ -152,16 +164,16 @@ def word_encoder(
         model = PieceModel.of(data)
     except ValueError as error:
         return None, str(error)
-    why_not = model.why_no_words()
+    why_not = model.why_no_cuts()
     if why_not is not None:
-        return None, f"no cuts at spaces: {why_not}"
-    words = WordEncoder(reference, model)
+        return None, f"no place to cut: {why_not}"
+    words = WordEncoder(reference, data, model)
     texts = [*probes, " ".join(probes), "  ".join(reversed(probes))]
     found, unsure = words.encode(Texts.of(texts))
     for text, ids, wanted, skip in zip(texts, found, reference.encode(texts), unsure, strict=True):
         if not skip and not np.array_equal(ids, wanted):
             return None, f"words differ on {text[:40]!r}"
-    return words, "its pieces end at spaces, and words agree on every probe"
+    return words, "its pieces say where a text may be cut, and words agree on every probe"
 
 
 def _grown(array: npt.NDArray[np.generic], size: int) -> npt.NDArray[np.generic]:
@@ -189,31 +201,44 @@ def _is_mark(second, third):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _find(  # type: ignore[no-untyped-def]
-    data, offsets, single, prefix, slots, hashes, starts, letters, count, found, ends, unsure
+    data,
+    offsets,
+    single,
+    prefix,
+    joined,
+    slots,
+    hashes,
+    starts,
+    letters,
+    count,
+    found,
+    ends,
+    unsure,
 ):
     """Cut texts into words and find or add each. found: word numbers; ends: of each text."""
     prime, mask, n = np.uint64(0x100000001B3), np.uint64(len(slots) - 1), 0
     ends[0] = 0
     for text in range(len(offsets) - 1):
         place, end = offsets[text], offsets[text + 1]
-        if prefix and not single and end > place and data[end - 1] == 32:
-            unsure[text] = True  # spaces at the end, which a word alone does not keep
-        while place < end and not unsure[text]:
-            begin = place
-            while place < end and data[place] == 32:
+        if prefix and end - place == 1:
+            place = end  # there was nothing to put a space before
+        while place < end:
+            if single and data[place] == 32:
                 place += 1
-            if single:
-                begin = place
-            if place == end and (single or prefix or begin == end):
-                break
+                continue
+            begin, before = place, 0
             hashed = np.uint64(0xCBF29CE484222325)
-            for _ in range(begin, place):
-                hashed = (hashed ^ np.uint64(32)) * prime
-            while place < end and data[place] != 32:
+            while place < end:
                 byte = data[place]
+                if single:
+                    if byte == 32:
+                        break
+                elif place > begin and byte & 0xC0 != 0x80 and not joined[before, min(byte, 128)]:
+                    break
                 if byte == 0xE2 and place + 2 < end and _is_mark(data[place + 1], data[place + 2]):
                     unsure[text] = True
                 hashed = (hashed ^ np.uint64(byte)) * prime
+                before = min(byte, 128)
                 place += 1
             if unsure[text]:
                 break
@@ -243,8 +268,6 @@ def _find(  # type: ignore[no-untyped-def]
                 count[1] += size
             found[n] = word
             n += 1
-            if prefix and not single:
-                place += 1  # the next word's own space
         ends[text + 1] = n
 
 
