@@ -22,6 +22,8 @@ Words are found in a table by their bytes, not by a hash alone; it is emptied wh
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -52,9 +54,9 @@ class _Table:
         self.count = np.zeros(2, np.int64)  # words, bytes of words
         self.hashes = np.zeros(1 << 15, np.uint64)
         self.starts = np.zeros((1 << 15) + 1, np.int64)
-        self.letters = np.zeros(1 << 20, np.uint8)
+        self.letters: npt.NDArray[Any] = np.zeros(1 << 20, np.uint8)
         self.id_starts = np.zeros((1 << 15) + 1, np.int64)
-        self.ids = np.zeros(1 << 17, np.uint32)
+        self.ids: npt.NDArray[Any] = np.zeros(1 << 17, np.uint32)
         self.scores = np.zeros(1 << 15, np.float32)
         self.limits = np.zeros(1 << 15, np.float32)
 
@@ -176,7 +178,7 @@ def word_encoder(
     return words, "its pieces say where a text may be cut, and words agree on every probe"
 
 
-def _grown(array: npt.NDArray[np.generic], size: int) -> npt.NDArray[np.generic]:
+def _grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     out = np.zeros(size, array.dtype)
     out[: len(array)] = array
     return out
