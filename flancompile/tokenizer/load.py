@@ -10,6 +10,7 @@ from typing import Literal
 
 from flancompile.errors import Span, fail, nearest
 from flancompile.tokenizer.chat import CHAT_FILES, ChatTemplate, chat_beside
+from flancompile.tokenizer.tekken import converted, is_tekken
 from flancompile.tokenizer.tokenizer import ABOUT, FILES, Kind, Specials, Tokenizer
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
 Role = Literal["bos", "eos", "pad"]
 
 _ROLES: tuple[Role, ...] = ("bos", "eos", "pad")
-_NAMES = ("tokenizer.json", "spiece.model", "tokenizer.model")
+_NAMES = ("tokenizer.json", "spiece.model", "tokenizer.model", "tekken.json")
 _BESIDE = ("special_tokens_map.json", "tokenizer_config.json")
 _USUAL = {
     "eos": ("</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "<|eot_id|>", "[SEP]"),
@@ -83,7 +84,7 @@ def load_file(
     span: Span | None = None,
     name: str | None = None,
 ) -> Tokenizer:
-    """A tokenizer.json or a SentencePiece .model, or a folder that holds one.
+    """A tokenizer.json, a tekken.json or a SentencePiece .model, or a folder that holds one.
 
     declared: texts of bos, eos and pad that the author gives; what is not given is looked for in
     the files beside it, then among the usual names. name: for people; by default the file's, or
@@ -101,9 +102,20 @@ def load_file(
     chat = _chat_of(path, span)
     if not data.lstrip().startswith(b"{"):
         return from_bytes("sentencepiece", data, name, declared, span).with_chat(chat)
+    data = _as_hub_json(data, name, span)
     given = {k: v for k, v in (declared or {}).items() if v is not None}
     beside = {k: v for k, v in _beside(path, span).items() if k not in given}
     return from_bytes("hf", data, name, given, span, beside).with_chat(chat)
+
+
+def _as_hub_json(data: bytes, name: str, span: Span | None) -> bytes:
+    """A tokenizer.json; one of Mistral's own is converted."""
+    try:
+        about = json.loads(data)
+        return converted(about) if is_tekken(about) else data
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"{name} is no tokenizer: {type(error).__name__}: {error}"
+        raise fail("FC412", message, span=span) from None
 
 
 def with_chat_file(tokenizer: Tokenizer, path: Path, span: Span | None = None) -> Tokenizer:

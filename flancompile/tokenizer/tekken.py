@@ -1,0 +1,74 @@
+"""Mistral's tekken.json as a tokenizer.json, with the same ids.
+
+A tekken.json holds tokens by rank, as tiktoken does: a word of the split that is a token is that
+token, and else the two neighbours whose union has the least rank are joined until none has one. A
+BPE with `ignore_merges` does the same when it is given every pair of tokens that makes a token, in
+the order of what they make. Ids are ranks after the special tokens, which are never read out of a
+text: they are in the vocabulary alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["converted", "is_tekken"]
+
+# The special tokens of files that do not list their own (mistral-common's documentation).
+_KNOWN = {0: "<unk>", 1: "<s>", 2: "</s>", 3: "[INST]", 4: "[/INST]", 11: "<pad>"}
+
+
+def is_tekken(about: Mapping[str, Any]) -> bool:
+    """Whether a parsed JSON file is a tekken.json."""
+    vocabulary = about.get("vocab")
+    return isinstance(vocabulary, list) and "pattern" in (about.get("config") or {})
+
+
+def converted(about: Mapping[str, Any]) -> bytes:
+    """The tokenizer.json of a tekken.json. Raises ValueError or KeyError for what is none."""
+    config = about["config"]
+    specials = int(config["default_num_special_tokens"])
+    count = int(config["default_vocab_size"]) - specials
+    tokens = [base64.b64decode(t["token_bytes"]) for t in about["vocab"][:count]]
+    ranks = {token: rank for rank, token in enumerate(tokens)}
+    if len(ranks) < len(tokens):
+        raise ValueError("two tokens have the same bytes")
+    letters = _letters()
+    shown = ["".join(letters[b] for b in token) for token in tokens]
+    vocabulary = {text: specials + rank for rank, text in enumerate(shown)}
+    listed = {int(t["rank"]): str(t["token_str"]) for t in about.get("special_tokens") or []}
+    for rank in range(specials):
+        text = (listed or _KNOWN).get(rank, f"<SPECIAL_{rank}>")
+        vocabulary[text if text not in vocabulary else f"<SPECIAL_{rank}>"] = rank
+    merges = []
+    for token, text in zip(tokens, shown, strict=True):
+        pairs = [
+            (ranks[token[:i]], ranks[token[i:]], text[:i], text[i:])
+            for i in range(1, len(token))
+            if token[:i] in ranks and token[i:] in ranks
+        ]
+        merges += [[left, right] for _, _, left, right in sorted(pairs)]
+    split = {"type": "Split", "pattern": {"Regex": config["pattern"]}, "behavior": "Isolated",
+             "invert": False}  # fmt: skip
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
+             "use_regex": False}  # fmt: skip
+    return json.dumps({
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, level]},
+        "post_processor": None, "decoder": level,
+        "model": {
+            "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
+            "ignore_merges": True, "vocab": vocabulary, "merges": merges,
+        },
+    }).encode()  # fmt: skip
+
+
+def _letters() -> list[str]:
+    """The character that stands for each byte in a byte-level vocabulary."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = iter(range(0x100, 0x200))
+    return [chr(b) if b in plain else chr(next(others)) for b in range(256)]
