@@ -15,7 +15,12 @@ from flancompile.tokenizer.load import load_file
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 FUZZ = int(os.environ.get("FLANCOMPILE_FUZZ", "1500"))
-PATTERN = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+UPPER, LOWER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
+START = r"[^\r\n\p{L}\p{N}]?"
+PATTERN = (
+    rf"{START}[{UPPER}]*[{LOWER}]+|{START}[{UPPER}]+[{LOWER}]*|\p{{N}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 WORDS = ("<s>", "</s>", "[INST]", "<|endoftext|>", "<SPECIAL_7>", "quick", "brown fox", "1234")
 SPECIALS = 20
 
