@@ -22,7 +22,7 @@ PATTERN = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 WORDS = ("<s>", "</s>", "[INST]", "<|endoftext|>", "<SPECIAL_7>", "quick", "brown fox", "1234")
-SPECIALS = 20
+SPECIALS, NO_RANK = 20, 1 << 30
 
 
 def tokens_of(bpe: Tokenizer) -> list[bytes]:
@@ -59,9 +59,9 @@ def merged(word: bytes, ranks: dict[bytes, int]) -> list[int]:
     if word in ranks:
         return [ranks[word]]
     while len(parts) > 1:
-        pairs = [(ranks.get(a + b, len(ranks)), i) for i, (a, b) in enumerate(pairwise(parts))]
+        pairs = [(ranks.get(a + b, NO_RANK), i) for i, (a, b) in enumerate(pairwise(parts))]
         rank, at = min(pairs)
-        if rank == len(ranks):
+        if rank == NO_RANK:
             break
         parts[at : at + 2] = [parts[at] + parts[at + 1]]
     return [ranks[p] for p in parts]
