@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 
 from flancompile.compiler.column import Column, Frame, Rows
 from flancompile.compiler.layout import Numbered, slotted
+from flancompile.compiler.listed import OptionTable
 from flancompile.compiler.lower import render
 from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.render import RenderSpec, hidden
-from flancompile.compiler.tabled import OptionTable, Tabled
+from flancompile.compiler.tabled import Tabled
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Template

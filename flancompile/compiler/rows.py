@@ -23,7 +23,7 @@ from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
 
-__all__ = ["Lists", "Options", "Pick", "RowSet"]
+__all__ = ["MAX_OPTIONS", "Lists", "Options", "Pick", "RowSet", "gold_index"]
 
 MAX_OPTIONS = 26
 
@@ -66,17 +66,6 @@ class RowSet:
         if name in self.arrays:
             return Column.of_array(self.arrays[name])
         return Column.of(list(self.columns[name]))
-
-    def gold_place(self, choices: Choices, texts: Sequence[str], gold: object) -> int:
-        """The place of what `gold` gave among constant options, or -1 where it is not there."""
-        given, labels = choices.options, choices.labels
-        keys: list[object] = list(given) if isinstance(given, dict) else list(labels or ())
-        if gold is None:
-            return -1
-        try:
-            return _gold_index(gold, list(texts), keys, choices.gold_by)
-        except RowError:
-            return -1
 
     def bits(self, purpose: str, n: int = 0) -> npt.NDArray[np.uint64]:
         """64 random bits for each row, for this task and pass. -> uint64[rows]."""
@@ -269,7 +258,7 @@ def _given_options(context: Mapping[str, object], choices: Choices) -> tuple[lis
     gold = compile_expression(choices.gold)(context)
     if gold is None:
         raise RowError("choices: no gold answer")
-    return texts, _gold_index(gold, texts, labels, choices.gold_by)
+    return texts, gold_index(gold, texts, labels, choices.gold_by)
 
 
 def _listed(value: object, context: Mapping[str, object], what: str) -> list[object]:
@@ -280,7 +269,8 @@ def _listed(value: object, context: Mapping[str, object], what: str) -> list[obj
     return list(value)
 
 
-def _gold_index(gold: object, texts: list[str], labels: list[object] | None, by: str) -> int:
+def gold_index(gold: object, texts: list[str], labels: list[object] | None, by: str) -> int:
+    """The place of what `gold` gave among the options. Raises RowError where it is none."""
     if by == "index":
         try:
             index = int(str(int(gold)) if isinstance(gold, bool) else str(gold))
