@@ -159,7 +159,7 @@ class _Assembler:
         held, sure = self.tabled.holds(spec.task.where)
         live = np.ones(count, np.bool_)
         live[list(self.dropped)] = False
-        sure &= drawn.sure
+        sure = sure & drawn.sure
         reasons = dict.fromkeys(np.flatnonzero(live & sure & ~held).tolist(), "where")
         left = live & ~(sure & ~held)
         at = np.flatnonzero(live & sure & held)

@@ -7,6 +7,7 @@ and hands on some of its rows to a branch or loop without copying what is not as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -133,11 +134,18 @@ class Column:
         if all(p.is_constant and p._unsure is None for p in parts):
             return cls.constant("".join(p._constant[0] for p in parts if p._constant))
         unsure = _either([p._unsure for p in parts])
-        pieces = [
-            pa.scalar(p._constant[0], pa.string()) if p._constant else p.text(rows) for p in parts
-        ]
+        pieces: list[Any] = []
+        for is_constant, run in groupby(parts, lambda p: p.is_constant):
+            if is_constant:
+                text = "".join(p._constant[0] for p in run if p._constant)
+                pieces += [pa.scalar(text, pa.string())] if text else []
+            else:
+                pieces += [p.text(rows) for p in run]
         if all(isinstance(p, pa.Scalar) for p in pieces):
-            pieces[0] = parts[0].text(rows)
+            text = "".join(p.as_py() for p in pieces)
+            pieces = [pa.repeat(pa.scalar(text, pa.string()), rows)]
+        if len(pieces) == 1:
+            return cls(text=pieces[0], unsure=unsure)
         return cls(text=pc.binary_join_element_wise(*pieces, ""), unsure=unsure)
 
 

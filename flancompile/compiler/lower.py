@@ -28,7 +28,7 @@ from flancompile.compiler.lowerable import (
     of_loop,
     template_tree,
 )
-from flancompile.dsl.expression import environment
+from flancompile.dsl.expression import compile_template, environment
 
 __all__ = ["evaluate", "render"]
 
@@ -48,6 +48,11 @@ _COMPARED: dict[str, Operation] = {
 
 def render(text: str, frame: Frame) -> Column:
     """A template's text for every row; what a row that is unsure has is no text."""
+    simple = compile_template(text).parts
+    columns = [frame.get(part) if named else Column.constant(part) for part, named in simple or ()]
+    found = [c.printed(frame.rows) for c in columns if c is not None]
+    if simple and len(found) == len(columns):
+        return Column.joined(found, frame.rows)
     return _Walk().body(template_tree(text).body, frame)
 
 

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from flancompile.compiler.assemble import assemble
 from flancompile.compiler.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget, Fitted, fit
-from flancompile.compiler.folding import folded_digests
 from flancompile.compiler.render import Renderer, RenderSpec
 from flancompile.compiler.rows import Lists, RowSet
 from flancompile.dsl.expression import compile_expression, compile_template
@@ -269,14 +268,14 @@ def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
     """A job's rows, with their ids and their places in the source's own order."""
     batch = _opened(job.folder).block(job.block)
     rows = row_set(job.spec, batch, job.pass_)
-    rows.inputs_known = partial(_inputs_digest, job.folder, job.block)
+    rows.known = _known(job.folder, job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
 
 
-@lru_cache(maxsize=256)
-def _inputs_digest(folder: str, block: int, names: tuple[str, ...]) -> npt.NDArray[np.uint64]:
-    batch = _opened(folder).block(block)
-    return folded_digests([batch.column(n) for n in names])
+@lru_cache(maxsize=32)
+def _known(folder: str, block: int) -> dict[Any, Any]:
+    """What passes over a block have worked out of its fields; folders hold what their name says."""
+    return {}
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from flancompile.dsl.task import Template as TaskTemplate
 __all__ = ["MAX_OPTIONS", "Lists", "Options", "Pick", "RowSet", "gold_index"]
 
 MAX_OPTIONS = 26
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class RowSet:
     """Rows of one task under one pass.
 
     digests: uint64[rows]; columns: each field's values, a list of `rows` items; arrays: the same in
-    Arrow, where they come from a block; inputs_known: the digests of these inputs, where another
-    pass may have worked them out.
+    Arrow, where they come from a block; known: what does not change from pass to pass, by what it
+    is, kept for the next pass.
     """
 
     task_id: str
@@ -53,7 +54,7 @@ class RowSet:
     columns: Mapping[str, Sequence[Any]]
     variable: tuple[str, Any] | None = None
     arrays: Mapping[str, pa.Array] = field(default_factory=dict)
-    inputs_known: Callable[[tuple[str, ...]], npt.NDArray[np.uint64]] | None = None
+    known: dict[Any, Any] = field(default_factory=dict)
     _options: dict[tuple[int, int], Options | str] = field(default_factory=dict)
     _bits: dict[tuple[str, int], npt.NDArray[np.uint64]] = field(default_factory=dict)
     _lets: dict[tuple[int, str | None], dict[str, object]] = field(default_factory=dict)
@@ -206,9 +207,18 @@ class RowSet:
         names = [n for n in self.task.signature.inputs if n in self.columns]
         if not names:
             return self.digests
-        if self.inputs_known is not None:
-            return self.inputs_known(tuple(names))
-        return folded_digests([self.arrays.get(n, self.columns[n]) for n in names])
+        return self.once(
+            ("inputs", *names),
+            lambda: folded_digests([self.arrays.get(n, self.columns[n]) for n in names]),
+        )
+
+    def once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What `make` gives, which may depend on fields and the `for_each` variable alone."""
+        whole = (*key, repr(self.variable))
+        if whole not in self.known:
+            self.known[whole] = make()
+        found: T = self.known[whole]
+        return found
 
 
 class Lists(Mapping[str, Sequence[Any]]):

@@ -7,6 +7,7 @@ to the renderer that goes row by row.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +37,9 @@ class Tabled:
         self.shared = self.fields.nested()
         everyone: Rows = np.arange(self.count)
         self.doubt = self._let(self.shared, None, rows.task.let, everyone)
-        self._held: dict[str, tuple[Flags, Flags]] = {}
         self._options: dict[int, OptionTable] = {}
         self._golds: dict[int, Column] = {}
         self._listings: dict[int, Listing] = {}
-        self._filled: dict[str, Flags] = {}
 
     def frame(self, template: Template, rows: Rows) -> tuple[Frame, Flags]:
         """Some rows with the names that the template's texts see, and where they are not sure."""
@@ -64,24 +63,24 @@ class Tabled:
         """(where a condition over the fields holds, where that is sure)."""
         if condition is None:
             return np.ones(self.count, np.bool_), np.ones(self.count, np.bool_)
-        if condition not in self._held:
-            if why_not(condition, expression=True) is None:
-                self._held[condition] = evaluate(condition, self.fields).truth(self.count)
-            else:
-                nowhere = np.zeros(self.count, np.bool_)
-                self._held[condition] = nowhere, nowhere
-        return self._held[condition]
+        return self.rows.once(("holds", condition), lambda: self._truth(condition))
+
+    def _truth(self, condition: str) -> tuple[Flags, Flags]:
+        if why_not(condition, expression=True) is None:
+            return evaluate(condition, self.fields).truth(self.count)
+        nowhere = np.zeros(self.count, np.bool_)
+        return nowhere, nowhere
 
     def has_targets(self, template: Template) -> Flags:
         """Where the fields that the template's target prints are there."""
         found = np.ones(self.count, np.bool_)
         for name in compile_template(template.target).names & self.rows.columns.keys():
-            if name not in self._filled:
-                values = self.rows.columns[name]
-                filled = [v is not None and bool(str(v).strip()) for v in values]
-                self._filled[name] = np.array(filled, np.bool_)
-            found &= self._filled[name]
+            found &= self.rows.once(("filled", name), partial(self._is_filled, name))
         return found
+
+    def _is_filled(self, name: str) -> Flags:
+        values = self.rows.columns[name]
+        return np.array([v is not None and bool(str(v).strip()) for v in values], np.bool_)
 
     def options(self, choices: Choices) -> OptionTable:
         """The options of every row."""
@@ -98,6 +97,11 @@ class Tabled:
         return self._golds[id(choices)]
 
     def _listing(self, choices: Choices) -> Listing:
-        if id(choices) not in self._listings:
-            self._listings[id(choices)] = listing(self.rows, self.shared, self.doubt, choices)
-        return self._listings[id(choices)]
+        def make() -> Listing:
+            return listing(self.rows, self.shared, self.doubt, choices)
+
+        if self.rows.task.let:  # which may draw anew in each pass
+            if id(choices) not in self._listings:
+                self._listings[id(choices)] = make()
+            return self._listings[id(choices)]
+        return self.rows.once(("listing", repr(choices)), make)

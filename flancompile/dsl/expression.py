@@ -139,6 +139,13 @@ class Template:
         self._parts = parts
         self._template: Any = None
 
+    @property
+    def parts(self) -> list[tuple[str, bool]] | None:
+        """(text, false) and (printed name, true) in order; None where there is more to it."""
+        if self._parts is None:
+            return None
+        return [(p.name, True) if isinstance(p, _Name) else (p, False) for p in self._parts]
+
     def render(self, context: Mapping[str, object]) -> str:
         """The text for these names."""
         if self._parts is not None:
