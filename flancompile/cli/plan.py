@@ -12,6 +12,7 @@ from flancompile.cli.console import console, folders, print_json, progress, size
 __all__ = ["run"]
 
 NAMES = ("task", "member", "share", "examples", "passes", "rows", "usable", "prompt", "target")
+SHOWN = 10
 
 
 def run(
@@ -48,6 +49,12 @@ def run(
     out.print(table)
     for task_id, why in sorted(made.held_out.items()):
         out.print(f"held out: {task_id} ({why})", style="dim")
+    by_column = made.templates - len(made.by_row)
+    out.print(f"{by_column:,} of {made.templates:,} templates are rendered by columns", style="dim")
+    for one in made.by_row[:SHOWN]:
+        out.print(f"row by row: {one.task} {one.template} ({one.reason})", style="dim")
+    if len(made.by_row) > SHOWN:
+        out.print(f"and {len(made.by_row) - SHOWN:,} more; --json lists all", style="dim")
     out.print(
         f"about {made.examples:,} examples, {made.tokens:,} tokens ({made.target_tokens:,} with "
         f"loss), {made.packs:,} packs, {made.steps(batch_packs):,} steps of {batch_packs}, "

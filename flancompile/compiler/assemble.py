@@ -23,6 +23,7 @@ from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
 from flancompile.compiler.shots import draw_shots
 from flancompile.compiler.tabled import Tabled
+from flancompile.compiler.unlowered import styles_why_not
 
 __all__ = ["Assembly", "assemble"]
 
@@ -122,21 +123,9 @@ def assemble(
     spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str]
 ) -> Assembly | None:
     """The block's sure examples; None where nothing of it can be done by columns."""
-    if spec.wrap or len(rows) == 0 or not _styles_are_lowered(spec):
+    if spec.wrap or len(rows) == 0 or styles_why_not(spec) is not None:
         return None
     return _Assembler(spec, rows, pools, dropped).run()
-
-
-def _styles_are_lowered(spec: RenderSpec) -> bool:
-    shots = [
-        t for s in spec.shots_styles.values() for t in (s.opening, s.exemplar, s.query, s.zero)
-    ]
-    options = [
-        t for s in spec.option_styles.values()
-        for t in (s.label, s.item, s.opening, s.ending, s.gold)
-    ]  # fmt: skip
-    own = [spec.task.instruction or ""]
-    return all(why_not(text) is None for text in (*shots, *options, *own))
 
 
 class _Assembler:

@@ -12,6 +12,7 @@ from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import apportion
 from flancompile.compiler.request import Request
 from flancompile.compiler.streams import Stream, Streams
+from flancompile.compiler.unlowered import Unlowered, unlowered
 
 __all__ = ["Plan", "TaskPlan", "forecast"]
 
@@ -34,7 +35,10 @@ class TaskPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a compile would give. Packs, steps and bytes are forecasts."""
+    """What a compile would give. Packs, steps and bytes are forecasts.
+
+    templates: how many are in use; by_row: those that are rendered row by row.
+    """
 
     recipe: str
     mixture: str
@@ -48,6 +52,8 @@ class Plan:
     packs: int
     bytes: int
     seconds: float
+    templates: int
+    by_row: tuple[Unlowered, ...]
 
     def steps(self, batch_packs: int) -> int:
         """Steps of an epoch at a batch of so many packs."""
@@ -77,6 +83,7 @@ def forecast(request: Request) -> Plan:
     built = sum(s.usable for s in streams.streams.values()) or 1
     recipe = prepared.workshop.recipe
     examples = sum(t.examples for t in tasks)
+    specs = [prepared.workshop.spec(p.task, p.arms) for p in prepared.planned.values()]
     return Plan(
         recipe=request.recipe.id,
         mixture=recipe.mixture,
@@ -90,6 +97,8 @@ def forecast(request: Request) -> Plan:
         packs=packs,
         bytes=packs * pack_bytes,
         seconds=round(seconds * examples / built, 1) if streams.built else 0.0,
+        templates=sum(len(s.templates) for s in specs),
+        by_row=tuple(u for s in specs for u in unlowered(s)),
     )
 
 

@@ -1,6 +1,7 @@
 """Examples made by columns against the same made row by row: equal tables, whatever the task."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from flancompile.compiler.fit import Budget
 from flancompile.compiler.objects import examples_of
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
+from flancompile.compiler.unlowered import unlowered
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
@@ -202,3 +204,21 @@ def test_the_columns_carry_the_work(more: dict[str, Any]) -> None:
     made = assemble(spec_of(task, shares), block, pools_of(task, block, []), {})
     assert made is not None
     assert (len(made.rest), len(made.rows) + len(made.reasons)) == (0, 200)
+
+
+def test_what_goes_row_by_row_is_told_with_its_reason() -> None:
+    recursive = "{% for x in xs recursive %}{{ x }}{% endfor %}"
+    about = {
+        "templates": [
+            {"input": "{{ q }}", "target": "{{ a }}"},
+            {"input": recursive, "target": "{{ a }}"},
+            {"input": "{{ p }}", "target": "{{ a }}", "let": {"p": "pick(xs)"}},
+        ]
+    }
+    task = task_of(about)
+    assert task is not None
+    spec = spec_of(task, SHARES[0])
+    assert [(u.template, u.reason) for u in unlowered(spec)] == [("t1", "input: a recursive loop")]
+    odd = replace(spec, shots_styles={"odd": ShotsStyle(zero=recursive + "{{ input }}")})
+    assert {u.reason for u in unlowered(odd)} == {"the layout odd: a recursive loop"}
+    assert len(unlowered(replace(spec, wrap=True))) == 3
