@@ -1,12 +1,12 @@
 """Compiling, pass by pass, beside what a user would write today, in one run.
 
-The peer is `datasets.map` with jinja2 for rendering, `tokenizers` through `datasets.map`, and TRL's
-best-fit packing (`trl.pack_dataset`, strategy bfd). Both sides read the same rows, render the same
-zero- and five-shot prompts of the same templates, tokenise with GPT-2 and pack into 2,048 tokens.
-The peer's exemplars are the first rows of the block, which is easier than drawing them.
+The work is that of workload.py: five tasks of real datasets, ten templates each, zero-, 2- and
+5-shot, with options and without, packed into 2,048 tokens. The peers (peers.py) are `datasets.map`
+with jinja2, then `tokenizers` or gigatoken, then TRL's best-fit packing. They do a smaller part of
+the same work, for rates are compared; they draw exemplars at random and keep no provenance.
 
-    pip install torch==2.13.0 && pip install trl datasets
-    python benchmarks/compile.py --shared ../shared/data --rows 20000 --out benchmarks/compile.json
+    pip install torch==2.13.0 && pip install trl mistral-common -e '.[hub]'
+    python benchmarks/compile.py --shared ../shared/data --out benchmarks/compile.json
 """
 
 from __future__ import annotations
@@ -20,184 +20,124 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-TEMPLATES = [
-    ('{{ premise }}\n\nDoes it follow that "{{ hypothesis }}"?', "{{ label }}"),
-    (
-        "If the following is true: {{ premise }}\nis this true as well? {{ hypothesis }}",
-        "{{ label }}",
-    ),
-    (
-        "Source: {{ premise }}\nClaim: {{ hypothesis }}\nDoes the source back the claim?",
-        "{{ label }}",
-    ),
-    ("{{ hypothesis }}\nIs it supported by what comes next?\n{{ premise }}", "{{ label }}"),
-]
-LENGTH = 2048
-SHOTS = 5
+import workload
+
+NAMES = ("flancompile", "datasets", "jinja2", "tokenizers", "gigatoken", "sentencepiece", "trl",
+         "pyarrow", "numpy", "numba")  # fmt: skip
+TEKKEN = "tekken_240911.json"
 
 
-def rows(shared: Path, count: int) -> list[dict[str, str]]:
-    """Entailment rows with passages of the SQuAD questions as premises, repeated to `count`."""
-    data = json.loads((shared / "xquad" / "xquad.en.json").read_text())["data"]
-    found = [
-        {"premise": p["context"], "hypothesis": q["question"], "label": q["answers"][0]["text"]}
-        for article in data
-        for p in article["paragraphs"]
-        for q in p["qas"]
-    ]
-    return [
-        {**found[i % len(found)], "hypothesis": f"{i}: {found[i % len(found)]['hypothesis']}"}
-        for i in range(count)
-    ]
+def tokenizers(shared: Path) -> dict[str, Path]:
+    """The four tokenizers; Tekken where mistral-common is installed."""
+    folder = shared / "tokenizers"
+    found = {"GPT-2": folder / "gpt2.json"}
+    about = util.find_spec("mistral_common")
+    if about is not None and about.origin is not None:
+        found["Tekken"] = Path(about.origin).parent / "data" / TEKKEN
+    return {**found, "SentencePiece BPE": folder / "bpe_32k_c4.model", "T5": folder / "t5.model"}
 
 
-def write_library(root: Path, data: list[dict[str, str]], tokenizer: Path) -> None:
-    """The same work as a flancompile library. JSON is YAML."""
-    for part in ("datasets", "mixtures", "recipes"):
-        (root / part).mkdir(parents=True)
-    (root / "datasets" / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in data))
-    templates = [{"name": f"t{i}", "input": a, "target": b} for i, (a, b) in enumerate(TEMPLATES)]
-    task = {"signature": "premise, hypothesis -> label", "templates": templates}
-    dataset = {
-        "source": {"files": {"train": "rows.jsonl"}},
-        "fields": {n: n for n in ("premise", "hypothesis", "label")},
-        "tasks": {"nli": task},
-    }
-    recipe = {
-        "recipe": "bench", "mixture": "bench", "size": {"examples": len(data)},
-        "tokenizer": {"file": str(tokenizer.resolve())}, "layout": "decoder", "lengths": {"pack": LENGTH},
-        "styles": {"shots": ["plain"]},
-    }  # fmt: skip
-    mixture = {"mixture": "bench", "shots": {0: 1, SHOTS: 1}, "members": [{"select": "rows/nli"}]}
-    (root / "datasets" / "rows.yaml").write_text(json.dumps(dataset))
-    (root / "recipes" / "bench.yaml").write_text(json.dumps(recipe))
-    (root / "mixtures" / "bench.yaml").write_text(json.dumps(mixture))
-
-
-def ours(root: Path, workers: int) -> dict[str, Any]:
-    """A cold compile, then a relink: seconds by pass."""
+def ours(root: Path, tokenizer: Path, examples: int, workers: int) -> dict[str, Any]:
+    """A cold compile; relinks after a change of packing and of rates; a change of seed."""
+    started = time.perf_counter()
     import flancompile
+    from flancompile.store.verify import verify
 
-    cache, out = root / "cache", root / "out"
-    started = time.perf_counter()
-    build = flancompile.compile("bench", out, library=[root], cache=cache, workers=workers)
-    cold = time.perf_counter() - started
-    run = json.loads((out / "run.json").read_text())
-    started = time.perf_counter()
-    flancompile.compile("bench", out, library=[root], cache=cache, workers=workers)
-    warm = time.perf_counter() - started
-    counts = build.manifest.counts
-    return {
-        "seconds": cold, "relink_seconds": warm, "passes": run["seconds"], "tokens": counts["tokens"],
-        "packs": counts["packs"], "fill": build.manifest.packing["fill"][0], "encoder": run["encoder"],
-    }  # fmt: skip
+    imports = time.perf_counter() - started
+    found: dict[str, Any] = {"imports": imports}
 
+    def compiled(name: str, **more: Any) -> None:
+        workload.write_recipe(root, tokenizer, examples, **more)
+        out = root / f"out {name}"
+        began = time.perf_counter()
+        build = flancompile.compile(
+            "work", out, library=[root], cache=root / "cache", workers=workers
+        )
+        seconds = time.perf_counter() - began
+        began = time.perf_counter()
+        faults = list(verify(build)) if name != "cold" else ()
+        checked = time.perf_counter() - began
+        run = json.loads((out / "run.json").read_text())
+        found[name] = {
+            "seconds": seconds + (imports if name == "cold" else 0), "passes": run["seconds"],
+            "tokens": build.manifest.counts["tokens"], "packs": build.manifest.counts["packs"],
+            "fill": build.manifest.packing["fill"][0], "encoder": run["encoder"],
+            "verify_seconds": checked if name != "cold" else None, "faults": len(faults),
+        }  # fmt: skip
+        shutil.rmtree(out)
 
-def peer(root: Path, tokenizer: Path) -> dict[str, Any]:
-    """datasets.map + jinja2 + tokenizers + TRL's best-fit packing."""
-    import datasets
-    import jinja2
-    from tokenizers import Tokenizer
-    from trl import pack_dataset
-
-    datasets.disable_progress_bars()
-    env = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    pairs = [(env.from_string(a), env.from_string(b)) for a, b in TEMPLATES]
-    model = Tokenizer.from_file(str(tokenizer))
-    eos = model.token_to_id("<|endoftext|>")
-    seconds: dict[str, float] = {}
-    started = last = time.perf_counter()
-
-    def lap(name: str) -> None:
-        nonlocal last
-        now = time.perf_counter()
-        seconds[name], last = now - last, now
-
-    data = datasets.Dataset.from_json(
-        str(root / "datasets" / "rows.jsonl"), cache_dir=str(root / "hf")
-    )
-    shots = [data[i] for i in range(SHOTS)]
-    lap("read")
-
-    def render(row: dict[str, str], index: int) -> dict[str, str]:
-        ask, answer = pairs[index % len(pairs)]
-        parts = []
-        if index % 2:
-            parts = [f"{ask.render(s)}\n{answer.render(s)}" for s in shots]
-        return {"prompt": "\n\n".join([*parts, ask.render(row)]), "target": answer.render(row)}
-
-    data = data.map(render, with_indices=True, remove_columns=data.column_names)
-    lap("render")
-
-    def encode(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
-        prompts = model.encode_batch_fast(batch["prompt"], add_special_tokens=False)
-        targets = model.encode_batch_fast(batch["target"], add_special_tokens=False)
-        ids = [[*p.ids, eos, *t.ids, eos] for p, t in zip(prompts, targets, strict=True)]
-        masks = [
-            [0] * (len(p.ids) + 1) + [1] * (len(t.ids) + 1)
-            for p, t in zip(prompts, targets, strict=True)
-        ]
-        return {"input_ids": ids, "completion_mask": masks}
-
-    data = data.map(encode, batched=True, remove_columns=data.column_names)
-    lap("tokenise")
-    tokens = sum(len(i) for i in data["input_ids"])
-    lap("count")
-    packed = pack_dataset(data, seq_length=LENGTH, strategy="bfd")
-    packed.save_to_disk(str(root / "packed"))
-    lap("pack and write")
-    kept = sum(len(i) for i in packed["input_ids"])
-    return {
-        "seconds": time.perf_counter() - started - seconds["count"], "passes": seconds, "tokens": tokens,
-        "packs": len(packed), "fill": kept / (len(packed) * LENGTH), "tokens_kept": kept,
-    }  # fmt: skip
+    compiled("cold")
+    compiled("packing", packing={"window": 60_000})
+    compiled("seed", seed=1)
+    return found
 
 
-def measured(side: str, root: Path, tokenizer: Path, workers: int) -> dict[str, Any]:
+def measured(side: str, root: Path, tokenizer: Path, examples: int, workers: int) -> dict[str, Any]:
     """One side in a process of its own, so that its peak memory is its own."""
-    words = [
-        sys.executable,
-        __file__,
-        "--side",
-        side,
-        "--root",
-        str(root),
-        "--tokenizer",
-        str(tokenizer),
-        "--workers",
-        str(workers),
-    ]
+    words = [sys.executable, __file__, "--side", side, "--root", str(root), "--tokenizer",
+             str(tokenizer), "--examples", str(examples), "--workers", str(workers)]  # fmt: skip
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(done.stderr)
+        return {"failed": done.stderr.strip().splitlines()[-1]}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def one_side(options: argparse.Namespace) -> None:
     """Run one side and print its figures."""
-    found = (
-        ours(options.root, options.workers)
-        if options.side == "ours"
-        else peer(options.root, options.tokenizer)
-    )
-    peak = max(
-        resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    if options.side == "ours":
+        found = ours(options.root, options.tokenizer, options.examples, options.workers)
+    else:
+        import peers
+
+        found = peers.run(options.root, options.tokenizer, options.examples, options.side)
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(w).ru_maxrss for w in who)
     print(json.dumps({**found, "peak_mib": round(peak / 1024)}))
+
+
+def rate(one: dict[str, Any]) -> float:
+    """Million tokens a second."""
+    return float(one["tokens"] / one["seconds"] / 1e6)
+
+
+def table(name: str, results: dict[str, Any]) -> None:
+    """Print one tokenizer's figures."""
+    failed = [s for s, one in results.items() if "failed" in one]
+    if "ours" in failed or "tokenizers" in failed:
+        print(f"{name}: {results}")
+        return
+    base = rate(results["tokenizers"])
+    print(f"\n{name} ({results['ours']['cold']['encoder'].split(':')[0]})")
+    for side in ("ours", "ours, 2 workers", "tokenizers", "gigatoken"):
+        one = results.get(side)
+        if one is None or "failed" in one:
+            print(f"  {side:18} {'' if one is None else one['failed']}")
+            continue
+        cold = one.get("cold", one)
+        passes = ", ".join(f"{k} {v:.2f}" for k, v in cold["passes"].items())
+        print(f"  {side:18} {cold['seconds']:7.2f} s {rate(cold):7.2f} Mtok/s  x{rate(cold) / base:5.1f}"
+              f"  fill {cold['fill']:.4%}  peak {one['peak_mib']} MiB  ({passes})")  # fmt: skip
+        for again in ("packing", "seed"):
+            if again in one:
+                part = one[again]
+                print(f"    after a change of {again}: {part['seconds']:.2f} s, {rate(part):.1f} Mtok/s,"
+                      f" and {part['verify_seconds']:.2f} s to verify")  # fmt: skip
 
 
 def main() -> None:
     """Print a table of ratios and write the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path)
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--examples", type=int, default=400_000)
+    parser.add_argument("--peer-examples", type=int, default=12_000)
+    parser.add_argument("--only", help="One tokenizer's name.")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--side", choices=["ours", "peer"])
+    parser.add_argument("--side", choices=["ours", "tokenizers", "gigatoken"])
     parser.add_argument("--root", type=Path)
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--workers", type=int, default=1)
@@ -205,44 +145,29 @@ def main() -> None:
     if options.side:
         one_side(options)
         return
-    tokenizer = options.shared / "tokenizers" / "gpt2.json"
-    results: dict[str, Any] = {"rows": options.rows}
-    for name, side, workers in (
-        ("ours", "ours", 1),
-        ("ours, 2 workers", "ours", 2),
-        ("peer", "peer", 1),
-    ):
-        root = Path(tempfile.mkdtemp())
-        write_library(root, rows(options.shared, options.rows), tokenizer)
-        results[name] = measured(side, root, tokenizer, workers)
-        shutil.rmtree(root)
-    names = (
-        "flancompile",
-        "datasets",
-        "jinja2",
-        "tokenizers",
-        "gigatoken",
-        "trl",
-        "pyarrow",
-        "numpy",
-    )
-    results["versions"] = {n: metadata.version(n) for n in names}
-    results["machine"] = {
-        "python": platform.python_version(),
-        "cores": 2,
-        "system": platform.system(),
-    }
-    base = results["peer"]
-    for name in ("ours", "ours, 2 workers", "peer"):
-        one = results[name]
-        rate = one["tokens"] / one["seconds"]
-        ratio = rate / (base["tokens"] / base["seconds"])
-        print(
-            f"{name:18} {one['seconds']:7.1f} s  {rate / 1e6:6.2f} Mtok/s  x{ratio:5.1f}  fill {one['fill']:.4f}  peak {one['peak_mib']} MiB"
-        )
-        print("   " + ", ".join(f"{k} {v:.2f} s" for k, v in one["passes"].items()))
-        if "relink_seconds" in one:
-            print(f"   the same again: {one['relink_seconds']:.2f} s")
+    data = workload.rows(options.shared)
+    results: dict[str, Any] = {
+        "rows": {n: len(items) for n, items in data.items()}, "examples": options.examples,
+        "peer_examples": options.peer_examples,
+        "versions": {n: metadata.version(n) for n in NAMES},
+        "machine": {"python": platform.python_version(), "cores": 2},
+        "date": time.strftime("%Y-%m-%d"), "tokenizers": {},
+    }  # fmt: skip
+    for name, tokenizer in tokenizers(options.shared).items():
+        if options.only not in (None, name):
+            continue
+        found: dict[str, Any] = {}
+        for side, count, workers in (
+            ("ours", options.examples, 1), ("ours, 2 workers", options.examples, 2),
+            ("tokenizers", options.peer_examples, 1), ("gigatoken", options.peer_examples, 1),
+        ):  # fmt: skip
+            root = Path(tempfile.mkdtemp())
+            workload.write_library(root, data)
+            kind = "ours" if side.startswith("ours") else side
+            found[side] = measured(kind, root, tokenizer, count, workers)
+            shutil.rmtree(root)
+        results["tokenizers"][name] = found
+        table(name, found)
     if options.out:
         options.out.write_text(json.dumps(results, indent=2) + "\n")
 

@@ -146,7 +146,7 @@ def write_library(root: Path, data: dict[str, list[dict[str, Any]]]) -> None:
         "options": {"dashes": {"label": "-", "item": "{{ label }} {{ text }}", "opening": OPENING,
                                "gold": "{{ text }}"}},
         "shots": {"bare": {"exemplar": "{{ input }}\n{{ target }}", "query": "{{ input }}\n",
-                           "zero": "{{ input }}\n"}},
+                           "zero": "{{ instruction }}{{ input }}\n"}},
     }  # fmt: skip
     (root / "styles" / "styles.yaml").write_text(json.dumps(styles))
     members = [{"select": f"{name}/task"} for name in data]
