@@ -118,15 +118,12 @@ def _option_texts(
     table: OptionTable, styles: Sequence[OptionStyle], rows: Ints, chosen: Ints
 ) -> tuple[Column, Column, Flags]:
     """(option blocks, what `gold` says, where there are options) of some rows."""
-    texts = [table.texts[r] for r in rows.tolist()]
-    golds = table.gold[rows]
-    counts = np.array([0 if t is None else len(t) for t in texts], dtype=np.int64)
+    counts = table.counts[rows]
     blocks: list[tuple[Rows, Column]] = []
     said: list[tuple[Rows, Column]] = []
     for key, at in groups(chosen * 32 + counts):
         if key % 32:
-            listed = [texts[i] or () for i in at.tolist()]
-            block, gold = _styled(styles[key // 32], listed, golds[at])
+            block, gold = _styled(styles[key // 32], table, rows[at], key % 32)
             blocks.append((at, block))
             said.append((at, gold))
     return _together(blocks, len(rows)), _together(said, len(rows)), counts > 0
@@ -147,28 +144,39 @@ def _together(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:
 
 
 def _styled(
-    style: OptionStyle, texts: Sequence[tuple[str, ...]], golds: Ints
+    style: OptionStyle, table: OptionTable, rows: Ints, count: int
 ) -> tuple[Column, Column]:
-    """Option blocks and golds of rows that have equally many options."""
-    rows, count = len(texts), len(texts[0])
+    """Option blocks and golds of rows that have so many options each."""
     number = {"count": Column.constant(count)}
-    parts = [_text(style.opening, number, rows)]
-    for n, listed in enumerate(zip(*texts, strict=True)):
-        names = {k: Column.constant(v) for k, v in Numbered(n).names().items()}
+    parts = [_text(style.opening, number, len(rows))]
+    numbers = [Numbered(n).names() for n in range(count)]
+    places = table.places[rows]
+    for n in range(count):
+        names = {k: Column.constant(v) for k, v in numbers[n].items()}
+        text = Column.of_text(table.flat.take(pa.array(places[:, n])))
         parts += [Column.constant(style.separator)] if n else []
-        parts.append(_labelled(style, style.item, names, list(listed), rows))
-    parts.append(_text(style.ending, number, rows))
-    numbers = [Numbered(g).names() for g in golds.tolist()]
-    names = {k: Column.of([about[k] for about in numbers]) for k in numbers[0]}
-    right = [t[g] for t, g in zip(texts, golds.tolist(), strict=True)]
-    return Column.joined(parts, rows), _labelled(style, style.gold, names, right, rows)
+        parts.append(_labelled(style, style.item, names, text, len(rows)))
+    parts.append(_text(style.ending, number, len(rows)))
+    golds = table.gold[rows]
+    told = compile_template(style.gold).names | compile_template(style.label).names
+    names = {k: _numbered([about[k] for about in numbers], golds) for k in numbers[0] if k in told}
+    right = table.flat.take(pa.array(places[np.arange(len(rows)), golds]))
+    gold = _labelled(style, style.gold, names, Column.of_text(right), len(rows))
+    return Column.joined(parts, len(rows)), gold
+
+
+def _numbered(values: Sequence[object], places: Ints) -> Column:
+    """A number's name in each row."""
+    if all(isinstance(v, str) for v in values):
+        return Column.of_text(pa.array(values, pa.string()).take(pa.array(places)))
+    return Column.of([values[i] for i in places.tolist()])
 
 
 def _labelled(
-    style: OptionStyle, text: str, names: Mapping[str, Column], options: list[str], rows: int
+    style: OptionStyle, text: str, names: Mapping[str, Column], option: Column, rows: int
 ) -> Column:
     label = _text(style.label, names, rows)
-    return _text(text, {**names, "label": label, "text": Column.of(options)}, rows)
+    return _text(text, {**names, "label": label, "text": option}, rows)
 
 
 def _text(text: str, names: Mapping[str, Column], rows: int) -> Column:

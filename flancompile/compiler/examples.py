@@ -174,6 +174,8 @@ class _Lines:
         )
         self.runs: list[list[int] | None] = [None] * rows
         self.exemplars: dict[int, Any] = {}
+        self.taken = np.zeros(0, np.int64), np.zeros((0, 0), np.bool_)
+        self.shown = np.zeros(0, np.uint64)
 
     def add_columns(self, columns: FittedColumns) -> None:
         """What was assembled and fits."""
@@ -189,9 +191,8 @@ class _Lines:
         self.shots[rows] = made.shots[at]
         self.prompt_tokens[rows] = columns.prompts.lengths[at]
         self.target_tokens[rows] = columns.targets.lengths[at]
-        digests = made.pool.digests
-        for row, line in zip(rows.tolist(), taken, strict=True) if taken.size else ():
-            self.exemplars[row] = digests[line[line >= 0]]
+        if taken.size:
+            self.taken, self.shown = (rows, taken >= 0), made.pool.digests[taken[taken >= 0]]
 
     def add(self, one: Fitted) -> None:
         """What came row by row."""
@@ -211,11 +212,19 @@ class _Lines:
 
     def exemplar_lists(self) -> pa.Array:
         """The exemplars' digests of each row."""
-        lists = [self.exemplars.get(r, ()) for r in range(self.rows)]
-        ends = np.cumsum([0, *map(len, lists)])
-        parts = [np.asarray(x, dtype=np.uint64) for x in lists if len(x)]
-        flat = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
-        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(flat))
+        rows, held = self.taken
+        counts = np.zeros(self.rows, np.int64)
+        counts[rows] = held.sum(axis=1)
+        for row, own in self.exemplars.items():
+            counts[row] = len(own)
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        flat = np.zeros(int(ends[-1]), np.uint64)
+        by_columns = np.zeros(self.rows, np.bool_)
+        by_columns[rows] = True  # which ascend, so their exemplars come in the same order
+        flat[np.repeat(by_columns, counts)] = self.shown
+        for row, own in self.exemplars.items():
+            flat[ends[row] : ends[row + 1]] = own
+        return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(flat))
 
     def flat(
         self, columns: FittedColumns | None, fitted: Sequence[Fitted], dtype: npt.DTypeLike

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from flancompile.compiler.column import Column, Frame
 from flancompile.compiler.lower import evaluate
@@ -24,21 +25,35 @@ NONE = -1
 
 @dataclass(frozen=True)
 class OptionTable:
-    """Every row's options in their drawn order, None where it has none; gold: the right one's."""
+    """Every row's options in their drawn order.
 
-    texts: Sequence[tuple[str, ...] | None]
+    flat: texts; places: int64[rows, most], where each of a row's options stands in them; counts:
+    int64[rows], 0 where a row has none; gold: which of them is right.
+    """
+
+    flat: pa.Array
+    places: Ints
+    counts: Ints
     gold: Ints
-    given: Flags
+
+    @property
+    def given(self) -> Flags:
+        """Where a row has options."""
+        return self.counts > 0
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Options as the author lists them. texts: None where there is no list; places: int64[rows],
-    where the right one stands, -1 for nowhere; asked: rows that the row set itself is asked for.
+    """Options as the author lists them: `counts` of each row from `starts` on in `flat`.
+
+    right: int64[rows], where the right one stands, -1 for nowhere; asked: rows of which the row set
+    itself is asked.
     """
 
-    texts: Sequence[Sequence[str] | None]
-    places: Ints
+    flat: pa.Array
+    starts: Ints
+    counts: Ints
+    right: Ints
     asked: Flags
 
 
@@ -46,11 +61,14 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
     """The rows' options by columns, as far as they are sure. doubt: where the names are not."""
     count = len(rows)
     found = [t for t in (choices.gold, choices.options, choices.labels) if isinstance(t, str)]
+    none = np.zeros(count, np.int64)
     if choices.distractors is not None or any(why_not(t, expression=True) for t in found):
-        return Listing([None] * count, np.full(count, NONE), np.ones(count, np.bool_))
+        nothing = pa.array([], pa.string())
+        return Listing(nothing, none, none, none + NONE, np.ones(count, np.bool_))
     gold = evaluate(choices.gold, shared)
     asked = doubt | gold.unsure(count)
     given = choices.options
+    texts: Sequence[list[str] | None]
     if isinstance(given, str):
         column = evaluate(given, shared)
         asked |= column.unsure(count)
@@ -60,8 +78,15 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
         texts = [same] * count
     keys = _keys(choices, shared, count)
     asked |= keys.unsure(count)
-    places = _places(texts, keys.values(count), gold.values(count), choices.gold_by)
-    return Listing(texts, places, asked)
+    right = _places(texts, keys.values(count), gold.values(count), choices.gold_by)
+    if isinstance(given, str):
+        try:
+            flat = pa.array([t for listed in texts for t in listed or ()], pa.string())
+        except UnicodeEncodeError:  # half a character: the row set keeps it
+            return Listing(pa.array([], pa.string()), none, none, right, np.ones(count, np.bool_))
+        counts = np.array([len(t or ()) for t in texts], dtype=np.int64)
+        return Listing(flat, np.cumsum(counts) - counts, counts, right, asked)
+    return Listing(pa.array(same, pa.string()), none, none + len(same), right, asked)
 
 
 def _keys(choices: Choices, shared: Frame, count: int) -> Column:
@@ -108,41 +133,43 @@ def _places(
 
 def option_table(rows: RowSet, found: Listing, choices: Choices) -> OptionTable:
     """The options in their drawn order."""
-    counts = np.array([0 if t is None else len(t) for t in found.texts], dtype=np.int64)
-    texts: list[tuple[str, ...] | None] = [None] * len(rows)
-    gold = np.full(len(rows), NONE, np.int64)
-    held = ~found.asked & (found.places >= 0)
+    held = ~found.asked & (found.right >= 0) & (found.counts >= 2)
+    asked = found.asked | (held & (found.counts > MAX_OPTIONS))
+    held &= found.counts <= MAX_OPTIONS
+    texts, own = [found.flat], len(found.flat)
+    places = np.zeros((len(rows), MAX_OPTIONS), np.int64)
+    counts, gold = np.where(held, found.counts, 0), np.full(len(rows), NONE, np.int64)
     for count in np.unique(counts[held]).tolist():
-        if 2 <= count <= MAX_OPTIONS:
-            at = np.flatnonzero(held & (counts == count))
-            order = np.tile(np.arange(count), (len(at), 1))
-            if choices.shuffle:
-                keys = [rows.bits("option order", n)[at] for n in range(count)]
-                order = np.argsort(np.stack(keys, axis=1), axis=1, kind="stable")
-            gold[at] = np.argmax(order == found.places[at, None], axis=1)
-            for row, line in zip(at.tolist(), order.tolist(), strict=True):
-                listed = found.texts[row]
-                assert listed is not None
-                texts[row] = tuple([listed[i] for i in line])
-    for row in np.flatnonzero(found.asked | (held & (counts > MAX_OPTIONS))).tolist():
+        at = np.flatnonzero(held & (counts == count))
+        order = np.tile(np.arange(count), (len(at), 1))
+        if choices.shuffle:
+            keys = [rows.bits("option order", n)[at] for n in range(count)]
+            order = np.argsort(np.stack(keys, axis=1), axis=1, kind="stable")
+        gold[at] = np.argmax(order == found.right[at, None], axis=1)
+        places[at, :count] = found.starts[at, None] + order
+    for row in np.flatnonzero(asked).tolist():
         try:
             one = rows.options(row, choices)
-        except RowError:
+            texts.append(pa.array(one.texts, pa.string()))
+        except (RowError, UnicodeEncodeError):
             continue
-        texts[row], gold[row] = one.texts, one.gold
-    return OptionTable(texts, gold, gold >= 0)
+        counts[row], gold[row] = len(one.texts), one.gold
+        places[row, : counts[row]] = own + np.arange(counts[row])
+        own += len(one.texts)
+    return OptionTable(pa.concat_arrays(texts), places, counts, gold)
 
 
-def gold_texts(rows: RowSet, found: Listing, choices: Choices) -> list[str | None]:
-    """The right options' texts, None where there is none."""
-    out: list[str | None] = []
-    pairs = zip(found.texts, found.places.tolist(), found.asked.tolist(), strict=True)
-    for row, (texts, place, asked) in enumerate(pairs):
-        if not asked:
-            out.append(None if place < 0 or texts is None else texts[place])
-            continue
+def gold_texts(rows: RowSet, found: Listing, choices: Choices) -> Column:
+    """The right options' texts; a row that has none is unsure."""
+    sure = ~found.asked & (found.right >= 0)
+    texts, places = [found.flat], np.where(sure, found.starts + found.right, 0)
+    own = len(found.flat)
+    for row in np.flatnonzero(found.asked).tolist():
         try:
-            out.append(rows.gold(row, choices))
-        except RowError:
-            out.append(None)
-    return out
+            texts.append(pa.array([rows.gold(row, choices)], pa.string()))
+        except (RowError, UnicodeEncodeError):
+            continue
+        sure[row], places[row], own = True, own, own + 1
+    texts.append(pa.array([""], pa.string()))
+    places[~sure] = own
+    return Column.of_text(pa.concat_arrays(texts).take(pa.array(places)), ~sure)

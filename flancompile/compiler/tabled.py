@@ -92,8 +92,8 @@ class Tabled:
     def gold(self, choices: Choices) -> Column:
         """The right option's text."""
         if id(choices) not in self._golds:
-            values = gold_texts(self.rows, self._listing(choices), choices)
-            self._golds[id(choices)] = Column.of(values, np.array([v is None for v in values]))
+            found = gold_texts(self.rows, self._listing(choices), choices)
+            self._golds[id(choices)] = found
         return self._golds[id(choices)]
 
     def _listing(self, choices: Choices) -> Listing:
