@@ -38,33 +38,35 @@ def draw_shots(
     peers, starts, counts = _peers(pool, queries, at) if laid is None else _own_peers(laid)
     own = pool.rows is queries
     digests, inputs = pool.rows.digests, pool.rows.inputs_digest
-    lines = np.arange(len(at))
     by_file = pool.settings.source not in ("drawn", "reserved") and pool.settings.order == "file"
     for attempt in range(4 * most + 8):
         open_ = (found < shots) & (counts > 0)
         open_ &= (attempt < counts) if by_file else (attempt < 4 * shots + 8)
-        if not open_.any():
+        rows = np.flatnonzero(open_)  # the queries that still want one; all below is over these
+        if len(rows) == 0:
             break
+        of = at[rows]
         if by_file:
-            place = np.minimum(attempt, np.maximum(counts, 1) - 1)
+            place = np.full(len(rows), attempt)
         else:
-            bits = queries.bits("exemplar", attempt)[at]
-            place = (bits % np.maximum(counts, 1).astype(np.uint64)).astype(np.int64)
-        candidate = peers[starts + place]
-        again = np.zeros(len(at), np.bool_)
+            bits = queries.bits("exemplar", attempt)[of]
+            place = (bits % counts[rows].astype(np.uint64)).astype(np.int64)
+        candidate = peers[starts[rows] + place]
+        good = fits[kinds[rows], candidate]
         for other in tried:
-            again |= other == candidate
-        tried.append(np.where(open_, candidate, NONE))
-        good = open_ & ~again & fits[kinds, candidate]
-        good &= digests[candidate] != queries.digests[at]
-        good &= inputs[candidate] != queries.inputs_digest[at]
+            good &= other[rows] != candidate
+        now = np.full(len(at), NONE, np.int64)
+        now[rows] = candidate
+        tried.append(now)
+        good &= digests[candidate] != queries.digests[of]
+        good &= inputs[candidate] != queries.inputs_digest[of]
         if own:
-            good &= candidate != at
+            good &= candidate != of
         for slot in range(most):
-            held = taken[:, slot]
+            held = taken[rows, slot]
             good &= (held == NONE) | (inputs[held] != inputs[candidate])
-        rows = lines[good]
-        taken[rows, found[rows]] = candidate[rows]
+        rows, candidate = rows[good], candidate[good]
+        taken[rows, found[rows]] = candidate
         found[rows] += 1
     for row in np.flatnonzero((found < shots) & (counts > 0)).tolist():
         count, begin = int(counts[row]), int(starts[row])
