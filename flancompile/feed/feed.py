@@ -21,7 +21,6 @@ import xxhash
 from flancompile import draw
 from flancompile.errors import fail
 from flancompile.store.build import Build
-from flancompile.store.expand import expand
 
 __all__ = ["Feed", "FeedState", "open"]
 
@@ -90,10 +89,11 @@ class Feed:
         -> decoder: tokens, segment_ids, positions int32[packs, L], loss_weights float32[packs, L],
         1 on each token that is a target; encoder_decoder: inputs, targets, and the same for each.
         """
-        packs = self.build.packs
-        tokens, runs, offsets = packs.gather(self.indexes(step, host, hosts))
-        manifest = self.build.manifest
-        return {**tokens, **expand(manifest.layout, manifest.lengths, runs, offsets)}
+        return self.build.packs.batch(self.indexes(step, host, hosts))
+
+    def views(self, step: int, host: int = 0, hosts: int = 1) -> dict[str, list[npt.NDArray[Any]]]:
+        """The tokens of a host's packs as they lie on disk, by column: read-only views."""
+        return self.build.packs.views(self.indexes(step, host, hosts))
 
     def iterate(
         self,

@@ -12,7 +12,6 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from flancompile.store.build import Build
-from flancompile.store.expand import expand
 
 __all__ = ["PackSource", "TorchPacks", "torch_dataset"]
 
@@ -27,10 +26,7 @@ class PackSource:
         return len(self._build.packs)
 
     def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
-        manifest = self._build.manifest
-        at = np.array([index.__index__()], dtype=np.int64)
-        tokens, runs, offsets = self._build.packs.gather(at)
-        arrays = {**tokens, **expand(manifest.layout, manifest.lengths, runs, offsets)}
+        arrays = self._build.packs.batch(np.array([index.__index__()], dtype=np.int64))
         return {name: array[0] for name, array in arrays.items()}
 
     def __repr__(self) -> str:

@@ -20,6 +20,7 @@ from pyarrow import parquet
 from pydantic import ValidationError
 
 from flancompile.errors import fail, nearest
+from flancompile.store.expand import DecoderPart, decoder_batch, expand
 from flancompile.store.manifest import FORMAT_VERSION, FileEntry, Manifest
 from flancompile.store.runs import Runs
 from flancompile.store.schema import token_columns
@@ -46,7 +47,7 @@ class PackStore:
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.columns = token_columns(manifest.layout)
+        self._layout, self.columns = manifest.layout, token_columns(manifest.layout)
         self.lengths = manifest.lengths
         self._views: dict[str, list[npt.NDArray[Any]]] = {c: [] for c in self.columns}
         self._examples: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
@@ -85,6 +86,27 @@ class PackStore:
         view: npt.NDArray[Any] = self._views[column or self.columns[0]][part][row]
         return view
 
+    def views(self, indexes: npt.NDArray[np.int64]) -> dict[str, list[npt.NDArray[Any]]]:
+        """The tokens of several packs, by column: read-only views, nothing is copied.
+
+        Raises IndexError for an index that is no pack's; none counts from the end.
+        """
+        parts, rows = self._spots(indexes)
+        places = list(zip(parts.tolist(), rows.tolist(), strict=True))
+        found = {}
+        for name in self.columns:
+            views = self._views[name]
+            found[name] = [views[part][row] for part, row in places]
+        return found
+
+    def _spots(
+        self, indexes: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        if len(indexes) and not (indexes.min() >= 0 and indexes.max() < len(self)):
+            raise IndexError(f"packs {indexes.min()} to {indexes.max()} of {len(self)}")
+        parts = self._firsts.searchsorted(indexes, side="right") - 1
+        return parts, indexes - self._firsts[parts]
+
     def __getitem__(self, index: int) -> Pack:
         part, row = self._spot(index)
         offsets, ids = self._examples[part]
@@ -100,6 +122,22 @@ class PackStore:
             values[low:high].astype(np.int64), edges[start : end + 1].astype(np.int64) - low
         )
 
+    def batch(self, indexes: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
+        """Several packs with all that a model needs: tokens as int32, and what `expand` gives.
+
+        Raises IndexError for an index that is no pack's; none counts from the end.
+        """
+        if self._layout == "decoder":
+            owner, rows = self._spots(indexes)
+            return decoder_batch(self._decoder_parts, owner, rows, self.lengths["tokens"])
+        tokens, runs, offsets = self.gather(indexes)
+        return {**tokens, **expand(self._layout, self.lengths, runs, offsets)}
+
+    @cached_property
+    def _decoder_parts(self) -> list[DecoderPart]:
+        about = zip(self._views["tokens"], self._examples, self._runs, strict=True)
+        return [(view, offsets, *runs) for view, (offsets, _), runs in about]
+
     def gather(
         self, indexes: npt.NDArray[np.int64]
     ) -> tuple[dict[str, npt.NDArray[np.int32]], Runs, npt.NDArray[np.int64]]:
@@ -107,10 +145,7 @@ class PackStore:
 
         Raises IndexError for an index that is no pack's; none counts from the end.
         """
-        if len(indexes) and not (indexes.min() >= 0 and indexes.max() < len(self)):
-            raise IndexError(f"packs {indexes.min()} to {indexes.max()} of {len(self)}")
-        parts = self._firsts.searchsorted(indexes, side="right") - 1
-        rows = indexes - self._firsts[parts]
+        parts, rows = self._spots(indexes)
         tokens = {
             name: np.empty((len(indexes), self.lengths[name]), dtype=np.int32)
             for name in self.columns

@@ -6,6 +6,7 @@ arrays are made when they are fed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -14,9 +15,11 @@ import numpy.typing as npt
 
 from flancompile.store.runs import Runs
 
-__all__ = ["expand"]
+__all__ = ["DecoderPart", "decoder_batch", "expand"]
 
 Arrays = dict[str, npt.NDArray[Any]]
+# Packs that lie together: tokens [packs, length], examples of each, runs, runs of each example.
+DecoderPart = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 
 def expand(
@@ -33,12 +36,11 @@ def expand(
     """
     packs = len(offsets) - 1
     if layout == "decoder":
-        shape = (packs, lengths["tokens"])
-        segments, positions = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-        weights = np.zeros(shape, np.float32)
-        _decoder(runs.values, runs.edges, offsets, segments, positions, weights)
-        return {"segment_ids": segments, "positions": positions, "loss_weights": weights}
-    found: Arrays = {}
+        found = _empty(packs, lengths["tokens"])
+        every = np.arange(packs)
+        _decoder(runs.values, runs.edges, offsets, every, every, *found.values())
+        return found
+    found = {}
     for side, name in enumerate(("inputs", "targets")):
         shape = (packs, lengths[name])
         segments, positions = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
@@ -48,19 +50,54 @@ def expand(
     return found
 
 
+def decoder_batch(
+    parts: Sequence[DecoderPart],
+    owner: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    length: int,
+) -> Arrays:
+    """Packs of a decoder build in one sweep: tokens int32, and what `expand` gives.
+
+    owner, rows: int64[packs], each pack's part and its row in it.
+    """
+    found = _empty(len(rows), length)
+    tokens = np.empty((len(rows), length), np.int32)
+    for part in np.unique(owner).tolist():
+        places = np.flatnonzero(owner == part)
+        view, offsets, values, edges = parts[part]
+        _tokens(view, rows[places], places, tokens)
+        _decoder(values, edges, offsets, rows[places], places, *found.values())
+    return {"tokens": tokens, **found}
+
+
+def _empty(packs: int, length: int) -> Arrays:
+    kinds = {"segment_ids": np.int32, "positions": np.int32, "loss_weights": np.float32}
+    return {name: np.empty((packs, length), kind) for name, kind in kinds.items()}
+
+
 @numba.njit(cache=True, nogil=True)
-def _decoder(values, edges, offsets, segments, positions, weights):  # type: ignore[no-untyped-def]
-    for pack in range(len(offsets) - 1):
-        place = 0
-        for i in range(offsets[pack], offsets[pack + 1]):
-            first = place
-            for run in range(edges[i], edges[i + 1]):
-                weight = 1.0 if (run - edges[i]) % 2 == 1 else 0.0
-                for _ in range(values[run]):
-                    segments[pack, place] = i - offsets[pack] + 1
-                    positions[pack, place] = place - first
-                    weights[pack, place] = weight
-                    place += 1
+def _tokens(view, rows, places, tokens):  # type: ignore[no-untyped-def]
+    for i in range(len(rows)):
+        tokens[places[i]] = view[rows[i]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _decoder(  # type: ignore[no-untyped-def]
+    values, edges, offsets, rows, places, segments, positions, weights
+):
+    count = np.arange(segments.shape[1]).astype(np.int32)
+    for i in range(len(rows)):
+        pack, out, at = rows[i], places[i], 0
+        for example in range(offsets[pack], offsets[pack + 1]):
+            first, loss = at, np.float32(0.0)
+            for run in range(edges[example], edges[example + 1]):
+                end = at + values[run]
+                weights[out, at:end] = loss
+                loss = np.float32(1.0) - loss
+                at = end
+            segments[out, first:at] = example - offsets[pack] + 1
+            positions[out, first:at] = count[: at - first]
+        segments[out, at:], positions[out, at:], weights[out, at:] = 0, 0, 0
 
 
 @numba.njit(cache=True, nogil=True)

@@ -113,3 +113,13 @@ def test_iteration_ends_with_its_consumer(feed: Feed) -> None:
 def test_an_error_ahead_reaches_the_consumer(feed: Feed) -> None:
     with pytest.raises(FlancompileError):
         list(feed.iterate(0, host=0, hosts=5, stop=2))
+
+
+def test_views_are_the_batch_without_a_copy(feed: Feed) -> None:
+    batch, views = feed.batch(4, 1, 2), feed.views(4, 1, 2)
+    assert set(views) == set(feed.build.packs.columns)
+    for name, packs in views.items():
+        assert np.array_equal(np.stack(packs), batch[name])
+        assert not any(p.flags.owndata or p.flags.writeable for p in packs)
+    with pytest.raises(IndexError, match="packs 0 to"):
+        feed.build.packs.views(np.array([0, len(feed.build.packs)]))
