@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -74,36 +75,40 @@ def by_grain(sizes: np.ndarray, capacity: int, kind: str) -> int:
     return sum(1 for _ in made)
 
 
+def packers(capacity: int) -> dict[str, Any]:
+    """Fill and time of each packer, and the time of a plan of 100 million lengths."""
+    many = lengths(MANY, capacity)
+    some, found = many[:SOME], dict[str, tuple[float, float, int]]()
+
+    def add(name: str, sizes: np.ndarray, packs: int, seconds: float) -> None:
+        fill = float(sizes.sum()) / (packs * capacity)
+        found[name] = fill, seconds, len(sizes)
+        print(f"{capacity:6} {name:34} {fill:9.4%} {seconds:9.3f} s  {len(sizes):,} examples")
+
+    add("bound", many, lower_bound(many[:, None], (capacity,)), 0.0)
+    whole = timed(lambda: len(pack(many, capacity, window=MANY)))
+    add("flancompile, all at once", many, *whole)
+    add("flancompile, windows of 100,000", many, *timed(lambda: len(pack(many, capacity))))
+    packs, _ = timed(lambda: by_trl(some, capacity))
+    add("TRL, best-fit-decreasing", some, packs, by_trl.seconds)  # type: ignore[attr-defined]
+    for name, kind in (("best-fit", "BestFit"), ("first-fit", "FirstFit")):
+        result = timed(partial(by_grain, some, capacity, f"{kind}PackIterDataset"))
+        add(f"grain, {name}, 64 bins", some, *result)
+    add("one open pack, as seqio", some, *timed(lambda: next_fit(some, capacity)))
+    counts = np.bincount(many, minlength=capacity + 1) * 100
+    plan_histogram(counts, capacity)
+    _, seconds = timed(lambda: len(plan_histogram(counts, capacity)))
+    print(f"{capacity:6} plan of {counts.sum():,} lengths by histogram: {seconds * 1e3:.2f} ms")
+    return {"plan_of_100_million_seconds": seconds, "packers": found}
+
+
 def main() -> None:
     """Print the tables and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     pack(lengths(1000, 100), 100)  # compiles
-    results: dict[str, Any] = {}
-    for capacity in (2048, 8192):
-        many = lengths(MANY, capacity)
-        some, found = many[:SOME], dict[str, tuple[float, float, int]]()
-
-        def add(name: str, sizes: np.ndarray, packs: int, seconds: float) -> None:
-            fill = float(sizes.sum()) / (packs * capacity)
-            found[name] = fill, seconds, len(sizes)
-            print(f"{capacity:6} {name:34} {fill:9.4%} {seconds:9.3f} s  {len(sizes):,} examples")
-
-        bound = lower_bound(many[:, None], (capacity,))
-        add("bound", many, bound, 0.0)
-        add("flancompile, all at once", many, *timed(lambda: len(pack(many, capacity, window=MANY))))
-        add("flancompile, windows of 100,000", many, *timed(lambda: len(pack(many, capacity))))
-        packs, _ = timed(lambda: by_trl(some, capacity))
-        add("TRL, best-fit-decreasing", some, packs, by_trl.seconds)  # type: ignore[attr-defined]
-        add("grain, best-fit, 64 bins", some, *timed(lambda: by_grain(some, capacity, "BestFitPackIterDataset")))
-        add("grain, first-fit, 64 bins", some, *timed(lambda: by_grain(some, capacity, "FirstFitPackIterDataset")))
-        add("one open pack, as seqio", some, *timed(lambda: next_fit(some, capacity)))
-        counts = np.bincount(many, minlength=capacity + 1) * 100
-        plan_histogram(counts, capacity)
-        _, seconds = timed(lambda: len(plan_histogram(counts, capacity)))
-        print(f"{capacity:6} plan of {counts.sum():,} lengths from their histogram: {seconds * 1e3:.2f} ms")
-        results[str(capacity)] = {"plan_of_100_million_seconds": seconds, "packers": found}
+    results = {str(capacity): packers(capacity) for capacity in (2048, 8192)}
     if options.out:
         versions = {n: metadata.version(n) for n in ("trl", "grain", "numpy", "numba")}
         about = {"date": time.strftime("%Y-%m-%d"), "versions": versions, "capacity": results}

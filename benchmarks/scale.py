@@ -54,11 +54,17 @@ def write(root: Path, found: list[dict[str, str]], tokenizer: Path, about: dict[
             for i in range(each)
         ]  # fmt: skip
         name = f"d{number}"
-        (root / "datasets" / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+        (root / "datasets" / f"{name}.jsonl").write_text(
+            "".join(json.dumps(r) + "\n" for r in rows)
+        )
         value = {"source": {"files": {"train": f"{name}.jsonl"}}, "fields": {n: n for n in rows[0]},
                  "tasks": {"qa": {"signature": "context, question -> answer", "templates": texts}}}  # fmt: skip
         (root / "datasets" / f"{name}.yaml").write_text(json.dumps(value))
-    mixture: dict[str, Any] = {"mixture": "work", "shots": {about["shots"]: 1}, "members": [{"select": "all"}]}
+    mixture: dict[str, Any] = {
+        "mixture": "work",
+        "shots": {about["shots"]: 1},
+        "members": [{"select": "all"}],
+    }
     recipe = {"recipe": "work", "mixture": "work", "size": {"examples": each * about["tasks"]},
               "tokenizer": {"file": str(tokenizer.resolve())}, "layout": "decoder", "lengths": {"pack": 2048}}  # fmt: skip
     (root / "mixtures" / "work.yaml").write_text(json.dumps(mixture))
@@ -80,16 +86,24 @@ def plot(results: dict[str, list[dict[str, float]]]) -> str:
     for power in range(low, high + 1):
         _, y = spot(1, 10**power)
         marks.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - 90}" stroke="#8884"/>')
-        marks.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g} s</text>')
+        marks.append(
+            f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g} s</text>'
+        )
     for power in range(6):
         x, _ = spot(10**power, 1)
-        marks.append(f'<text x="{x:.1f}" y="{HEIGHT - 14}" text-anchor="middle">{10**power:,}</text>')
+        marks.append(
+            f'<text x="{x:.1f}" y="{HEIGHT - 14}" text-anchor="middle">{10**power:,}</text>'
+        )
     for name, points in results.items():
         places = [spot(p["size"], p["seconds"]) for p in points]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         x, y = places[-1]
-        marks.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[name]}" stroke-width="1.5"/>')
-        marks += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{COLOURS[name]}"/>' for a, b in places]
+        marks.append(
+            f'<polyline points="{line}" fill="none" stroke="{COLOURS[name]}" stroke-width="1.5"/>'
+        )
+        marks += [
+            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{COLOURS[name]}"/>' for a, b in places
+        ]
         marks.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" fill="{COLOURS[name]}">{name}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -116,10 +130,17 @@ def main() -> None:
         for size in sizes:
             root = Path(tempfile.mkdtemp())
             write(root, found, tokenizer, {**BASE, name: size})
-            done = subprocess.run([sys.executable, "-c", CODE, str(root)], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", CODE, str(root)], capture_output=True, text=True, check=True
+            )
             seconds, tokens, examples = json.loads(done.stdout.splitlines()[-1])
             shutil.rmtree(root)
-            point = {"size": size, "seconds": round(seconds, 2), "tokens": tokens, "examples": examples}
+            point = {
+                "size": size,
+                "seconds": round(seconds, 2),
+                "tokens": tokens,
+                "examples": examples,
+            }
             results.setdefault(name, []).append(point)
             print(f"{name:10} {size:8,} {seconds:8.2f} s {tokens:13,} tokens {tokens / seconds / 1e6:6.2f} Mtok/s"
                   f" {seconds / examples * 1e6:8.1f} us an example")  # fmt: skip

@@ -24,6 +24,8 @@ class ColumnTypes:
         """Why a row cannot stand in the split's columns; None when it can."""
         learnt: dict[str, str] = {}
         for name, value in zip(self._names, values, strict=True):
+            if type(value) is str and self._kinds.get(name) == "text" and value.isascii():
+                continue  # as nearly all are
             if reason := self._misfit(name, value, learnt):
                 return reason
         self._kinds.update(learnt)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from flancompile import draw
 from flancompile.dsl.expression import RowError, compile_expression
@@ -17,6 +17,7 @@ from flancompile.sources.place import Resolved, place_rows
 __all__ = ["FieldRow", "SplitSpec", "column_rows", "field_rows"]
 
 MESSAGE_CHARS = 200
+_CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=True)
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,7 @@ class SplitSpec:
     block_rows: int = 4096
 
 
-@dataclass(frozen=True)
-class FieldRow:
+class FieldRow(NamedTuple):
     """A row of the source: its fields, or the reason why it has none.
 
     ordinal: its place in the source's own order; digest: of its identity (not yet made unique).
@@ -73,7 +73,7 @@ class _Evaluator:
     def __init__(self, spec: SplitSpec) -> None:
         self.columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
         self.id = compile_expression(spec.place.id) if spec.place.id is not None else None
-        self.fields = [(n, compile_expression(t)) for n, t in spec.fields.items()]
+        self.fields = [(n, compile_expression(t), t.strip()) for n, t in spec.fields.items()]
         self.where = compile_expression(spec.where) if spec.where is not None else None
         self.variable = {} if spec.variable is None else {spec.variable[0]: spec.variable[1]}
 
@@ -87,9 +87,12 @@ class _Evaluator:
             spot = "id"
             digest, id_ = self._identity(context, raw)
             values: dict[str, object] = {}
-            for name, expression in self.fields:
-                spot = f"field {name}"
-                values[name] = expression(context)
+            for name, expression, text in self.fields:
+                if text in context:  # a column as it is
+                    values[name] = context[text]
+                else:
+                    spot = f"field {name}"
+                    values[name] = expression(context)
             spot = "where"
             if self.where is not None and not self.where({**values, **self.variable}):
                 return FieldRow(ordinal, digest, id_, None, "where")
@@ -110,5 +113,4 @@ class _Evaluator:
 
 
 def _content_digest(raw: Row) -> int:
-    text = json.dumps(raw, sort_keys=True, default=str, ensure_ascii=True)
-    return draw.digest64("content", text)
+    return draw.digest64("content", _CANONICAL.encode(raw))
