@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path)
     parser.add_argument("--examples", type=int, default=400_000)
-    parser.add_argument("--peer-examples", type=int, default=12_000)
+    parser.add_argument("--peer-examples", type=int, default=40_000)
     parser.add_argument("--only", help="One tokenizer's name.")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--side", choices=["ours", "tokenizers", "gigatoken"])
@@ -168,6 +168,7 @@ def main() -> None:
             shutil.rmtree(root)
         results["tokenizers"][name] = found
         table(name, found)
+        sys.stdout.flush()
     if options.out:
         options.out.write_text(json.dumps(results, indent=2) + "\n")
 

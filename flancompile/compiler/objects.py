@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import blake3
 import numpy as np
@@ -43,8 +43,9 @@ __all__ = [
 ]  # fmt: skip
 
 OBJECT_VERSION = 3
-PROVEN = 12
+PROVEN_SHARE, PROVEN_LEAST = 512, 4  # one example in so many, and at least so many an object
 RESERVED = "reserved for exemplars"
+S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True)
@@ -206,11 +207,11 @@ def _prove(
     texts: list[str] = []
     ids: list[npt.NDArray[np.uint32]] = []
     if columns is not None:
-        some = columns.places[:: max(1, len(columns.places) // PROVEN)]
+        some = _sampled(columns.places)
         texts += columns.assembly.prompts(some).to_pylist()
         texts += columns.assembly.targets.take(pa.array(some)).to_pylist()
         ids += [*columns.prompts.take(some), *columns.targets.take(some)]
-    for one in fitted[:: max(1, len(fitted) // PROVEN)]:
+    for one in _sampled(fitted):
         runs = one.draft.texts(spec)
         whole = isinstance(spec.layout_of(one.draft), ChatTemplate)
         texts += ["".join(runs)] if whole else runs
@@ -219,6 +220,11 @@ def _prove(
         if not np.array_equal(found, wanted):
             message = f"{spec.task_id}: {tokenizer.encoder} gives other ids than the reference"
             raise fail("FC512", f"{message} for {text[:60]!r}", hint="please report this text")
+
+
+def _sampled(items: S) -> S:
+    step = min(PROVEN_SHARE, max(1, len(items) // PROVEN_LEAST))
+    return cast(S, items[::step])
 
 
 def read_object(path: str | Path, columns: Iterable[str] | None = None) -> pa.Table:

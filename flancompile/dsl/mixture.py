@@ -109,7 +109,9 @@ class Mixture(Arms):
 class TokenizerSpec(Strict):
     """Which tokenizer: exactly one of file, hub, train and bytes."""
 
-    file: str | None = Field(None, description="tokenizer.json or a SentencePiece .model.")
+    file: str | None = Field(
+        None, description="tokenizer.json, tekken.json or a SentencePiece .model."
+    )
     hub: str | None = Field(
         None, description="A model repository on the Hub with a tokenizer.json."
     )
