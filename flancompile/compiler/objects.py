@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import blake3
 import numpy as np
@@ -224,7 +224,7 @@ def _prove(
 
 def _sampled(items: S) -> S:
     step = min(PROVEN_SHARE, max(1, len(items) // PROVEN_LEAST))
-    return cast(S, items[::step])
+    return items[::step]
 
 
 def read_object(path: str | Path, columns: Iterable[str] | None = None) -> pa.Table:
