@@ -37,7 +37,7 @@ from flancompile.tokenizer.load import TokenizerRef
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = [
-    "OBJECT_VERSION", "RESERVED", "ObjectJob", "PoolRef", "block_rows", "build_object",
+    "OBJECT_VERSION", "RESERVED", "WORK", "ObjectJob", "PoolRef", "block_rows", "build_object",
     "examples_of", "json_digest", "object_key", "object_table", "pools_of", "read_object",
     "row_set", "runs_of", "used_fields",
 ]  # fmt: skip
@@ -45,6 +45,7 @@ __all__ = [
 OBJECT_VERSION = 3
 PROVEN_SHARE, PROVEN_LEAST = 512, 4  # one example in so many, and at least so many an object
 RESERVED = "reserved for exemplars"
+WORK = b"work"  # in an object's metadata: texts by encoder, rows by how they were rendered
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
 
 
@@ -184,6 +185,7 @@ def examples_of(
     reserved: how many of the first rows are kept for exemplars.
     """
     rows, ids, ordinals = block
+    before = dict(tokenizer.paths)
     dropped = dict.fromkeys(range(reserved), RESERVED)
     made = assemble(spec, rows, pools, dropped) if by_columns else None
     columns, left, known = None, None, dropped
@@ -194,7 +196,11 @@ def examples_of(
     fitted = list(fit(renderer, tokenizer, budget))
     _prove(spec, tokenizer, columns, fitted)
     wide = tokenizer.vocab_size > 1 << 16
-    return example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
+    table = example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
+    by_row = len(rows) - reserved if left is None else len(left)
+    paths = {n: c - before.get(n, 0) for n, c in tokenizer.paths.items() if c > before.get(n, 0)}
+    work = {"texts": paths, "rows": {"by column": len(rows) - reserved - by_row, "by row": by_row}}
+    return table.replace_schema_metadata({WORK: json.dumps(work, sort_keys=True)})
 
 
 def _prove(

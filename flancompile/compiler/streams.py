@@ -6,7 +6,9 @@ texts. Objects are built by an executor; their order here does not depend on whe
 
 from __future__ import annotations
 
+import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile.compiler.frame import FrameIds
-from flancompile.compiler.objects import ObjectJob, build_object, read_object, runs_of
+from flancompile.compiler.objects import WORK, ObjectJob, build_object, read_object, runs_of
 from flancompile.compiler.plan import PlannedTask
 from flancompile.store.runs import Runs
 
@@ -44,13 +46,17 @@ class Piece:
 
 @dataclass
 class Stream:
-    """One task's examples. `job` describes the object of a (block, pass)."""
+    """One task's examples. `job` describes the object of a (block, pass).
+
+    work: what its objects took: texts by encoder, rows by how they were rendered.
+    """
 
     planned: PlannedTask
     blocks: Sequence[int]
     job: Callable[[int, int], ObjectJob]
     frame: FrameIds
     pieces: list[Piece] = field(default_factory=list)
+    work: dict[str, Counter[str]] = field(default_factory=dict)
     usable_rows: int = 0
     ended: bool = False
 
@@ -96,6 +102,8 @@ class Stream:
             runs,
         )  # fmt: skip
         self.pieces.append(piece)
+        for kind, counts in json.loads((table.schema.metadata or {}).get(WORK, "{}")).items():
+            self.work.setdefault(kind, Counter()).update(counts)
         if pass_ == 0:
             self.usable_rows += len(usable)
         self._mark_end(place + 1)
@@ -143,6 +151,14 @@ class Streams:
     progress: Callable[[int, int], None] | None = None
     built: int = 0
     found: int = 0
+
+    def work(self) -> dict[str, dict[str, int]]:
+        """Texts by encoder and rows by how they were rendered, of all objects in use."""
+        found: dict[str, Counter[str]] = {}
+        for stream in self.streams.values():
+            for kind, counts in stream.work.items():
+                found.setdefault(kind, Counter()).update(counts)
+        return {kind: dict(counts) for kind, counts in found.items()}
 
     def ensure(self, wanted: Mapping[str, int]) -> None:
         """Build objects until every stream has its number of examples, or can give no more."""

@@ -152,6 +152,7 @@ def _write_run(writer: BuildWriter, prepared: Prepared, streams: Streams) -> Non
         "objects_built": streams.built,
         "objects_found": streams.found,
         "encoder": prepared.tokenizer.encoder,
+        "work": streams.work(),
         "workers": prepared.request.workers,
         "python": sys.version.split()[0],
         "machine": platform.machine(),

@@ -56,6 +56,9 @@ def change(library: Library, name: str, **more: Any) -> None:
 def test_a_second_compile_renders_nothing(library: Library, cache: Path, tmp_path: Path) -> None:
     first = library.compile(tmp_path / "a", cache)
     assert objects(first)[0] == 2
+    work = json.loads((first.path / "run.json").read_text())["work"]
+    rows = sum(work["rows"].values())
+    assert work["rows"]["by column"] > 0.9 * rows and sum(work["texts"].values()) >= 2 * 300
     again = library.compile(tmp_path / "b", cache)
     assert objects(again) == (0, 2)
     assert again.manifest == first.manifest
