@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -108,11 +109,16 @@ def load_file(
     return from_bytes("hf", data, name, given, span, beside).with_chat(chat)
 
 
+@lru_cache(maxsize=2)
+def _converted(data: bytes) -> bytes:
+    about = json.loads(data)
+    return converted(about) if is_tekken(about) else data
+
+
 def _as_hub_json(data: bytes, name: str, span: Span | None) -> bytes:
     """A tokenizer.json; one of Mistral's own is converted."""
     try:
-        about = json.loads(data)
-        return converted(about) if is_tekken(about) else data
+        return _converted(data)
     except (KeyError, TypeError, ValueError) as error:
         message = f"{name} is no tokenizer: {type(error).__name__}: {error}"
         raise fail("FC412", message, span=span) from None

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,9 +99,7 @@ class Tokenizer:
 
     @cached_property
     def _reference(self) -> Encoder:
-        if self.kind == "hf":
-            return HubEncoder(self.data)
-        return PieceEncoder(self.data) if self.kind == "sentencepiece" else BytesEncoder()
+        return _reference_of(self.kind, self.data)
 
     @cached_property
     def _fast(self) -> tuple[FastEncoder | WordEncoder | None, str]:
@@ -109,14 +107,7 @@ class Tokenizer:
             return None, "bytes need no other encoder"
         if os.environ.get(REFERENCE_ONLY):
             return None, f"{REFERENCE_ONLY} is set"
-        why = ""
-        if isinstance(self._reference, PieceEncoder):
-            words, why = word_encoder(self._reference, self.data, list(PROBES))
-            if words is not None:
-                return words, why
-        controls, added = _added_texts(self._reference, self.data)
-        fast, said = fast_encoder(self.kind, self.data, self._reference, controls, added)
-        return fast, said if fast is not None or not why else f"{said}; {why}"
+        return _fast_of(self.kind, self.data)
 
     @property
     def encoder(self) -> str:
@@ -232,6 +223,26 @@ class Tokenizer:
     def _count(self, path: str, texts: int) -> None:
         if texts:
             self.paths[path] = self.paths.get(path, 0) + texts
+
+
+@lru_cache(maxsize=2)
+def _reference_of(kind: Kind, data: bytes) -> Encoder:
+    """The encoder that says what the ids are; kept, for the next compile may want it again."""
+    if kind == "hf":
+        return HubEncoder(data)
+    return PieceEncoder(data) if kind == "sentencepiece" else BytesEncoder()
+
+
+@lru_cache(maxsize=2)
+def _fast_of(kind: Kind, data: bytes) -> tuple[FastEncoder | WordEncoder | None, str]:
+    reference, why = _reference_of(kind, data), ""
+    if isinstance(reference, PieceEncoder):
+        words, why = word_encoder(reference, data, list(PROBES))
+        if words is not None:
+            return words, why
+    controls, added = _added_texts(reference, data)
+    fast, said = fast_encoder(kind, data, reference, controls, added)
+    return fast, said if fast is not None or not why else f"{said}; {why}"
 
 
 def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]:
