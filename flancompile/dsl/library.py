@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from flancompile.dsl import yaml
+from flancompile.dsl.expression import compile_template
 from flancompile.dsl.lock import Schema, read_lock
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.mixture import Mixture, Recipe
@@ -71,10 +72,16 @@ class TaskDef:
             "category": (self.category,),
             "cluster": (self.task.cluster,) if self.task.cluster else (),
             "tag": self.task.tags,
-            "rung": self.task.rungs,
+            "rung": self.rungs,
             "language": source.languages,
             "license": (source.license,) if source.license else (),
         }
+
+    @cached_property
+    def rungs(self) -> tuple[str, ...]:
+        """Names of the ladder's tasks that this one serves."""
+        names = {} if self.variable is None else {self.variable[0]: self.variable[1]}
+        return tuple(compile_template(r).render(names) if "{{" in r else r for r in self.task.rungs)
 
     @cached_property
     def flags(self) -> frozenset[str]:

@@ -25,7 +25,14 @@ __all__ = [
 
 
 MetricName = Literal[
-    "accuracy", "exact_match", "exact_match_number", "rouge_l", "squad_em", "squad_f1"
+    "accuracy",
+    "bleu",
+    "chrf",
+    "exact_match",
+    "exact_match_number",
+    "rouge_l",
+    "squad_em",
+    "squad_f1",
 ]
 
 
@@ -217,7 +224,9 @@ class Task(Strict):
     )
     tags: tuple[str, ...] = ()
     rungs: tuple[str, ...] = Field(
-        (), description="Names of the ladder's tasks that this one serves."
+        (),
+        description="Names of the ladder's tasks that this one serves; under `for_each` they may "
+        "show its variable.",
     )
     inverted: bool = Field(False, description="What was the answer is now the question.")
     description: str | None = None

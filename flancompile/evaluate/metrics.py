@@ -16,8 +16,8 @@ from typing import Literal
 from flancompile.errors import fail, nearest
 
 __all__ = [
-    "METRICS", "Metric", "exact_match", "exact_match_number", "metric", "rouge_l", "squad_em",
-    "squad_f1",
+    "METRICS", "Metric", "bleu", "chrf", "exact_match", "exact_match_number", "metric", "rouge_l",
+    "squad_em", "squad_f1",
 ]  # fmt: skip
 
 
@@ -79,8 +79,37 @@ def rouge_l(answer: str, accepted: Sequence[str]) -> float:
     return max((_lcs_f(_words(answer), _words(a)) for a in accepted), default=0.0)
 
 
+def bleu(answer: str, accepted: Sequence[str]) -> float:
+    """BLEU of one text against all accepted ones, smoothed, by sacrebleu (13a words).
+
+    Source: Post 2018.
+
+    >>> bleu("the cat sat on the mat", ["the cat sat on the mat"])
+    1.0
+    """
+    from sacrebleu.metrics.bleu import BLEU
+
+    scored = BLEU(effective_order=True).sentence_score(answer, list(accepted))
+    return min(1.0, float(scored.score) / 100)
+
+
+def chrf(answer: str, accepted: Sequence[str]) -> float:
+    """chrF: F-score of character 6-grams, recall counting double, by sacrebleu.
+
+    Source: Popovic 2015.
+
+    >>> chrf("der Hund", ["der Hund"])
+    1.0
+    """
+    from sacrebleu.metrics.chrf import CHRF
+
+    return min(1.0, float(CHRF().sentence_score(answer, list(accepted)).score) / 100)
+
+
 METRICS = {
     "accuracy": Metric("rank", exact_match),
+    "bleu": Metric("generate", bleu),
+    "chrf": Metric("generate", chrf),
     "exact_match": Metric("generate", exact_match),
     "exact_match_number": Metric("generate", exact_match_number),
     "rouge_l": Metric("generate", rouge_l),

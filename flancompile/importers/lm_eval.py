@@ -39,7 +39,7 @@ _PYTHON = (
 )  # fmt: skip
 _CATEGORIES = {"multiple_choice": "multiple_choice", "loglikelihood": "completion"}
 _METRICS = {"acc": "accuracy", "acc_norm": "accuracy", "exact_match": "exact_match",
-            "f1": "squad_f1", "bleu": "rouge_l", "chrf": "rouge_l", "rouge": "rouge_l"}  # fmt: skip
+            "f1": "squad_f1", "bleu": "bleu", "chrf": "chrf", "rouge": "rouge_l"}  # fmt: skip
 
 
 class _Function(str):

@@ -47,7 +47,7 @@ from flancompile.importers.statements import names_of, with_draws, with_namespac
 
 __all__ = ["Imported", "LeftOut", "import_file"]
 
-_METRICS = {"Accuracy": "accuracy", "ROUGE": "rouge_l", "BLEU": "rouge_l", "Squad": "squad_f1"}
+_METRICS = {"Accuracy": "accuracy", "ROUGE": "rouge_l", "BLEU": "bleu", "Squad": "squad_f1"}
 
 
 @dataclass

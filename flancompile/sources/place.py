@@ -89,7 +89,7 @@ def resolve_place(
     items = place.explode if isinstance(place.explode, dict) else {}
     paths = () if items else place.explode or ()
     return Resolved(
-        split=(place.splits or {}).get(split, split),
+        split=_named((place.splits or {}).get(split, split), names),
         hub=_named(place.hub, names) if place.hub else None,
         config=_named(place.config, names) if place.config else None,
         revision=place.revision,
