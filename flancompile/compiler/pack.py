@@ -159,6 +159,7 @@ def _one_window(sizes: I64, limits: tuple[int, ...], max_examples: int | None) -
     for found in (exchange(lengths, placed, limits[0]), placed):
         if max_examples is None or np.bincount(found).max() <= max_examples:
             return found, "best-fit-decreasing, gaps exchanged"
+    assert max_examples is not None  # else the first one was right
     pairs = np.stack([lengths, np.ones_like(lengths)], axis=1)
     return pack_vectors(pairs, (limits[0], max_examples), max_examples), "norm-based greedy"
 
