@@ -4,7 +4,7 @@ costs no more than a check; JAX is imported when a model is trained or asked."""
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,12 +60,17 @@ def plan(
     library: Folders = (),
     overlay: str | None = None,
     cache: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """What a compile would give, from the first block of each task. Raises FlancompileError."""
+    """What a compile would give, from the first block of each task. Raises FlancompileError.
+
+    settings: keys of the recipe in place of the file's.
+    """
     from flancompile.compiler.forecast import forecast
 
-    return forecast(_request(recipe, library, overlay, cache, progress=progress))
+    asked = _request(recipe, library, overlay, cache, settings=settings, progress=progress)
+    return forecast(asked)
 
 
 def compile(
@@ -79,12 +84,15 @@ def compile(
     memory_bytes: int | None = None,
     overwrite: bool = False,
     relearn: bool = False,
+    settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Build:
     """Compile a recipe, by id or by the path of its file, into a build at `out`.
 
     workers: processes that build objects, which change no byte; memory_bytes: rows that are held
-    while a source is sorted. Raises FlancompileError, and `out` is then as it was.
+    while a source is sorted; settings: keys of the recipe in place of the file's, such as
+    `{"missing": "leave_out", "hold_out_clusters": ("nli",)}`. Raises FlancompileError, and `out`
+    is then as it was.
     """
     from flancompile.compiler.pipeline import compile_recipe
     from flancompile.compiler.request import MEMORY_BYTES
@@ -100,6 +108,7 @@ def compile(
         workers=workers,
         memory_bytes=MEMORY_BYTES if memory_bytes is None else memory_bytes,
         relearn=relearn,
+        settings=settings,
         progress=progress,
     )
     manifest = compile_recipe(request, Path(out), overwrite=overwrite)
@@ -206,7 +215,7 @@ def _need_jax() -> None:
 
 
 def _request(
-    recipe: str | Path, library: Folders, overlay: str | None, cache: Path | None, **means: object
+    recipe: str | Path, library: Folders, overlay: str | None, cache: Path | None, **means: Any
 ) -> Request:
     from flancompile.compiler.cache import Cache, default_cache
     from flancompile.compiler.request import request_of

@@ -68,6 +68,15 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Missing = Annotated[
+    Optional[str],
+    typer.Option(help="error or leave_out: tasks whose rows are not here. Default: the recipe's."),
+]
+HoldOut = Annotated[
+    list[str], typer.Option("--hold-out", help="A cluster kept out of the mixture; repeatable.")
+]
+
+
 @app.callback()
 def _main(
     version: Annotated[
@@ -214,6 +223,8 @@ def fmt(
 def plan(
     recipe: RecipeArg,
     batch_packs: Annotated[int, typer.Option(min=1, help="Packs a batch, for the steps.")] = 64,
+    missing: Missing = None,
+    hold_out: HoldOut = [],
     library: Library = [],
     overlay: Overlay = None,
     cache: CacheDir = None,
@@ -222,7 +233,8 @@ def plan(
     """Forecast a compile from a sample: examples, tokens, packs, steps, bytes, time."""
     from flancompile.cli import plan as command
 
-    command.run(recipe, batch_packs, library, overlay, cache, as_json=json)
+    settings = command.settings_of(missing, hold_out)
+    command.run(recipe, batch_packs, library, overlay, cache, settings, as_json=json)
 
 
 @app.command()
@@ -233,6 +245,8 @@ def compile(
     memory: Annotated[str, typer.Option(help="Rows held while sorting: 256MiB, 1GiB.")] = "256MiB",
     overwrite: Annotated[bool, typer.Option(help="Replace the build that is there.")] = False,
     relearn: Annotated[bool, typer.Option(help="Learn the recipe's tokenizer anew.")] = False,
+    missing: Missing = None,
+    hold_out: HoldOut = [],
     library: Library = [],
     overlay: Overlay = None,
     cache: CacheDir = None,
@@ -240,10 +254,12 @@ def compile(
 ) -> None:
     """Compile a recipe into a build. The same recipe gives the same bytes, by any workers."""
     from flancompile.cli import compile as command
+    from flancompile.cli.plan import settings_of
 
     command.run(
         recipe, out, library, overlay, cache, as_json=json,
         workers=workers, memory=memory, overwrite=overwrite, relearn=relearn,
+        settings=settings_of(missing, hold_out),
     )  # fmt: skip
 
 

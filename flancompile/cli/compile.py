@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flancompile.api import compile
 from flancompile.cli.console import bytes_of, console, folders, print_json, progress
@@ -23,6 +25,7 @@ def run(
     memory: str,
     overwrite: bool,
     relearn: bool,
+    settings: Mapping[str, Any],
 ) -> None:
     """Compile, and print what came of it."""
     with progress() as tell:
@@ -36,6 +39,7 @@ def run(
             memory_bytes=bytes_of(memory),
             overwrite=overwrite,
             relearn=relearn,
+            settings=settings,
             progress=tell,
         )
     if as_json:

@@ -69,6 +69,10 @@ def summary(build: Build, out: Console) -> None:
         out.print(f"{rows} dropped: {one['reason']}", style="yellow")
     if len(lost) > DROPPED:
         out.print(f"… and {len(lost) - DROPPED} reasons more, in ledger.parquet", style="yellow")
+    for name, why in sorted(m.left_out.items())[:DROPPED]:
+        out.print(f"{name} is left out: {why}", style="yellow")
+    if len(m.left_out) > DROPPED:
+        out.print(f"… and {len(m.left_out) - DROPPED} tasks more, in manifest.json", style="yellow")
     for name in m.empty:
         out.print(f"{name} gave no example: see ledger.parquet", style="bold red")
     out.print(f"{build.path} · root digest {m.root_digest}", style="dim")

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from flancompile.api import plan
 from flancompile.cli.console import console, folders, print_json, progress, size
+from flancompile.errors import fail
 
-__all__ = ["run"]
+__all__ = ["run", "settings_of"]
 
 NAMES = ("task", "member", "share", "examples", "passes", "rows", "usable", "prompt", "target")
 SHOWN = 10
+
+
+def settings_of(missing: str | None, hold_out: Sequence[str]) -> dict[str, Any]:
+    """The keys of a recipe that options stand in for. Raises FC416."""
+    if missing not in (None, "error", "leave_out"):
+        raise fail("FC416", f"--missing is error or leave_out, not {missing!r}")
+    found: dict[str, Any] = {} if missing is None else {"missing": missing}
+    return {**found, "hold_out_clusters": tuple(hold_out)} if hold_out else found
 
 
 def run(
@@ -21,12 +32,14 @@ def run(
     library: list[Path],
     overlay: str | None,
     cache: Path | None,
+    settings: Mapping[str, Any],
     *,
     as_json: bool,
 ) -> None:
     """Print a forecast."""
+    means: dict[str, Any] = {"library": folders(library), "overlay": overlay, "cache": cache}
     with progress() as tell:
-        made = plan(recipe, library=folders(library), overlay=overlay, cache=cache, progress=tell)
+        made = plan(recipe, **means, settings=settings, progress=tell)
     if as_json:
         print_json({**made.as_dict(), "steps": made.steps(batch_packs)})
         return
@@ -49,6 +62,8 @@ def run(
     out.print(table)
     for task_id, why in sorted(made.held_out.items()):
         out.print(f"held out: {task_id} ({why})", style="dim")
+    for task_id, why in sorted(made.left_out.items()):
+        out.print(f"left out: {task_id} ({why})", style="yellow")
     by_column = made.templates - len(made.by_row)
     out.print(f"{by_column:,} of {made.templates:,} templates are rendered by columns", style="dim")
     for one in made.by_row[:SHOWN]:

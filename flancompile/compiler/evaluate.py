@@ -12,7 +12,7 @@ import pyarrow as pa
 from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.evaluation import EvalJob, build_eval, eval_key, eval_metadata, read_eval
 from flancompile.compiler.jobs import Workshop
-from flancompile.compiler.reading import read_all, splits_of
+from flancompile.compiler.reading import missing_for, read_all, splits_of
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.request import Request
 from flancompile.dsl.library import TaskDef
@@ -36,8 +36,11 @@ class EvalTable:
 
 def evaluation_tables(
     workshop: Workshop, request: Request, executor: Executor | None
-) -> list[EvalTable]:
-    """A table for each task that the recipe's `evaluate` selects, sorted by task."""
+) -> tuple[list[EvalTable], dict[str, str]]:
+    """A table for each task that the recipe's `evaluate` selects, sorted by task.
+
+    The second is why others are left out, by task.
+    """
     chosen: dict[str, tuple[TaskDef, EvalChoice, str]] = {}
     for index, choice in enumerate(request.recipe.model.evaluate):
         span = request.recipe.document.span(("evaluate", index, "select"))
@@ -50,17 +53,21 @@ def evaluation_tables(
             split = settings.split if settings and settings.split else choice.split
             chosen.setdefault(id_, (task, choice, split))
     if not chosen:
-        return []
+        return [], {}
     request.check(set(chosen))
     wanted = [pair for task, _, split in chosen.values() for pair in splits_of([task], split)]
-    reads = read_all(request, wanted, executor)
+    reads, missing = read_all(request, wanted, executor)
+    left_out: dict[str, str] = {}
+    for task, _, split in chosen.values():
+        left_out |= missing_for([task], split, missing)
     shop = replace(workshop, reads={**workshop.reads, **reads})
     found = []
     with request.stage("evaluation") as tell:
-        for done, id_ in enumerate(sorted(chosen), 1):
+        here = sorted(set(chosen) - set(left_out))
+        for done, id_ in enumerate(here, 1):
             found.append(_table(shop, *chosen[id_], executor))
-            tell(done, len(chosen))
-    return found
+            tell(done, len(here))
+    return found, left_out
 
 
 def _table(

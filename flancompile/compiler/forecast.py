@@ -46,6 +46,7 @@ class Plan:
     tokenizer: str
     tasks: tuple[TaskPlan, ...]
     held_out: dict[str, str]
+    left_out: dict[str, str]
     examples: int
     tokens: int
     target_tokens: int
@@ -91,6 +92,7 @@ def forecast(request: Request) -> Plan:
         tokenizer=prepared.tokenizer.name,
         tasks=tasks,
         held_out=prepared.held_out,
+        left_out=prepared.left_out,
         examples=examples,
         tokens=round(prompt + target),
         target_tokens=round(target),

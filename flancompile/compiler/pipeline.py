@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 from flancompile.compiler.chat import check_chat
@@ -22,10 +23,11 @@ from flancompile.compiler.pack import PackPlan, pack
 from flancompile.compiler.plan import PlannedTask, resolve, shares
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import Quotas, quotas
-from flancompile.compiler.reading import read_all, splits_of
+from flancompile.compiler.reading import missing_for, read_all, splits_of
 from flancompile.compiler.request import Request
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.compiler.write import write_build
+from flancompile.errors import fail
 from flancompile.store.claim import check_out
 from flancompile.store.manifest import Manifest
 from flancompile.tokenizer.load import TokenizerRef
@@ -45,7 +47,8 @@ def compile_recipe(request: Request, out: Path, *, overwrite: bool = False) -> M
             linked = link(streams, counts, prepared.frame, request.recipe.model.seed)
         with request.stage("pack"):
             packs = packs_of(prepared, linked)
-        tables = evaluation_tables(prepared.workshop, request, executor)
+        tables, left_out = evaluation_tables(prepared.workshop, request, executor)
+    prepared = replace(prepared, left_out=prepared.left_out | left_out)
     return write_build(prepared, streams, linked, packs, tables, out, overwrite=overwrite)
 
 
@@ -54,14 +57,20 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
     recipe = request.recipe.model
     with request.stage("plan"):
         span = request.recipe.document.span(("mixture",))
-        node, held = resolve(request.library, request.tasks, recipe.mixture, span)
+        clusters = recipe.hold_out_clusters
+        node, held = resolve(request.library, request.tasks, recipe.mixture, span, clusters)
         planned = {p.task.id: p for p in node.all_tasks()}
         request.check(set(planned))
         tokenizer = named_tokenizer(request)
         if tokenizer is not None:
             _check_chat(request, planned, tokenizer)
-    train = splits_of([p.task for p in planned.values()], recipe.split)
-    reads = read_all(request, train, executor)
+    tasks = [p.task for p in planned.values()]
+    reads, missing = read_all(request, splits_of(tasks, recipe.split), executor)
+    left_out = missing_for(tasks, recipe.split, missing)
+    node, planned = node.without(left_out), {i: p for i, p in planned.items() if i not in left_out}
+    if not planned:
+        why = f"{tasks[0].id}: {left_out[tasks[0].id]}"
+        raise fail("FC407", f"no task of {recipe.mixture!r} has its rows here", span=span, hint=why)
     rows = {i: reads[p.task.source_id, recipe.split].kept for i, p in planned.items()}
     shares_ = shares(node, rows)
     if tokenizer is None:
@@ -73,7 +82,7 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
     ref = TokenizerRef.keep(tokenizer, request.cache.tokenizers)
     budget = budget_of(recipe, frame)
     workshop = Workshop(request.library, recipe, request.cache, ref, budget, reads, tokenizer.chat)
-    return Prepared(request, node, held, planned, shares_, tokenizer, frame, workshop)
+    return Prepared(request, node, held, planned, shares_, tokenizer, frame, workshop, left_out)
 
 
 def _check_chat(request: Request, planned: Mapping[str, PlannedTask], tokenizer: Tokenizer) -> None:

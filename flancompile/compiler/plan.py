@@ -6,14 +6,14 @@ Shares within a mixture depend on how many rows its tasks have, so the tree of m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from flancompile.compiler.arms import ArmShares, arm_shares
 from flancompile.dsl.library import Library, Loaded, TaskDef
 from flancompile.dsl.mixture import Arms, HoldOut, Member, Mixture
 from flancompile.dsl.select import nearest_term, parse_selector
-from flancompile.errors import Diagnostic, FlancompileError, Span, fail
+from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
 __all__ = ["Node", "PlannedTask", "resolve", "shares"]
 
@@ -48,6 +48,11 @@ class Node:
         """The tasks of the whole subtree, in order."""
         return [*self.tasks, *(t for c in self.children for t in c.all_tasks())]
 
+    def without(self, ids: Collection[str]) -> Node:
+        """The same tree less some tasks."""
+        tasks = [t for t in self.tasks if t.task.id not in ids]
+        return replace(self, tasks=tasks, children=[c.without(ids) for c in self.children])
+
 
 @dataclass
 class _Scope:
@@ -66,6 +71,19 @@ class _Resolver:
         self.held: dict[str, str] = {}
         self.taken: dict[str, tuple[str, Span, PlannedTask]] = {}
         self.found: list[Diagnostic] = []
+
+    def clusters(self, wanted: Sequence[str], mixture: str, span: Span | None) -> None:
+        """Hold out clusters, and those that the mixture says go with them."""
+        known = {t.task.cluster for t in self.tasks.values() if t.task.cluster}
+        beside = _held_with(self.library, mixture, set())
+        for name in wanted:
+            if name not in known:
+                message = f"there is no cluster {name!r} to hold out"
+                self.found.append(Diagnostic("FC406", message, span, nearest(name, known)))
+            for cluster in (name, *beside.get(name, ())):
+                for task in self.tasks.values():
+                    if task.task.cluster == cluster:
+                        self.held.setdefault(task.id, f"cluster:{cluster}")
 
     def mixture(self, id_: str, scope: _Scope, span: Span | None) -> Node:
         if id_ in scope.path:
@@ -165,6 +183,19 @@ class _Resolver:
                     self.held.setdefault(other.id, hold_out.select)
 
 
+def _held_with(library: Library, id_: str, seen: set[str]) -> dict[str, tuple[str, ...]]:
+    """What clusters take with them when held out, by a mixture and those below it."""
+    if id_ in seen or id_ not in library.mixtures:
+        return {}
+    seen.add(id_)
+    mixture = library.mixtures[id_].model
+    found: dict[str, tuple[str, ...]] = {}
+    for member in mixture.members:
+        if member.mixture is not None:
+            found |= _held_with(library, member.mixture, seen)
+    return found | mixture.hold_out_with
+
+
 def _scope_mark(task: TaskDef, scope: str) -> str | None:
     if scope == "task":
         return task.id
@@ -172,13 +203,18 @@ def _scope_mark(task: TaskDef, scope: str) -> str | None:
 
 
 def resolve(
-    library: Library, tasks: Mapping[str, TaskDef], mixture: str, span: Span | None = None
+    library: Library,
+    tasks: Mapping[str, TaskDef],
+    mixture: str,
+    span: Span | None = None,
+    hold_out_clusters: Sequence[str] = (),
 ) -> tuple[Node, dict[str, str]]:
     """The mixture's tree, and the tasks that it holds out (id -> selector).
 
     Raises FC402 to FC407, all that apply at once.
     """
     resolver = _Resolver(library, tasks)
+    resolver.clusters(hold_out_clusters, mixture, span)
     node = resolver.mixture(mixture, _Scope(), span)
     if resolver.found:
         raise FlancompileError(resolver.found)

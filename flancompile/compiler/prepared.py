@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flancompile.compiler.frame import FrameIds
 from flancompile.compiler.jobs import Workshop
@@ -15,7 +15,10 @@ __all__ = ["Prepared"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recipe with its tasks planned, its sources read and its tokenizer at hand."""
+    """A recipe with its tasks planned, its sources read and its tokenizer at hand.
+
+    left_out: tasks whose rows are not to be had, with the reason.
+    """
 
     request: Request
     node: Node
@@ -25,3 +28,4 @@ class Prepared:
     tokenizer: Tokenizer
     frame: FrameIds
     workshop: Workshop
+    left_out: dict[str, str] = field(default_factory=dict)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from flancompile.compiler.request import Request
 from flancompile.dsl.library import TaskDef
+from flancompile.errors import FlancompileError
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split
 from flancompile.sources.place import resolve_place
 
-__all__ = ["Reads", "read_all", "split_spec"]
+__all__ = ["Reads", "missing_for", "read_all", "split_spec", "splits_of"]
 
 Reads = dict[tuple[str, str], SplitBlocks]
+_NOT_HERE = {"FC301", "FC306"}
 
 
 def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
@@ -44,24 +47,55 @@ def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
 
 def read_all(
     request: Request, wanted: Iterable[tuple[TaskDef, str]], executor: Executor | None
-) -> Reads:
-    """Read every split that is wanted, by (source id, split)."""
+) -> tuple[Reads, dict[tuple[str, str], str]]:
+    """Read every split that is wanted. -> what was read, and why others are not to be had.
+
+    Both are by (source id, split); what is missing raises unless the recipe leaves it out.
+    """
     specs: dict[tuple[str, str], SplitSpec] = {}
+    missing: dict[tuple[str, str], str] = {}
+    may_miss = request.recipe.model.missing == "leave_out"
     for task, split in wanted:
         key = (task.source_id, split)
-        if key not in specs:
-            specs[key] = split_spec(request, task, split)
+        if key not in specs and key not in missing:
+            try:
+                specs[key] = split_spec(request, task, split)
+            except FlancompileError as error:
+                missing[key] = _excused(error, may_miss)
     with request.stage("read") as tell:
-        folders: Iterator[str]
+        jobs: Iterator[Callable[[], str]]
         if executor is None:
-            folders = (_read_here(request, spec) for spec in specs.values())
+            jobs = (partial(_read_here, request, spec) for spec in specs.values())
         else:
-            jobs = [(spec, request.cache.reads, request.memory_bytes) for spec in specs.values()]
-            folders = executor.map(_read, jobs)
+            means = (request.cache.reads, request.memory_bytes)
+            asked = [executor.submit(_read, (spec, *means)) for spec in specs.values()]
+            jobs = (one.result for one in asked)
         found: Reads = {}
-        for done, (key, folder) in enumerate(zip(specs, folders, strict=True), 1):
-            found[key] = SplitBlocks.open(Path(folder))
+        for done, (key, read) in enumerate(zip(specs, jobs, strict=True), 1):
+            try:
+                found[key] = SplitBlocks.open(Path(read()))
+            except FlancompileError as error:
+                missing[key] = _excused(error, may_miss)
             tell(done, len(specs))
+    return found, missing
+
+
+def _excused(error: FlancompileError, may_miss: bool) -> str:
+    """Why rows are not to be had; raises the error where that stops the work."""
+    if not may_miss or any(d.code not in _NOT_HERE for d in error.diagnostics):
+        raise error
+    return error.diagnostics[0].message
+
+
+def missing_for(
+    tasks: Iterable[TaskDef], split: str, missing: Mapping[tuple[str, str], str]
+) -> dict[str, str]:
+    """Why tasks cannot be compiled from a split, by their ids."""
+    found: dict[str, str] = {}
+    for task in tasks:
+        for _, other in splits_of([task], split):
+            if (task.source_id, other) in missing:
+                found.setdefault(task.id, missing[task.source_id, other])
     return found
 
 

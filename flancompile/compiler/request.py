@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +112,17 @@ def request_of(
     *,
     library: tuple[Path | str, ...] = (),
     overlay: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     **means: Any,
 ) -> Request:
-    """Load a recipe with its library and overlay. Raises FC1xx for files, FC402 for ids."""
+    """Load a recipe with its library and overlay. Raises FC1xx for files, FC402 for ids.
+
+    settings: keys of the recipe that are asked for in place of the file's.
+    """
     loaded, id_ = library_of(recipe, library)
     found = loaded.recipe(id_)
+    if settings:
+        found = replace(found, model=found.model.model_copy(update=dict(settings)))
     name = overlay or found.model.overlay
     chosen = None
     if name is not None:

@@ -214,6 +214,7 @@ def _manifest(
         rate_in=mixture.rate_in,
         tasks=tuple(tasks),
         held_out=prepared.held_out,
+        left_out=prepared.left_out,
         empty=tuple(sorted(i for i, s in streams.streams.items() if s.usable == 0)),
         packing=packs.certificate.as_dict(),
         evaluation=tuple(evaluation),

@@ -99,6 +99,11 @@ class Mixture(Arms):
     )
     cap_rows: int | None = Field(None, ge=1, description="Default cap for every task.")
     hold_out: tuple[HoldOut, ...] = ()
+    hold_out_with: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Cluster -> clusters that go with it when a recipe holds it out: paraphrase "
+        "with nli, say.",
+    )
 
     @field_validator("hold_out", mode="before")
     @classmethod
@@ -247,6 +252,14 @@ class Recipe(Strict):
     shards: Shards = Shards()
     styles: StyleChoice = StyleChoice()
     evaluate: tuple[EvalChoice, ...] = ()
+    hold_out_clusters: tuple[str, ...] = Field(
+        (), description="Clusters kept out of the mixture, with those that go with them."
+    )
+    missing: Literal["error", "leave_out"] = Field(
+        "error",
+        description="What to do with tasks whose rows are not to be had: stop, or leave them out "
+        "and say so in the manifest.",
+    )
     overlay: str | None = Field(None, description="The id of an overlay that says where rows lie.")
     seed: int = Field(0, ge=0)
 

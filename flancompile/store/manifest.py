@@ -102,6 +102,7 @@ class Manifest(_Frozen):
     rate_in: str
     tasks: tuple[TaskCount, ...]
     held_out: dict[str, str]
+    left_out: dict[str, str] = {}
     empty: tuple[str, ...]
     packing: dict[str, Any]
     shards: tuple[FileEntry, ...] = ()
