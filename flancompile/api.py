@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flancompile.dsl.library import builtin_library
+from flancompile.dsl.library import builtin_library, library_folder
 from flancompile.errors import Diagnostic, fail
 
 if TYPE_CHECKING:
@@ -32,25 +32,27 @@ def check(
 ) -> list[Diagnostic]:
     """Every complaint about library folders or single files; none when all is well.
 
-    builtin: whether the library that ships with the package is checked too; data: how rows are
-    looked at, by default not at all; overlay: where they lie.
+    paths: also names of libraries that ship with the package (`flan`, `demo`); builtin: whether
+    `flan` is one of them; data: how rows are looked at, by default not at all; overlay: where they
+    lie.
     """
     from flancompile.compiler.checks import check_libraries
 
     given = [Path(p) for p in paths]
-    folders = [p for p in given if p.is_dir()]
     runs, others = _told_apart(given)
-    found = check_libraries(others, builtin=builtin, typed=data is None)
-    holders = [*folders, *([builtin_library()] if builtin else [])]
-    if runs or any((folder / "runs").is_dir() for folder in holders):
+    folders = [library_folder(p) for p in others if not p.is_file()]
+    folders += [builtin_library()] if builtin else []
+    loose = [p for p in others if p.is_file()]
+    found = check_libraries([*folders, *loose], typed=data is None)
+    if runs or any((folder / "runs").is_dir() for folder in folders):
         from flancompile.runfile import check_runs
 
-        found += check_runs([*runs, *holders])
+        found += check_runs([*runs, *folders])
     if data is not None and not any(d.code.startswith("FC1") for d in found):
         from flancompile.compiler.check_data import check_rows
 
         tell = progress or (lambda *_: None)
-        found += check_rows(folders, overlay, data, builtin=builtin, tell=tell)
+        found += check_rows(folders, overlay, data, loose=loose, tell=tell)
     return found
 
 

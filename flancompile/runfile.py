@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flancompile.dsl import yaml
-from flancompile.dsl.library import builtin_library
+from flancompile.dsl.library import builtin_library, library_folder
 from flancompile.dsl.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
 from flancompile.store.build import Build
@@ -107,7 +107,7 @@ def _read(path: Path) -> RunFile:
 
 
 def _folders(library: Iterable[Path | str]) -> list[Path]:
-    return [builtin_library() / "runs", *(Path(f) / "runs" for f in library)]
+    return [library_folder(f) / "runs" for f in (*library,)] or [builtin_library() / "runs"]
 
 
 def _run_files(folders: Iterable[Path]) -> Iterator[Path]:

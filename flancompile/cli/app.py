@@ -24,7 +24,7 @@ app = typer.Typer(
 
 Library = Annotated[
     list[Path],
-    typer.Option("--library", "-l", help="A library folder beside the built-in one; repeatable."),
+    typer.Option("--library", "-l", help="A library: a folder, or flan or demo; repeatable."),
 ]
 Overlay = Annotated[Optional[str], typer.Option(help="The overlay that says where rows lie.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -87,7 +87,9 @@ def _main(
 
 @app.command()
 def check(
-    paths: Annotated[list[Path], typer.Argument(help="Library folders or single files.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Library folders, flan, demo, or single files.")
+    ],
     strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,
     builtin: Annotated[bool, typer.Option(help="Check the built-in library too.")] = False,
     data: Annotated[bool, typer.Option("--data", help="Render a sample of rows and lint.")] = False,

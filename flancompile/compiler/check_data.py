@@ -14,7 +14,7 @@ from flancompile.compiler.reading import split_spec
 from flancompile.compiler.request import Request, bare_request
 from flancompile.dsl.check import check_dataset
 from flancompile.dsl.check_types import check_types
-from flancompile.dsl.library import TaskDef, builtin_library
+from flancompile.dsl.library import TaskDef
 from flancompile.dsl.lock import Schema, read_lock, source_digest, write_lock
 from flancompile.dsl.types import Type, merged, type_of
 from flancompile.errors import Diagnostic, FlancompileError
@@ -32,19 +32,15 @@ def check_rows(
     overlay: str | None,
     reading: Reading,
     *,
-    builtin: bool = False,
+    loose: Sequence[Path] = (),
     tell: Tell = lambda *_: None,
 ) -> list[Diagnostic]:
-    """Complaints from rows about every task of some libraries whose files have no errors."""
-    request = bare_request(tuple(folders), overlay)
-    own = str(builtin_library())
-    tasks = [
-        t
-        for t in request.tasks.values()
-        if builtin
-        or not Path(t.dataset.document.path).is_relative_to(own)
-        or any(Path(t.dataset.document.path).is_relative_to(f) for f in folders)
-    ]
+    """Complaints from rows about every task of some libraries whose files have no errors.
+
+    loose: single files beside the folders.
+    """
+    request = bare_request(tuple(folders), overlay, loose=loose)
+    tasks = list(request.tasks.values())
     found: list[Diagnostic] = []
     schemas = _schemas(request, tasks)
     for id_, schema in schemas.items():

@@ -11,10 +11,10 @@ from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
 from flancompile.compiler.plan import resolve
 from flancompile.dsl.check import check_library
 from flancompile.dsl.check_style import near
-from flancompile.dsl.library import Library, Loaded, builtin_library, load_library
+from flancompile.dsl.library import Library, Loaded, builtin_library, library_folder, load_library
 from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.select import nearest_term, parse_selector
-from flancompile.errors import Diagnostic, FlancompileError, fail
+from flancompile.errors import Diagnostic, FlancompileError
 from flancompile.tokenizer.chat import ChatTemplate
 
 __all__ = ["check_libraries"]
@@ -25,21 +25,16 @@ def check_libraries(
 ) -> list[Diagnostic]:
     """Every complaint about folders and single files, in the order of files and lines.
 
-    Complaints about the built-in library's own files are left out unless `builtin` asks for them.
-    typed: whether schemas.lock is used. Raises FC107 for a path that is not there.
+    builtin: whether the built-in library is one of them; typed: whether schemas.lock is used.
+    Raises FC107 for a path that is not there.
     """
-    missing = [p for p in paths if not p.exists()]
-    if missing:
-        raise fail("FC107", f"there is no {str(missing[0])!r}")
-    folders = [p for p in paths if p.is_dir()]
     loose = [p for p in paths if p.is_file()]
+    folders = [library_folder(p) for p in paths if not p.is_file()]
+    folders += [builtin_library()] if builtin else []
     library, found = load_library(folders, loose=loose, memo=memo_of(folders))
     found += check_library(library, typed=typed)
     library.memo.save()
     found += _mixtures(library)
-    if not builtin:
-        own = str(builtin_library())
-        found = [d for d in found if d.span is None or not d.span.path.startswith(own)]
     unique = dict.fromkeys(found)
     return sorted(
         unique, key=lambda d: (d.span.path, d.span.line, d.span.column) if d.span else ("", 0, 0)

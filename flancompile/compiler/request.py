@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from typing import Any
 
 from flancompile.compiler.cache import Cache, default_cache, memo_of
 from flancompile.dsl.check import check_dataset
-from flancompile.dsl.library import Library, Loaded, TaskDef, load_library
+from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library, load_library
 from flancompile.dsl.mixture import Lengths, Recipe, Size, TokenizerSpec
 from flancompile.dsl.source import Overlay
 from flancompile.dsl.yaml import Document
@@ -98,6 +98,7 @@ def library_of(recipe: str | Path, folders: tuple[Path | str, ...]) -> tuple[Lib
             given += [path.parent.parent] if home.parent not in known else []
         else:
             loose = [path]
+            given = given or [builtin_library()]
     library, found = load_library(given, loose=loose, memo=memo_of(given))
     if found:
         raise FlancompileError(found)
@@ -130,9 +131,14 @@ def request_of(
     return Request(found, loaded, chosen, loaded.tasks(chosen), **means)
 
 
-def bare_request(library: tuple[Path | str, ...], overlay: str | None, seed: int = 0) -> Request:
+def bare_request(
+    library: tuple[Path | str, ...],
+    overlay: str | None,
+    seed: int = 0,
+    loose: Sequence[Path] = (),
+) -> Request:
     """A request without a recipe, for looking at tasks. Raises FC1xx, FC402."""
-    loaded, found = load_library(library, memo=memo_of(library))
+    loaded, found = load_library(library, loose=loose, memo=memo_of(library))
     if found:
         raise FlancompileError(found)
     chosen = loaded.overlay(overlay) if overlay is not None else None

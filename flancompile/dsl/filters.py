@@ -81,12 +81,12 @@ def _most_frequent(items: Iterable[Any]) -> list[Any]:
     return [item for item, count in counts.items() if count == most]
 
 
-def _lstrip(value: Any) -> str:
-    return str(value).lstrip()
+def _lstrip(value: Any, chars: str | None = None) -> str:
+    return str(value).lstrip(chars)
 
 
-def _rstrip(value: Any) -> str:
-    return str(value).rstrip()
+def _rstrip(value: Any, chars: str | None = None) -> str:
+    return str(value).rstrip(chars)
 
 
 def _words(text: str) -> list[str]:

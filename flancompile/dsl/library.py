@@ -1,7 +1,10 @@
 """A library: folders of dataset files, mixtures, recipes, styles and overlays, loaded and named.
 
-The library that ships with the package comes first; a user's folder has the same shape. An id
-defined twice is an error unless the later file says what it overrides.
+The libraries that ship with the package have names (`flan`, `demo`) that stand for their folders; a
+user's folder has the same shape. The styles of `flan` always come first; its tasks, mixtures and
+recipes are there when it is named or when no library is, so that a selector of one's own library
+selects one's own tasks. An id defined twice is an error unless the later file says what it
+overrides.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ from flancompile.dsl.task import DatasetFile, Task, Variable
 from flancompile.dsl.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
-__all__ = ["Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "load_library"]
+__all__ = [
+    "Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "library_folder",
+    "load_library",
+]  # fmt: skip
 
 M = TypeVar("M", bound=BaseModel)
 KINDS: dict[str, type[BaseModel]] = {
@@ -151,8 +157,25 @@ def builtin_library() -> Path:
 
 
 def demo_library() -> Path:
-    """The folder of the demo's library, which ships with the package and is not loaded with it."""
+    """The folder of the demo's library."""
     return builtin_library() / "demo"
+
+
+def library_folder(name: Path | str) -> Path:
+    """A library's folder: a path, or the name of one that ships with the package.
+
+    Raises FC107 for what is neither.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return path
+    shipped = {"flan": builtin_library, "demo": demo_library}
+    if str(name) in shipped:
+        return shipped[str(name)]()
+    hint = nearest(str(name), shipped) or (
+        "a library is a folder with datasets/, mixtures/, recipes/, styles/ or overlays/"
+    )
+    raise fail("FC107", f"there is no library folder {str(path)!r}", hint=hint)
 
 
 def load_library(
@@ -162,21 +185,19 @@ def load_library(
     loose: Iterable[Path] = (),
     memo: Memo | None = None,
 ) -> tuple[Library, list[Diagnostic]]:
-    """Load the built-in library, then `folders`, then `loose` single files.
+    """Load the built-in styles, then `folders`, then `loose` single files.
 
-    Returns what could be loaded, and every complaint. memo: what earlier runs parsed. Raises FC107
-    for a folder that is none.
+    With neither folders nor files the whole built-in library is loaded. builtin: false loads
+    nothing of it; memo: what earlier runs parsed. Returns what could be loaded, and every
+    complaint. Raises FC107 for a folder that is none.
     """
     library, found = Library(memo=memo or Memo()), list[Diagnostic]()
-    paths = [Path(f) for f in folders]
-    if builtin:
-        library.folders.append(builtin_library())
-    for folder in paths:
-        if not folder.is_dir():
-            hint = "a library is a folder with datasets/, mixtures/, recipes/, styles/ or overlays/"
-            raise fail("FC107", f"there is no library folder {str(folder)!r}", hint=hint)
-        library.folders.append(folder)
-    for path, kind in _files(library.folders, loose):
+    singles = list(loose)
+    library.folders = [library_folder(f) for f in folders]
+    if builtin and not library.folders and not singles:
+        library.folders = [builtin_library()]
+    styles = _files([builtin_library()], (), ["styles"]) if builtin else ()
+    for path, kind in dict.fromkeys([*styles, *_files(library.folders, singles)]):
         try:
             _load(library, path, kind)
         except FlancompileError as error:
@@ -190,10 +211,12 @@ def load_library(
     return library, found
 
 
-def _files(folders: Iterable[Path], loose: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+def _files(
+    folders: Iterable[Path], loose: Iterable[Path], kinds: Iterable[str] = tuple(KINDS)
+) -> Iterator[tuple[Path, str]]:
     seen: set[Path] = set()
     for folder in folders:
-        for kind in KINDS:
+        for kind in kinds:
             for path in sorted((folder / kind).rglob("*.y*ml")):
                 if path.suffix in (".yaml", ".yml") and path.resolve() not in seen:
                     seen.add(path.resolve())
