@@ -12,13 +12,15 @@ from flancompile.dsl.library import builtin_library, library_folder
 from flancompile.errors import Diagnostic, fail
 
 if TYPE_CHECKING:
+    from flancompile.compiler.cache import Cache
     from flancompile.compiler.forecast import Plan
+    from flancompile.compiler.ladder import RungReport
     from flancompile.compiler.lints import Reading
     from flancompile.compiler.request import Progress, Request
     from flancompile.evaluate.results import TaskResult
     from flancompile.store.build import Build
 
-__all__ = ["check", "compile", "evaluate", "open", "plan", "train"]
+__all__ = ["check", "compile", "evaluate", "ladder", "open", "plan", "train"]
 
 Folders = Sequence[Path | str]
 
@@ -73,6 +75,29 @@ def plan(
 
     asked = _request(recipe, library, overlay, cache, settings=settings, progress=progress)
     return forecast(asked)
+
+
+def ladder(
+    mixture: str = "ladder_89",
+    *,
+    library: Folders = (),
+    overlay: str | None = None,
+    cache: Path | None = None,
+    tokenizer: Path | None = None,
+    progress: Progress | None = None,
+) -> list[RungReport]:
+    """What of each rung of the ladder is on hand: names, rows, tokens, and what is missing.
+
+    mixture: holds the tasks that are looked at; tokenizer: what tokens are counted in, default
+    bytes. Raises FlancompileError.
+    """
+    from flancompile.compiler.forecast import forecast
+    from flancompile.compiler.ladder import ladder_report
+    from flancompile.compiler.request import ladder_request
+
+    place = _cache(cache)
+    request = ladder_request(mixture, tuple(library), overlay, tokenizer, place, progress)
+    return ladder_report(request.tasks, forecast(request))
 
 
 def compile(
@@ -219,8 +244,13 @@ def _need_jax() -> None:
 def _request(
     recipe: str | Path, library: Folders, overlay: str | None, cache: Path | None, **means: Any
 ) -> Request:
-    from flancompile.compiler.cache import Cache, default_cache
     from flancompile.compiler.request import request_of
 
-    place = Cache(cache) if cache is not None else default_cache()
+    place = _cache(cache)
     return request_of(recipe, library=tuple(library), overlay=overlay, cache=place, **means)
+
+
+def _cache(folder: Path | None) -> Cache:
+    from flancompile.compiler.cache import Cache, default_cache
+
+    return Cache(folder) if folder is not None else default_cache()

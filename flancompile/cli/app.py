@@ -240,6 +240,39 @@ def plan(
 
 
 @app.command()
+def ladder(
+    mixture: Annotated[
+        str, typer.Argument(help="The mixture whose tasks are looked at.")
+    ] = "ladder_89",
+    tokenizer: Annotated[
+        Optional[Path], typer.Option(help="What tokens are counted in. Default: bytes.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="List every missing name.")] = False,
+    library: Library = [],
+    overlay: Overlay = None,
+    cache: CacheDir = None,
+    json: Json = False,
+) -> None:
+    """The ladder of 0, 9, 89, 282 and 1,836 tasks: what is on hand, what is not, and why."""
+    from flancompile.cli import ladder as command
+
+    command.run(mixture, tokenizer, library, overlay, cache, every, as_json=json)
+
+
+@app.command()
+def catalogue(
+    overlay: Annotated[
+        list[str], typer.Option(help="Overlays whose rows are told of; repeatable.")
+    ] = [],
+    library: Library = [],
+) -> None:
+    """A page of every dataset: licence, categories, templates, names of the ladder, rows."""
+    from flancompile.cli import catalogue as command
+
+    command.run(library, overlay)
+
+
+@app.command()
 def compile(
     recipe: RecipeArg,
     out: Annotated[Path, typer.Option("--out", "-o", help="The build's folder.")],

@@ -19,7 +19,7 @@ from flancompile.dsl.yaml import Document
 from flancompile.errors import Diagnostic, FlancompileError, fail
 from flancompile.process import worker_pool
 
-__all__ = ["Progress", "Request", "bare_request", "library_of", "request_of"]
+__all__ = ["Progress", "Request", "bare_request", "ladder_request", "library_of", "request_of"]
 
 Progress = Callable[[str, int, int | None], None]
 MEMORY_BYTES = 256 << 20
@@ -129,6 +129,33 @@ def request_of(
     if name is not None:
         chosen = loaded.overlay(name, None if overlay else found.document.span(("overlay",)))
     return Request(found, loaded, chosen, loaded.tasks(chosen), **means)
+
+
+def ladder_request(
+    mixture: str,
+    library: tuple[Path | str, ...],
+    overlay: str | None,
+    tokenizer: Path | None,
+    cache: Cache,
+    progress: Progress | None,
+) -> Request:
+    """A request for looking at one pass over a mixture, whatever of it is here.
+
+    Raises FC1xx, FC402.
+    """
+    request = bare_request(library, overlay)
+    file = TokenizerSpec(file=str(tokenizer.resolve())) if tokenizer else TokenizerSpec(bytes=True)
+    recipe = Recipe(
+        recipe=mixture,
+        mixture=mixture,
+        size=Size(passes=1),
+        tokenizer=file,
+        layout="encoder_decoder",
+        lengths=Lengths(input=1 << 14, target=1 << 14),
+        missing="leave_out",
+    )
+    loaded = replace(request.recipe, id=mixture, model=recipe)
+    return replace(request, recipe=loaded, cache=cache, progress=progress)
 
 
 def bare_request(
