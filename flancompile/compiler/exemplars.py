@@ -36,10 +36,14 @@ class Pool:
         """Row numbers of the pool, in the order in which they are to be tried."""
         own = self.rows is queries
         self._barred = {int(queries.inputs_digest[row])}
+        unlike = self.settings.unlike
+        mine = queries.folded(unlike)[row] if unlike is not None else None
         for candidate in self._offered(queries, row, shots):
             if own and candidate == row:
                 continue
             if self.rows.digests[candidate] == queries.digests[row]:
+                continue
+            if unlike is not None and self.rows.folded(unlike)[candidate] == mine:
                 continue
             if int(self.rows.inputs_digest[candidate]) not in self._barred:
                 yield candidate

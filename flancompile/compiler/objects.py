@@ -118,7 +118,7 @@ def _used_names(task: Task) -> frozenset[str]:
     names = {*task.signature.inputs, *task.signature.outputs, *task.truncate}
     exemplars = task.exemplars
     expressions = [task.where, exemplars.rows, *task.let.values(), *exemplars.fields.values()]
-    names |= {n for n in (exemplars.same,) if n}
+    names |= {n for n in (exemplars.same, exemplars.unlike) if n}
     for choices in (task.choices, *(t.choices for t in task.templates)):
         if choices is not None:
             expressions += _choice_texts(choices)

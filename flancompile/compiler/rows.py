@@ -212,6 +212,13 @@ class RowSet:
             lambda: folded_digests([self.arrays.get(n, self.columns[n]) for n in names]),
         )
 
+    def folded(self, name: str) -> npt.NDArray[np.uint64]:
+        """A digest of each row's normalised value of a field."""
+        return self.once(
+            ("folded", name),
+            lambda: folded_digests([self.arrays.get(name, self.columns[name])]),
+        )
+
     def once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """What `make` gives, which may depend on fields and the `for_each` variable alone."""
         whole = (*key, repr(self.variable))

@@ -38,6 +38,9 @@ def draw_shots(
     peers, starts, counts = _peers(pool, queries, at) if laid is None else _own_peers(laid)
     own = pool.rows is queries
     digests, inputs = pool.rows.digests, pool.rows.inputs_digest
+    name = pool.settings.unlike
+    unlike = pool.rows.folded(name) if name is not None else None
+    mine = queries.folded(name) if name is not None else digests
     by_file = pool.settings.source not in ("drawn", "reserved") and pool.settings.order == "file"
     for attempt in range(4 * most + 8):
         open_ = (found < shots) & (counts > 0)
@@ -60,6 +63,8 @@ def draw_shots(
         tried.append(now)
         good &= digests[candidate] != queries.digests[of]
         good &= inputs[candidate] != queries.inputs_digest[of]
+        if unlike is not None:
+            good &= unlike[candidate] != mine[of]
         if own:
             good &= candidate != of
         for slot in range(most):
@@ -81,6 +86,8 @@ def draw_shots(
         good &= ~np.isin(inputs[offered], [queries.inputs_digest[at[row]], *inputs[held]])
         if own:
             good &= offered != at[row]
+        if unlike is not None:
+            good &= unlike[offered] != mine[at[row]]
         left = offered[good]
         _, first = np.unique(inputs[left], return_index=True)  # no two of a kind
         more = left[np.sort(first)][: shots[row] - found[row]]

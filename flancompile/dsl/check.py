@@ -232,9 +232,11 @@ class _Checker:
 
     def exemplars(self, key: Key, task: Task, scope: Names) -> None:
         exemplars = task.exemplars
-        if exemplars.same is not None and exemplars.same not in self.fields:
-            message = f"`same` names {exemplars.same!r}, which is no field"
-            self.complain("FC203", message, (*key, "same"), near(exemplars.same, self.fields))
+        for by in ("same", "unlike"):
+            named = getattr(exemplars, by)
+            if named is not None and named not in self.fields:
+                message = f"`{by}` names {named!r}, which is no field"
+                self.complain("FC203", message, (*key, by), near(named, self.fields))
         if exemplars.explanation is not None:
             over_items = exemplars.source in ("column", "file")
             seen = {*self.variable, "item"} if over_items else scope

@@ -113,6 +113,11 @@ class Exemplars(Strict):
         "drawn", description="split, column, file: their order."
     )
     same: str | None = Field(None, description="Exemplars have an equal value in this field.")
+    unlike: str | None = Field(
+        None,
+        description="Exemplars have another value in this field than the query: the passage that "
+        "several questions share, say.",
+    )
     rows: Expression | None = Field(
         None, description="column: expression that gives a list of items."
     )

@@ -47,6 +47,15 @@ def test_exemplars_are_never_the_query_nor_its_duplicate() -> None:
         assert int(made.rows.digests[draft.row]) not in draft.exemplars
 
 
+def test_exemplars_may_have_to_differ_in_a_field() -> None:
+    given_columns = {**columns(40), "passage": [f"passage {i // 10}" for i in range(40)]}
+    made = renderer(qa(exemplars={"unlike": "passage"}), given_columns, FIVE_SHOT)
+    place = {int(d): i for i, d in enumerate(made.rows.digests)}
+    for draft in made:
+        assert len(draft.shots) == 5
+        assert draft.row // 10 not in {place[e] // 10 for e in draft.exemplars}
+
+
 def test_a_set_too_small_gives_fewer_shots() -> None:
     drafts = list(renderer(qa(), columns(3), FIVE_SHOT))
     assert [len(d.shots) for d in drafts] == [2, 2, 2]
