@@ -99,6 +99,12 @@ def check(
         Optional[Path], typer.Option(help="With --data: what it loses, and over-long texts.")
     ] = None,
     length: Annotated[Optional[int], typer.Option(help="Tokens an example may have.")] = None,
+    select: Annotated[
+        str, typer.Option("--select", "-s", help="With --data: which tasks, by a selector.")
+    ] = "all",
+    on_hand: Annotated[
+        bool, typer.Option("--on-hand", help="With --data: pass over tasks without rows here.")
+    ] = False,
     overlay: Overlay = None,
     form: Annotated[str, typer.Option("--format", help="text, json, github or sarif.")] = "text",
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -107,7 +113,9 @@ def check(
     unless --data asks for it."""
     from flancompile.cli import check as command
 
-    look = command.Look(data or every, None if every else rows, tokenizer, length, overlay)
+    look = command.Look(
+        data or every, None if every else rows, tokenizer, length, overlay, select, on_hand
+    )
     form = "json" if json else form
     raise typer.Exit(command.run(paths, look, form, strict=strict, builtin=builtin))
 

@@ -29,6 +29,8 @@ class Look:
     tokenizer: Path | None = None
     length: int | None = None
     overlay: str | None = None
+    select: str = "all"
+    on_hand: bool = False
 
     def reading(self) -> Reading | None:
         """What the check is given; None for no rows."""
@@ -38,7 +40,7 @@ class Look:
         from flancompile.tokenizer.load import load_file
 
         tokenizer = load_file(self.tokenizer) if self.tokenizer is not None else None
-        return Reading(self.rows, tokenizer, self.length)
+        return Reading(self.rows, tokenizer, self.length, select=self.select, on_hand=self.on_hand)
 
 
 def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool) -> int:

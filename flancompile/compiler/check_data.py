@@ -14,8 +14,9 @@ from flancompile.compiler.reading import split_spec
 from flancompile.compiler.request import Request, bare_request
 from flancompile.dsl.check import check_dataset
 from flancompile.dsl.check_types import check_types
-from flancompile.dsl.library import TaskDef
+from flancompile.dsl.library import TaskDef, builtin_library
 from flancompile.dsl.lock import Schema, read_lock, source_digest, write_lock
+from flancompile.dsl.select import parse_selector
 from flancompile.dsl.types import Type, merged, type_of
 from flancompile.errors import Diagnostic, FlancompileError
 from flancompile.sources.blocks import sample
@@ -40,7 +41,10 @@ def check_rows(
     loose: single files beside the folders.
     """
     request = bare_request(tuple(folders), overlay, loose=loose)
-    tasks = list(request.tasks.values())
+    chosen = parse_selector(reading.select).pick(request.tasks.values())
+    tasks = [request.tasks[i] for i in chosen]
+    if reading.on_hand:
+        tasks = [t for t in tasks if _splits(request, t)]
     found: list[Diagnostic] = []
     schemas = _schemas(request, tasks)
     for id_, schema in schemas.items():
@@ -77,7 +81,7 @@ def _schemas(request: Request, tasks: Sequence[TaskDef]) -> dict[str, Schema]:
 
 def _keep(request: Request, schemas: Mapping[str, Schema], folders: Sequence[Path]) -> None:
     """Write what changed into each library folder's lock."""
-    for folder in folders:
+    for folder in set(folders) - {builtin_library()}:
         paths = {i: d.document.path for i, d in request.library.datasets.items()}
         own = {i: s for i, s in schemas.items() if Path(paths[i]).is_relative_to(folder)}
         known = {i: s for i, s in read_lock(folder).items() if i in paths}

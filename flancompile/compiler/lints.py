@@ -40,13 +40,16 @@ class Reading:
     """How rows are looked at.
 
     rows: of each split, None for all; length: tokens that an example may have; keep: whether the
-    types that the rows show are kept in the library's schemas.lock.
+    types that the rows show are kept in the library's schemas.lock; select: which tasks; on_hand:
+    whether tasks whose rows are not here are passed over.
     """
 
     rows: int | None = SAMPLE_ROWS
     tokenizer: Tokenizer | None = None
     length: int | None = None
     keep: bool = True
+    select: str = "all"
+    on_hand: bool = False
 
 
 @dataclass

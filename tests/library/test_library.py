@@ -1,0 +1,135 @@
+"""The library that ships: what it holds of the ladder, and every template on rows.
+
+Real rows lie in the folder of shared datasets; where that folder has none, rows of our own in the
+Hub's schema stand in for them.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import flancompile
+from flancompile.compiler.check_data import check_rows
+from flancompile.compiler.lints import Reading
+from flancompile.dsl.ladder import ladder_names, rungs
+from flancompile.dsl.library import Library, TaskDef, builtin_library, load_library
+from flancompile.dsl.task import Template
+
+HERE = Path(__file__).parent
+ROWS = 60  # of each split, for every template in each of its arms
+FEWEST = 10  # templates a task
+COT_INVERSIONS = {
+    "question_from_rationale", "rationale_from_answer", "question_and_answer_from_rationale",
+    "question_and_rationale_from_answer",
+}  # fmt: skip
+# The ladder's names whose originals also ask for something else than the dataset's main target.
+INVERTED = """
+    aeslc cnn_dailymail gigaword multi_news newsroom samsum xsum ag_news_subset
+    opinion_abstracts_rotten_tomatoes opinion_abstracts_idebate wiki_lingua_english_en web_nlg_en
+    common_gen dart squad_v1 drop multirc openbookqa arc_challenge arc_easy stsb imdb_reviews
+    sentiment140 yelp_polarity_reviews sst2 true_case word_segment copa story_cloze piqa
+    para_crawl_enes wmt14_enfr wmt16_translate_deen wmt16_translate_tren wmt16_translate_csen
+    wmt16_translate_fien wmt16_translate_roen wmt16_translate_ruen anli_r1 anli_r2 anli_r3 cb rte
+    qnli snli cola trec quac coqa cosmos_qa
+""".split()  # noqa: SIM905
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    loaded, found = load_library([builtin_library(), HERE])
+    assert found == []
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def serving(library: Library) -> dict[str, list[TaskDef]]:
+    """The tasks that serve each name of the ladder."""
+    found: dict[str, list[TaskDef]] = defaultdict(list)
+    for task in library.tasks().values():
+        for name in task.rungs:
+            found[name].append(task)
+    return found
+
+
+def test_no_complaints_without_rows() -> None:
+    assert [d.render() for d in flancompile.check("flan", HERE)] == []
+
+
+def test_every_name_of_the_rungs_to_89_is_served(serving: dict[str, list[TaskDef]]) -> None:
+    nine, eighty_nine = rungs()[1:3]
+    assert set(serving) == set(eighty_nine.names)
+    for name in eighty_nine.names:
+        assert any(not t.task.inverted for t in serving[name]), name
+    assert {n for n, ts in serving.items() if any(t.task.cluster == "cot" for t in ts)} == set(
+        nine.names
+    )
+    assert len(ladder_names()["muffin"]) == 80
+
+
+def test_what_the_originals_turn_round_is_turned_round(serving: dict[str, list[TaskDef]]) -> None:
+    missing = [n for n in INVERTED if not any(t.task.inverted for t in serving[n])]
+    assert missing == []
+
+
+def test_every_task_has_ten_templates_and_an_evaluation(library: Library) -> None:
+    for task in library.tasks().values():
+        few = [t for t in task.task.templates if t.options != "required"]
+        assert len(few) >= FEWEST, task.id
+        assert task.task.eval is not None, task.id
+        assert task.task.eval.random_baseline is not None, task.id
+
+
+def test_tasks_with_choices_have_both_arms(library: Library) -> None:
+    """The same texts serve both arms, so that the arms can be compared."""
+    for task in library.tasks().values():
+        if task.task.choices is not None:
+            shown = [t for t in task.task.templates if t.options != "none"]
+            both = [t for t in task.task.templates if t.options == "optional"]
+            assert len(shown) >= 7, task.id
+            assert len(both) >= 7, task.id
+
+
+def test_chain_of_thought_goes_both_ways(library: Library) -> None:
+    """Direct and step by step, ten forms each at the least, and four inversions."""
+    by_source: dict[str, dict[str, TaskDef]] = defaultdict(dict)
+    for task in library.tasks().values():
+        if task.task.cluster == "cot":
+            by_source[task.source_id][task.category] = task
+    assert len(by_source) == 9
+    for source, tasks in by_source.items():
+        assert set(tasks) > COT_INVERSIONS, source
+        (main,) = set(tasks) - COT_INVERSIONS
+        templates: dict[bool, list[Template]] = {False: [], True: []}
+        for template in tasks[main].task.templates:
+            templates[template.cot].append(template)
+        assert min(map(len, templates.values())) >= FEWEST, source
+        assert all(tasks[c].task.inverted for c in COT_INVERSIONS), source
+
+
+def datasets(overlay: str) -> list[str]:
+    loaded, _ = load_library([builtin_library(), HERE])
+    known = loaded.overlay(overlay).model.sources
+    return sorted(id_ for id_ in known if id_ in loaded.datasets)
+
+
+def complaints(overlay: str, dataset: str) -> list[str]:
+    reading = Reading(ROWS, select=f"source:{dataset}", keep=False)
+    return [d.render() for d in check_rows([builtin_library(), HERE], overlay, reading)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", datasets("fixtures"))
+def test_templates_on_rows_of_ours(dataset: str) -> None:
+    assert complaints("fixtures", dataset) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", datasets("shared"))
+def test_templates_on_real_rows(dataset: str, shared: Path) -> None:
+    assert complaints("shared", dataset) == []
+
+
+def test_every_dataset_has_rows(library: Library) -> None:
+    named = {*datasets("shared"), *datasets("fixtures")}
+    assert set(library.datasets) == named
