@@ -1,4 +1,4 @@
-"""Processes of this machine: whether one lives, and workers that leave Ctrl-C to their parent."""
+"""Worker processes, which leave Ctrl-C to their parent."""
 
 from __future__ import annotations
 
@@ -10,18 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
-__all__ = ["is_alive", "worker_pool"]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+__all__ = ["worker_pool"]
 
 
 @contextmanager

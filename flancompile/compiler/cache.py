@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from flancompile.dsl.memo import Memo
+from flancompile.sources.digests import DIGESTS
+from flancompile.unfinished import clear, is_unfinished, remove
 
 __all__ = ["Cache", "Swept", "default_cache", "memo_of"]
 
@@ -57,16 +59,28 @@ class Cache:
         return self.objects / key[:2] / f"{key}.arrow"
 
     def entries(self) -> Iterator[tuple[float, int, Path]]:
-        """(time of last use, bytes, path) of every object, read split and tokenizer."""
-        for path in self.objects.glob("*/*"):
-            status = path.stat()
-            yield status.st_mtime, status.st_size, path
-        for folder in (self.reads, self.tokenizers, self.root / "checked"):
+        """(time of last use, bytes, path) of every object, read split and tokenizer.
+
+        What is being made is not among them.
+        """
+        for folder in self._folders():
             for path in folder.glob("*"):
-                yield path.stat().st_mtime, _size(path), path
+                if is_unfinished(path) or path == self.reads / DIGESTS:
+                    continue
+                with suppress(FileNotFoundError):  # another sweep has removed it
+                    yield path.stat().st_mtime, _size(path), path
+
+    def _folders(self) -> list[Path]:
+        others = (self.reads, self.reads / DIGESTS, self.tokenizers, self.root / "checked")
+        return [*self.objects.glob("*"), *others]
 
     def collect(self, limit_bytes: int | None = None) -> Swept:
-        """Remove the least recently used entries until `limit_bytes` are kept."""
+        """Remove the least recently used entries until `limit_bytes` are kept.
+
+        What killed runs have left goes first. What a living process is making is left alone.
+        """
+        for folder in self._folders():
+            clear(folder)
         limit = self.limit_bytes if limit_bytes is None else limit_bytes
         entries = sorted(self.entries())
         total = sum(size for _, size, _ in entries)
@@ -74,7 +88,7 @@ class Cache:
         for _, size, path in entries:
             if total - removed_bytes <= limit:
                 break
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            remove(path)
             removed += 1
             removed_bytes += size
         return Swept(len(entries), total, removed, removed_bytes)

@@ -33,6 +33,7 @@ from flancompile.tokenizer.load import (
 )
 from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.tokenizer.train import train
+from flancompile.unfinished import making_file
 
 __all__ = ["learnt_tokenizer", "named_tokenizer"]
 
@@ -130,9 +131,8 @@ def _pin(request: Request, tokenizer: Tokenizer, ref: TokenizerRef, texts: str) 
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     tokenizer.save(path.parent / str(about["tokenizer"]["file"]))  # type: ignore[index]
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with making_file(path) as partial:
+        partial.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _pinned(request: Request) -> Tokenizer | None:

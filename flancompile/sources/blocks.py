@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,11 +22,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
-from flancompile.process import is_alive
 from flancompile.sources.columns import ColumnTypes
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
 from flancompile.sources.hub import hub_revision
+from flancompile.unfinished import clear, making_folder, remove
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
@@ -67,6 +66,11 @@ class SplitBlocks:
     @cached_property
     def _file(self) -> Any:
         return pa.ipc.open_file(pa.memory_map(str(self.folder / "blocks.arrow")))
+
+    @property
+    def batches(self) -> int:
+        """Blocks that the file holds."""
+        return int(self._file.num_record_batches)
 
     def block(self, index: int) -> pa.RecordBatch:
         """A block: `_row`, `_id`, `_ordinal`, then one column a field."""
@@ -120,23 +124,30 @@ def read_split(
     memory_bytes: rows held before they are spilt (the merge holds about as much). Raises FC3xx.
     """
     folder = cache / read_key(spec, cache)
-    if (folder / "about.json").is_file():
+    if (found := _whole(folder)) is not None:
         os.utime(folder)
-        return SplitBlocks.open(folder)
-    cache.mkdir(parents=True, exist_ok=True)
-    _remove_stale(cache)
-    work = cache / f".{folder.name}.{os.getpid()}"
-    work.mkdir()
-    try:
+        return found
+    clear(cache)
+    with making_folder(folder) as work:
         _Reader(spec, work, memory_bytes, progress).run()
-        try:
-            work.rename(folder)
-        except OSError:
-            if not (folder / "about.json").is_file():  # another process was quicker
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if _whole(folder) is None:
+            remove(folder)
+            try:
+                work.rename(folder)
+            except OSError:
+                if _whole(folder) is None:  # no other process was quicker
+                    raise
     return SplitBlocks.open(folder)
+
+
+def _whole(folder: Path) -> SplitBlocks | None:
+    """A split that was read before; None where there is none, or its files are damaged."""
+    try:
+        found = SplitBlocks.open(folder)
+        found.dropped()
+        return found if found.batches == len(found.block_rows) else None
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
 
 
 def sample(spec: SplitSpec, rows: int) -> tuple[list[dict[str, Any]], list[FieldRow]]:
@@ -339,11 +350,3 @@ def _weight(value: Any) -> int:
     if isinstance(value, list | tuple):
         return 64 + sum(map(_weight, value))
     return 32
-
-
-def _remove_stale(cache: Path) -> None:
-    """Work folders of reads whose process is gone."""
-    for path in cache.glob(".*.*"):
-        pid = path.name.rsplit(".", 1)[-1]
-        if path.is_dir() and pid.isdigit() and not is_alive(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)

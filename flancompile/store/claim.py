@@ -6,13 +6,13 @@ run has left is cleared, or put back, by the next one.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 from pathlib import Path
 
 from flancompile.errors import fail
+from flancompile.unfinished import take
 
 __all__ = ["MANIFEST", "Claim", "check_out"]
 
@@ -63,30 +63,19 @@ class Claim:
         self._handle = -1
 
     def _locked(self) -> int:
-        while True:
-            handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.pread(handle, 32, 0).decode().strip() or "another"
-                os.close(handle)
-                message = f"process {owner} is writing {str(self.out)!r}"
-                raise fail("FC503", message, hint="wait for it, or end it") from None
-            except OSError:
-                os.close(handle)
-                raise
-            if self._is_current(handle):
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, str(os.getpid()).encode(), 0)
-                return handle
-            os.close(handle)
+        handle = take(self._lock)
+        if handle is None:
+            message = f"process {self._owner()} is writing {str(self.out)!r}"
+            raise fail("FC503", message, hint="wait for it, or end it")
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        return handle
 
-    def _is_current(self, handle: int) -> bool:
-        """Whether the locked file is still the one by that name: its last owner removed it."""
+    def _owner(self) -> str:
         try:
-            return os.path.samestat(os.fstat(handle), self._lock.stat())
-        except FileNotFoundError:
-            return False
+            return self._lock.read_text(encoding="ascii", errors="replace").strip() or "another"
+        except OSError:  # it has just been given back
+            return "another"
 
     def _recover(self) -> None:
         """A run killed between its two renames has set the old build aside: it is put back."""
