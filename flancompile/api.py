@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flancompile.disk import disk_errors
 from flancompile.dsl.library import builtin_library, library_folder
 from flancompile.errors import Diagnostic, fail
 
@@ -23,6 +24,7 @@ __all__ = ["check", "compile", "evaluate", "open", "plan", "train"]
 Folders = Sequence[Path | str]
 
 
+@disk_errors()
 def check(
     *paths: Path | str,
     builtin: bool = False,
@@ -56,6 +58,7 @@ def check(
     return found
 
 
+@disk_errors()
 def plan(
     recipe: str | Path,
     *,
@@ -75,6 +78,7 @@ def plan(
     return forecast(asked)
 
 
+@disk_errors()
 def compile(
     recipe: str | Path,
     out: str | Path,
@@ -95,6 +99,9 @@ def compile(
     while a source is sorted; settings: keys of the recipe in place of the file's, such as
     `{"missing": "leave_out", "hold_out_clusters": ("nli",)}`. Raises FlancompileError, and `out`
     is then as it was.
+
+    Each of several workers begins as a new process that reads the script anew: a script that asks
+    for them calls this under `if __name__ == "__main__":`.
     """
     from flancompile.compiler.pipeline import compile_recipe
     from flancompile.compiler.request import MEMORY_BYTES
@@ -113,8 +120,9 @@ def compile(
         settings=settings,
         progress=progress,
     )
-    manifest = compile_recipe(request, Path(out), overwrite=overwrite)
-    build = Build.open(out)
+    place = Path(out).resolve()  # its folder is another one after the rename, and may be our own
+    manifest = compile_recipe(request, place, overwrite=overwrite)
+    build = Build.open(place)
     tokenizer = TokenizerRef(str(build.tokenizer_folder), manifest.tokenizer.digest).load()
     write_report(build, tokenizer.decode)
     return build

@@ -87,8 +87,10 @@ class Claim:
 def check_out(out: Path, recipe: str, overwrite: bool) -> None:
     """Raise where `out` may not be written: only a build of the same recipe is replaced unasked.
 
-    FC501: something else is there; FC502: another recipe's build is, and `overwrite` is not said.
+    FC501: something else is there; FC502: another recipe's build is, and `overwrite` is not said;
+    FC516: there can be no folder.
     """
+    _check_place(out.resolve())
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     about = _about(out)
@@ -100,6 +102,14 @@ def check_out(out: Path, recipe: str, overwrite: bool) -> None:
     if other != recipe and not overwrite:
         hint = "give another folder, or say --overwrite"
         raise fail("FC502", f"{str(out)!r} holds a build of the recipe {other!r}", hint=hint)
+
+
+def _check_place(out: Path) -> None:
+    above = next(p for p in out.parents if p.exists())
+    why = "is no folder" if not above.is_dir() else "may not be written to"
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        message = f"{str(out)!r} cannot be made: {str(above)!r} {why}"
+        raise fail("FC516", message, hint="give another folder by --out")
 
 
 def _about(folder: Path) -> dict[str, object] | None:
