@@ -32,6 +32,8 @@ __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split",
 
 READ_VERSION = 1
 MEMORY_BYTES = 256 << 20
+RUN_BYTES = 256 << 20  # a run's most: a column of text has 31 bits for its places
+BLOCK_BYTES = 256 << 20  # rows that are longer than 64 KiB each come fewer to a block
 ROW_BYTES = 400
 DROPPED = pa.schema(
     [("ordinal", pa.uint64()), ("row", pa.uint64()), ("id", pa.string()), ("reason", pa.string())]
@@ -173,11 +175,11 @@ class _Reader:
         self, spec: SplitSpec, work: Path, memory_bytes: int, progress: Callable[[int], None] | None
     ) -> None:
         self.spec, self.work, self.progress = spec, work, progress
-        self.limit = max(1 << 16, memory_bytes // 4)
+        self.limit = min(RUN_BYTES, max(1 << 16, memory_bytes // 4))
         self.names = list(spec.fields)
         self.types = ColumnTypes(self.names)
         self.runs: list[Path] = []
-        self.total_bytes = self.rows = self.kept = 0
+        self.total_bytes = self.rows = self.kept = self.weight = 0
 
     def run(self) -> None:
         sink = pa.OSFile(str(self.work / "dropped.arrow"), "wb")
@@ -194,7 +196,9 @@ class _Reader:
                     held_bytes += ROW_BYTES
                 else:
                     held.append(row)
-                    held_bytes += ROW_BYTES + _weight(row.values)
+                    weight = _weight(row.values)
+                    self.weight += weight
+                    held_bytes += ROW_BYTES + weight
                 if held_bytes > self.limit:
                     self._spill(held, lost, dropped)
                     held, lost, held_bytes = [], [], 0
@@ -208,8 +212,8 @@ class _Reader:
             columns = [
                 pa.array([r.ordinal for r in lost], pa.uint64()),
                 pa.array([r.digest for r in lost], pa.uint64()),
-                pa.array([r.id for r in lost], pa.string()),
-                pa.array([r.reason for r in lost], pa.string()),
+                pa.array([_plain(r.id) for r in lost], pa.string()),
+                pa.array([_plain(r.reason) for r in lost], pa.string()),
             ]
             dropped.write_batch(pa.record_batch(columns, schema=DROPPED))
         if not held:
@@ -232,7 +236,8 @@ class _Reader:
         self.runs.append(path)
 
     def _write_blocks(self) -> None:
-        sizes = _block_sizes(self.kept, self.spec.block_rows)
+        fitting = self.kept * BLOCK_BYTES // max(1, self.weight)
+        sizes = _block_sizes(self.kept, max(1, min(self.spec.block_rows, fitting)))
         digests: list[dict[str, str]] = []
         schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])
         sink = pa.OSFile(str(self.work / "blocks.arrow"), "wb")
@@ -340,6 +345,13 @@ def _digests(batch: pa.RecordBatch) -> dict[str, str]:
             hasher.update(memoryview(one.serialize()))
         found[name] = str(hasher.hexdigest())[:32]
     return found
+
+
+def _plain(text: str | None) -> str | None:
+    """Text without lone surrogates, which may stand in the names that a reason quotes."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _weight(value: Any) -> int:
