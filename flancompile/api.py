@@ -75,7 +75,8 @@ def plan(
     from flancompile.compiler.forecast import forecast
 
     asked = _request(recipe, library, overlay, cache, settings=settings, progress=progress)
-    return forecast(asked)
+    with asked.cache.in_use():
+        return forecast(asked)
 
 
 @disk_errors()
@@ -107,6 +108,7 @@ def compile(
     from flancompile.compiler.request import MEMORY_BYTES
     from flancompile.report.page import write_report
     from flancompile.store.build import Build
+    from flancompile.store.claim import MANIFEST
     from flancompile.tokenizer.load import TokenizerRef
 
     request = _request(
@@ -120,9 +122,11 @@ def compile(
         settings=settings,
         progress=progress,
     )
-    place = Path(out).resolve()  # its folder is another one after the rename, and may be our own
-    manifest = compile_recipe(request, place, overwrite=overwrite)
-    build = Build.open(place)
+    place = Path(out).resolve()
+    with request.cache.in_use():
+        manifest = compile_recipe(request, place, overwrite=overwrite)
+    # the folder that was there is gone: where it is the one that we stand in, `.` names it still
+    build = Build.open(out if (Path(out) / MANIFEST).is_file() else place)
     tokenizer = TokenizerRef(str(build.tokenizer_folder), manifest.tokenizer.digest).load()
     write_report(build, tokenizer.decode)
     return build

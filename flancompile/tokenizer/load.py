@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,7 +48,9 @@ class TokenizerRef:
     def keep(cls, tokenizer: Tokenizer, root: Path) -> TokenizerRef:
         """Save a tokenizer under `root` by its digest, unless it is there."""
         folder = root / tokenizer.digest[:32]
-        if not _is_kept(folder, tokenizer.digest):
+        if _is_kept(folder, tokenizer.digest):
+            os.utime(folder)
+        else:
             with making_folder(folder) as work:
                 tokenizer.save(work)
                 remove(folder)

@@ -81,3 +81,17 @@ def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
         os.utime(path, (now - age, now - age))
     assert cache.collect(20).removed == 1
     assert sorted(p.stem for p in cache.objects.glob("*/*")) == ["aa1", "bb2"]
+
+
+def test_a_sweep_keeps_what_a_run_has_used_since_it_began(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for key in ("aa1", "bb2"):
+        path = cache.object_path(key)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+        os.utime(path, (1, 1))
+    with cache.in_use(), cache.in_use():
+        os.utime(cache.object_path("aa1"))
+        assert cache.collect(0).removed == 1
+        assert cache.object_path("aa1").exists()
+    assert cache.collect(0).removed == 1
