@@ -235,6 +235,8 @@ class Build:
 
     def example_ids(self, pack: int, segment: int) -> tuple[int, dict[str, npt.NDArray[Any]]]:
         """The example in a pack's segment (from 0): its id, and its tokens by column."""
+        if not 0 <= pack < len(self.packs):
+            raise fail("FC507", f"there is no pack {pack}; the build has {len(self.packs)}, from 0")
         found = self.packs[pack]
         if not 0 <= segment < len(found.examples):
             message = f"pack {pack} has {len(found.examples)} segments, from 0"
