@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flancompile.disk import disk_errors
 from flancompile.dsl.library import builtin_library, library_folder
 from flancompile.errors import Diagnostic, fail
 
@@ -25,6 +26,7 @@ __all__ = ["check", "compile", "evaluate", "ladder", "open", "plan", "train"]
 Folders = Sequence[Path | str]
 
 
+@disk_errors()
 def check(
     *paths: Path | str,
     builtin: bool = False,
@@ -58,6 +60,7 @@ def check(
     return found
 
 
+@disk_errors()
 def plan(
     recipe: str | Path,
     *,
@@ -74,9 +77,11 @@ def plan(
     from flancompile.compiler.forecast import forecast
 
     asked = _request(recipe, library, overlay, cache, settings=settings, progress=progress)
-    return forecast(asked)
+    with asked.cache.in_use():
+        return forecast(asked)
 
 
+@disk_errors()
 def ladder(
     mixture: str = "ladder_89",
     *,
@@ -97,9 +102,11 @@ def ladder(
 
     place = _cache(cache)
     request = ladder_request(mixture, tuple(library), overlay, tokenizer, place, progress)
-    return ladder_report(request.tasks, forecast(request))
+    with place.in_use():
+        return ladder_report(request.tasks, forecast(request))
 
 
+@disk_errors()
 def compile(
     recipe: str | Path,
     out: str | Path,
@@ -120,11 +127,15 @@ def compile(
     while a source is sorted; settings: keys of the recipe in place of the file's, such as
     `{"missing": "leave_out", "hold_out_clusters": ("nli",)}`. Raises FlancompileError, and `out`
     is then as it was.
+
+    Each of several workers begins as a new process that reads the script anew: a script that asks
+    for them calls this under `if __name__ == "__main__":`.
     """
     from flancompile.compiler.pipeline import compile_recipe
     from flancompile.compiler.request import MEMORY_BYTES
     from flancompile.report.page import write_report
     from flancompile.store.build import Build
+    from flancompile.store.claim import MANIFEST
     from flancompile.tokenizer.load import TokenizerRef
 
     request = _request(
@@ -138,8 +149,11 @@ def compile(
         settings=settings,
         progress=progress,
     )
-    manifest = compile_recipe(request, Path(out), overwrite=overwrite)
-    build = Build.open(out)
+    place = Path(out).resolve()
+    with request.cache.in_use():
+        manifest = compile_recipe(request, place, overwrite=overwrite)
+    # the folder that was there is gone: where it is the one that we stand in, `.` names it still
+    build = Build.open(out if (Path(out) / MANIFEST).is_file() else place)
     tokenizer = TokenizerRef(str(build.tokenizer_folder), manifest.tokenizer.digest).load()
     write_report(build, tokenizer.decode)
     return build

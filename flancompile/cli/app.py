@@ -37,10 +37,12 @@ RecipeArg = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's id,
 
 def run() -> None:
     """Run the app; errors of ours are printed as diagnostics, Ctrl-C ends quietly."""
+    from flancompile.disk import disk_errors
     from flancompile.errors import FlancompileError
 
     try:
-        code = app(standalone_mode=False)
+        with disk_errors():
+            code = app(standalone_mode=False)
     except FlancompileError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

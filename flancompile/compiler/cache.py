@@ -1,23 +1,28 @@
 """The cache: read splits, objects, learnt tokenizers; a place, a size, and a sweep.
 
-Everything in it is addressed by content, so anything may be deleted at any time: what is missing is
-made again. `collect` removes the least recently used until the cache fits its limit.
+Everything in it is addressed by content, so anything may be deleted between two runs: what is
+missing is made again. `collect` removes the least recently used until the cache fits its limit, but
+nothing that a run which is still going has used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from flancompile.dsl.memo import Memo
+from flancompile.sources.digests import DIGESTS
+from flancompile.unfinished import clear, is_unfinished, making_folder, remove
 
 __all__ = ["Cache", "Swept", "default_cache", "memo_of"]
 
 LIMIT_BYTES = 50 << 30
+USERS = "users"
 
 
 @dataclass(frozen=True)
@@ -56,25 +61,50 @@ class Cache:
         """The place of an object."""
         return self.objects / key[:2] / f"{key}.arrow"
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While it lasts, a sweep keeps what is used from now on."""
+        with making_folder(self.root / USERS / "user"):
+            yield
+
     def entries(self) -> Iterator[tuple[float, int, Path]]:
-        """(time of last use, bytes, path) of every object, read split and tokenizer."""
-        for path in self.objects.glob("*/*"):
-            status = path.stat()
-            yield status.st_mtime, status.st_size, path
-        for folder in (self.reads, self.tokenizers, self.root / "checked"):
+        """(time of last use, bytes, path) of every object, read split and tokenizer.
+
+        What is being made is not among them.
+        """
+        for folder in self._folders():
             for path in folder.glob("*"):
-                yield path.stat().st_mtime, _size(path), path
+                if is_unfinished(path) or path == self.reads / DIGESTS:
+                    continue
+                with suppress(FileNotFoundError):  # another sweep has removed it
+                    yield path.stat().st_mtime, _size(path), path
+
+    def _began(self) -> Iterator[float]:
+        """When each run that is still going began."""
+        for path in (self.root / USERS).glob(".*.lock"):
+            with suppress(FileNotFoundError):  # it has just ended
+                yield path.stat().st_mtime
+
+    def _folders(self) -> list[Path]:
+        others = (self.reads, self.reads / DIGESTS, self.tokenizers, self.root / "checked")
+        return [*self.objects.glob("*"), *others]
 
     def collect(self, limit_bytes: int | None = None) -> Swept:
-        """Remove the least recently used entries until `limit_bytes` are kept."""
+        """Remove the least recently used entries until `limit_bytes` are kept.
+
+        What killed runs have left goes first. What a living process is making, or has used, stays.
+        """
+        for folder in (*self._folders(), self.root / USERS):
+            clear(folder)
+        since = min(self._began(), default=math.inf)
         limit = self.limit_bytes if limit_bytes is None else limit_bytes
         entries = sorted(self.entries())
         total = sum(size for _, size, _ in entries)
         removed = removed_bytes = 0
-        for _, size, path in entries:
-            if total - removed_bytes <= limit:
+        for used, size, path in entries:
+            if used >= since or total - removed_bytes <= limit:
                 break
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            remove(path)
             removed += 1
             removed_bytes += size
         return Swept(len(entries), total, removed, removed_bytes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from flancompile.compiler.cache import memo_of
 from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
 from flancompile.compiler.plan import resolve
+from flancompile.compiler.quota import check_size
 from flancompile.dsl.check import check_library
 from flancompile.dsl.check_style import near
 from flancompile.dsl.library import Library, Loaded, builtin_library, library_folder, load_library
@@ -60,6 +61,7 @@ def _recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnostic]:
         overlay = library.overlay(name, document.span(("overlay",))) if name else None
         tasks = library.tasks(overlay)
         node, _ = resolve(library, tasks, recipe.model.mixture, document.span(("mixture",)))
+        check_size(recipe, node)
         check_chat(recipe, [p.task.task for p in node.all_tasks()], ChatTemplate(""))
         for index, choice in enumerate(recipe.model.evaluate):
             span = document.span(("evaluate", index, "select"))

@@ -21,10 +21,12 @@ from flancompile.compiler.fit import Fitted, fit
 from flancompile.compiler.objects import (
     ObjectJob,
     block_rows,
+    is_built,
     json_digest,
     object_key,
     pools_of,
     read_object,
+    write_object,
 )
 from flancompile.compiler.render import Renderer, RenderSpec
 from flancompile.compiler.rows import RowSet
@@ -57,7 +59,7 @@ def eval_key(job: EvalJob, digests: dict[str, str], tokenizer: str) -> str:
 def build_eval(job: EvalJob) -> str:
     """Render and tokenise one block of an evaluation task, unless it is there. -> its path."""
     path = Path(job.object.path)
-    if path.exists():
+    if is_built(path):
         os.utime(path)
         return str(path)
     rows, ids, _ = block_rows(job.object)
@@ -70,11 +72,7 @@ def build_eval(job: EvalJob) -> str:
     reasons = {str(r): why for r, why in sorted(renderer.reasons.items()) if why != "not wanted"}
     table = pa.Table.from_pylist(lines, schema=_COLUMNS)
     table = table.replace_schema_metadata({"dropped": json.dumps(reasons)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    partial.replace(path)
+    write_object(path, table)
     return str(path)
 
 
@@ -82,7 +80,8 @@ def read_eval(paths: Sequence[str]) -> tuple[pa.Table, int]:
     """The task's rows over all its blocks, numbered, and how many rows were dropped."""
     tables = [read_object(p) for p in paths]
     dropped = sum(len(json.loads(t.schema.metadata[b"dropped"])) for t in tables)
-    table = pa.concat_tables([t.replace_schema_metadata(None) for t in tables]).combine_chunks()
+    bare = [t.replace_schema_metadata(None) for t in tables] or [_COLUMNS.empty_table()]
+    table = pa.concat_tables(bare).combine_chunks()
     numbers = pa.array(range(len(table)), pa.uint64())
     return table.add_column(0, pa.field("example", pa.uint64()), numbers), dropped
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flancompile.compiler.pipeline import prepare, streams_of
+from flancompile.compiler.pipeline import prepare, rows_over, streams_of
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import apportion
 from flancompile.compiler.request import Request
@@ -125,11 +125,7 @@ def _counts(
     if size.examples is not None:
         total = size.examples
     elif size.passes is not None:
-        rows = {
-            i: p.capped(prepared.workshop.reads[p.task.source_id, recipe.split].kept)
-            for i, p in prepared.planned.items()
-            if size.over is None or size.over in p.member.split("/")
-        }
+        rows = rows_over(prepared, size.over)
         total = round(
             min((size.passes * n / shares[i] for i, n in rows.items() if i in shares), default=0)
         )

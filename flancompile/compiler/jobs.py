@@ -103,7 +103,12 @@ class Workshop:
             return PoolRef(rows=tuple(json.dumps(i, sort_keys=True) for i in items))
         if exemplars.source not in ("split", "reserved"):
             return None
+        if not self.reads[task.source_id, split].kept:  # there is no example to show any to
+            return None
         blocks = self.reads[task.source_id, exemplars.split or split]
+        if not blocks.kept:
+            message = f"{task.id}: the split {exemplars.split!r} has no rows for exemplars"
+            raise fail("FC302", message, span=task.span("exemplars", "split"))
         if exemplars.count is not None and blocks.block_rows[0] <= exemplars.count:
             message = f"{task.id}: {exemplars.count} rows reserved of {blocks.kept}"
             raise fail("FC302", message, span=task.span("exemplars", "count"))
@@ -157,9 +162,9 @@ def exemplar_items(task: TaskDef) -> list[Any]:
     items: Any
     if path.suffix == ".jsonl":
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").split("\n")  # U+2028 ends no line
             items = [json.loads(line) for line in lines if line.strip()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise fail("FC303", f"{name}: not JSON Lines: {error}", span=span) from None
     else:
         items = yaml.read(path).data

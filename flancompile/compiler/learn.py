@@ -33,6 +33,7 @@ from flancompile.tokenizer.load import (
 )
 from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.tokenizer.train import train
+from flancompile.unfinished import making_file
 
 __all__ = ["learnt_tokenizer", "named_tokenizer"]
 
@@ -130,9 +131,8 @@ def _pin(request: Request, tokenizer: Tokenizer, ref: TokenizerRef, texts: str) 
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     tokenizer.save(path.parent / str(about["tokenizer"]["file"]))  # type: ignore[index]
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with making_file(path) as partial:
+        partial.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _pinned(request: Request) -> Tokenizer | None:
@@ -140,7 +140,7 @@ def _pinned(request: Request) -> Tokenizer | None:
     if not path.is_file():
         return None
     spec = request.recipe.model.tokenizer
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["tokenizer"]
+    known = _pin_in(path)
     if (known["train"], known["vocab_size"]) != (spec.train, spec.vocab_size):
         message = (
             f"{path.name} pins a {known['train']} tokenizer of {known['vocab_size']}, "
@@ -153,3 +153,14 @@ def _pinned(request: Request) -> Tokenizer | None:
         message = f"{known['file']} is not the tokenizer that {path.name} pins"
         raise fail("FC414", message, hint="restore the file, or learn it anew: --relearn")
     return tokenizer
+
+
+def _pin_in(path: Path) -> dict[str, Any]:
+    """What a lock pins. Raises FC414 for one that is damaged."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))["tokenizer"]
+        return {key: about[key] for key in ("train", "vocab_size", "digest", "file")}
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"{path} is damaged: {type(error).__name__}: {error}"
+        hint = "restore the file, or learn the tokenizer anew: --relearn"
+        raise fail("FC414", message, hint=hint) from None

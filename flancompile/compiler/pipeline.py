@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from flancompile.compiler.chat import check_chat
@@ -22,7 +23,7 @@ from flancompile.compiler.link import Linked, link
 from flancompile.compiler.pack import PackPlan, pack
 from flancompile.compiler.plan import PlannedTask, resolve, shares
 from flancompile.compiler.prepared import Prepared
-from flancompile.compiler.quota import Quotas, quotas
+from flancompile.compiler.quota import Quotas, check_size, quotas
 from flancompile.compiler.reading import missing_for, read_all, splits_of
 from flancompile.compiler.request import Request
 from flancompile.compiler.streams import Stream, Streams
@@ -33,7 +34,7 @@ from flancompile.store.manifest import Manifest
 from flancompile.tokenizer.load import TokenizerRef
 from flancompile.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["compile_recipe", "prepare"]
+__all__ = ["compile_recipe", "prepare", "rows_over", "streams_of"]
 
 
 def compile_recipe(request: Request, out: Path, *, overwrite: bool = False) -> Manifest:
@@ -59,6 +60,7 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
         span = request.recipe.document.span(("mixture",))
         clusters = recipe.hold_out_clusters
         node, held = resolve(request.library, request.tasks, recipe.mixture, span, clusters)
+        check_size(request.recipe, node)
         planned = {p.task.id: p for p in node.all_tasks()}
         request.check(set(planned))
         tokenizer = named_tokenizer(request)
@@ -101,18 +103,18 @@ def streams_of(prepared: Prepared, executor: Executor | None) -> Streams:
     return Streams(found, executor)
 
 
+def rows_over(prepared: Prepared, member: str | None) -> dict[str, float]:
+    """Capped rows of each task below a top-level member; of all tasks for None."""
+    nodes = [c for c in prepared.node.children if member is None or c.name == member]
+    reads, split = prepared.workshop.reads, prepared.workshop.recipe.split
+    tasks = [t for n in nodes for t in n.all_tasks()]
+    return {t.task.id: float(t.capped(reads[t.task.source_id, split].kept)) for t in tasks}
+
+
 def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:
     """Examples of each task; builds objects as far as they reach."""
     recipe = prepared.workshop.recipe
     mixture = prepared.request.library.mixture(recipe.mixture).model
-
-    def over(member: str | None) -> dict[str, float]:
-        nodes = [c for c in prepared.node.children if member is None or c.name == member]
-        tasks = [t for n in nodes for t in n.all_tasks()]
-        reads = prepared.workshop.reads
-        return {
-            t.task.id: float(t.capped(reads[t.task.source_id, recipe.split].kept)) for t in tasks
-        }
 
     def why() -> str | None:
         reads = prepared.workshop.reads
@@ -124,6 +126,7 @@ def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:
 
     with prepared.request.stage("render and tokenise") as tell:
         streams.progress = tell
+        over = partial(rows_over, prepared)
         return quotas(streams, prepared.shares, recipe.size, mixture.rate_in, over, why)
 
 

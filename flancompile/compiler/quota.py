@@ -11,11 +11,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from flancompile.compiler.plan import Node
 from flancompile.compiler.streams import Stream, Streams
-from flancompile.dsl.mixture import Size
-from flancompile.errors import fail
+from flancompile.dsl.library import Loaded
+from flancompile.dsl.mixture import Recipe, Size
+from flancompile.errors import fail, nearest
 
-__all__ = ["Quotas", "apportion", "quotas"]
+__all__ = ["Quotas", "apportion", "check_size", "quotas"]
 
 ROUNDS = 24
 
@@ -42,6 +44,15 @@ def apportion(total: int, shares: Mapping[str, float]) -> dict[str, int]:
     for key in by_remainder[:rest]:
         counts[key] += 1
     return counts
+
+
+def check_size(recipe: Loaded[Recipe], mixture: Node) -> None:
+    """Raise FC409 where the recipe counts passes over a member that its mixture has not."""
+    over, names = recipe.model.size.over, [c.name for c in mixture.children]
+    if over is not None and over not in names:
+        hint = nearest(over, names) or f"members here: {', '.join(names)}"
+        span = recipe.document.span(("size", "over"))
+        raise fail("FC409", f"the mixture has no member {over!r}", span=span, hint=hint)
 
 
 def quotas(

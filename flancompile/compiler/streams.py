@@ -18,7 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile.compiler.frame import FrameIds
-from flancompile.compiler.objects import WORK, ObjectJob, build_object, read_object, runs_of
+from flancompile.compiler.objects import (
+    WORK,
+    ObjectJob,
+    build_object,
+    is_built,
+    read_object,
+    runs_of,
+)
 from flancompile.compiler.plan import PlannedTask
 from flancompile.store.runs import Runs
 
@@ -181,7 +188,7 @@ class Streams:
     def _run(self, work: list[tuple[Stream, ObjectJob]]) -> Iterable[tuple[Stream, str]]:
         streams = [s for s, _ in work]
         jobs = [j for _, j in work]
-        hits = sum(Path(j.path).exists() for j in jobs)
+        hits = sum(is_built(Path(j.path)) for j in jobs)
         self.found += hits
         self.built += len(jobs) - hits
         run = map if self.executor is None else self.executor.map

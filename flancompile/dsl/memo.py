@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from flancompile.dsl import yaml
 from flancompile.errors import Diagnostic, Severity, Span
+from flancompile.unfinished import making_file
 
 __all__ = ["Memo"]
 
@@ -95,10 +95,8 @@ class Memo:
         if self.path is None or not (self._changed or len(self._used) < len(self._known)):
             return
         with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-            fresh.write_bytes(marshal.dumps((self._mark, self._used)))
-            fresh.replace(self.path)
+            with making_file(self.path) as fresh:
+                fresh.write_bytes(marshal.dumps((self._mark, self._used)))
             self._changed = False
 
 

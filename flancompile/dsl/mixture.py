@@ -13,6 +13,7 @@ __all__ = [
     "TokenizerSpec",
 ]  # fmt: skip
 
+_WITHIN = {"example": "pack", "example_input": "input", "example_target": "target"}
 Weights = Annotated[dict[int, float], Field(description="Shots -> relative weight.")]
 
 
@@ -275,6 +276,9 @@ class Recipe(Strict):
             raise ValueError(f"lengths of layout {self.layout} do not take {', '.join(extra)}")
         if missing := sorted(needed - set(given)):
             raise ValueError(f"lengths of layout {self.layout} need {', '.join(missing)}")
+        for most, pack in _WITHIN.items():
+            if most in given and given[most] > given[pack]:
+                raise ValueError(f"lengths: {most} may be at most {pack}, which is {given[pack]}")
         if self.layout == "encoder_decoder" and self.frame.join == "eos":
             raise ValueError("layout encoder_decoder has no join: the two sides are apart")
         return self

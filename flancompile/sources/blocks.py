@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,16 +22,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
-from flancompile.process import is_alive
 from flancompile.sources.columns import ColumnTypes
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
 from flancompile.sources.hub import hub_revision
+from flancompile.unfinished import clear, making_folder, remove
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
 READ_VERSION = 1
 MEMORY_BYTES = 256 << 20
+RUN_BYTES = 256 << 20  # a run's most: a column of text has 31 bits for its places
+BLOCK_BYTES = 256 << 20  # rows that are longer than 64 KiB each come fewer to a block
 ROW_BYTES = 400
 DROPPED = pa.schema(
     [("ordinal", pa.uint64()), ("row", pa.uint64()), ("id", pa.string()), ("reason", pa.string())]
@@ -67,6 +68,11 @@ class SplitBlocks:
     @cached_property
     def _file(self) -> Any:
         return pa.ipc.open_file(pa.memory_map(str(self.folder / "blocks.arrow")))
+
+    @property
+    def batches(self) -> int:
+        """Blocks that the file holds."""
+        return int(self._file.num_record_batches)
 
     def block(self, index: int) -> pa.RecordBatch:
         """A block: `_row`, `_id`, `_ordinal`, then one column a field."""
@@ -120,23 +126,30 @@ def read_split(
     memory_bytes: rows held before they are spilt (the merge holds about as much). Raises FC3xx.
     """
     folder = cache / read_key(spec, cache)
-    if (folder / "about.json").is_file():
+    if (found := _whole(folder)) is not None:
         os.utime(folder)
-        return SplitBlocks.open(folder)
-    cache.mkdir(parents=True, exist_ok=True)
-    _remove_stale(cache)
-    work = cache / f".{folder.name}.{os.getpid()}"
-    work.mkdir()
-    try:
+        return found
+    clear(cache)
+    with making_folder(folder) as work:
         _Reader(spec, work, memory_bytes, progress).run()
-        try:
-            work.rename(folder)
-        except OSError:
-            if not (folder / "about.json").is_file():  # another process was quicker
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if _whole(folder) is None:
+            remove(folder)
+            try:
+                work.rename(folder)
+            except OSError:
+                if _whole(folder) is None:  # no other process was quicker
+                    raise
     return SplitBlocks.open(folder)
+
+
+def _whole(folder: Path) -> SplitBlocks | None:
+    """A split that was read before; None where there is none, or its files are damaged."""
+    try:
+        found = SplitBlocks.open(folder)
+        found.dropped()
+        return found if found.batches == len(found.block_rows) else None
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
 
 
 def sample(spec: SplitSpec, rows: int) -> tuple[list[dict[str, Any]], list[FieldRow]]:
@@ -162,11 +175,11 @@ class _Reader:
         self, spec: SplitSpec, work: Path, memory_bytes: int, progress: Callable[[int], None] | None
     ) -> None:
         self.spec, self.work, self.progress = spec, work, progress
-        self.limit = max(1 << 16, memory_bytes // 4)
+        self.limit = min(RUN_BYTES, max(1 << 16, memory_bytes // 4))
         self.names = list(spec.fields)
         self.types = ColumnTypes(self.names)
         self.runs: list[Path] = []
-        self.total_bytes = self.rows = self.kept = 0
+        self.total_bytes = self.rows = self.kept = self.weight = 0
 
     def run(self) -> None:
         sink = pa.OSFile(str(self.work / "dropped.arrow"), "wb")
@@ -183,7 +196,9 @@ class _Reader:
                     held_bytes += ROW_BYTES
                 else:
                     held.append(row)
-                    held_bytes += ROW_BYTES + _weight(row.values)
+                    weight = _weight(row.values)
+                    self.weight += weight
+                    held_bytes += ROW_BYTES + weight
                 if held_bytes > self.limit:
                     self._spill(held, lost, dropped)
                     held, lost, held_bytes = [], [], 0
@@ -197,8 +212,8 @@ class _Reader:
             columns = [
                 pa.array([r.ordinal for r in lost], pa.uint64()),
                 pa.array([r.digest for r in lost], pa.uint64()),
-                pa.array([r.id for r in lost], pa.string()),
-                pa.array([r.reason for r in lost], pa.string()),
+                pa.array([_plain(r.id) for r in lost], pa.string()),
+                pa.array([_plain(r.reason) for r in lost], pa.string()),
             ]
             dropped.write_batch(pa.record_batch(columns, schema=DROPPED))
         if not held:
@@ -221,7 +236,8 @@ class _Reader:
         self.runs.append(path)
 
     def _write_blocks(self) -> None:
-        sizes = _block_sizes(self.kept, self.spec.block_rows)
+        fitting = self.kept * BLOCK_BYTES // max(1, self.weight)
+        sizes = _block_sizes(self.kept, max(1, min(self.spec.block_rows, fitting)))
         digests: list[dict[str, str]] = []
         schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])
         sink = pa.OSFile(str(self.work / "blocks.arrow"), "wb")
@@ -331,6 +347,13 @@ def _digests(batch: pa.RecordBatch) -> dict[str, str]:
     return found
 
 
+def _plain(text: str | None) -> str | None:
+    """Text without lone surrogates, which may stand in the names that a reason quotes."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _weight(value: Any) -> int:
     if isinstance(value, str):
         return 60 + len(value)
@@ -339,11 +362,3 @@ def _weight(value: Any) -> int:
     if isinstance(value, list | tuple):
         return 64 + sum(map(_weight, value))
     return 32
-
-
-def _remove_stale(cache: Path) -> None:
-    """Work folders of reads whose process is gone."""
-    for path in cache.glob(".*.*"):
-        pid = path.name.rsplit(".", 1)[-1]
-        if path.is_dir() and pid.isdigit() and not is_alive(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)

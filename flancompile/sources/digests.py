@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import blake3
 import xxhash
 
-__all__ = ["file_digest"]
+from flancompile.unfinished import making_file
+
+__all__ = ["DIGESTS", "file_digest"]
+
+DIGESTS = "digests"
 
 
 def file_digest(path: Path, cache: Path) -> str:
@@ -17,16 +20,14 @@ def file_digest(path: Path, cache: Path) -> str:
     status = path.stat()
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     name = xxhash.xxh3_128_hexdigest(str(path.resolve()).encode())
-    memo = cache / "digests" / f"{name}.json"
+    memo = cache / DIGESTS / f"{name}.json"
     try:
         known = json.loads(memo.read_text(encoding="utf-8"))
         if known["stamp"] == stamp:
             return str(known["digest"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         known = None  # not remembered, or the memory is damaged: hash it
     digest = str(blake3.blake3(max_threads=blake3.blake3.AUTO).update_mmap(path).hexdigest())
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    partial = memo.with_name(f".{name}.{os.getpid()}")
-    partial.write_text(json.dumps({"stamp": stamp, "digest": digest}), encoding="utf-8")
-    partial.replace(memo)
+    with making_file(memo) as partial:
+        partial.write_text(json.dumps({"stamp": stamp, "digest": digest}), encoding="utf-8")
     return digest

@@ -17,6 +17,7 @@ from flancompile.sources.place import Resolved, place_rows
 __all__ = ["FieldRow", "SplitSpec", "column_rows", "field_rows"]
 
 MESSAGE_CHARS = 200
+MAX_DEPTH = 30  # Arrow reads back 64 levels, and a list of mappings is two
 _CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=True)
 
 
@@ -52,9 +53,16 @@ def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
     for ordinal, row in enumerate(place_rows(spec.place)):
         if isinstance(row, BadRow):
             reason = f"{row.reason} ({row.where})" if row.where else row.reason
-            yield FieldRow(ordinal, draw.digest64("bad", ordinal), row.where, None, reason)
-        else:
+            yield _bad(ordinal, reason, row.where)
+            continue
+        try:
             yield evaluate(ordinal, row)
+        except RecursionError:
+            yield _bad(ordinal, "nested too deep")
+
+
+def _bad(ordinal: int, reason: str, where: str = "") -> FieldRow:
+    return FieldRow(ordinal, draw.digest64("bad", ordinal), where, None, reason)
 
 
 def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
@@ -93,6 +101,9 @@ class _Evaluator:
                 else:
                     spot = f"field {name}"
                     values[name] = expression(context)
+                if _is_deeper(values[name], MAX_DEPTH):
+                    spot = f"field {name}"
+                    raise RowError("nested too deep")
             spot = "where"
             if self.where is not None and not self.where({**values, **self.variable}):
                 return FieldRow(ordinal, digest, id_, None, "where")
@@ -109,8 +120,20 @@ class _Evaluator:
         value = self.id(context)
         if value is None:
             raise RowError("null")
-        return draw.digest64("id", str(value)), str(value)
+        id_ = str(value)
+        if not id_.isascii() and any("\ud800" <= c <= "\udfff" for c in id_):
+            raise RowError("a lone surrogate in the text")
+        return draw.digest64("id", id_), id_
 
 
 def _content_digest(raw: Row) -> int:
     return draw.digest64("content", _CANONICAL.encode(raw))
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and mappings are nested in a value to more levels."""
+    if isinstance(value, dict):
+        return not levels or any(_is_deeper(v, levels - 1) for v in value.values())
+    if isinstance(value, list | tuple):
+        return not levels or any(_is_deeper(v, levels - 1) for v in value)
+    return False

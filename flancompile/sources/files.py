@@ -111,6 +111,8 @@ def _array_items(path: Path, text: IO[str], buffer: str) -> Iterator[Any]:
         try:
             value, end = decoder.raw_decode(buffer, place)
             whole = end < len(buffer) or ended
+        except RecursionError as error:
+            raise fail("FC304", f"{path}: not JSON: {error}") from None
         except ValueError as error:
             if ended:
                 raise fail("FC304", f"{path}: not JSON: {error}") from None
@@ -129,7 +131,7 @@ def _array_items(path: Path, text: IO[str], buffer: str) -> Iterator[Any]:
 def _loaded(path: Path, text: str, rows: str | None) -> list[Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise fail("FC304", f"{path}: not JSON: {error}") from None
     for key in rows.split(".") if rows else ():
         if not isinstance(value, dict) or key not in value:
@@ -219,26 +221,27 @@ def _parquet(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(1024):
                 yield from batch.to_pylist()
-    except pa.ArrowInvalid as error:
-        raise fail("FC304", f"{path}: not Parquet: {error}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise fail("FC304", f"{path}: not Parquet, or damaged: {error}") from None
 
 
 def _arrow(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
     import pyarrow as pa
 
-    with pa.memory_map(str(path)) as source:
-        try:
-            reader = pa.ipc.open_file(source)
-            batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-        except pa.ArrowInvalid:
-            source.seek(0)
+    try:
+        with pa.memory_map(str(path)) as source:
             try:
+                reader = pa.ipc.open_file(source)
+                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            except pa.ArrowInvalid:
+                source.seek(0)
                 batches = iter(pa.ipc.open_stream(source))
-            except pa.ArrowInvalid as error:
-                raise fail("FC304", f"{path}: not Arrow IPC: {error}") from None
-        for batch in batches:
-            for start in range(0, len(batch), 1024):
-                yield from batch.slice(start, 1024).to_pylist()
+            for batch in batches:
+                batch.validate(full=True)  # what is not sound would end the process when it is read
+                for start in range(0, len(batch), 1024):
+                    yield from batch.slice(start, 1024).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise fail("FC304", f"{path}: not Arrow IPC, or damaged: {error}") from None
 
 
 def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:

@@ -127,7 +127,11 @@ def _found(
         name = _named(pattern, names)
         path = Path(name) if Path(name).is_absolute() else folder / name
         is_glob = any(c in name for c in "*?[") and not path.exists()
-        paths = sorted(path.parent.glob(path.name)) if is_glob else [path]
+        paths = [path]
+        if is_glob:
+            paths = sorted(p for p in path.parent.glob(path.name) if p.is_file())
+        if paths and paths[0].is_dir():
+            raise fail("FC301", f"{name!r} is a folder", span=span, hint=f"write {name}/*")
         if not paths or not paths[0].is_file():
             near = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
             hint = nearest(path.name, near) or f"looked in {path.parent}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +70,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         stream = path.open("rb")
     try:
         yield stream
-    except (EOFError, gzip.BadGzipFile, zstandard.ZstdError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
         hint = "the file is damaged or was copied in part: fetch it again"
         raise fail("FC304", f"{path}: {error}", hint=hint) from None
     finally:

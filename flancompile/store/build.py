@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 from pydantic import ValidationError
 
-from flancompile.errors import fail, nearest
+from flancompile.errors import FlancompileError, fail, nearest
 from flancompile.store.expand import DecoderPart, decoder_batch, expand
 from flancompile.store.manifest import FORMAT_VERSION, FileEntry, Manifest
 from flancompile.store.runs import Runs
@@ -54,7 +54,7 @@ class PackStore:
         self._runs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
         firsts = [0]
         for entry in manifest.shards:
-            for batch in _batches(folder / entry.path, entry):
+            for batch in _batches(folder / entry.path, entry.path):
                 self._add(batch)
                 firsts.append(firsts[-1] + len(batch))
         self._firsts = np.array(firsts, dtype=np.int64)
@@ -205,10 +205,8 @@ class Build:
         return PackStore(self.path, self.manifest)
 
     @cached_property
-    def _examples(self) -> tuple[list[Any], npt.NDArray[np.int64]]:
-        files = [
-            pa.ipc.open_file(pa.memory_map(str(self.path / e.path))) for e in self.manifest.examples
-        ]
+    def _examples(self) -> tuple[list[list[pa.RecordBatch]], npt.NDArray[np.int64]]:
+        files = [list(self.batches_of(e)) for e in self.manifest.examples]
         firsts = np.cumsum([0, *(e.rows for e in self.manifest.examples)])
         return files, firsts
 
@@ -219,7 +217,7 @@ class Build:
             raise fail("FC507", f"there is no example {index}; the build has {firsts[-1]}")
         part = int(firsts.searchsorted(index, side="right")) - 1
         row = index - int(firsts[part])
-        found: dict[str, Any] = files[part].get_batch(0).slice(row, 1).to_pylist()[0]
+        found: dict[str, Any] = files[part][0].slice(row, 1).to_pylist()[0]
         return found
 
     def examples(self) -> Iterator[pa.RecordBatch]:
@@ -229,12 +227,16 @@ class Build:
 
     def examples_of(self, index: int) -> Iterator[pa.RecordBatch]:
         """The provenance in the build's `index`-th file of examples."""
-        file = self._examples[0][index]
-        for batch in range(file.num_record_batches):
-            yield file.get_batch(batch)
+        yield from self._examples[0][index]
+
+    def batches_of(self, entry: FileEntry) -> Iterator[pa.RecordBatch]:
+        """The record batches of one of the build's Arrow files. Raises FC506."""
+        return _batches(self.path / entry.path, entry.path)
 
     def example_ids(self, pack: int, segment: int) -> tuple[int, dict[str, npt.NDArray[Any]]]:
         """The example in a pack's segment (from 0): its id, and its tokens by column."""
+        if not 0 <= pack < len(self.packs):
+            raise fail("FC507", f"there is no pack {pack}; the build has {len(self.packs)}, from 0")
         found = self.packs[pack]
         if not 0 <= segment < len(found.examples):
             message = f"pack {pack} has {len(found.examples)} segments, from 0"
@@ -262,8 +264,11 @@ class Build:
         return found
 
     def ledger(self) -> pa.Table:
-        """What became of every row."""
-        return parquet.read_table(self.path / "ledger.parquet")
+        """What became of every row. Raises FC506 for a damaged file, as all that reads one."""
+        try:
+            return parquet.read_table(self.path / "ledger.parquet")
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged("ledger.parquet", error) from None
 
     def dropped(self) -> list[dict[str, Any]]:
         """Why rows were dropped in the first pass: task, reason and rows, the most frequent first.
@@ -285,9 +290,13 @@ class Build:
         if task not in entries:
             hint = nearest(task, entries) or f"here: {', '.join(entries) or 'none'}"
             raise fail("FC507", f"the build has no evaluation of {task!r}", hint=hint)
-        with pa.memory_map(str(self.path / entries[task].path)) as source:
-            table = pa.ipc.open_file(source).read_all()
-        return table, json.loads(table.schema.metadata[b"flancompile"])
+        path = entries[task].path
+        try:
+            with pa.memory_map(str(self.path / path)) as source:
+                table = pa.ipc.open_file(source).read_all()
+            return table, json.loads(table.schema.metadata[b"flancompile"])
+        except (pa.ArrowException, OSError, TypeError, KeyError, ValueError) as error:
+            raise _damaged(path, error) from None
 
     @property
     def tokenizer_folder(self) -> Path:
@@ -295,10 +304,15 @@ class Build:
         return self.path / "tokenizer"
 
 
-def _batches(path: Path, entry: FileEntry) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, name: str) -> Iterator[pa.RecordBatch]:
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-    except (pa.ArrowInvalid, OSError) as error:
-        raise fail("FC506", f"{entry.path} is damaged: {error}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(name, error) from None
     yield from batches
+
+
+def _damaged(name: str, error: Exception) -> FlancompileError:
+    hint = "`flancompile verify` names every damaged file; compile the build again, or copy it"
+    return fail("FC506", f"{name} is damaged: {error}", hint=hint)

@@ -6,13 +6,13 @@ run has left is cleared, or put back, by the next one.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 from pathlib import Path
 
 from flancompile.errors import fail
+from flancompile.unfinished import take
 
 __all__ = ["MANIFEST", "Claim", "check_out"]
 
@@ -63,30 +63,19 @@ class Claim:
         self._handle = -1
 
     def _locked(self) -> int:
-        while True:
-            handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.pread(handle, 32, 0).decode().strip() or "another"
-                os.close(handle)
-                message = f"process {owner} is writing {str(self.out)!r}"
-                raise fail("FC503", message, hint="wait for it, or end it") from None
-            except OSError:
-                os.close(handle)
-                raise
-            if self._is_current(handle):
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, str(os.getpid()).encode(), 0)
-                return handle
-            os.close(handle)
+        handle = take(self._lock)
+        if handle is None:
+            message = f"process {self._owner()} is writing {str(self.out)!r}"
+            raise fail("FC503", message, hint="wait for it, or end it")
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        return handle
 
-    def _is_current(self, handle: int) -> bool:
-        """Whether the locked file is still the one by that name: its last owner removed it."""
+    def _owner(self) -> str:
         try:
-            return os.path.samestat(os.fstat(handle), self._lock.stat())
-        except FileNotFoundError:
-            return False
+            return self._lock.read_text(encoding="ascii", errors="replace").strip() or "another"
+        except OSError:  # it has just been given back
+            return "another"
 
     def _recover(self) -> None:
         """A run killed between its two renames has set the old build aside: it is put back."""
@@ -98,8 +87,10 @@ class Claim:
 def check_out(out: Path, recipe: str, overwrite: bool) -> None:
     """Raise where `out` may not be written: only a build of the same recipe is replaced unasked.
 
-    FC501: something else is there; FC502: another recipe's build is, and `overwrite` is not said.
+    FC501: something else is there; FC502: another recipe's build is, and `overwrite` is not said;
+    FC516: there can be no folder.
     """
+    _check_place(out.resolve())
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     about = _about(out)
@@ -111,6 +102,14 @@ def check_out(out: Path, recipe: str, overwrite: bool) -> None:
     if other != recipe and not overwrite:
         hint = "give another folder, or say --overwrite"
         raise fail("FC502", f"{str(out)!r} holds a build of the recipe {other!r}", hint=hint)
+
+
+def _check_place(out: Path) -> None:
+    above = next(p for p in out.parents if p.exists())
+    why = "is no folder" if not above.is_dir() else "may not be written to"
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        message = f"{str(out)!r} cannot be made: {str(above)!r} {why}"
+        raise fail("FC516", message, hint="give another folder by --out")
 
 
 def _about(folder: Path) -> dict[str, object] | None:

@@ -58,23 +58,16 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _batches(build: Build) -> Any:
-    for entry in build.manifest.shards:
-        with pa.memory_map(str(build.path / entry.path)) as source:
-            reader = pa.ipc.open_file(source)
-            for index in range(reader.num_record_batches):
-                yield reader.get_batch(index)
-
-
 def _parquet(build: Build, out: Path, decode: Decode | None, progress: Any) -> int:
     rows, manifest = 0, build.manifest
     schema = packs_schema(manifest.layout, manifest.lengths, manifest.token_dtype)
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
-        for batch in _batches(build):
-            writer.write_batch(batch, row_group_size=1024)
-            rows += len(batch)
-            if progress is not None:
-                progress(rows, manifest.counts["packs"])
+        for entry in manifest.shards:
+            for batch in build.batches_of(entry):
+                writer.write_batch(batch, row_group_size=1024)
+                rows += len(batch)
+                if progress is not None:
+                    progress(rows, manifest.counts["packs"])
     return rows
 
 
@@ -113,25 +106,22 @@ def _line(build: Build, example: dict[str, Any], decode: Decode | None) -> dict[
 
 
 def _hf_disk(build: Build, out: Path, decode: Decode | None, progress: Any) -> int:
-    rows, names, schema = 0, [], None
+    rows, names, manifest = 0, [], build.manifest
+    schema = packs_schema(manifest.layout, manifest.lengths, manifest.token_dtype)
     out.mkdir()
-    shards = build.manifest.shards
+    shards = manifest.shards
     for number, entry in enumerate(shards):
         name = f"data-{number:05d}-of-{len(shards):05d}.arrow"
         with (
-            pa.memory_map(str(build.path / entry.path)) as source,
             pa.OSFile(str(out / name), "wb") as sink,
+            pa.ipc.new_stream(sink, schema) as writer,
         ):
-            reader = pa.ipc.open_file(source)
-            schema = reader.schema
-            with pa.ipc.new_stream(sink, schema) as writer:
-                for index in range(reader.num_record_batches):
-                    writer.write_batch(reader.get_batch(index))
+            for batch in build.batches_of(entry):
+                writer.write_batch(batch)
         names.append({"filename": name})
         rows += entry.rows
         if progress is not None:
-            progress(rows, build.manifest.counts["packs"])
-    assert schema is not None
+            progress(rows, manifest.counts["packs"])
     features = {f.name: _feature(f.type) for f in schema}
     info = {"features": features, "description": "", "citation": "", "homepage": "", "license": ""}
     state: dict[str, Any] = {

@@ -8,7 +8,6 @@ manifest.json, its last file, is on disk.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import parquet
 
+from flancompile.disk import NO_ROOM
 from flancompile.errors import fail
 from flancompile.store.claim import MANIFEST, Claim, check_out
 from flancompile.store.manifest import FileEntry, Manifest, file_entry, root_digest_of
@@ -34,7 +34,6 @@ __all__ = ["BuildWriter", "PackTable"]
 EXAMPLES_A_FILE = 1_000_000
 BATCH_BYTES = 32 << 20
 LEDGER_GROUP_ROWS = 1 << 17
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class BuildWriter:
             self._ledger = None
         finally:
             self._claim.release()
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             message = f"there is no room to write {str(self.out)!r}: {error.strerror or error}"
             hint = "free some space and do it again: what was written is removed"
             raise fail("FC513", message, hint=hint) from error

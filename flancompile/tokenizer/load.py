@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from flancompile.errors import Span, fail, nearest
 from flancompile.tokenizer.chat import CHAT_FILES, ChatTemplate, chat_beside
 from flancompile.tokenizer.tekken import converted, is_tekken
 from flancompile.tokenizer.tokenizer import ABOUT, FILES, Kind, Specials, Tokenizer
+from flancompile.unfinished import making_folder, remove
 
 __all__ = [
     "TokenizerRef", "from_bytes", "load_file", "load_folder", "load_hub", "with_chat_file",
@@ -45,10 +48,25 @@ class TokenizerRef:
     def keep(cls, tokenizer: Tokenizer, root: Path) -> TokenizerRef:
         """Save a tokenizer under `root` by its digest, unless it is there."""
         folder = root / tokenizer.digest[:32]
-        if not (folder / ABOUT).is_file():
-            tokenizer.save(folder)
+        if _is_kept(folder, tokenizer.digest):
+            os.utime(folder)
+        else:
+            with making_folder(folder) as work:
+                tokenizer.save(work)
+                remove(folder)
+                with suppress(OSError):  # another process was quicker
+                    work.rename(folder)
         _in_use[tokenizer.digest] = tokenizer
         return cls(str(folder), tokenizer.digest)
+
+
+def _is_kept(folder: Path, digest: str) -> bool:
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        kind = about["kind"]
+        return about["digest"] == digest and (kind not in FILES or (folder / FILES[kind]).is_file())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 # Tokenizers of this process by digest: loading one costs up to half a second.

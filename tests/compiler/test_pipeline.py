@@ -525,3 +525,77 @@ def test_plan_foretells_the_compile(library: Library, cache: Path, tmp_path: Pat
     assert {t.task: t.examples for t in plan.tasks} == {t.task: t.examples for t in manifest.tasks}
     assert abs(plan.tokens - manifest.counts["tokens"]) < 0.1 * manifest.counts["tokens"]
     assert abs(plan.packs - manifest.counts["packs"]) <= 0.15 * manifest.counts["packs"] + 1
+
+
+@pytest.mark.parametrize(
+    "exemplars", [{"from": "reserved", "count": 3}, {"from": "split", "split": "dev"}]
+)
+@pytest.mark.parametrize("empty", ["toy.jsonl", "dev.jsonl"])
+def test_empty_splits_end_in_no_traceback(
+    library: Library, cache: Path, tmp_path: Path, exemplars: dict[str, Any], empty: str
+) -> None:
+    about = dataset_of("toy")
+    about["source"]["files"] |= {"dev": "dev.jsonl", "validation": "dev.jsonl"}
+    about["tasks"]["qa"]["exemplars"] = exemplars
+    library.write("datasets/toy.yaml", about)
+    shutil.copy(library.root / "datasets/other.jsonl", library.root / "datasets/dev.jsonl")
+    library.write(f"datasets/{empty}", "")
+    change(library, "recipes/r.yaml", evaluate=[{"select": "source:toy"}])
+    if exemplars["from"] == "split" and empty == "dev.jsonl":
+        with pytest.raises(FlancompileError, match="the split 'dev' has no rows") as caught:
+            library.compile(tmp_path / "a", cache)
+        assert caught.value.code == "FC302"
+        return
+    build = library.compile(tmp_path / "a", cache)
+    assert verify(build) == []
+    assert build.manifest.empty == (("toy/qa",) if empty == "toy.jsonl" else ())
+    table, _ = build.evaluation("toy/qa")
+    assert (len(table) == 0) == (empty == "dev.jsonl")
+
+
+def test_an_exemplar_file_is_read_as_lines_of_unicode(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    items = [{"question": f"odd\u2028{i}?", "answer": str(i)} for i in range(4)]
+    lines = "".join(json.dumps(i, ensure_ascii=False) + "\r\n" for i in items)
+    library.write("datasets/shots.jsonl", "\ufeff" + lines)
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["exemplars"] = {
+        "from": "file", "file": "shots.jsonl",
+        "fields": {"question": "item.question", "answer": "item.answer"},
+    }  # fmt: skip
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    assert 0 not in build.manifest.tasks[0].shots
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"tokenizer": {"train": "bpe"}}', "\xff"])
+def test_a_damaged_lock_is_told_of(
+    library: Library, cache: Path, tmp_path: Path, text: str
+) -> None:
+    change(library, "recipes/r.yaml", tokenizer={"train": "bpe", "vocab_size": 320})
+    (library.root / "recipes/r.lock.json").write_text(text, encoding="latin-1")
+    with pytest.raises(FlancompileError, match=r"r\.lock\.json is damaged") as caught:
+        library.compile(tmp_path / "a", cache)
+    assert caught.value.code == "FC414"
+    library.compile(tmp_path / "a", cache, relearn=True)
+    library.compile(tmp_path / "a", cache)
+
+
+def test_passes_over_a_member_are_planned_as_they_are_compiled(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    change(library, "recipes/r.yaml", size={"passes": 1, "over": "source:other"})
+    change(library, "mixtures/m.yaml", members=[
+        {"select": "source:toy", "rate": 2}, {"select": "task:other/qa", "name": "a/b", "rate": 1},
+    ])  # fmt: skip
+    for act in (lambda: flancompile.plan("r", library=[library.root], cache=cache),
+                lambda: library.compile(tmp_path / "a", cache)):  # fmt: skip
+        with pytest.raises(FlancompileError, match=r"FC409.*no member 'source:other'"):
+            act()
+    change(library, "recipes/r.yaml", size={"passes": 1, "over": "a/b"})
+    plan = flancompile.plan("r", library=[library.root], cache=cache)
+    assert (
+        plan.examples == library.compile(tmp_path / "a", cache).manifest.counts["examples"] == 450
+    )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flancompile.dsl.source import PlaceChoice, Source
 from flancompile.errors import FlancompileError
+from flancompile.sources import blocks as blocks_pass
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split, sample
 from flancompile.sources.place import resolve_place
 
@@ -241,3 +242,54 @@ def test_for_each_reaches_paths_and_fields(tmp_path: Path) -> None:
         variable=("lang", {"name": "de", "title": "German"}),
     )
     assert values(read_split(made, tmp_path / "cache"), "l") == ["German"]
+
+
+def test_rows_that_cannot_be_stored_are_dropped(tmp_path: Path) -> None:
+    deep: list[Any] = []
+    for _ in range(80):
+        deep = [deep]
+    lines = [
+        {"id": "1", "a": "x"},
+        {"id": "\ud800", "a": "x"},
+        {"id": "3", "a": "x", "b": deep},
+        {"id": "4", "a": "x", "b": [1]},
+    ]
+    write(tmp_path / "a.jsonl", lines)
+    made = spec(
+        tmp_path, {"files": "a.jsonl", "id": "id"}, {"a": "a", "b": "row.b | default(none)"}
+    )
+    read = read_split(made, tmp_path / "cache")
+    assert sorted(values(read, "_id")) == ["1", "4"]
+    assert read.dropped()["reason"].to_pylist() == [
+        "id: a lone surrogate in the text",
+        "field b: nested too deep",
+    ]
+
+
+def test_a_reason_may_quote_half_a_character(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [{"a": 1}, {"a": [1], "\ud800": 2}])
+    made = spec(tmp_path, {"files": "a.jsonl"}, {"a": "a"}, where="[1].x == a")
+    read = read_split(made, tmp_path / "cache")
+    assert read.kept == 0 and len(read.dropped()) == 2
+
+
+def test_long_rows_come_fewer_to_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.jsonl", [{"a": f"{i} " * 500} for i in range(100)])
+    made = spec(tmp_path, {"files": "a.jsonl"}, {"a": "a"})
+    whole = read_split(made, tmp_path / "whole")
+    assert whole.block_rows == (100,)
+    monkeypatch.setattr(blocks_pass, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(blocks_pass, "RUN_BYTES", 30_000)
+    cut = read_split(made, tmp_path / "cut")
+    assert max(cut.block_rows) <= 10
+    assert values(cut, "a") == values(whole, "a")
+
+
+def test_a_glob_takes_files_alone(tmp_path: Path) -> None:
+    write(tmp_path / "a1.jsonl", [{"a": 1}])
+    (tmp_path / "a0").mkdir()
+    (tmp_path / "a2.jsonl").mkdir()
+    found = resolve_place(Source(files="a*"), None, "train", tmp_path, None)
+    assert [Path(f).name for f in found.files] == ["a1.jsonl"]
+    with pytest.raises(FlancompileError, match="is a folder"):
+        resolve_place(Source(files="a0"), None, "train", tmp_path, None)

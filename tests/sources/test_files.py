@@ -181,3 +181,27 @@ def test_explode_keeps_the_parents() -> None:
     ]
     assert list(explode({"a b": ["x", "y"]}, ["a b"])) == [{"a b": "x"}, {"a b": "y"}]
     assert list(explode({}, ["a"])) == [BadRow("explode: no 'a'", "")]
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    table = pa.table({"id": range(5000), "q": [f"q{i}" for i in range(5000)]})
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    parquet.write_table(table, tmp_path / "whole.parquet")
+    pages = bytearray((tmp_path / "whole.parquet").read_bytes())
+    pages[100:200] = bytes(100)
+    packed = bytearray(gzip.compress(b"".join(b'{"a": "%d"}\n' % i for i in range(9000))))
+    packed[60:80] = b"\xff" * 20
+    damaged = {
+        "page.parquet": bytes(pages),
+        "stream.arrow": stream.getvalue().to_pybytes()[:-60_000],
+        "packed.jsonl.gz": bytes(packed),
+        "deep.json": b"[" * 100_000,
+        "deeper.json": b'{"a":' * 100_000,
+    }
+    for name, data in damaged.items():
+        path = tmp_path / name
+        path.write_bytes(data)
+        with pytest.raises(FlancompileError, match=f"FC304.*{name}"):
+            list(read_rows(path, format_of(path, None), ReadOptions()))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flancompile import unfinished
 from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
 from flancompile.store.claim import Claim, check_out
@@ -113,15 +114,15 @@ def test_a_lock_removed_in_between_is_taken_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = Claim(tmp_path / "b")
-    real, calls = Claim._is_current, []
+    real, calls = unfinished._is_current, []
 
-    def once_stale(self: Claim, handle: int) -> bool:
+    def once_stale(handle: int, lock: Path) -> bool:
         calls.append(handle)
         if len(calls) == 1:
-            self._lock.unlink()  # as its last owner does, between our open and our lock
-        return real(self, handle)
+            lock.unlink()  # as its last owner does, between our open and our lock
+        return real(handle, lock)
 
-    monkeypatch.setattr(Claim, "_is_current", once_stale)
+    monkeypatch.setattr(unfinished, "_is_current", once_stale)
     claim.acquire()
     assert len(calls) == 2
     with pytest.raises(FlancompileError, match="is writing"):

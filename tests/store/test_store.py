@@ -114,6 +114,8 @@ def test_examples_and_packs_agree(build: Build) -> None:
             build.example(bad)
     with pytest.raises(FlancompileError, match="no segment"):
         build.example_ids(0, 99)
+    with pytest.raises(FlancompileError, match="no pack"):
+        build.example_ids(len(build.packs), 0)
 
 
 def test_exports_hold_the_same(build: Build, tmp_path: Path) -> None:
