@@ -55,9 +55,16 @@ class Member(Arms):
     rate: float | None = Field(
         None, gt=0, description="Relative to its siblings. Default: its size."
     )
-    cap_rows: int | None = Field(None, ge=1, description="At most so many rows of each task.")
+    cap_rows: int | None = Field(
+        None,
+        ge=1,
+        description="At most so many rows of each task; of a mixture's own caps the lower holds.",
+    )
     max_passes: float | None = Field(
-        None, gt=0, description="At most so many passes over a task's rows; a rest is reported."
+        None,
+        gt=0,
+        description="At most so many passes over a task's rows; a rest is reported. Where a "
+        "mixture says it too, the lower holds.",
     )
     within: Literal["rows", "equal"] = Field(
         "rows",
@@ -97,7 +104,9 @@ class Mixture(Arms):
     rate_in: Literal["examples", "target_tokens"] = Field(
         "examples", description="The unit in which the members' rates are balanced."
     )
-    cap_rows: int | None = Field(None, ge=1, description="Default cap for every task.")
+    cap_rows: int | None = Field(
+        None, ge=1, description="The cap of members that give none of their own."
+    )
     hold_out: tuple[HoldOut, ...] = ()
     hold_out_with: dict[str, tuple[str, ...]] = Field(
         {},
