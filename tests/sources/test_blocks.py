@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flancompile.dsl.source import PlaceChoice, Source
 from flancompile.errors import FlancompileError
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split, sample
+from flancompile.sources.fields import column_rows
 from flancompile.sources.place import resolve_place
 
 
@@ -190,6 +191,50 @@ def test_joins(tmp_path: Path) -> None:
     blocks = read_split(spec(tmp_path, by_key, {"a": "a", "v": "b_v"}), tmp_path / "cache")
     assert sorted(values(blocks, "v")) == ["one", "two"]
     assert blocks.dropped()["reason"].to_pylist() == ["join: no row with id = 9 in the second file"]
+
+
+def test_nulls_join_nothing(tmp_path: Path) -> None:
+    write(
+        tmp_path / "a.jsonl", [{"k": None, "a": "x"}, {"k": "None", "a": "y"}, {"k": 1, "a": "z"}]
+    )
+    write(tmp_path / "b.jsonl", [{"k": None, "v": "null"}, {"k": 1, "v": "one"}])
+    join = {"files": "b.jsonl", "by": "key", "key": "k"}
+    source = {"files": "a.jsonl", "join": join}
+    blocks = read_split(spec(tmp_path, source, {"a": "a", "v": "v"}), tmp_path / "cache")
+    assert values(blocks, "v") == ["one"]
+    assert blocks.dropped()["reason"].to_pylist() == [
+        "join: 'k' is null",
+        "join: no row with k = 'None' in the second file",
+    ]
+
+
+def test_a_place_may_leave_rows_out(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [{"n": i} for i in range(6)])
+    source = {"files": "a.jsonl", "columns": {"m": "n * 2"}, "where": "m > 4"}
+    made = spec(tmp_path, source, {"m": "m"})
+    blocks = read_split(made, tmp_path / "cache")
+    assert sorted(values(blocks, "m")) == [6, 8, 10]
+    assert blocks.dropped()["reason"].to_pylist() == ["where"] * 3
+    assert [r["n"] for r in column_rows(made, 10)] == [3, 4, 5]
+    other = spec(tmp_path, {**source, "where": "m > 6"}, {"m": "m"})
+    assert read_split(other, tmp_path / "cache").kept == 2
+
+
+def test_explode_sees_the_variable_of_for_each(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [{"x": {"en": ["a", "b"], "de": ["c"]}}])
+    source = {"files": "a.jsonl", "explode": {"item": "x[lang.name]"}}
+    made = spec(tmp_path, source, {"item": "item"}, variable=("lang", {"name": "en"}))
+    assert sorted(values(read_split(made, tmp_path / "cache"), "item")) == ["a", "b"]
+
+
+def test_lines_of_a_text_are_columns_by_a_mapping(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("q1\na1\n\nq2\na2\n")
+    source = {"files": "a.txt", "read": {"blank": True}, "columns": {"q": "lines[0]"}}
+    blocks = read_split(spec(tmp_path, source, {"q": "q", "a": "lines[1]"}), tmp_path / "cache")
+    assert sorted(zip(values(blocks, "q"), values(blocks, "a"), strict=True)) == [
+        ("q1", "a1"),
+        ("q2", "a2"),
+    ]
 
 
 def test_places_and_their_mistakes(tmp_path: Path) -> None:
