@@ -26,7 +26,7 @@ from flancompile.compiler.examples import FittedColumns, example_table, fit_colu
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget, Fitted, fit
 from flancompile.compiler.render import Renderer, RenderSpec
-from flancompile.compiler.rows import Lists, RowSet
+from flancompile.compiler.rows import RowSet, Stored
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
@@ -263,16 +263,17 @@ def row_set(
     """A block's rows (its first `count`) as templates see them."""
     batch = batch.slice(0, count) if count is not None else batch
     names = used_fields(spec.task, batch.schema.names)
-    arrays = {n: batch.column(n) for n in batch.schema.names if n in names}
+    fields = {f.name: f for f in batch.schema if f.name in names}
+    columns = Stored({n: batch.column(n) for n in fields}, fields)
     return RowSet(
         task_id=spec.task_id,
         task=spec.task,
         seed=spec.seed,
         pass_=pass_,
         digests=batch.column("_row").to_numpy(),
-        columns=Lists(arrays),
+        columns=columns,
         variable=spec.variable,
-        arrays=arrays,
+        arrays=columns.exact(),
     )
 
 

@@ -22,8 +22,9 @@ from flancompile.compiler.folding import fold, folded_digests
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
+from flancompile.sources.columns import is_json, restored
 
-__all__ = ["MAX_OPTIONS", "Lists", "Options", "Pick", "RowSet", "gold_index"]
+__all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "gold_index"]
 
 MAX_OPTIONS = 26
 T = TypeVar("T")
@@ -221,15 +222,19 @@ class RowSet:
         return found
 
 
-class Lists(Mapping[str, Sequence[Any]]):
-    """Arrow columns as Python lists, each made when it is first asked for."""
+class Stored(Mapping[str, Sequence[Any]]):
+    """A block's columns as Python lists, each made when it is first asked for."""
 
-    def __init__(self, arrays: Mapping[str, pa.Array]) -> None:
-        self._arrays, self._made = arrays, dict[str, list[Any]]()
+    def __init__(self, arrays: Mapping[str, pa.Array], fields: Mapping[str, pa.Field]) -> None:
+        self._arrays, self._fields, self._made = arrays, fields, dict[str, list[Any]]()
+
+    def exact(self) -> dict[str, pa.Array]:
+        """The columns whose Arrow values are the rows' own."""
+        return {n: a for n, a in self._arrays.items() if not is_json(self._fields[n])}
 
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self._made:
-            self._made[name] = self._arrays[name].to_pylist()
+            self._made[name] = restored(self._arrays[name], self._fields[name])
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:

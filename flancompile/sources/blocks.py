@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,14 +24,14 @@ import pyarrow as pa
 
 from flancompile import draw
 from flancompile.process import is_alive
-from flancompile.sources.columns import ColumnTypes
+from flancompile.sources.columns import JSON, ColumnTypes, as_json, is_json, restored, stored
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
 from flancompile.sources.hub import hub_revision
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
-READ_VERSION = 1
+READ_VERSION = 2
 MEMORY_BYTES = 256 << 20
 ROW_BYTES = 400
 DROPPED = pa.schema(
@@ -69,7 +69,7 @@ class SplitBlocks:
         return pa.ipc.open_file(pa.memory_map(str(self.folder / "blocks.arrow")))
 
     def block(self, index: int) -> pa.RecordBatch:
-        """A block: `_row`, `_id`, `_ordinal`, then one column a field."""
+        """A block: `_row`, `_id`, `_ordinal`, then one column a field, to be `restored`."""
         return self._file.get_batch(index)
 
     def digests(self, index: int) -> dict[str, str]:
@@ -140,19 +140,41 @@ def read_split(
 
 
 def sample(spec: SplitSpec, rows: int) -> tuple[list[dict[str, Any]], list[FieldRow]]:
-    """The first rows of a source: fields of the usable ones, and those that were dropped."""
-    kept: list[dict[str, Any]] = []
+    """The first rows of a source: fields of the usable ones, and those that were dropped.
+
+    They are as a compile sees them: stored in columns and restored.
+    """
+    kept: list[FieldRow] = []
     dropped: list[FieldRow] = []
     names = list(spec.fields)
+    types = ColumnTypes(names)
     for row in field_rows(spec):
-        if row.values is None:
-            dropped.append(row)
-        else:
-            about = {"_row": row.digest, "_id": row.id, "_ordinal": row.ordinal}
-            kept.append({**about, **dict(zip(names, row.values, strict=True))})
+        fitting = _fitting(row, types)
+        (dropped if fitting.values is None else kept).append(fitting)
         if len(kept) >= rows or len(dropped) >= 100 * rows:
             break
-    return kept, dropped
+    columns: dict[str, list[Any]] = {
+        "_row": [r.digest for r in kept],
+        "_id": [r.id for r in kept],
+        "_ordinal": [r.ordinal for r in kept],
+    }
+    for place, name in enumerate(names):
+        column = stored((cast(Any, r.values)[place] for r in kept), name in types.mixed)
+        columns[name] = restored(column, _field(name, column, types.mixed))
+    return [
+        dict(zip(columns, v, strict=True)) for v in zip(*columns.values(), strict=True)
+    ], dropped
+
+
+def _fitting(row: FieldRow, types: ColumnTypes) -> FieldRow:
+    """A row, dropped where its values do not fit the columns."""
+    if row.values is not None and (reason := types.misfit(row.values)):
+        return FieldRow(row.ordinal, row.digest, row.id, None, reason)
+    return row
+
+
+def _field(name: str, column: pa.Array, mixed: Collection[str]) -> pa.Field:
+    return pa.field(name, column.type, metadata=JSON if name in mixed else None)
 
 
 class _Reader:
@@ -176,8 +198,7 @@ class _Reader:
             held_bytes = 0
             for row in field_rows(self.spec):
                 self.rows += 1
-                if row.values is not None and (reason := self.types.misfit(row.values)):
-                    row = FieldRow(row.ordinal, row.digest, row.id, None, reason)
+                row = _fitting(row, self.types)
                 if row.values is None:
                     lost.append(row)
                     held_bytes += ROW_BYTES
@@ -210,10 +231,13 @@ class _Reader:
         order = np.lexsort((ordinals, keys))
         columns = [pa.array(keys), pa.array(digests), pa.array([r.id for r in held], pa.string())]
         columns.append(pa.array(ordinals))
-        for place in range(len(self.names)):
-            columns.append(pa.array([cast(Any, r.values)[place] for r in held]))
-        names = ["_key", *(n for n, _ in HEAD), *self.names]
-        table = pa.table(columns, names=names).take(order)
+        names = ["_key", *(n for n, _ in HEAD)]
+        fields = [pa.field(n, c.type) for n, c in zip(names, columns, strict=True)]
+        mixed = self.types.mixed
+        for place, name in enumerate(self.names):
+            columns.append(stored([cast(Any, r.values)[place] for r in held], name in mixed))
+            fields.append(_field(name, columns[-1], mixed))
+        table = pa.table(columns, schema=pa.schema(fields)).take(order)
         self.total_bytes += table.nbytes
         path = self.work / f"run{len(self.runs)}.arrow"
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
@@ -223,7 +247,7 @@ class _Reader:
     def _write_blocks(self) -> None:
         sizes = _block_sizes(self.kept, self.spec.block_rows)
         digests: list[dict[str, str]] = []
-        schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])
+        schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])  # of no rows
         sink = pa.OSFile(str(self.work / "blocks.arrow"), "wb")
         with sink:
             writer = None
@@ -275,7 +299,17 @@ class _Reader:
             ]
             slices = [t.slice(a, b - a) for t, a, b in zip(tables, starts, ends, strict=True)]
             starts = ends
-            yield _sorted(pa.concat_tables([*slices, *empties], promote_options="permissive"))
+            parts_ = [_as_mixed(t, self.types.mixed) for t in (*slices, *empties)]
+            yield _sorted(pa.concat_tables(parts_, promote_options="permissive"))
+
+
+def _as_mixed(table: pa.Table, mixed: Collection[str]) -> pa.Table:
+    """The same with every mixed column as JSON, also where a run was written before it was one."""
+    for place, field in enumerate(table.schema):
+        if field.name in mixed and not is_json(field):
+            column = as_json(table.column(place).to_pylist())
+            table = table.set_column(place, _field(field.name, column, mixed), column)
+    return table
 
 
 def _sorted(table: pa.Table) -> pa.Table:
@@ -317,8 +351,9 @@ def _block_sizes(rows: int, wanted: int) -> list[int]:
 def _digests(batch: pa.RecordBatch) -> dict[str, str]:
     """A digest of each column's type and values."""
     found = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        hasher = blake3.blake3(str(column.type).encode())
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        name = field.name
+        hasher = blake3.blake3(("json " * is_json(field) + str(column.type)).encode())
         if pa.types.is_string(column.type) and column.null_count == 0:  # large: without a copy
             _, offsets, data = column.buffers()
             hasher.update(memoryview(offsets)[: 4 * (len(column) + 1)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flancompile.dsl.source import PlaceChoice, Source
 from flancompile.errors import FlancompileError
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split, sample
+from flancompile.sources.columns import is_json, restored
 from flancompile.sources.fields import column_rows
 from flancompile.sources.place import resolve_place
 
@@ -30,9 +31,8 @@ def write(path: Path, rows: list[Any]) -> None:
 
 
 def values(blocks: SplitBlocks, name: str) -> list[Any]:
-    return [
-        v for i in range(len(blocks.block_rows)) for v in blocks.block(i).column(name).to_pylist()
-    ]
+    batches = [blocks.block(i) for i in range(len(blocks.block_rows))]
+    return [v for b in batches for v in restored(b.column(name), b.schema.field(name))]
 
 
 ROWS = st.lists(
@@ -115,7 +115,7 @@ def test_rows_of_another_kind_are_dropped_with_the_reason(tmp_path: Path) -> Non
         [{"a": 1}, {"a": "one"}, {"a": 1.5}, {"a": None}, {"a": [1]}, {"a": 2**70}],
     )
     blocks = read_split(spec(tmp_path, {"files": "a.jsonl"}, {"a": "a"}), tmp_path / "cache")
-    assert sorted(values(blocks, "a"), key=str) == [1.0, 1.5, None]
+    assert str(sorted(values(blocks, "a"), key=str)) == "[1, 1.5, None]"
     assert blocks.dropped()["reason"].to_pylist() == [
         "field a: text here, a number in rows before",
         "field a: a list here, a number in rows before",
@@ -129,14 +129,51 @@ def test_a_lone_surrogate_is_no_text(tmp_path: Path) -> None:
     assert values(blocks, "a") == ["fine"]
 
 
-def test_mappings_of_other_shapes_are_unified(tmp_path: Path) -> None:
-    write(
-        tmp_path / "a.jsonl", [{"m": {"x": i}} if i % 2 else {"m": {"y": "t"}} for i in range(400)]
-    )
-    blocks = read_split(
-        spec(tmp_path, {"files": "a.jsonl"}, {"m": "m"}), tmp_path / "cache", memory_bytes=1 << 12
-    )
-    assert {frozenset(v) for v in values(blocks, "m")} == {frozenset({"x", "y"})}
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.booleans()
+    | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["x", "y", "z.é"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(VALUES, max_size=30), st.sampled_from([1 << 12, 1 << 20]))
+def test_every_value_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, given_: list[Any], memory: int
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    rows = [{"v": v, "pad": "x" * 300} for v in given_]
+    write(folder / "a.jsonl", rows)
+    made = spec(folder, {"files": "a.jsonl"}, {"v": "v", "pad": "pad"}, block_rows=7)
+    blocks = read_split(made, folder / "cache", memory_bytes=memory)
+    for ordinal, value in zip(values(blocks, "_ordinal"), values(blocks, "v"), strict=True):
+        assert repr(value) == repr(given_[ordinal])
+    kept, dropped = sample(made, 1 << 20)
+    found = dict(zip(values(blocks, "_ordinal"), values(blocks, "v"), strict=True))
+    assert {r["_ordinal"]: repr(r["v"]) for r in kept} == {k: repr(v) for k, v in found.items()}
+    assert [d.reason for d in dropped] == blocks.dropped()["reason"].to_pylist()
+
+
+@pytest.mark.parametrize("first", [0, 390])
+@pytest.mark.parametrize("odd", [2.5, {"x": 1}])
+def test_one_odd_value_changes_no_other(tmp_path: Path, first: int, odd: Any) -> None:
+    same: Any = 5 if odd == 2.5 else {"x": 1, "y": None}
+    rows = [{"m": odd if i == first else same, "n": i} for i in range(400)]
+    write(tmp_path / "a.jsonl", rows)
+    made = spec(tmp_path, {"files": "a.jsonl"}, {"m": "m", "n": "n"})
+    small = read_split(made, tmp_path / "small", memory_bytes=1 << 12)
+    assert sorted(map(repr, values(small, "m"))) == sorted(repr(r["m"]) for r in rows)
+    large = read_split(made, tmp_path / "large")
+    assert small.column_digests == large.column_digests
+    schema = small.block(0).schema
+    assert [is_json(schema.field(n)) for n in ("m", "n")] == [True, False]
 
 
 def test_where_and_field_errors(tmp_path: Path) -> None:
