@@ -13,6 +13,7 @@ __all__ = [
     "TokenizerSpec",
 ]  # fmt: skip
 
+MAX_SHOTS = 255  # they are kept in a byte
 Weights = Annotated[dict[int, float], Field(description="Shots -> relative weight.")]
 
 
@@ -32,7 +33,7 @@ class ArmWeights(Strict):
 class Arms(Strict):
     """Shares of the arms; an arm left out takes its parent's, and at the top the default."""
 
-    shots: Weights | None = Field(None, description="Default: {0: 1}.")
+    shots: Weights | None = Field(None, description="Default: {0: 1}. At most 255 exemplars.")
     options: ArmWeights | None = Field(None, description="Options in the prompt. Default: 1 to 1.")
     cot: ArmWeights | None = Field(None, description="Chain-of-thought target. Default: 1 to 1.")
 
@@ -43,6 +44,8 @@ class Arms(Strict):
             not value or min(value) < 0 or min(value.values()) < 0 or sum(value.values()) <= 0
         ):
             raise ValueError("shots map numbers of exemplars to weights that are not all 0")
+        if value is not None and max(value) > MAX_SHOTS:
+            raise ValueError(f"{max(value)} shots; a prompt has at most {MAX_SHOTS} exemplars")
         return value
 
 
@@ -238,7 +241,7 @@ class EvalChoice(Strict):
 
     select: str
     split: str = "validation"
-    shots: int = Field(0, ge=0)
+    shots: int = Field(0, ge=0, le=MAX_SHOTS)
     options: bool = True
     cot: bool = False
     max_rows: int | None = Field(None, ge=1)
