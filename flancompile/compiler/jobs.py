@@ -13,7 +13,8 @@ from flancompile.compiler.cache import Cache
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import NONE, FrameIds
-from flancompile.compiler.objects import ObjectJob, PoolRef, object_key
+from flancompile.compiler.objects import ObjectJob, object_key
+from flancompile.compiler.pools import PoolRef, pool_digest
 from flancompile.compiler.render import RenderSpec
 from flancompile.dsl import yaml
 from flancompile.dsl.library import Library, TaskDef
@@ -104,10 +105,13 @@ class Workshop:
         if exemplars.source not in ("split", "reserved"):
             return None
         blocks = self.reads[task.source_id, exemplars.split or split]
-        if exemplars.count is not None and blocks.block_rows[0] <= exemplars.count:
+        first = blocks.block_rows[0] if blocks.block_rows else 0
+        if exemplars.count is not None and first <= exemplars.count:
             message = f"{task.id}: {exemplars.count} rows reserved of {blocks.kept}"
             raise fail("FC302", message, span=task.span("exemplars", "count"))
-        digest = json.dumps(blocks.digests(0), sort_keys=True)
+        if not blocks.block_rows:
+            return PoolRef()  # a split without rows has no exemplars
+        digest = pool_digest(blocks, exemplars)
         return PoolRef(folder=str(blocks.folder), digest=digest, count=exemplars.count)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -340,6 +341,52 @@ def test_exemplars_from_another_split_in_file_order(
             assert f"dev {topic}?" in text
             assert f"dev {topic + 4}?" in text
             assert example["shots"] == 2
+
+
+@pytest.mark.parametrize(
+    "settings", [{"order": "file"}, {"order": "file", "same": "topic"}, {"same": "topic"}]
+)
+def test_a_long_split_s_pool_is_of_all_its_blocks(
+    library: Library, cache: Path, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    dev = [
+        {"id": f"d{i}", "question": f"dev {i}?", "answer": str(i), "note": "",
+         "topic": f"topic {i % 4}" if i < 20 else "another"}
+        for i in range(9000)
+    ]  # fmt: skip
+    library.write("datasets/dev.jsonl", dev)
+    about = dataset_of("toy")
+    about["source"]["files"]["dev"] = "dev.jsonl"
+    about["tasks"]["qa"]["templates"] = about["tasks"]["qa"]["templates"][:1]
+    about["tasks"]["qa"]["exemplars"] = {"from": "split", "split": "dev", **settings}
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    for example in (e for batch in build.examples() for e in batch.to_pylist()):
+        _, tokens = build.example_ids(example["pack"], example["segment"])
+        text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
+        shown = [int(n) for n in re.findall(r"dev (\d+)\?", text)]
+        topic = int(example["row_id"]) % 4
+        if settings == {"order": "file"}:
+            assert shown == [0, 1]
+        elif "order" in settings:
+            assert shown == [topic, topic + 4]
+        else:
+            assert len(shown) == 2
+            assert all(n < 20 and n % 4 == topic for n in shown)
+
+
+def test_a_split_without_rows_has_no_exemplars(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    library.write("datasets/dev.jsonl", [])
+    about = dataset_of("toy")
+    about["source"]["files"]["dev"] = "dev.jsonl"
+    about["tasks"]["qa"]["exemplars"] = {"from": "split", "split": "dev"}
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    assert {e for b in build.examples() for e in b.column("shots").to_pylist()} == {0}
 
 
 def test_exemplars_from_a_fixed_file(library: Library, cache: Path, tmp_path: Path) -> None:
