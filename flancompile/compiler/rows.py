@@ -32,10 +32,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Options:
-    """A row's answer options in the order shown, and the index of the right one."""
+    """A row's answer options in the order shown, and the index of the right one.
+
+    left_out: wrong ones beyond the most that can be shown.
+    """
 
     texts: tuple[str, ...]
     gold: int
+    left_out: int = 0
 
 
 @dataclass
@@ -145,10 +149,12 @@ class RowSet:
         if choices.shuffle:
             keys = [int(self.bits("option order", n)[row]) for n in range(len(texts))]
             order = np.argsort(np.array(keys, dtype=np.uint64), kind="stable")
-        if len(texts) > MAX_OPTIONS:
+        left_out = max(0, len(texts) - MAX_OPTIONS)
+        if left_out:
             others = [i for i in order if i != gold][: MAX_OPTIONS - 1]
             order = np.array([i for i in order if i == gold or i in others])
-        return Options(tuple(texts[i] for i in order), int(np.flatnonzero(order == gold)[0]))
+        place = int(np.flatnonzero(order == gold)[0])
+        return Options(tuple(texts[i] for i in order), place, left_out)
 
     def _gold_texts(self, choices: Choices) -> list[str | None]:
         if choices.gold not in self._gold_columns:
@@ -281,6 +287,8 @@ def _listed(value: object, context: Mapping[str, object], what: str) -> list[obj
         value = compile_expression(value)(context)
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise RowError(f"choices: {what} are no list")
+    if any(v is None for v in value):
+        raise RowError(f"choices: one of the {what} is null")
     return list(value)
 
 

@@ -31,11 +31,14 @@ CELLS: dict[str, list[Any]] = {
     "q": TEXTS,
     "a": ["yes", "no", "maybe", "yes", "no", "", None],
     "n": [0, 1, 2, 7, 3, None],
-    "xs": [["yes", "no"], ["no", "maybe", "yes"], ["yes"], [], ["yes", "yes"]],
+    "xs": [
+        ["yes", "no"], ["no", "maybe", "yes"], ["yes"], [], ["yes", "yes"], ["yes", None],
+        [*map(str, range(28)), "no"],
+    ],
     "why": ["It is so.", "", None, " ", "Since {{ q }}."],
     "kind": ["x", "y"],
     "own": [[], [ITEM], [ITEM, {"q": "and?", "a": "yes"}, {**ITEM, "e": "said so"}], None],
-}
+}  # fmt: skip
 KINDS = {
     "q": pa.string(), "a": pa.string(), "n": pa.int64(), "xs": pa.list_(pa.string()),
     "why": pa.string(), "kind": pa.string(),
