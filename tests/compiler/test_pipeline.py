@@ -172,6 +172,18 @@ def test_passes_are_counted_over_a_member(library: Library, cache: Path, tmp_pat
     assert tasks["toy/qa"].examples == 600
 
 
+def test_blocks_beyond_a_cap_are_not_built(library: Library, cache: Path, tmp_path: Path) -> None:
+    library.dataset("toy", rows=13_000)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy", "cap_rows": 100}])
+    change(library, "recipes/r.yaml", size={"passes": 3})
+    build = library.compile(tmp_path / "a", cache)
+    assert objects(build) == (3, 0)
+    assert build.manifest.counts["examples"] == 300
+    lines = build.ledger().to_pylist()
+    assert {r["reason"] for r in lines if r["disposition"] == "unused"} == {"beyond the cap"}
+    assert verify(build) == []
+
+
 def test_passes_draw_anew(library: Library, cache: Path, tmp_path: Path) -> None:
     change(library, "recipes/r.yaml", size={"passes": 3, "over": "source:toy"})
     build = library.compile(tmp_path / "a", cache)
