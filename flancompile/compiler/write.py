@@ -141,6 +141,7 @@ def _lock(prepared: Prepared) -> dict[str, Any]:
         "recipe": workshop.recipe.model_dump(mode="json", by_alias=True),
         "tokenizer": prepared.tokenizer.digest,
         "sources": sources,
+        "hub": prepared.request.pins,
         "library": library,
         "versions": {"flancompile": __version__, **{n: metadata.version(n) for n in _PINNED}},
     }

@@ -151,7 +151,7 @@ class PlaceOptions(Strict):
     hub: str | None = Field(None, description="A dataset repository on the Hugging Face Hub.")
     config: str | None = Field(None, description="The Hub dataset's configuration.")
     revision: str | None = Field(
-        None, description="The Hub dataset's revision; pinned in the lock."
+        None, description="The Hub dataset's revision; a build's lock names its commit."
     )
     files: dict[str, str | tuple[str, ...]] | str | None = Field(
         None,

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -24,10 +24,17 @@ import pyarrow as pa
 
 from flancompile import draw
 from flancompile.process import is_alive
-from flancompile.sources.columns import JSON, ColumnTypes, as_json, is_json, restored, stored
+from flancompile.sources.columns import (
+    ColumnTypes,
+    column_field,
+    is_json,
+    mixed_as_json,
+    restored,
+    stored,
+)
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
-from flancompile.sources.hub import hub_revision
+from flancompile.sources.hub import hub_commit
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
@@ -42,7 +49,10 @@ HEAD = [("_row", pa.uint64()), ("_id", pa.string()), ("_ordinal", pa.uint64())]
 
 @dataclass(frozen=True)
 class SplitBlocks:
-    """A split that has been read: memory-mapped blocks, and the rows that were dropped."""
+    """A split that has been read: memory-mapped blocks, and the rows that were dropped.
+
+    commit: of the Hub's repository that the rows are from, where it is known.
+    """
 
     folder: Path
     rows: int
@@ -50,6 +60,7 @@ class SplitBlocks:
     block_rows: tuple[int, ...]
     column_digests: tuple[dict[str, str], ...]
     columns: tuple[str, ...]
+    commit: str | None = None
 
     @classmethod
     def open(cls, folder: Path) -> SplitBlocks:
@@ -62,6 +73,7 @@ class SplitBlocks:
             tuple(about["block_rows"]),
             tuple(about["column_digests"]),
             tuple(about["columns"]),
+            about.get("commit"),
         )
 
     @cached_property
@@ -86,7 +98,8 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
     """The content address of a read split."""
     place = spec.place
     if place.hub is not None and not Path(place.hub).is_dir():
-        content = [place.hub, hub_revision(place.hub, place.revision)]
+        commit = hub_commit(place.hub, place.revision)
+        content = [place.hub, commit or place.revision or "local"]
     else:
         files = place.all_files()
         if place.hub is not None:
@@ -119,6 +132,7 @@ def read_split(
 
     memory_bytes: rows held before they are spilt (the merge holds about as much). Raises FC3xx.
     """
+    spec = _pinned(spec)
     folder = cache / read_key(spec, cache)
     if (folder / "about.json").is_file():
         os.utime(folder)
@@ -137,6 +151,13 @@ def read_split(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return SplitBlocks.open(folder)
+
+
+def _pinned(spec: SplitSpec) -> SplitSpec:
+    """The same at the commit that its revision stands for now, so that rows and key agree."""
+    place = spec.place
+    commit = None if place.hub is None else hub_commit(place.hub, place.revision)
+    return spec if commit is None else replace(spec, place=replace(place, revision=commit))
 
 
 def sample(spec: SplitSpec, rows: int) -> tuple[list[dict[str, Any]], list[FieldRow]]:
@@ -160,7 +181,7 @@ def sample(spec: SplitSpec, rows: int) -> tuple[list[dict[str, Any]], list[Field
     }
     for place, name in enumerate(names):
         column = stored((cast(Any, r.values)[place] for r in kept), name in types.mixed)
-        columns[name] = restored(column, _field(name, column, types.mixed))
+        columns[name] = restored(column, column_field(name, column, types.mixed))
     return [
         dict(zip(columns, v, strict=True)) for v in zip(*columns.values(), strict=True)
     ], dropped
@@ -171,10 +192,6 @@ def _fitting(row: FieldRow, types: ColumnTypes) -> FieldRow:
     if row.values is not None and (reason := types.misfit(row.values)):
         return FieldRow(row.ordinal, row.digest, row.id, None, reason)
     return row
-
-
-def _field(name: str, column: pa.Array, mixed: Collection[str]) -> pa.Field:
-    return pa.field(name, column.type, metadata=JSON if name in mixed else None)
 
 
 class _Reader:
@@ -236,7 +253,7 @@ class _Reader:
         mixed = self.types.mixed
         for place, name in enumerate(self.names):
             columns.append(stored([cast(Any, r.values)[place] for r in held], name in mixed))
-            fields.append(_field(name, columns[-1], mixed))
+            fields.append(column_field(name, columns[-1], mixed))
         table = pa.table(columns, schema=pa.schema(fields)).take(order)
         self.total_bytes += table.nbytes
         path = self.work / f"run{len(self.runs)}.arrow"
@@ -259,13 +276,16 @@ class _Reader:
             (writer or pa.ipc.new_file(sink, schema)).close()
         for path in self.runs:
             path.unlink()
-        about = {
+        place = self.spec.place
+        about: dict[str, Any] = {
             "rows": self.rows,
             "kept": self.kept,
             "block_rows": sizes,
             "column_digests": digests,
             "columns": self.names,
         }
+        if place.hub is not None and (commit := hub_commit(place.hub, place.revision)) is not None:
+            about["commit"] = commit
         (self.work / "about.json").write_text(json.dumps(about), encoding="utf-8")
 
     def _blocks(self, sizes: Sequence[int]) -> Iterator[pa.RecordBatch]:
@@ -299,17 +319,8 @@ class _Reader:
             ]
             slices = [t.slice(a, b - a) for t, a, b in zip(tables, starts, ends, strict=True)]
             starts = ends
-            parts_ = [_as_mixed(t, self.types.mixed) for t in (*slices, *empties)]
+            parts_ = [mixed_as_json(t, self.types.mixed) for t in (*slices, *empties)]
             yield _sorted(pa.concat_tables(parts_, promote_options="permissive"))
-
-
-def _as_mixed(table: pa.Table, mixed: Collection[str]) -> pa.Table:
-    """The same with every mixed column as JSON, also where a run was written before it was one."""
-    for place, field in enumerate(table.schema):
-        if field.name in mixed and not is_json(field):
-            column = as_json(table.column(place).to_pylist())
-            table = table.set_column(place, _field(field.name, column, mixed), column)
-    return table
 
 
 def _sorted(table: pa.Table) -> pa.Table:

@@ -8,14 +8,14 @@ as null); such a column is stored as JSON, so that every value comes back as it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["JSON", "ColumnTypes", "as_json", "is_json", "restored", "stored"]
+__all__ = ["ColumnTypes", "column_field", "is_json", "mixed_as_json", "restored", "stored"]
 
-JSON = {b"stored": b"json"}  # the metadata of such a column's field
+_JSON = {b"stored": b"json"}  # the metadata of such a column's field
 _KINDS = {
     str: "text", bool: "a truth value", int: "a number", float: "a number", list: "a list",
     tuple: "a list", dict: "a mapping",
@@ -24,18 +24,32 @@ _KINDS = {
 
 def is_json(field: pa.Field) -> bool:
     """Whether a column of a block is stored as JSON."""
-    return bool(field.metadata == JSON)
+    return bool(field.metadata == _JSON)
 
 
 def stored(values: Iterable[Any], mixed: bool) -> pa.Array:
     """A column's values in Arrow; as JSON where they are mixed."""
-    return as_json(values) if mixed else pa.array(values)
+    return _as_json(values) if mixed else pa.array(values)
 
 
-def as_json(values: Iterable[Any]) -> pa.Array:
+def _as_json(values: Iterable[Any]) -> pa.Array:
     """Values as JSON texts; a null stays one."""
     texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
     return pa.array(texts, pa.string())
+
+
+def column_field(name: str, column: pa.Array, mixed: Collection[str]) -> pa.Field:
+    """The field of a stored column, which says how it is stored."""
+    return pa.field(name, column.type, metadata=_JSON if name in mixed else None)
+
+
+def mixed_as_json(table: pa.Table, mixed: Collection[str]) -> pa.Table:
+    """The same with every mixed column as JSON, also where it was stored before it was mixed."""
+    for place, field in enumerate(table.schema):
+        if field.name in mixed and not is_json(field):
+            column = _as_json(table.column(place).to_pylist())
+            table = table.set_column(place, column_field(field.name, column, mixed), column)
+    return table
 
 
 def restored(column: pa.Array, field: pa.Field) -> list[Any]:
