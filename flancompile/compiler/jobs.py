@@ -76,7 +76,7 @@ class Workshop:
     def jobs(self, task: TaskDef, spec: RenderSpec, split: str) -> Callable[[int, int], ObjectJob]:
         """The job of a (block, pass) of a task's split."""
         blocks = self.reads[task.source_id, split]
-        pool = self._pool(task, split)
+        pool = self.pool(task, split)
         reserved = task.task.exemplars.count or 0
 
         def job(block: int, pass_: int) -> ObjectJob:
@@ -97,7 +97,8 @@ class Workshop:
 
         return job
 
-    def _pool(self, task: TaskDef, split: str) -> PoolRef | None:
+    def pool(self, task: TaskDef, split: str) -> PoolRef | None:
+        """Where a task's exemplars come from, when not from the block or the row itself."""
         exemplars = task.task.exemplars
         if exemplars.source == "file":
             items = exemplar_items(task)
@@ -161,7 +162,7 @@ def exemplar_items(task: TaskDef) -> list[Any]:
     items: Any
     if path.suffix == ".jsonl":
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
             items = [json.loads(line) for line in lines if line.strip()]
         except ValueError as error:
             raise fail("FC303", f"{name}: not JSON Lines: {error}", span=span) from None

@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from flancompile.compiler.exemplars import item_digest
 from flancompile.dsl.task import Exemplars
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.sources.columns import restored
 
-__all__ = ["POOL_ROWS", "PoolRef", "pool_batch", "pool_digest"]
+__all__ = ["POOL_ROWS", "PoolRef", "pool_batch", "pool_digest", "pool_names"]
 
 POOL_ROWS = 4096
 SCANNED_ROWS = 1 << 20  # of the split, for values of `same`
@@ -62,6 +63,16 @@ def pool_batch(ref: PoolRef, settings: Exemplars) -> pa.RecordBatch:
         batch = SplitBlocks.open(Path(ref.folder)).block(0)
         return batch if ref.count is None else batch.slice(0, ref.count)
     return _picked_batch(ref.folder, settings.order, settings.same)
+
+
+def pool_names(ref: PoolRef, settings: Exemplars) -> dict[int, str]:
+    """What the pool's rows are called, by digest: `dev:12`, `shots.jsonl:3` (its third item)."""
+    if ref.folder is None:
+        items = map(json.loads, ref.rows)
+        return {item_digest(i): f"{settings.file}:{n}" for n, i in enumerate(items, 1)}
+    batch = pool_batch(ref, settings)
+    pairs = zip(batch.column("_row").to_pylist(), batch.column("_id").to_pylist(), strict=True)
+    return {row: f"{settings.split}:{id_}" for row, id_ in pairs}
 
 
 @lru_cache(maxsize=8)

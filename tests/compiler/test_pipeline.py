@@ -346,6 +346,7 @@ def test_exemplars_from_another_split_in_file_order(
     library.write("datasets/toy.yaml", about)
     change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
     build = library.compile(tmp_path / "a", cache)
+    names = build.exemplar_names("toy/qa")
     for batch in build.examples():
         for example in batch.to_pylist():
             _, tokens = build.example_ids(example["pack"], example["segment"])
@@ -354,6 +355,11 @@ def test_exemplars_from_another_split_in_file_order(
             assert f"dev {topic}?" in text
             assert f"dev {topic + 4}?" in text
             assert example["shots"] == 2
+            assert [names[e] for e in example["exemplars"]] == [
+                f"dev:d{topic}",
+                f"dev:d{topic + 4}",
+            ]
+    assert verify(build) == []
 
 
 @pytest.mark.parametrize(
@@ -406,7 +412,7 @@ def test_exemplars_from_a_fixed_file(library: Library, cache: Path, tmp_path: Pa
     library.write("datasets/fixed.yaml.txt", "")
     library.write(
         "datasets/shots/fixed.jsonl",
-        [{"q": "one plus one?", "a": "2"}, {"q": "two plus two?", "a": "4"}],
+        '\ufeff{"q": "one plus one?\u2028", "a": "2"}\n{"q": "two plus two?", "a": "4"}\n',
     )
     about = dataset_of("toy")
     about["tasks"]["qa"]["templates"] = about["tasks"]["qa"]["templates"][:1]
@@ -420,6 +426,10 @@ def test_exemplars_from_a_fixed_file(library: Library, cache: Path, tmp_path: Pa
     _, tokens = build.example_ids(0, 0)
     text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
     assert text.index("one plus one?") < text.index("two plus two?")
+    shown = {e for b in build.examples() for r in b.to_pylist() for e in r["exemplars"]}
+    names = build.exemplar_names("toy/qa")
+    assert {names[e].split(":")[0] for e in shown} == {"shots/fixed.jsonl"}
+    assert verify(build) == []
 
 
 def test_a_missing_exemplar_file_has_a_place(library: Library, cache: Path, tmp_path: Path) -> None:
