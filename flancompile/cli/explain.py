@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
 from rich.table import Table
 
 from flancompile import feed
@@ -67,14 +66,13 @@ def _pack(
 
 
 def _about(build: Build, example_id: int) -> dict[str, Any]:
-    """The example's provenance, its exemplars by the ids of their rows."""
+    """The example's provenance, its exemplars by the names of their rows.
+
+    One of the same split has its row's id; one of another split or a file has that before it.
+    """
     about = build.example(example_id)
     wanted = about["exemplars"]
-    names: dict[int, str] = {}
-    if wanted:
-        ledger = build.ledger()
-        same = ledger.filter(pc.equal(ledger["task"], about["task"]))
-        names = dict(zip(same["row"].to_pylist(), same["row_id"].to_pylist(), strict=True))
+    names = build.exemplar_names(about["task"]) if wanted else {}
     about["exemplars"] = [names.get(e) or f"{e:016x}" for e in wanted]
     about["row"] = f"{about['row']:016x}"
     about["seed"] = build.manifest.recipe["seed"]

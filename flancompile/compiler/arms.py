@@ -77,17 +77,17 @@ def choose(
 
     allowed: indexes of the templates that may be used; only: the rows that are asked for.
     """
-    passes = [draw_arms(rows, shares, p) for p in range(rows.pass_ + 1)]
-    start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
+    walk = _Walk(rows, shares, allowed)
     found: list[Choice | str] = []
     for row in range(len(rows)) if only is None else only:
         try:
-            found.append(_choose_row(rows, row, passes, int(start[row]), allowed))
+            found.append(walk.choice(row))
         except RowError as error:
             found.append(str(error))
     return found
 
 
+_InArms = tuple[tuple[int, ...], ...]  # templates by 2 * (options are shown) + (with rationale)
 _Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 
@@ -102,26 +102,51 @@ def draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
     return shots, options, cot
 
 
-def _choose_row(
-    rows: RowSet, row: int, passes: Sequence[_Arrays], start: int, allowed: Sequence[int]
-) -> Choice:
-    usable = [t for t in allowed if rows.applies(row, rows.task.templates[t])]
-    previous = NO_TEMPLATE
-    for number, (_, options, cot) in enumerate(passes):
-        show = bool(options[row]) and any(_has_options(rows, row, t) for t in usable)
-        arm = _in_arm(rows, row, usable, show, bool(cot[row]))
-        if not arm:
-            previous = NO_TEMPLATE
-            continue
-        place = (start + number) % len(arm)
-        if arm[place] == previous and len(arm) > 1:
-            place = (place + 1) % len(arm)
-        previous = arm[place]
-    if previous == NO_TEMPLATE:
-        raise RowError("no template applies")
-    template = rows.task.templates[previous]
-    shown = show and template.options != "none"
-    return Choice(previous, int(passes[-1][0][row]), shown, template.cot)
+class _Walk:
+    """Rows through the passes up to this one, each from where the last walk over it ended."""
+
+    def __init__(self, rows: RowSet, shares: ArmShares, allowed: Sequence[int]) -> None:
+        self.rows, self.shares, self.allowed = rows, shares, allowed
+        self.start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
+        self.drawn: dict[int, _Arrays] = {}
+        key = ("templates before, by row", rows.task_id, rows.seed, shares, tuple(allowed))
+        self.before: dict[int, tuple[_InArms, int, int]] = rows.known.setdefault(key, {})
+
+    def draws(self, pass_: int) -> _Arrays:
+        if pass_ not in self.drawn:
+            self.drawn[pass_] = draw_arms(self.rows, self.shares, pass_)
+        return self.drawn[pass_]
+
+    def choice(self, row: int) -> Choice:
+        rows, last = self.rows, self.rows.pass_
+        usable = [t for t in self.allowed if rows.applies(row, rows.task.templates[t])]
+        any_options = any(_has_options(rows, row, t) for t in usable)
+        shows = (False, True) if any_options else (False,)
+        pairs = [(show, cot) for show in shows for cot in (False, True)]
+        arms = tuple(tuple(_in_arm(rows, row, usable, *pair)) for pair in pairs)
+        known, pass_, previous = self.before.get(row, (arms, -1, NO_TEMPLATE))
+        if known != arms or pass_ >= last:
+            pass_, previous = -1, NO_TEMPLATE
+        for number in range(pass_ + 1, last + 1):
+            _, options, cot = self.draws(number)
+            show = bool(options[row]) and any_options
+            place = int(self.start[row]) + number
+            previous = _met(arms[2 * show + bool(cot[row])], place, previous)
+        if last > 0:  # most rows are met once
+            self.before[row] = known if known == arms else arms, last, previous
+        if previous == NO_TEMPLATE:
+            raise RowError("no template applies")
+        template = rows.task.templates[previous]
+        shown = show and template.options != "none"
+        return Choice(previous, int(self.draws(last)[0][row]), shown, template.cot)
+
+
+def _met(arm: Sequence[int], place: int, previous: int) -> int:
+    """The template of an arm that comes next, never the one before where there are others."""
+    if not arm:
+        return NO_TEMPLATE
+    at = place % len(arm)
+    return arm[(at + 1) % len(arm)] if arm[at] == previous and len(arm) > 1 else arm[at]
 
 
 def _in_arm(rows: RowSet, row: int, usable: Sequence[int], show: bool, cot: bool) -> list[int]:

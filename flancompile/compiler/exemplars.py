@@ -21,7 +21,7 @@ from flancompile.dsl.task import Exemplars
 
 EXPLANATION = "exemplar explanation"  # no field's name has a space
 
-__all__ = ["EXPLANATION", "Laid", "Pool", "Pools", "item_rows"]
+__all__ = ["EXPLANATION", "Laid", "Pool", "Pools", "item_digest", "item_rows"]
 
 
 @dataclass
@@ -177,7 +177,7 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
             plain = item.get(name) if isinstance(item, Mapping) and not settings.fields else None
             column.append(values.get(name, plain))
         explanations.append(_over(settings.explanation, _scope(rows, item)))
-        digests.append(draw.digest64("item", json.dumps(item, sort_keys=True, default=str)))
+        digests.append(item_digest(item))
     return RowSet(
         task_id=rows.task_id,
         task=rows.task,
@@ -187,6 +187,11 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         columns=columns if settings.explanation is None else {**columns, EXPLANATION: explanations},
         variable=rows.variable,
     )
+
+
+def item_digest(item: object) -> int:
+    """What an exemplar of its own kind is called in a build."""
+    return draw.digest64("item", json.dumps(item, sort_keys=True, default=str))
 
 
 def _over(text: str | None, scope: Mapping[str, object]) -> object:

@@ -13,7 +13,8 @@ from flancompile.compiler.cache import Cache
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import NONE, FrameIds
-from flancompile.compiler.objects import ObjectJob, PoolRef, object_key
+from flancompile.compiler.objects import ObjectJob, object_key
+from flancompile.compiler.pools import PoolRef, pool_digest
 from flancompile.compiler.render import RenderSpec
 from flancompile.dsl import yaml
 from flancompile.dsl.library import Library, TaskDef
@@ -75,7 +76,7 @@ class Workshop:
     def jobs(self, task: TaskDef, spec: RenderSpec, split: str) -> Callable[[int, int], ObjectJob]:
         """The job of a (block, pass) of a task's split."""
         blocks = self.reads[task.source_id, split]
-        pool = self._pool(task, split)
+        pool = self.pool(task, split)
         reserved = task.task.exemplars.count or 0
 
         def job(block: int, pass_: int) -> ObjectJob:
@@ -96,7 +97,8 @@ class Workshop:
 
         return job
 
-    def _pool(self, task: TaskDef, split: str) -> PoolRef | None:
+    def pool(self, task: TaskDef, split: str) -> PoolRef | None:
+        """Where a task's exemplars come from, when not from the block or the row itself."""
         exemplars = task.task.exemplars
         if exemplars.source == "file":
             items = exemplar_items(task)
@@ -112,7 +114,7 @@ class Workshop:
         if exemplars.count is not None and blocks.block_rows[0] <= exemplars.count:
             message = f"{task.id}: {exemplars.count} rows reserved of {blocks.kept}"
             raise fail("FC302", message, span=task.span("exemplars", "count"))
-        digest = json.dumps(blocks.digests(0), sort_keys=True)
+        digest = pool_digest(blocks, exemplars)
         return PoolRef(folder=str(blocks.folder), digest=digest, count=exemplars.count)
 
 

@@ -40,7 +40,9 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
             seen += len(table)
             yield _of_piece(stream.id, split, piece, table, used)
         if blocks.kept > seen:
-            yield _line(stream.id, split, pass_, "unused", "not reached", blocks.kept - seen)
+            cap = stream.planned.cap_rows
+            why = "not reached" if cap is None or seen < cap else "beyond the cap"
+            yield _line(stream.id, split, pass_, "unused", why, blocks.kept - seen)
 
 
 def drop_reasons(stream: Stream, blocks: SplitBlocks, most: int = 3) -> str:

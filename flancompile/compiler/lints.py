@@ -17,6 +17,7 @@ from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer
 from flancompile.compiler.request import Request
+from flancompile.compiler.rows import MAX_OPTIONS
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.library import TaskDef
 from flancompile.dsl.task import Template
@@ -231,15 +232,20 @@ class _Linter:
             return
         rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0)
         wrong: Counter[str] = Counter()
+        cut = 0
         for row in range(len(self.rows)):
             try:
-                rows.options(row, settings)
+                cut += rows.options(row, settings).left_out > 0
             except RowError as error:
                 wrong[str(error)] += 1
         if wrong:
             share = self.share(sum(wrong.values()), len(self.rows))
             message = f"no options in {share}; mostly: {wrong.most_common(1)[0][0]}"
             self.say("FC330", message, ("choices",), "see `options`, `gold` and `by`")
+        if cut:
+            message = f"more than {MAX_OPTIONS} options in {self.share(cut, len(self.rows))}"
+            hint = f"the right one and {MAX_OPTIONS - 1} others are shown"
+            self.say("FC334", message, ("choices",), hint)
         total = sum(self.golds.values())
         if not total or settings.distractors is not None:
             return

@@ -101,7 +101,7 @@ def _keys(choices: Choices, shared: Frame, count: int) -> Column:
 
 
 def _texts(value: object) -> list[str] | None:
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence) or None in value:
         return None
     return [str(v) for v in value]
 

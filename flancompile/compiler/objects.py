@@ -25,8 +25,9 @@ from flancompile.compiler.assemble import assemble
 from flancompile.compiler.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget, Fitted, fit
+from flancompile.compiler.pools import PoolRef, pool_batch
 from flancompile.compiler.render import Renderer, RenderSpec
-from flancompile.compiler.rows import Lists, RowSet
+from flancompile.compiler.rows import RowSet, Stored
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
@@ -38,31 +39,17 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.unfinished import making_file
 
 __all__ = [
-    "OBJECT_VERSION", "RESERVED", "WORK", "ObjectJob", "PoolRef", "block_rows", "build_object",
+    "OBJECT_VERSION", "RESERVED", "WORK", "ObjectJob", "block_rows", "build_object",
     "examples_of", "is_built", "json_digest", "object_key", "object_table", "pools_of",
     "read_object", "row_set", "runs_of", "used_fields", "write_object",
 ]  # fmt: skip
 
-OBJECT_VERSION = 3
+OBJECT_VERSION = 4
 PROVEN_SHARE, PROVEN_LEAST = 512, 4  # one example in so many, and at least so many an object
 RESERVED = "reserved for exemplars"
 WORK = b"work"  # in an object's metadata: texts by encoder, rows by how they were rendered
 _MARK = b"ARROW1"
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
-
-
-@dataclass(frozen=True)
-class PoolRef:
-    """Where shared exemplars come from, when not from the block itself.
-
-    folder: a read split, whose first block is the pool, or its first `count` rows; rows: the rows
-    of a fixed file. order: whether the pool keeps the file's order.
-    """
-
-    folder: str | None = None
-    digest: str = ""
-    count: int | None = None
-    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -279,22 +266,20 @@ def runs_of(table: pa.Table) -> Runs:
     return Runs(np.array([n for m in many for n in m], np.int64), np.cumsum(counts))
 
 
-def row_set(
-    spec: RenderSpec, batch: pa.RecordBatch, pass_: int, count: int | None = None
-) -> RowSet:
-    """A block's rows (its first `count`) as templates see them."""
-    batch = batch.slice(0, count) if count is not None else batch
+def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int) -> RowSet:
+    """A block's rows as templates see them."""
     names = used_fields(spec.task, batch.schema.names)
-    arrays = {n: batch.column(n) for n in batch.schema.names if n in names}
+    fields = {f.name: f for f in batch.schema if f.name in names}
+    columns = Stored({n: batch.column(n) for n in fields}, fields)
     return RowSet(
         task_id=spec.task_id,
         task=spec.task,
         seed=spec.seed,
         pass_=pass_,
         digests=batch.column("_row").to_numpy(),
-        columns=Lists(arrays),
+        columns=columns,
         variable=spec.variable,
-        arrays=arrays,
+        arrays=columns.exact(),
     )
 
 
@@ -325,7 +310,4 @@ def pools_of(job: ObjectJob, rows: RowSet) -> Pools:
     if job.pool.folder is None:
         items = [json.loads(r) for r in job.pool.rows]
         return Pools(settings, item_rows(rows, items, settings))
-    batch = _opened(job.pool.folder).block(0)
-    if settings.order == "file":
-        batch = batch.take(np.argsort(batch.column("_ordinal").to_numpy(), kind="stable"))
-    return Pools(settings, row_set(job.spec, batch, job.pass_, job.pool.count))
+    return Pools(settings, row_set(job.spec, pool_batch(job.pool, settings), job.pass_))

@@ -6,8 +6,9 @@ Shares within a mixture depend on how many rows its tasks have, so the tree of m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from flancompile.compiler.arms import ArmShares, arm_shares
 from flancompile.dsl.library import Library, Loaded, TaskDef
@@ -16,6 +17,8 @@ from flancompile.dsl.select import nearest_term, parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
 __all__ = ["Node", "PlannedTask", "resolve", "shares"]
+
+T = TypeVar("T", int, float)
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,14 @@ class Node:
 
 @dataclass
 class _Scope:
-    """What a member inherits from the mixtures above it."""
+    """What a member inherits from the mixtures above it.
+
+    cap_rows, max_passes: what the members above allow; default_cap: of the mixture it stands in.
+    """
 
     arms: tuple[Arms, ...] = ()
     cap_rows: int | None = None
+    default_cap: int | None = None
     max_passes: float | None = None
     path: tuple[str, ...] = ()
 
@@ -75,7 +82,9 @@ class _Resolver:
     def clusters(self, wanted: Sequence[str], mixture: str, span: Span | None) -> None:
         """Hold out clusters, and those that the mixture says go with them."""
         known = {t.task.cluster for t in self.tasks.values() if t.task.cluster}
-        beside = _held_with(self.library, mixture, set())
+        beside: dict[str, tuple[str, ...]] = {}
+        for loaded in _tree(self.library, mixture, set()):
+            beside |= loaded.model.hold_out_with
         for name in wanted:
             if name not in known:
                 message = f"there is no cluster {name!r} to hold out"
@@ -92,10 +101,8 @@ class _Resolver:
         loaded = self.library.mixture(id_, span)
         mixture = loaded.model
         node = Node(id_)
-        for index, hold_out in enumerate(mixture.hold_out):
-            self.hold_out(hold_out, loaded.document.span(("hold_out", index, "select")))
         below = _Scope(
-            (mixture, *scope.arms), mixture.cap_rows or scope.cap_rows, scope.max_passes,
+            (mixture, *scope.arms), scope.cap_rows, mixture.cap_rows, scope.max_passes,
             (*scope.path, id_),
         )  # fmt: skip
         for index, member in enumerate(mixture.members):
@@ -116,8 +123,9 @@ class _Resolver:
     def member(self, member: Member, scope: _Scope, span: Span) -> Node:
         below = _Scope(
             (member, *scope.arms),
-            member.cap_rows or scope.cap_rows,
-            member.max_passes or scope.max_passes,
+            _least(scope.cap_rows, member.cap_rows or scope.default_cap),
+            None,
+            _least(scope.max_passes, member.max_passes),
             scope.path,
         )
         if member.mixture is not None:
@@ -157,9 +165,9 @@ class _Resolver:
         if member.overlap != "keep":
             return False
         first = self.taken[planned.task.id][2]
-        if (first.arms, first.cap_rows) != (planned.arms, planned.cap_rows):
-            message = f"{planned.task.id!r} is kept by two members with other arms or caps"
-            hint = "give both members the same arms and caps, or say `overlap: exclude`"
+        if replace(first, member=planned.member) != planned:
+            message = f"{planned.task.id!r} is kept by two members with other arms, caps or passes"
+            hint = "give both the same arms, caps and max_passes, or say `overlap: exclude`"
             self.found.append(Diagnostic("FC404", message, span, hint))
         return True
 
@@ -168,6 +176,12 @@ class _Resolver:
         message = f"members {first!r} ({place}) and {name!r} both select {id_!r}"
         hint = "say `overlap: exclude` or `keep` on the later one, or narrow its selector"
         self.found.append(Diagnostic("FC404", message, span, hint))
+
+    def hold_outs(self, id_: str) -> None:
+        """Hold out what any mixture of the tree does, whatever the order of its members."""
+        for loaded in reversed([*_tree(self.library, id_, set())]):
+            for index, hold_out in enumerate(loaded.model.hold_out):
+                self.hold_out(hold_out, loaded.document.span(("hold_out", index, "select")))
 
     def hold_out(self, hold_out: HoldOut, span: Span) -> None:
         selector = parse_selector(hold_out.select, span)
@@ -178,22 +192,34 @@ class _Resolver:
             self.found.append(Diagnostic("FC406", message, span, hint))
         for id_ in ids:
             mark = _scope_mark(self.tasks[id_], hold_out.scope)
+            if mark is None:
+                self.found.append(_without_cluster(id_, span))
             for other in self.tasks.values():
-                if mark is not None and _scope_mark(other, hold_out.scope) == mark:
+                is_same = mark is not None and _scope_mark(other, hold_out.scope) == mark
+                if other.id == id_ or is_same:
                     self.held.setdefault(other.id, hold_out.select)
 
 
-def _held_with(library: Library, id_: str, seen: set[str]) -> dict[str, tuple[str, ...]]:
-    """What clusters take with them when held out, by a mixture and those below it."""
+def _without_cluster(id_: str, span: Span) -> Diagnostic:
+    message = f"{id_!r} has no cluster that could be held out with it"
+    return Diagnostic("FC425", message, span, "give the task a `cluster:`, or say `scope: task`")
+
+
+def _tree(library: Library, id_: str, seen: set[str]) -> Iterator[Loaded[Mixture]]:
+    """A mixture after those below it, each once."""
     if id_ in seen or id_ not in library.mixtures:
-        return {}
+        return
     seen.add(id_)
-    mixture = library.mixtures[id_].model
-    found: dict[str, tuple[str, ...]] = {}
-    for member in mixture.members:
+    loaded = library.mixtures[id_]
+    for member in loaded.model.members:
         if member.mixture is not None:
-            found |= _held_with(library, member.mixture, seen)
-    return found | mixture.hold_out_with
+            yield from _tree(library, member.mixture, seen)
+    yield loaded
+
+
+def _least(*given: T | None) -> T | None:
+    """The least of the limits that are given."""
+    return min((g for g in given if g is not None), default=None)
 
 
 def _scope_mark(task: TaskDef, scope: str) -> str | None:
@@ -215,6 +241,7 @@ def resolve(
     """
     resolver = _Resolver(library, tasks)
     resolver.clusters(hold_out_clusters, mixture, span)
+    resolver.hold_outs(mixture)
     node = resolver.mixture(mixture, _Scope(), span)
     if resolver.found:
         raise FlancompileError(resolver.found)

@@ -13,6 +13,7 @@ from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.jobs import exemplar_items, served
+from flancompile.compiler.pools import POOL_ROWS
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer, RenderSpec
 from flancompile.compiler.request import Request
@@ -190,6 +191,7 @@ def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, s
         items = exemplar_items(task)
         return Pools(settings, item_rows(rows, items, settings))
     if settings.source == "split":
-        others, _ = sample(split_spec(request, task, str(settings.split)), SAMPLE_ROWS)
+        rows_ = SAMPLE_ROWS if settings.same is None else POOL_ROWS
+        others, _ = sample(split_spec(request, task, str(settings.split)), rows_)
         return Pools(settings, row_set(spec, others, rows.pass_))
     return Pools(settings, rows)

@@ -74,10 +74,19 @@ def read_all(
         for done, (key, read) in enumerate(zip(specs, jobs, strict=True), 1):
             try:
                 found[key] = SplitBlocks.open(Path(read()))
+                _pin(request, specs[key], found[key].commit)
             except FlancompileError as error:
                 missing[key] = _excused(error, may_miss)
             tell(done, len(specs))
     return found, missing
+
+
+def _pin(request: Request, spec: SplitSpec, commit: str | None) -> None:
+    """Note what was read of the Hub, for the build's lock."""
+    place = spec.place
+    if place.hub is not None and not Path(place.hub).is_dir():
+        about = {"repository": place.hub, "config": place.config, "revision": place.revision}
+        request.pins[f"{spec.source_id}:{place.split}"] = {**about, "commit": commit}
 
 
 def _excused(error: FlancompileError, may_miss: bool) -> str:

@@ -29,7 +29,8 @@ MEMORY_BYTES = 256 << 20
 class Request:
     """A recipe with the library that it stands in, and the means to compile it.
 
-    workers: processes that build objects; memory_bytes: rows that a read holds before it spills.
+    workers: processes that build objects; memory_bytes: rows that a read holds before it spills;
+    pins: what the Hub's repositories stood at when they were read, by source and split.
     """
 
     recipe: Loaded[Recipe]
@@ -42,6 +43,7 @@ class Request:
     relearn: bool = False
     progress: Progress | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    pins: dict[str, dict[str, str | None]] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[int, int | None], None]]:

@@ -22,8 +22,9 @@ from flancompile.compiler.folding import fold, folded_digests
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
+from flancompile.sources.columns import is_json, restored
 
-__all__ = ["MAX_OPTIONS", "Lists", "Options", "Pick", "RowSet", "gold_index"]
+__all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "gold_index"]
 
 MAX_OPTIONS = 26
 T = TypeVar("T")
@@ -31,10 +32,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Options:
-    """A row's answer options in the order shown, and the index of the right one."""
+    """A row's answer options in the order shown, and the index of the right one.
+
+    left_out: wrong ones beyond the most that can be shown.
+    """
 
     texts: tuple[str, ...]
     gold: int
+    left_out: int = 0
 
 
 @dataclass
@@ -144,10 +149,12 @@ class RowSet:
         if choices.shuffle:
             keys = [int(self.bits("option order", n)[row]) for n in range(len(texts))]
             order = np.argsort(np.array(keys, dtype=np.uint64), kind="stable")
-        if len(texts) > MAX_OPTIONS:
+        left_out = max(0, len(texts) - MAX_OPTIONS)
+        if left_out:
             others = [i for i in order if i != gold][: MAX_OPTIONS - 1]
             order = np.array([i for i in order if i == gold or i in others])
-        return Options(tuple(texts[i] for i in order), int(np.flatnonzero(order == gold)[0]))
+        place = int(np.flatnonzero(order == gold)[0])
+        return Options(tuple(texts[i] for i in order), place, left_out)
 
     def _gold_texts(self, choices: Choices) -> list[str | None]:
         if choices.gold not in self._gold_columns:
@@ -228,15 +235,19 @@ class RowSet:
         return found
 
 
-class Lists(Mapping[str, Sequence[Any]]):
-    """Arrow columns as Python lists, each made when it is first asked for."""
+class Stored(Mapping[str, Sequence[Any]]):
+    """A block's columns as Python lists, each made when it is first asked for."""
 
-    def __init__(self, arrays: Mapping[str, pa.Array]) -> None:
-        self._arrays, self._made = arrays, dict[str, list[Any]]()
+    def __init__(self, arrays: Mapping[str, pa.Array], fields: Mapping[str, pa.Field]) -> None:
+        self._arrays, self._fields, self._made = arrays, fields, dict[str, list[Any]]()
+
+    def exact(self) -> dict[str, pa.Array]:
+        """The columns whose Arrow values are the rows' own."""
+        return {n: a for n, a in self._arrays.items() if not is_json(self._fields[n])}
 
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self._made:
-            self._made[name] = self._arrays[name].to_pylist()
+            self._made[name] = restored(self._arrays[name], self._fields[name])
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -283,6 +294,8 @@ def _listed(value: object, context: Mapping[str, object], what: str) -> list[obj
         value = compile_expression(value)(context)
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise RowError(f"choices: {what} are no list")
+    if any(v is None for v in value):
+        raise RowError(f"choices: one of the {what} is null")
     return list(value)
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,7 @@ class Piece:
 class Stream:
     """One task's examples. `job` describes the object of a (block, pass).
 
+    blocks: rows of each block of the split; those that the cap leaves no row of are let go.
     work: what its objects took: texts by encoder, rows by how they were rendered.
     """
 
@@ -66,6 +68,11 @@ class Stream:
     work: dict[str, Counter[str]] = field(default_factory=dict)
     usable_rows: int = 0
     ended: bool = False
+
+    def __post_init__(self) -> None:
+        cap, starts = self.planned.cap_rows, accumulate(self.blocks, initial=0)
+        pairs = zip(starts, self.blocks, strict=False)
+        self.blocks = [rows for start, rows in pairs if cap is None or start < cap]
 
     @property
     def id(self) -> str:

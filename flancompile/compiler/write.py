@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import parquet
 
 from flancompile._version import __version__
 from flancompile.compiler.evaluate import EvalTable
@@ -24,9 +25,11 @@ from flancompile.compiler.ledger import ledger_of
 from flancompile.compiler.link import Linked, Taken
 from flancompile.compiler.objects import json_digest, read_object
 from flancompile.compiler.pack import PackPlan
+from flancompile.compiler.pools import pool_names
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.store.manifest import EvalEntry, Manifest, TaskCount, TokenizerAbout
+from flancompile.store.schema import NAMES
 from flancompile.store.writer import BuildWriter, PackTable
 
 __all__ = ["write_build"]
@@ -68,7 +71,7 @@ def write_build(
                 for part in ledger_of(stream, blocks, recipe.split, linked.counts.get(id_, 0)):
                     writer.write_ledger(part)
         evaluation = [_write_eval(writer, t) for t in tables]
-        others = _write_others(writer, prepared)
+        others = _write_others(writer, prepared) | _write_names(writer, prepared)
         manifest = _manifest(prepared, streams, linked, packs, dtype, pad, evaluation)
         with request.stage("finish"):
             _write_run(writer, prepared, streams)
@@ -126,6 +129,25 @@ def _write_others(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
     return dict.fromkeys([*names, "recipe.lock"], 1)
 
 
+def _write_names(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
+    """Names of exemplars from another split or a file: the ledger has none of their rows."""
+    shop = prepared.workshop
+    lines: list[tuple[str, int, str]] = []
+    for id_, planned in sorted(prepared.planned.items()):
+        settings = planned.task.task.exemplars
+        shown = any(shots > 0 for shots, _ in planned.arms.shots)
+        if shown and settings.source in ("split", "file"):
+            ref = shop.pool(planned.task, shop.recipe.split)
+            names = pool_names(ref, settings) if ref is not None else {}
+            lines += [(id_, row, name) for row, name in names.items()]
+    if not lines:
+        return {}
+    columns = [pa.array(c, f.type) for c, f in zip(zip(*lines, strict=True), NAMES, strict=True)]
+    table = pa.table(columns, schema=NAMES)
+    parquet.write_table(table, writer.folder / "exemplars.parquet", compression="zstd")
+    return {"exemplars.parquet": len(table)}
+
+
 def _lock(prepared: Prepared) -> dict[str, Any]:
     """Resolved digests and versions: enough to make the build again, and to see what moved."""
     workshop = prepared.workshop
@@ -141,6 +163,7 @@ def _lock(prepared: Prepared) -> dict[str, Any]:
         "recipe": workshop.recipe.model_dump(mode="json", by_alias=True),
         "tokenizer": prepared.tokenizer.digest,
         "sources": sources,
+        "hub": prepared.request.pins,
         "library": library,
         "versions": {"flancompile": __version__, **{n: metadata.version(n) for n in _PINNED}},
     }

@@ -62,8 +62,8 @@ def _place_expressions(document: Document, key: Key, place: PlaceOptions) -> lis
     texts = {("columns", name): text for name, text in place.columns.items()}
     if isinstance(place.explode, dict):
         texts |= {("explode", name): text for name, text in place.explode.items()}
-    own = getattr(place, "id", None)
-    for spot, text in [*texts.items(), *([(("id",), own)] if own else [])]:
+    whole = {("id",): getattr(place, "id", None), ("where",): place.where}
+    for spot, text in [*texts.items(), *((s, t) for s, t in whole.items() if t is not None)]:
         try:
             compile_expression(text)
         except TextError as error:

@@ -48,8 +48,9 @@ class Schema:
 
 
 def source_digest(source: Source) -> str:
-    """A digest of what a dataset file says of its source."""
-    return hashlib.blake2b(source.model_dump_json().encode(), digest_size=12).hexdigest()
+    """A digest of what a dataset file says of its source; what it leaves unsaid has no part."""
+    said = source.model_dump_json(exclude_defaults=True)
+    return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()
 
 
 def read_lock(folder: Path) -> dict[str, Schema]:

@@ -14,6 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 _WITHIN = {"example": "pack", "example_input": "input", "example_target": "target"}
+MAX_SHOTS = 255  # they are kept in a byte
 Weights = Annotated[dict[int, float], Field(description="Shots -> relative weight.")]
 
 
@@ -33,7 +34,7 @@ class ArmWeights(Strict):
 class Arms(Strict):
     """Shares of the arms; an arm left out takes its parent's, and at the top the default."""
 
-    shots: Weights | None = Field(None, description="Default: {0: 1}.")
+    shots: Weights | None = Field(None, description="Default: {0: 1}. At most 255 exemplars.")
     options: ArmWeights | None = Field(None, description="Options in the prompt. Default: 1 to 1.")
     cot: ArmWeights | None = Field(None, description="Chain-of-thought target. Default: 1 to 1.")
 
@@ -44,6 +45,8 @@ class Arms(Strict):
             not value or min(value) < 0 or min(value.values()) < 0 or sum(value.values()) <= 0
         ):
             raise ValueError("shots map numbers of exemplars to weights that are not all 0")
+        if value is not None and max(value) > MAX_SHOTS:
+            raise ValueError(f"{max(value)} shots; a prompt has at most {MAX_SHOTS} exemplars")
         return value
 
 
@@ -56,9 +59,16 @@ class Member(Arms):
     rate: float | None = Field(
         None, gt=0, description="Relative to its siblings. Default: its size."
     )
-    cap_rows: int | None = Field(None, ge=1, description="At most so many rows of each task.")
+    cap_rows: int | None = Field(
+        None,
+        ge=1,
+        description="At most so many rows of each task; of a mixture's own caps the lower holds.",
+    )
     max_passes: float | None = Field(
-        None, gt=0, description="At most so many passes over a task's rows; a rest is reported."
+        None,
+        gt=0,
+        description="At most so many passes over a task's rows; a rest is reported. Where a "
+        "mixture says it too, the lower holds.",
     )
     within: Literal["rows", "equal"] = Field(
         "rows",
@@ -98,7 +108,9 @@ class Mixture(Arms):
     rate_in: Literal["examples", "target_tokens"] = Field(
         "examples", description="The unit in which the members' rates are balanced."
     )
-    cap_rows: int | None = Field(None, ge=1, description="Default cap for every task.")
+    cap_rows: int | None = Field(
+        None, ge=1, description="The cap of members that give none of their own."
+    )
     hold_out: tuple[HoldOut, ...] = ()
     hold_out_with: dict[str, tuple[str, ...]] = Field(
         {},
@@ -230,7 +242,7 @@ class EvalChoice(Strict):
 
     select: str
     split: str = "validation"
-    shots: int = Field(0, ge=0)
+    shots: int = Field(0, ge=0, le=MAX_SHOTS)
     options: bool = True
     cot: bool = False
     max_rows: int | None = Field(None, ge=1)

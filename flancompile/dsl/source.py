@@ -6,17 +6,76 @@ overlay file chooses one and maps its columns to the names that the dataset file
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Collection
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from flancompile.dsl.base import Expression, Identifier, Strict
 
-__all__ = ["Format", "Join", "Overlay", "Place", "PlaceChoice", "ReadOptions", "Source"]
+__all__ = [
+    "Format", "Join", "Overlay", "Place", "PlaceChoice", "PlaceOptions", "ReadOptions", "Source",
+    "format_by_name", "unknown_option",
+]  # fmt: skip
 
 Format = Literal[
     "jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "xml", "natural_instructions"
 ]
+_SUFFIXES: dict[str, Format] = {
+    ".jsonl": "jsonl", ".jsonlines": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv",
+    ".tsv": "tsv", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".txt": "text",
+    ".lst": "text", ".xml": "xml",
+}  # fmt: skip
+_DELIMITED = (
+    "encoding", "errors", "delimiter", "quoting", "header", "columns", "unescape", "skip",
+)  # fmt: skip
+_OPTIONS: dict[Format, tuple[str, ...]] = {
+    "jsonl": ("encoding", "errors", "skip"),
+    "json": ("encoding", "rows"),
+    "csv": _DELIMITED,
+    "tsv": _DELIMITED,
+    "text": ("encoding", "errors", "skip", "lines", "blank"),
+    "xml": ("rows",),
+    "natural_instructions": ("encoding",),
+    "parquet": (),
+    "arrow": (),
+}
+
+
+def format_by_name(name: str) -> Format | None:
+    """The format that a file's extension tells, under that of a compression.
+
+    >>> format_by_name("a.jsonl.zst")
+    'jsonl'
+    """
+    suffixes = PurePath(name).suffixes
+    if suffixes and suffixes[-1] in (".gz", ".zst", ".zstd"):
+        suffixes = suffixes[:-1]
+    return _SUFFIXES.get(suffixes[-1].lower()) if suffixes else None
+
+
+def unknown_option(given: Collection[str], format_: Format) -> str | None:
+    """What is wrong with options that are given for a format; None where nothing is."""
+    known = _OPTIONS[format_]
+    unknown = sorted(set(given) - set(known))
+    if not unknown:
+        return None
+    has = f"has {', '.join(known)}" if known else "has none"
+    return f"{unknown[0]!r} is no option of {format_}, which {has}"
+
+
+def _suits(value: ReadOptions, info: ValidationInfo) -> ReadOptions:
+    """Options that the place's files know. The format is declared, or told by their names."""
+    given: dict[str, Any] = info.data
+    files = given.get("files") or ()
+    files = files.values() if isinstance(files, dict) else (files,)
+    names = [n for f in files for n in ((f,) if isinstance(f, str) else f)]
+    declared = given.get("format")
+    for format_ in [declared] if declared else map(format_by_name, names):
+        if format_ and (why := unknown_option(value.model_fields_set, format_)):
+            raise ValueError(why)
+    return value
 
 
 class ReadOptions(Strict):
@@ -49,6 +108,19 @@ class ReadOptions(Strict):
         description="JSON: dotted path to the array of rows. XML: path of a row's element.",
     )
     skip: int = Field(0, ge=0, description="Lines to skip at the head of a text-like file.")
+    lines: int | None = Field(
+        None, ge=1, description="Text: so many lines make a row, as a list in the column `lines`."
+    )
+    blank: bool = Field(
+        False,
+        description="Text: blank lines part the rows; a row's lines are a list in column `lines`.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ReadOptions:
+        if self.blank and self.lines is not None:
+            raise ValueError("rows are parted by `lines` or by `blank`, not by both")
+        return self
 
 
 class Join(Strict):
@@ -64,6 +136,8 @@ class Join(Strict):
     other: str | None = Field(None, description="The column of the second file; default: `key`.")
     prefix: str = Field("", description="Put before the names of the added columns.")
 
+    _read_suits = field_validator("read")(_suits)
+
     @model_validator(mode="after")
     def _key_is_given(self) -> Join:
         if (self.by == "key") != (self.key is not None):
@@ -77,7 +151,7 @@ class PlaceOptions(Strict):
     hub: str | None = Field(None, description="A dataset repository on the Hugging Face Hub.")
     config: str | None = Field(None, description="The Hub dataset's configuration.")
     revision: str | None = Field(
-        None, description="The Hub dataset's revision; pinned in the lock."
+        None, description="The Hub dataset's revision; a build's lock names its commit."
     )
     files: dict[str, str | tuple[str, ...]] | str | None = Field(
         None,
@@ -98,6 +172,12 @@ class PlaceOptions(Strict):
     columns: dict[str, Expression] = Field(
         {}, description="New column -> expression over this place's columns; the rest are kept."
     )
+
+    where: Expression | None = Field(
+        None, description="Over this place's columns: rows for which it does not hold are left out."
+    )
+
+    _read_suits = field_validator("read")(_suits)
 
     @field_validator("join", mode="before")
     @classmethod

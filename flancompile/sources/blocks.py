@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -22,15 +22,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
-from flancompile.sources.columns import ColumnTypes
+from flancompile.sources.columns import (
+    ColumnTypes,
+    column_field,
+    is_json,
+    mixed_as_json,
+    restored,
+    stored,
+)
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
-from flancompile.sources.hub import hub_revision
+from flancompile.sources.hub import hub_commit
 from flancompile.unfinished import clear, making_folder, remove
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
-READ_VERSION = 1
+READ_VERSION = 2
 MEMORY_BYTES = 256 << 20
 RUN_BYTES = 256 << 20  # a run's most: a column of text has 31 bits for its places
 BLOCK_BYTES = 256 << 20  # rows that are longer than 64 KiB each come fewer to a block
@@ -43,7 +50,10 @@ HEAD = [("_row", pa.uint64()), ("_id", pa.string()), ("_ordinal", pa.uint64())]
 
 @dataclass(frozen=True)
 class SplitBlocks:
-    """A split that has been read: memory-mapped blocks, and the rows that were dropped."""
+    """A split that has been read: memory-mapped blocks, and the rows that were dropped.
+
+    commit: of the Hub's repository that the rows are from, where it is known.
+    """
 
     folder: Path
     rows: int
@@ -51,6 +61,7 @@ class SplitBlocks:
     block_rows: tuple[int, ...]
     column_digests: tuple[dict[str, str], ...]
     columns: tuple[str, ...]
+    commit: str | None = None
 
     @classmethod
     def open(cls, folder: Path) -> SplitBlocks:
@@ -63,6 +74,7 @@ class SplitBlocks:
             tuple(about["block_rows"]),
             tuple(about["column_digests"]),
             tuple(about["columns"]),
+            about.get("commit"),
         )
 
     @cached_property
@@ -75,7 +87,7 @@ class SplitBlocks:
         return int(self._file.num_record_batches)
 
     def block(self, index: int) -> pa.RecordBatch:
-        """A block: `_row`, `_id`, `_ordinal`, then one column a field."""
+        """A block: `_row`, `_id`, `_ordinal`, then one column a field, to be `restored`."""
         return self._file.get_batch(index)
 
     def digests(self, index: int) -> dict[str, str]:
@@ -92,7 +104,8 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
     """The content address of a read split."""
     place = spec.place
     if place.hub is not None and not Path(place.hub).is_dir():
-        content = [place.hub, hub_revision(place.hub, place.revision)]
+        commit = hub_commit(place.hub, place.revision)
+        content = [place.hub, commit or place.revision or "local"]
     else:
         files = place.all_files()
         if place.hub is not None:
@@ -125,6 +138,7 @@ def read_split(
 
     memory_bytes: rows held before they are spilt (the merge holds about as much). Raises FC3xx.
     """
+    spec = _pinned(spec)
     folder = cache / read_key(spec, cache)
     if (found := _whole(folder)) is not None:
         os.utime(folder)
@@ -152,20 +166,45 @@ def _whole(folder: Path) -> SplitBlocks | None:
         return None
 
 
+def _pinned(spec: SplitSpec) -> SplitSpec:
+    """The same at the commit that its revision stands for now, so that rows and key agree."""
+    place = spec.place
+    commit = None if place.hub is None else hub_commit(place.hub, place.revision)
+    return spec if commit is None else replace(spec, place=replace(place, revision=commit))
+
+
 def sample(spec: SplitSpec, rows: int) -> tuple[list[dict[str, Any]], list[FieldRow]]:
-    """The first rows of a source: fields of the usable ones, and those that were dropped."""
-    kept: list[dict[str, Any]] = []
+    """The first rows of a source: fields of the usable ones, and those that were dropped.
+
+    They are as a compile sees them: stored in columns and restored.
+    """
+    kept: list[FieldRow] = []
     dropped: list[FieldRow] = []
     names = list(spec.fields)
+    types = ColumnTypes(names)
     for row in field_rows(spec):
-        if row.values is None:
-            dropped.append(row)
-        else:
-            about = {"_row": row.digest, "_id": row.id, "_ordinal": row.ordinal}
-            kept.append({**about, **dict(zip(names, row.values, strict=True))})
+        fitting = _fitting(row, types)
+        (dropped if fitting.values is None else kept).append(fitting)
         if len(kept) >= rows or len(dropped) >= 100 * rows:
             break
-    return kept, dropped
+    columns: dict[str, list[Any]] = {
+        "_row": [r.digest for r in kept],
+        "_id": [r.id for r in kept],
+        "_ordinal": [r.ordinal for r in kept],
+    }
+    for place, name in enumerate(names):
+        column = stored((cast(Any, r.values)[place] for r in kept), name in types.mixed)
+        columns[name] = restored(column, column_field(name, column, types.mixed))
+    return [
+        dict(zip(columns, v, strict=True)) for v in zip(*columns.values(), strict=True)
+    ], dropped
+
+
+def _fitting(row: FieldRow, types: ColumnTypes) -> FieldRow:
+    """A row, dropped where its values do not fit the columns."""
+    if row.values is not None and (reason := types.misfit(row.values)):
+        return FieldRow(row.ordinal, row.digest, row.id, None, reason)
+    return row
 
 
 class _Reader:
@@ -189,8 +228,7 @@ class _Reader:
             held_bytes = 0
             for row in field_rows(self.spec):
                 self.rows += 1
-                if row.values is not None and (reason := self.types.misfit(row.values)):
-                    row = FieldRow(row.ordinal, row.digest, row.id, None, reason)
+                row = _fitting(row, self.types)
                 if row.values is None:
                     lost.append(row)
                     held_bytes += ROW_BYTES
@@ -225,10 +263,13 @@ class _Reader:
         order = np.lexsort((ordinals, keys))
         columns = [pa.array(keys), pa.array(digests), pa.array([r.id for r in held], pa.string())]
         columns.append(pa.array(ordinals))
-        for place in range(len(self.names)):
-            columns.append(pa.array([cast(Any, r.values)[place] for r in held]))
-        names = ["_key", *(n for n, _ in HEAD), *self.names]
-        table = pa.table(columns, names=names).take(order)
+        names = ["_key", *(n for n, _ in HEAD)]
+        fields = [pa.field(n, c.type) for n, c in zip(names, columns, strict=True)]
+        mixed = self.types.mixed
+        for place, name in enumerate(self.names):
+            columns.append(stored([cast(Any, r.values)[place] for r in held], name in mixed))
+            fields.append(column_field(name, columns[-1], mixed))
+        table = pa.table(columns, schema=pa.schema(fields)).take(order)
         self.total_bytes += table.nbytes
         path = self.work / f"run{len(self.runs)}.arrow"
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
@@ -239,7 +280,7 @@ class _Reader:
         fitting = self.kept * BLOCK_BYTES // max(1, self.weight)
         sizes = _block_sizes(self.kept, max(1, min(self.spec.block_rows, fitting)))
         digests: list[dict[str, str]] = []
-        schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])
+        schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])  # of no rows
         sink = pa.OSFile(str(self.work / "blocks.arrow"), "wb")
         with sink:
             writer = None
@@ -251,13 +292,16 @@ class _Reader:
             (writer or pa.ipc.new_file(sink, schema)).close()
         for path in self.runs:
             path.unlink()
-        about = {
+        place = self.spec.place
+        about: dict[str, Any] = {
             "rows": self.rows,
             "kept": self.kept,
             "block_rows": sizes,
             "column_digests": digests,
             "columns": self.names,
         }
+        if place.hub is not None and (commit := hub_commit(place.hub, place.revision)) is not None:
+            about["commit"] = commit
         (self.work / "about.json").write_text(json.dumps(about), encoding="utf-8")
 
     def _blocks(self, sizes: Sequence[int]) -> Iterator[pa.RecordBatch]:
@@ -291,7 +335,8 @@ class _Reader:
             ]
             slices = [t.slice(a, b - a) for t, a, b in zip(tables, starts, ends, strict=True)]
             starts = ends
-            yield _sorted(pa.concat_tables([*slices, *empties], promote_options="permissive"))
+            parts_ = [mixed_as_json(t, self.types.mixed) for t in (*slices, *empties)]
+            yield _sorted(pa.concat_tables(parts_, promote_options="permissive"))
 
 
 def _sorted(table: pa.Table) -> pa.Table:
@@ -333,8 +378,9 @@ def _block_sizes(rows: int, wanted: int) -> list[int]:
 def _digests(batch: pa.RecordBatch) -> dict[str, str]:
     """A digest of each column's type and values."""
     found = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        hasher = blake3.blake3(str(column.type).encode())
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        name = field.name
+        hasher = blake3.blake3(("json " * is_json(field) + str(column.type)).encode())
         if pa.types.is_string(column.type) and column.null_count == 0:  # large: without a copy
             _, offsets, data = column.buffers()
             hasher.update(memoryview(offsets)[: 4 * (len(column) + 1)])

@@ -1,58 +1,138 @@
-"""One type for each field over a whole split: the first kind of value in file order wins."""
+"""One type for each field over a whole split: the first kind of value in file order wins.
+
+A column whose values Arrow has one exact type for is stored in it. Whole and other numbers in one
+column, or mappings with other keys in other rows, would come back changed (5 as 5.0, an absent key
+as null); such a column is stored as JSON, so that every value comes back as it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["ColumnTypes"]
+import pyarrow as pa
 
+__all__ = ["ColumnTypes", "column_field", "is_json", "mixed_as_json", "restored", "stored"]
+
+_JSON = {b"stored": b"json"}  # the metadata of such a column's field
 _KINDS = {
     str: "text", bool: "a truth value", int: "a number", float: "a number", list: "a list",
     tuple: "a list", dict: "a mapping",
 }  # fmt: skip
 
 
+def is_json(field: pa.Field) -> bool:
+    """Whether a column of a block is stored as JSON."""
+    return bool(field.metadata == _JSON)
+
+
+def stored(values: Iterable[Any], mixed: bool) -> pa.Array:
+    """A column's values in Arrow; as JSON where they are mixed."""
+    return _as_json(values) if mixed else pa.array(values)
+
+
+def _as_json(values: Iterable[Any]) -> pa.Array:
+    """Values as JSON texts; a null stays one."""
+    texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
+    return pa.array(texts, pa.string())
+
+
+def column_field(name: str, column: pa.Array, mixed: Collection[str]) -> pa.Field:
+    """The field of a stored column, which says how it is stored."""
+    return pa.field(name, column.type, metadata=_JSON if name in mixed else None)
+
+
+def mixed_as_json(table: pa.Table, mixed: Collection[str]) -> pa.Table:
+    """The same with every mixed column as JSON, also where it was stored before it was mixed."""
+    for place, field in enumerate(table.schema):
+        if field.name in mixed and not is_json(field):
+            column = _as_json(table.column(place).to_pylist())
+            table = table.set_column(place, column_field(field.name, column, mixed), column)
+    return table
+
+
+def restored(column: pa.Array, field: pa.Field) -> list[Any]:
+    """The values of a stored column, as they were."""
+    if not is_json(field):
+        return list(column.to_pylist())
+    return [None if v is None else json.loads(v) for v in column.to_pylist()]
+
+
 class ColumnTypes:
-    """Kinds of the fields seen so far, nested ones included. A null fits every kind."""
+    """Kinds of the fields seen so far, nested ones included. A null fits every kind.
+
+    mixed: the fields whose values Arrow has no one exact type for.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = list(names)
         self._kinds: dict[str, str] = {}
+        self._forms: dict[str, object] = {}
+        self.mixed: set[str] = set()
 
     def misfit(self, values: Sequence[Any]) -> str | None:
         """Why a row cannot stand in the split's columns; None when it can."""
-        learnt: dict[str, str] = {}
+        row = _Row(self._kinds, self._forms)
         for name, value in zip(self._names, values, strict=True):
             if type(value) is str and self._kinds.get(name) == "text" and value.isascii():
                 continue  # as nearly all are
-            if reason := self._misfit(name, value, learnt):
+            row.mixed = False
+            if reason := row.misfit(name, value):
                 return reason
-        self._kinds.update(learnt)
+            if row.mixed:
+                row.found.add(name)
+        self._kinds.update(row.kinds)
+        self._forms.update(row.forms)
+        self.mixed |= row.found
         return None
 
-    def _misfit(self, spot: str, value: Any, learnt: dict[str, str]) -> str | None:
+
+class _Row:
+    """One row held against the kinds and forms of those before; what it adds is in its own."""
+
+    __slots__ = ("_forms", "_kinds", "forms", "found", "kinds", "mixed")
+
+    def __init__(self, kinds: Mapping[str, str], forms: Mapping[str, object]) -> None:
+        self._kinds, self._forms = kinds, forms
+        self.kinds, self.forms = dict[str, str](), dict[str, object]()
+        self.found, self.mixed = set[str](), False
+
+    def misfit(self, spot: str, value: Any) -> str | None:
         if value is None:
             return None
         kind = _KINDS.get(type(value))
         if kind is None:
             return f"field {spot}: a {type(value).__name__} cannot be stored"
-        known = self._kinds.get(spot) or learnt.setdefault(spot, kind)
+        known = self._kinds.get(spot) or self.kinds.setdefault(spot, kind)
         if kind != known:
             return f"field {spot}: {kind} here, {known} in rows before"
         if kind == "text":
             return None if _is_text(value) else f"field {spot}: a lone surrogate in the text"
         if kind == "a number":
+            self.of_form(spot, type(value))
             fits = not isinstance(value, int) or -(2**63) <= value < 2**63
             return None if fits else f"field {spot}: a number beyond 64 bits"
         if kind == "a list":
-            return next((r for v in value if (r := self._misfit(f"{spot}[]", v, learnt))), None)
+            return next((r for v in value if (r := self.misfit(f"{spot}[]", v))), None)
         if kind == "a mapping":
-            items = value.items()
-            return next(
-                (r for k, v in items if (r := self._misfit(f"{spot}.{k}", v, learnt))), None
-            )
+            return self.keys(spot, value)
         return None
+
+    def keys(self, spot: str, value: Mapping[Any, Any]) -> str | None:
+        self.of_form(spot, tuple(value))
+        for key, item in value.items():
+            if type(key) is not str or not _is_text(key):
+                return f"field {spot}: a key that is no text"
+            if reason := self.misfit(f"{spot}.{key}", item):
+                return reason
+        return None
+
+    def of_form(self, spot: str, form: object) -> None:
+        """Whether all values at a spot are numbers of one type, or mappings with the same keys."""
+        known = self._forms.get(spot)
+        known = self.forms.setdefault(spot, form) if known is None else known
+        self.mixed = self.mixed or known != form
 
 
 def _is_text(value: str) -> bool:

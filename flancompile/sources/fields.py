@@ -50,7 +50,7 @@ class FieldRow(NamedTuple):
 def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
     """Every row of the source, in its own order."""
     evaluate = _Evaluator(spec)
-    for ordinal, row in enumerate(place_rows(spec.place)):
+    for ordinal, row in enumerate(place_rows(spec.place, evaluate.variable)):
         if isinstance(row, BadRow):
             reason = f"{row.reason} ({row.where})" if row.where else row.reason
             yield _bad(ordinal, reason, row.where)
@@ -69,17 +69,22 @@ def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
     """The first rows as fields see them: their columns, and those that a place adds."""
     columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
     variable = {} if spec.variable is None else {spec.variable[0]: spec.variable[1]}
-    for raw in islice((r for r in place_rows(spec.place) if not isinstance(r, BadRow)), rows):
+    where = compile_expression(spec.place.where) if spec.place.where is not None else None
+    read = (r for r in place_rows(spec.place, variable) if not isinstance(r, BadRow))
+    for raw in islice(read, rows):
         context: dict[str, object] = {**raw, "row": raw, **variable}
         with suppress(RowError):
             for name, expression in columns:
                 context[name] = expression(context)
+            if where is not None and not where(context):
+                continue
             yield {n: v for n, v in context.items() if n in raw or n in spec.place.columns}
 
 
 class _Evaluator:
     def __init__(self, spec: SplitSpec) -> None:
         self.columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
+        self.held = None if spec.place.where is None else compile_expression(spec.place.where)
         self.id = compile_expression(spec.place.id) if spec.place.id is not None else None
         self.fields = [(n, compile_expression(t), t.strip()) for n, t in spec.fields.items()]
         self.where = compile_expression(spec.where) if spec.where is not None else None
@@ -94,6 +99,9 @@ class _Evaluator:
                 context[name] = expression(context)
             spot = "id"
             digest, id_ = self._identity(context, raw)
+            spot = "where of the place"
+            if self.held is not None and not self.held(context):
+                return FieldRow(ordinal, digest, id_, None, "where")
             values: dict[str, object] = {}
             for name, expression, text in self.fields:
                 if text in context:  # a column as it is

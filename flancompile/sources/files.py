@@ -6,30 +6,24 @@ the whole file unreadable raises FC301 to FC304.
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 from xml.etree import ElementTree
 
-from flancompile.dsl.source import Format, ReadOptions
+from flancompile.dsl.source import Format, ReadOptions, format_by_name, unknown_option
 from flancompile.errors import fail
 from flancompile.sources.instructions import instruction_rows
-from flancompile.sources.streams import bare_suffix, is_decoded, open_bytes, open_text
+from flancompile.sources.quoted import quoted_records
+from flancompile.sources.streams import is_decoded, open_bytes, open_text
 
 __all__ = ["BadRow", "Row", "format_of", "read_rows"]
 
 Row = dict[str, Any]
 WINDOW = 1 << 20
 UNDECODED = "bytes that are not in the file's encoding"
-_FORMATS: dict[str, Format] = {
-    ".jsonl": "jsonl", ".jsonlines": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv",
-    ".tsv": "tsv", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".txt": "text",
-    ".lst": "text", ".xml": "xml",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ def format_of(path: Path, declared: Format | None) -> Format:
     """The declared format, or the one that the extension tells. Raises FC303."""
     if declared is not None:
         return declared
-    found = _FORMATS.get(bare_suffix(path))
+    found = format_by_name(path.name)
     if found is None:
         hint = f"say `format:` ({', '.join(sorted(_READERS))})"
         raise fail("FC303", f"{path}: the extension does not tell the format", hint=hint)
@@ -52,7 +46,9 @@ def format_of(path: Path, declared: Format | None) -> Format:
 
 
 def read_rows(path: Path, format_: Format, options: ReadOptions) -> Iterator[Row | BadRow]:
-    """The rows of one file."""
+    """The rows of one file. Raises FC303 for an option that the format does not know."""
+    if (why := unknown_option(options.model_fields_set, format_)) is not None:
+        raise fail("FC303", f"{path}: {why}")
     return _READERS[format_](path, options)
 
 
@@ -146,7 +142,9 @@ def _delimited(
 ) -> Iterator[Row | BadRow]:
     delimiter = options.delimiter or delimiter
     quoting = quoting if options.quoting is None else options.quoting
-    lines = _quoted(path, options, delimiter) if quoting else _unquoted(path, options, delimiter)
+    lines = (
+        quoted_records(path, options, delimiter) if quoting else _unquoted(path, options, delimiter)
+    )
     names = list(options.columns) if options.columns else None
     if options.header:
         first = next(lines, None)
@@ -169,20 +167,6 @@ def _unquoted(path: Path, options: ReadOptions, delimiter: str) -> Iterator[tupl
     for number, line in _lines(path, options):
         if line:
             yield number, line.split(delimiter)
-
-
-def _quoted(path: Path, options: ReadOptions, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    with open_text(path, options.encoding, options.errors, "") as text:
-        for _ in range(options.skip):
-            text.readline()
-        reader = csv.reader(text, delimiter=delimiter)
-        try:
-            for values in reader:
-                if values:
-                    yield reader.line_num + options.skip, values
-        except csv.Error as error:
-            raise fail("FC304", f"{path}:{reader.line_num}: {error}") from None
 
 
 def _unescape(value: str) -> str:
@@ -209,8 +193,31 @@ def _tsv(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
 
 
 def _text(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
+    if options.lines is not None or options.blank:
+        yield from _line_groups(path, options)
+        return
     for number, line in _lines(path, options):
         yield {"text": line} if is_decoded(line) else BadRow(UNDECODED, f"{path.name}:{number}")
+
+
+def _line_groups(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
+    """Rows of several lines: so many each, or those between blank lines."""
+    held: list[str] = []
+    number = 0
+    for number, line in _lines(path, options):
+        if line.strip() or not options.blank:
+            held.append(line)
+        if held and (not line.strip() if options.blank else len(held) == options.lines):
+            yield _grouped(held, f"{path.name}:{number}")
+            held = []
+    if held and options.blank:
+        yield _grouped(held, f"{path.name}:{number}")
+    elif any(line.strip() for line in held):
+        yield BadRow(f"the last {len(held)} lines are fewer than a row's", f"{path.name}:{number}")
+
+
+def _grouped(lines: list[str], where: str) -> Row | BadRow:
+    return {"lines": lines} if all(map(is_decoded, lines)) else BadRow(UNDECODED, where)
 
 
 def _parquet(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
@@ -253,16 +260,21 @@ def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
         raise fail("FC303", f"{path}: XML needs `read: {{rows: path/of/the/row}}`")
     wanted = options.rows.strip("/").replace(".", "/").split("/")
     stack: list[str] = []
+    open_: list[ElementTree.Element] = []
     with open_bytes(path) as stream:
         try:
             for event, element in ElementTree.iterparse(stream, events=("start", "end")):
                 if event == "start":
                     stack.append(element.tag)
+                    open_.append(element)
                     continue
+                open_.pop()
                 if stack[-len(wanted) :] == wanted:
                     value = _element(element)
                     yield value if isinstance(value, dict) else {"text": value}
                     element.clear()
+                    if open_:  # what was read is let go, or a long file would not fit
+                        open_[-1].remove(element)
                 stack.pop()
         except ElementTree.ParseError as error:
             raise fail("FC304", f"{path}: not XML: {error}") from None

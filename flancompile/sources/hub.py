@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 from flancompile.errors import fail
 from flancompile.sources.files import BadRow, Row
 
-__all__ = ["hub_revision", "hub_rows"]
+__all__ = ["hub_commit", "hub_rows"]
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def hub_rows(
@@ -22,10 +25,15 @@ def hub_rows(
         yield from batch.to_pylist()
 
 
-def hub_revision(repository: str, revision: str | None) -> str:
-    """The commit that a revision stands for; where no network may be asked, what was given."""
+def hub_commit(repository: str, revision: str | None) -> str | None:
+    """The commit that a revision stands for; None for a folder, and where no network may be asked.
+
+    Raises FC306.
+    """
+    if revision is not None and _COMMIT.fullmatch(revision):
+        return revision
     if Path(repository).is_dir() or _is_offline():
-        return revision or "local"
+        return None
     try:
         from huggingface_hub import HfApi
 

@@ -40,6 +40,7 @@ class Resolved:
     joins: tuple[JoinedFiles, ...]
     columns: Mapping[str, str]
     id: str | None
+    where: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What determines the rows, but the files' bytes and paths."""
@@ -52,6 +53,7 @@ class Resolved:
             **({"items": dict(self.items)} if self.items else {}),
             "joins": [j.join.model_dump(exclude={"files"}) for j in self.joins],
             "columns": dict(self.columns),
+            **({"where": self.where} if self.where is not None else {}),
         }
 
     def all_files(self) -> list[str]:
@@ -103,6 +105,7 @@ def resolve_place(
         ),
         columns=dict(place.columns),
         id=(choice.id if choice is not None and choice.id is not None else source.id),
+        where=place.where,
     )
 
 
@@ -140,8 +143,13 @@ def _found(
     return tuple(found)
 
 
-def place_rows(place: Resolved) -> Iterator[Row | BadRow]:
-    """The rows of a place: read, exploded, joined, in the order of its files."""
+def place_rows(
+    place: Resolved, variable: Mapping[str, object] | None = None
+) -> Iterator[Row | BadRow]:
+    """The rows of a place: read, exploded, joined, in the order of its files.
+
+    variable: that of `for_each`, by name.
+    """
     if place.hub is not None:
         from flancompile.sources.hub import hub_rows
 
@@ -153,7 +161,7 @@ def place_rows(place: Resolved) -> Iterator[Row | BadRow]:
     for path in place.explode:
         rows = _exploded(rows, path.split("."))
     for name, text in place.items.items():
-        rows = _itemised(rows, name, compile_expression(text))
+        rows = _itemised(rows, name, compile_expression(text), variable or {})
     for joined in place.joins:
         rows = _joined(rows, joined)
     return rows
@@ -176,7 +184,10 @@ def _exploded(rows: Iterator[Row | BadRow], path: list[str]) -> Iterator[Row | B
 
 
 def _itemised(
-    rows: Iterator[Row | BadRow], name: str, expression: Expression
+    rows: Iterator[Row | BadRow],
+    name: str,
+    expression: Expression,
+    variable: Mapping[str, object],
 ) -> Iterator[Row | BadRow]:
     """A row for each item of the list that an expression over the columns gives."""
     for row in rows:
@@ -184,7 +195,7 @@ def _itemised(
             yield row
             continue
         try:
-            items = expression({**row, "row": row})
+            items = expression({**row, "row": row, **variable})
         except RowError as error:
             yield BadRow(f"explode: {error}", "")
             continue
@@ -221,13 +232,13 @@ def _by_key(
     other_key = joined.join.other or key
     table: dict[str, Row] = {}
     for other in others:
-        if not isinstance(other, BadRow) and other_key in other:
+        if not isinstance(other, BadRow) and other.get(other_key) is not None:
             table.setdefault(str(other[other_key]), other)
     for row in rows:
         if isinstance(row, BadRow):
             yield row
-        elif key not in row:
-            yield BadRow(f"join: no {key!r}", "")
+        elif row.get(key) is None:
+            yield BadRow(f"join: {key!r} is null" if key in row else f"join: no {key!r}", "")
         elif str(row[key]) not in table:
             yield BadRow(f"join: no row with {other_key} = {row[key]!r} in the second file", "")
         else:

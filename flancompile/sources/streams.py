@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -14,7 +15,7 @@ import zstandard
 
 from flancompile.errors import fail
 
-__all__ = ["bare_name", "bare_suffix", "is_decoded", "open_bytes", "open_text"]
+__all__ = ["bare_name", "is_decoded", "open_bytes", "open_text"]
 
 CHUNK = 1 << 20
 
@@ -84,9 +85,9 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
     Under `errors: strict` bytes that are not in the encoding come as lone surrogates, so that the
     reader can drop just the row that holds them: see `is_decoded`.
     """
-    names = {"utf-8": "utf-8-sig", "utf8": "utf-8-sig"}
     try:
-        codec = io.text_encoding(names.get(encoding.lower(), encoding))
+        codec = codecs.lookup(encoding).name
+        codec = "utf-8-sig" if codec == "utf-8" else codec
         "".encode(codec)
     except LookupError:
         raise fail("FC304", f"{path}: there is no encoding {encoding!r}") from None
@@ -107,14 +108,6 @@ def is_decoded(text: str) -> bool:
     if text.isascii():
         return True
     return not any("\udc80" <= c <= "\udcff" for c in text)
-
-
-def bare_suffix(path: Path) -> str:
-    """The extension under a compression's: `.jsonl` for `a.jsonl.zst`."""
-    suffixes = path.suffixes
-    if suffixes and suffixes[-1] in (".gz", ".zst", ".zstd"):
-        suffixes = suffixes[:-1]
-    return suffixes[-1].lower() if suffixes else ""
 
 
 def bare_name(path: Path) -> str:

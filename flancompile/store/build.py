@@ -270,6 +270,16 @@ class Build:
         except (pa.ArrowException, OSError) as error:
             raise _damaged("ledger.parquet", error) from None
 
+    def exemplar_names(self, task: str) -> dict[int, str]:
+        """What rows and exemplars of a task are called, by their digests."""
+        names: dict[int, str] = {}
+        for file, column in (("ledger.parquet", "row_id"), ("exemplars.parquet", "name")):
+            if (self.path / file).is_file():
+                means = {"columns": ["row", column], "filters": [("task", "=", task)]}
+                table = parquet.read_table(self.path / file, **means)
+                names |= zip(table["row"].to_pylist(), table[column].to_pylist(), strict=True)
+        return names
+
     def dropped(self) -> list[dict[str, Any]]:
         """Why rows were dropped in the first pass: task, reason and rows, the most frequent first.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-__all__ = ["EVAL", "EXAMPLES", "LEDGER", "packs_schema", "token_columns"]
+__all__ = ["EVAL", "EXAMPLES", "LEDGER", "NAMES", "packs_schema", "token_columns"]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -68,6 +68,8 @@ LEDGER = pa.schema(
         ("rows", pa.uint64()),
     ]
 )
+
+NAMES = pa.schema([("task", pa.string()), ("row", pa.uint64()), ("name", pa.string())])
 
 
 def token_columns(layout: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from flancompile.store.schema import EVAL, EXAMPLES, LEDGER, packs_schema
 
 __all__ = ["Problem", "verify"]
 
+_FOLDERS = ("packs", "examples", "eval", "tokenizer")
 Ints = npt.NDArray[Any]
 
 
@@ -43,7 +44,7 @@ def verify(
     All files are hashed. deep: where all digests are right, every pack, example and line of the
     ledger is looked at too.
     """
-    found = [*_manifest(build), *_digests(build, progress)]
+    found = [*_manifest(build), *_unlisted(build), *_digests(build, progress)]
     if deep and not found:
         try:
             found += _forms(build)
@@ -61,6 +62,16 @@ def _manifest(build: Build) -> Iterator[Problem]:
         yield Problem(name, "the text was changed, though no entry was")
     if root_digest_of(m.layout, m.lengths, m.shards, m.examples) != m.root_digest:
         yield Problem(name, "the root digest is not that of the shards")
+
+
+def _unlisted(build: Build) -> Iterator[Problem]:
+    """Files that are no part of the build, in folders that are read whole."""
+    named = {entry.path for entry in build.manifest.files()}
+    for folder in _FOLDERS:
+        for path in sorted((build.path / folder).rglob("*")):
+            name = path.relative_to(build.path).as_posix()
+            if path.is_file() and name not in named:
+                yield Problem(name, "the manifest does not name it")
 
 
 def _digests(build: Build, progress: Callable[[int, int], None] | None) -> Iterator[Problem]:

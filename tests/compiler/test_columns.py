@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flancompile import draw
-from flancompile.compiler.arms import ArmShares
+from flancompile.compiler import arms, chosen
+from flancompile.compiler.arms import ArmShares, draw_arms
 from flancompile.compiler.assemble import assemble
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget
@@ -31,11 +32,14 @@ CELLS: dict[str, list[Any]] = {
     "q": TEXTS,
     "a": ["yes", "no", "maybe", "yes", "no", "", None],
     "n": [0, 1, 2, 7, 3, None],
-    "xs": [["yes", "no"], ["no", "maybe", "yes"], ["yes"], [], ["yes", "yes"]],
+    "xs": [
+        ["yes", "no"], ["no", "maybe", "yes"], ["yes"], [], ["yes", "yes"], ["yes", None],
+        [*map(str, range(28)), "no"],
+    ],
     "why": ["It is so.", "", None, " ", "Since {{ q }}."],
     "kind": ["x", "y"],
     "own": [[], [ITEM], [ITEM, {"q": "and?", "a": "yes"}, {**ITEM, "e": "said so"}], None],
-}
+}  # fmt: skip
 KINDS = {
     "q": pa.string(), "a": pa.string(), "n": pa.int64(), "xs": pa.list_(pa.string()),
     "why": pa.string(), "kind": pa.string(),
@@ -182,6 +186,47 @@ def test_generated_tasks_agree(
     for name in alone.schema.names:
         assert columns[name].to_pylist() == alone[name].to_pylist(), name
     assert columns.equals(alone)
+
+
+@given(about=TASK, rows=ROWS, shares=st.sampled_from(SHARES), by_columns=st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_what_was_kept_of_earlier_passes_changes_no_later_one(
+    about: dict[str, Any], rows: list[dict[str, Any]], shares: ArmShares, by_columns: bool
+) -> None:
+    task = task_of(about)
+    if task is None:
+        return
+    kept: dict[Any, Any] = {}
+    ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
+    for pass_ in (0, 1, 2, 5, 3, 3):
+        made = []
+        for known in (kept, {}):
+            block = replace(row_set(task, rows, 0, pass_), known=known)
+            pools = pools_of(task, block, rows[: len(rows) // 2])
+            means = {"by_columns": by_columns}
+            spec, budget = spec_of(task, shares), Budget(total=2000)
+            made.append(examples_of(spec, (block, *ids), pools, BYTES, budget, **means))
+        assert made[0].equals(made[1])
+
+
+@pytest.mark.parametrize("by_columns", [True, False])
+def test_a_pass_draws_on_from_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, by_columns: bool
+) -> None:
+    about = {"templates": [{"input": "{{ q }}{{ options }}", "target": "{{ a }}"}] * 2}
+    about["choices"] = {"options": ["yes", "no"], "gold": "a"}
+    task = task_of(about)
+    assert task is not None
+    drawn: list[int] = []
+    for module in (arms, chosen):
+        monkeypatch.setattr(module, "draw_arms", lambda *a: drawn.append(a[2]) or draw_arms(*a))
+    rows, known = made_rows(1, 20, plain=True), dict[Any, Any]()
+    ids = pa.array(list("abcdefghijklmnopqrst")), pa.array(range(20))
+    for pass_ in range(1, 9):
+        block = replace(row_set(task, rows, 0, pass_), known=known)
+        made = (block, *ids), Pools(task.exemplars, block), BYTES, Budget(total=2000)
+        examples_of(spec_of(task, SHARES[0]), *made, by_columns=by_columns)
+    assert drawn == [0, 1, *range(2, 9)]
 
 
 CARRIED: list[dict[str, Any]] = [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.compute as pc
@@ -169,6 +171,18 @@ def test_passes_are_counted_over_a_member(library: Library, cache: Path, tmp_pat
     tasks = {t.task: t for t in build.manifest.tasks}
     assert tasks["other/qa"].examples == 300
     assert tasks["toy/qa"].examples == 600
+
+
+def test_blocks_beyond_a_cap_are_not_built(library: Library, cache: Path, tmp_path: Path) -> None:
+    library.dataset("toy", rows=13_000)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy", "cap_rows": 100}])
+    change(library, "recipes/r.yaml", size={"passes": 3})
+    build = library.compile(tmp_path / "a", cache)
+    assert objects(build) == (3, 0)
+    assert build.manifest.counts["examples"] == 300
+    lines = build.ledger().to_pylist()
+    assert {r["reason"] for r in lines if r["disposition"] == "unused"} == {"beyond the cap"}
+    assert verify(build) == []
 
 
 def test_passes_draw_anew(library: Library, cache: Path, tmp_path: Path) -> None:
@@ -332,6 +346,7 @@ def test_exemplars_from_another_split_in_file_order(
     library.write("datasets/toy.yaml", about)
     change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
     build = library.compile(tmp_path / "a", cache)
+    names = build.exemplar_names("toy/qa")
     for batch in build.examples():
         for example in batch.to_pylist():
             _, tokens = build.example_ids(example["pack"], example["segment"])
@@ -340,13 +355,51 @@ def test_exemplars_from_another_split_in_file_order(
             assert f"dev {topic}?" in text
             assert f"dev {topic + 4}?" in text
             assert example["shots"] == 2
+            assert [names[e] for e in example["exemplars"]] == [
+                f"dev:d{topic}",
+                f"dev:d{topic + 4}",
+            ]
+    assert verify(build) == []
+
+
+@pytest.mark.parametrize(
+    "settings", [{"order": "file"}, {"order": "file", "same": "topic"}, {"same": "topic"}]
+)
+def test_a_long_split_s_pool_is_of_all_its_blocks(
+    library: Library, cache: Path, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    dev = [
+        {"id": f"d{i}", "question": f"dev {i}?", "answer": str(i), "note": "",
+         "topic": f"topic {i % 4}" if i < 20 else "another"}
+        for i in range(9000)
+    ]  # fmt: skip
+    library.write("datasets/dev.jsonl", dev)
+    about = dataset_of("toy")
+    about["source"]["files"]["dev"] = "dev.jsonl"
+    about["tasks"]["qa"]["templates"] = about["tasks"]["qa"]["templates"][:1]
+    about["tasks"]["qa"]["exemplars"] = {"from": "split", "split": "dev", **settings}
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    for example in (e for batch in build.examples() for e in batch.to_pylist()):
+        _, tokens = build.example_ids(example["pack"], example["segment"])
+        text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
+        shown = [int(n) for n in re.findall(r"dev (\d+)\?", text)]
+        topic = int(example["row_id"]) % 4
+        if settings == {"order": "file"}:
+            assert shown == [0, 1]
+        elif "order" in settings:
+            assert shown == [topic, topic + 4]
+        else:
+            assert len(shown) == 2
+            assert all(n < 20 and n % 4 == topic for n in shown)
 
 
 def test_exemplars_from_a_fixed_file(library: Library, cache: Path, tmp_path: Path) -> None:
     library.write("datasets/fixed.yaml.txt", "")
     library.write(
         "datasets/shots/fixed.jsonl",
-        [{"q": "one plus one?", "a": "2"}, {"q": "two plus two?", "a": "4"}],
+        '\ufeff{"q": "one plus one?\u2028", "a": "2"}\n{"q": "two plus two?", "a": "4"}\n',
     )
     about = dataset_of("toy")
     about["tasks"]["qa"]["templates"] = about["tasks"]["qa"]["templates"][:1]
@@ -360,6 +413,10 @@ def test_exemplars_from_a_fixed_file(library: Library, cache: Path, tmp_path: Pa
     _, tokens = build.example_ids(0, 0)
     text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
     assert text.index("one plus one?") < text.index("two plus two?")
+    shown = {e for b in build.examples() for r in b.to_pylist() for e in r["exemplars"]}
+    names = build.exemplar_names("toy/qa")
+    assert {names[e].split(":")[0] for e in shown} == {"shots/fixed.jsonl"}
+    assert verify(build) == []
 
 
 def test_a_missing_exemplar_file_has_a_place(library: Library, cache: Path, tmp_path: Path) -> None:
@@ -404,6 +461,38 @@ def test_overlays_choose_places(library: Library, cache: Path, tmp_path: Path) -
     change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}])
     build = library.compile(tmp_path / "a", cache, overlay="here")
     assert build.manifest.tasks[0].rows == 50
+
+
+def test_rows_of_the_hub_are_read_at_a_commit_that_the_lock_names(
+    library: Library, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = [
+        {"id": str(i), "question": f"{i}?", "answer": str(i), "topic": "t", "note": ""}
+        for i in range(20)
+    ]
+    loaded: list[str | None] = []
+
+    def load(*args: Any, revision: str | None = None, **more: Any) -> Any:
+        loaded.append(revision)
+        return datasets.Dataset.from_list(rows)
+
+    class Api:
+        def dataset_info(self, repository: str, revision: str | None) -> Any:
+            return SimpleNamespace(sha={"main": "a" * 40, "v2": "b" * 40}[revision or "main"])
+
+    monkeypatch.setattr("flancompile.sources.hub._is_offline", lambda: False)
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    monkeypatch.setattr("datasets.load_dataset", load)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}])
+    for revision, commit in ((None, "a" * 40), ("v2", "b" * 40)):
+        given = {"hub": "some/one", "id": "id"} | ({"revision": revision} if revision else {})
+        change(library, "datasets/toy.yaml", source=given)
+        build = library.compile(tmp_path / "a", cache)
+        lock = json.loads((build.path / "recipe.lock").read_text())
+        about = {"repository": "some/one", "config": None, "revision": revision, "commit": commit}
+        assert lock["hub"] == {"toy:train": about}
+    assert loaded == ["a" * 40, "b" * 40]
 
 
 def test_another_recipe_s_build_is_not_replaced_unasked(
@@ -567,7 +656,7 @@ def test_an_exemplar_file_is_read_as_lines_of_unicode(
     library.write("datasets/toy.yaml", about)
     change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
     build = library.compile(tmp_path / "a", cache)
-    assert 0 not in build.manifest.tasks[0].shots
+    assert build.manifest.tasks[0].shots[2] > 200
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"tokenizer": {"train": "bpe"}}', "\xff"])

@@ -78,6 +78,53 @@ def test_nested_mixtures_and_holding_out(library: Library) -> None:
     assert held == {"a/qa": 1.0}
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_hold_out_of_any_mixture_of_the_tree_holds_everywhere(
+    library: Library, first: bool
+) -> None:
+    inner = {"mixture": "inner", "members": [{"select": "a/qa"}], "hold_out": {"select": "b/qa"}}
+    library.write("mixtures/inner.yaml", inner)
+    members = [{"mixture": "inner", "rate": 1}, {"select": "cluster:y", "rate": 1}]
+    assert plan(library, *(members if first else members[::-1])) == {"a/qa": 0.5, "c/qa": 0.5}
+
+
+def test_what_has_no_cluster_is_not_held_out_by_one(library: Library) -> None:
+    about = dataset_of("c")
+    del about["tasks"]["qa"]["cluster"]
+    library.write("datasets/c.yaml", about)
+    hold_out = {"select": "c/qa", "scope": "cluster"}
+    error = refused(library, {"select": "all"}, hold_out=hold_out)
+    assert error.code == "FC425"
+    assert error.diagnostics[0].span is not None
+
+
+def limits(library: Library, outer: dict[str, Any], inner: dict[str, Any], own: Any) -> Any:
+    member = {"select": "a/qa", **own}
+    library.write("mixtures/inner.yaml", {"mixture": "inner", "members": [member], **inner})
+    library.mixture({"mixture": "inner", **outer}, cap_rows=500)
+    loaded, _ = load_library([library.root])
+    node, _ = resolve(loaded, loaded.tasks(), "m")
+    (task,) = node.all_tasks()
+    return task.cap_rows, task.max_passes
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "own", "wanted"),
+    [
+        ({"cap_rows": 10}, {"cap_rows": 100}, {}, (10, None)),
+        ({"cap_rows": 200}, {"cap_rows": 100}, {}, (100, None)),
+        ({"cap_rows": 200}, {"cap_rows": 100}, {"cap_rows": 150}, (150, None)),
+        ({}, {}, {"cap_rows": 900}, (500, None)),
+        ({"max_passes": 1}, {}, {"max_passes": 3}, (500, 1)),
+        ({"max_passes": 3}, {}, {"max_passes": 0.5}, (500, 0.5)),
+    ],
+)
+def test_caps_and_passes_of_outer_and_inner_mixtures_both_hold(
+    library: Library, outer: Any, inner: Any, own: Any, wanted: Any
+) -> None:
+    assert limits(library, outer, inner, own) == wanted
+
+
 def test_overlaps(library: Library) -> None:
     error = refused(library, {"select": "all"}, {"name": "again", "select": "a/qa"})
     assert error.code == "FC404"
@@ -99,7 +146,9 @@ def test_overlaps(library: Library) -> None:
     error = refused(
         library, {"select": "all"}, {"select": "a/qa", "overlap": "keep", "shots": {5: 1}}
     )
-    assert "other arms or caps" in str(error)
+    assert "other arms, caps or passes" in str(error)
+    once_more = {"select": "a/qa", "overlap": "keep", "max_passes": 1}
+    assert refused(library, {"select": "all"}, once_more).code == "FC404"
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,24 @@ def test_gold_outside_the_options_drops_the_row_with_a_reason() -> None:
     assert made.reasons == {1: "choices: gold 'maybe' is not among the texts"}
 
 
+def test_a_null_is_no_option_and_of_many_the_right_one_is_shown() -> None:
+    task = qa(
+        choices={"options": "listed", "gold": "answer"},
+        templates=[{"name": "t", "options": "optional", "input": "{{ question }}\n{{ options }}",
+                    "target": "{{ gold }}"}],
+    )  # fmt: skip
+    many = [f"option {i}" for i in range(40)]
+    listed = [["yes", None], ["yes", "no"], many]
+    given_ = {"question": ["a", "b", "c"], "answer": ["yes", "no", "option 39"], "listed": listed}
+    made = renderer(task, given_, OPTIONS)
+    drafts = list(made)
+    assert made.reasons == {0: "choices: one of the options is null"}
+    assert [len(d.options.texts) for d in drafts if d.options] == [2, 26]
+    last = drafts[1].options
+    assert last is not None
+    assert (last.texts[last.gold], last.left_out) == ("option 39", 14)
+
+
 def test_distractors_come_from_rows_with_the_same_value() -> None:
     task = qa(
         choices={"gold": "answer", "distractors": 3, "same": "topic"},

@@ -12,6 +12,8 @@ from flancompile.dsl.source import PlaceChoice, Source
 from flancompile.errors import FlancompileError
 from flancompile.sources import blocks as blocks_pass
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split, sample
+from flancompile.sources.columns import is_json, restored
+from flancompile.sources.fields import column_rows
 from flancompile.sources.place import resolve_place
 
 
@@ -30,9 +32,8 @@ def write(path: Path, rows: list[Any]) -> None:
 
 
 def values(blocks: SplitBlocks, name: str) -> list[Any]:
-    return [
-        v for i in range(len(blocks.block_rows)) for v in blocks.block(i).column(name).to_pylist()
-    ]
+    batches = [blocks.block(i) for i in range(len(blocks.block_rows))]
+    return [v for b in batches for v in restored(b.column(name), b.schema.field(name))]
 
 
 ROWS = st.lists(
@@ -115,7 +116,7 @@ def test_rows_of_another_kind_are_dropped_with_the_reason(tmp_path: Path) -> Non
         [{"a": 1}, {"a": "one"}, {"a": 1.5}, {"a": None}, {"a": [1]}, {"a": 2**70}],
     )
     blocks = read_split(spec(tmp_path, {"files": "a.jsonl"}, {"a": "a"}), tmp_path / "cache")
-    assert sorted(values(blocks, "a"), key=str) == [1.0, 1.5, None]
+    assert str(sorted(values(blocks, "a"), key=str)) == "[1, 1.5, None]"
     assert blocks.dropped()["reason"].to_pylist() == [
         "field a: text here, a number in rows before",
         "field a: a list here, a number in rows before",
@@ -129,14 +130,51 @@ def test_a_lone_surrogate_is_no_text(tmp_path: Path) -> None:
     assert values(blocks, "a") == ["fine"]
 
 
-def test_mappings_of_other_shapes_are_unified(tmp_path: Path) -> None:
-    write(
-        tmp_path / "a.jsonl", [{"m": {"x": i}} if i % 2 else {"m": {"y": "t"}} for i in range(400)]
-    )
-    blocks = read_split(
-        spec(tmp_path, {"files": "a.jsonl"}, {"m": "m"}), tmp_path / "cache", memory_bytes=1 << 12
-    )
-    assert {frozenset(v) for v in values(blocks, "m")} == {frozenset({"x", "y"})}
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.booleans()
+    | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["x", "y", "z.é"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(VALUES, max_size=30), st.sampled_from([1 << 12, 1 << 20]))
+def test_every_value_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, given_: list[Any], memory: int
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    rows = [{"v": v, "pad": "x" * 300} for v in given_]
+    write(folder / "a.jsonl", rows)
+    made = spec(folder, {"files": "a.jsonl"}, {"v": "v", "pad": "pad"}, block_rows=7)
+    blocks = read_split(made, folder / "cache", memory_bytes=memory)
+    for ordinal, value in zip(values(blocks, "_ordinal"), values(blocks, "v"), strict=True):
+        assert repr(value) == repr(given_[ordinal])
+    kept, dropped = sample(made, 1 << 20)
+    found = dict(zip(values(blocks, "_ordinal"), values(blocks, "v"), strict=True))
+    assert {r["_ordinal"]: repr(r["v"]) for r in kept} == {k: repr(v) for k, v in found.items()}
+    assert [d.reason for d in dropped] == blocks.dropped()["reason"].to_pylist()
+
+
+@pytest.mark.parametrize("first", [0, 390])
+@pytest.mark.parametrize("odd", [2.5, {"x": 1}])
+def test_one_odd_value_changes_no_other(tmp_path: Path, first: int, odd: Any) -> None:
+    same: Any = 5 if odd == 2.5 else {"x": 1, "y": None}
+    rows = [{"m": odd if i == first else same, "n": i} for i in range(400)]
+    write(tmp_path / "a.jsonl", rows)
+    made = spec(tmp_path, {"files": "a.jsonl"}, {"m": "m", "n": "n"})
+    small = read_split(made, tmp_path / "small", memory_bytes=1 << 12)
+    assert sorted(map(repr, values(small, "m"))) == sorted(repr(r["m"]) for r in rows)
+    large = read_split(made, tmp_path / "large")
+    assert small.column_digests == large.column_digests
+    schema = small.block(0).schema
+    assert [is_json(schema.field(n)) for n in ("m", "n")] == [True, False]
 
 
 def test_where_and_field_errors(tmp_path: Path) -> None:
@@ -191,6 +229,50 @@ def test_joins(tmp_path: Path) -> None:
     blocks = read_split(spec(tmp_path, by_key, {"a": "a", "v": "b_v"}), tmp_path / "cache")
     assert sorted(values(blocks, "v")) == ["one", "two"]
     assert blocks.dropped()["reason"].to_pylist() == ["join: no row with id = 9 in the second file"]
+
+
+def test_nulls_join_nothing(tmp_path: Path) -> None:
+    write(
+        tmp_path / "a.jsonl", [{"k": None, "a": "x"}, {"k": "None", "a": "y"}, {"k": 1, "a": "z"}]
+    )
+    write(tmp_path / "b.jsonl", [{"k": None, "v": "null"}, {"k": 1, "v": "one"}])
+    join = {"files": "b.jsonl", "by": "key", "key": "k"}
+    source = {"files": "a.jsonl", "join": join}
+    blocks = read_split(spec(tmp_path, source, {"a": "a", "v": "v"}), tmp_path / "cache")
+    assert values(blocks, "v") == ["one"]
+    assert blocks.dropped()["reason"].to_pylist() == [
+        "join: 'k' is null",
+        "join: no row with k = 'None' in the second file",
+    ]
+
+
+def test_a_place_may_leave_rows_out(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [{"n": i} for i in range(6)])
+    source = {"files": "a.jsonl", "columns": {"m": "n * 2"}, "where": "m > 4"}
+    made = spec(tmp_path, source, {"m": "m"})
+    blocks = read_split(made, tmp_path / "cache")
+    assert sorted(values(blocks, "m")) == [6, 8, 10]
+    assert blocks.dropped()["reason"].to_pylist() == ["where"] * 3
+    assert [r["n"] for r in column_rows(made, 10)] == [3, 4, 5]
+    other = spec(tmp_path, {**source, "where": "m > 6"}, {"m": "m"})
+    assert read_split(other, tmp_path / "cache").kept == 2
+
+
+def test_explode_sees_the_variable_of_for_each(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [{"x": {"en": ["a", "b"], "de": ["c"]}}])
+    source = {"files": "a.jsonl", "explode": {"item": "x[lang.name]"}}
+    made = spec(tmp_path, source, {"item": "item"}, variable=("lang", {"name": "en"}))
+    assert sorted(values(read_split(made, tmp_path / "cache"), "item")) == ["a", "b"]
+
+
+def test_lines_of_a_text_are_columns_by_a_mapping(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("q1\na1\n\nq2\na2\n")
+    source = {"files": "a.txt", "read": {"blank": True}, "columns": {"q": "lines[0]"}}
+    blocks = read_split(spec(tmp_path, source, {"q": "q", "a": "lines[1]"}), tmp_path / "cache")
+    assert sorted(zip(values(blocks, "q"), values(blocks, "a"), strict=True)) == [
+        ("q1", "a1"),
+        ("q2", "a2"),
+    ]
 
 
 def test_places_and_their_mistakes(tmp_path: Path) -> None:

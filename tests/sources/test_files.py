@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,63 @@ def test_csv(tmp_path: Path) -> None:
     assert rows(tmp_path / "b.csv", "1,2\n", header=False) == [{"column1": "1", "column2": "2"}]
 
 
+BODY = "".join(f"{i},q{i},a{i}\n" for i in range(3, 60))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'id,q,a\n1,x,y\n2,z,"open\n{BODY}', 3),  # to the end of the file
+        (f'id,q,a\n1,x,y\n2,"open,z\n{BODY}60,"good",y\n{BODY}', 3),  # to the next quote
+        ('id,q,a\n1,x,"two\nlines"\n2,"fine\nyet","open\n', 5),  # the second of a record
+        ('id,q,a\r\n1,x,"a ""quoted"" open', 2),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_an_error(tmp_path: Path, text: str, line: int) -> None:
+    with pytest.raises(FlancompileError, match=f"a.csv:{line}: a quote opens here") as caught:
+        rows(tmp_path / "a.csv", text)
+    assert caught.value.code == "FC304"
+
+
+def test_quotes_that_are_odd_but_closed_are_read(tmp_path: Path) -> None:
+    text = 'a,b\n5" disk,"x"y\n"say ""hi""\n, twice" ,z\n"l","m\n""n"""'
+    assert rows(tmp_path / "a.csv", text) == [
+        {"a": '5" disk', "b": "xy"},
+        {"a": 'say "hi"\n, twice ', "b": "z"},
+        {"a": "l", "b": 'm\n"n"'},
+    ]
+    text = 'a,b\n1,2\n"x\ny"\n3,4\n'
+    assert rows(tmp_path / "a.csv", text)[1] == "a.csv:3: 1 values for 2 columns"
+
+
+def test_lines_in_groups(tmp_path: Path) -> None:
+    text = "a\nb\n\nc\n\n\nd\n"
+    assert rows(tmp_path / "a.txt", text, blank=True) == [
+        {"lines": ["a", "b"]},
+        {"lines": ["c"]},
+        {"lines": ["d"]},
+    ]
+    assert rows(tmp_path / "a.txt", text, lines=3) == [
+        {"lines": ["a", "b", ""]},
+        {"lines": ["c", "", ""]},
+        "a.txt:7: the last 1 lines are fewer than a row's",
+    ]
+    assert rows(tmp_path / "a.txt", "a\nb\n\n", lines=2) == [{"lines": ["a", "b"]}]
+    bad = rows(tmp_path / "a.txt", b"a\n\xf0\nb\nc\n", lines=2)
+    assert bad == ["a.txt:2: bytes that are not in the file's encoding", {"lines": ["b", "c"]}]
+
+
+def test_an_option_that_the_format_does_not_know(tmp_path: Path) -> None:
+    with pytest.raises(FlancompileError, match="'rows' is no option of csv, which has") as caught:
+        rows(tmp_path / "a.csv", "a\n", rows="x")
+    assert caught.value.code == "FC303"
+
+
+@pytest.mark.parametrize("name", ["utf-8", "UTF_8", "utf8", "U8"])
+def test_a_byte_order_mark_is_taken_off(tmp_path: Path, name: str) -> None:
+    assert rows(tmp_path / "a.csv", "\ufeffa\n1\n", encoding=name) == [{"a": "1"}]
+
+
 def test_escapes(tmp_path: Path) -> None:
     found = rows(tmp_path / "a.tsv", "a\nx\\ny\\\\n\\q\n", unescape=True)
     assert found == [{"a": "x\ny\\n\\q"}]
@@ -160,6 +218,16 @@ def test_xml(tmp_path: Path) -> None:
         rows(tmp_path / "a.xml", "<d><e></d>", rows="e")
     with pytest.raises(FlancompileError, match="needs `read"):
         rows(tmp_path / "a.xml", text)
+
+
+def test_rows_of_xml_that_were_read_are_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text("<r>" + "<i><q>x</q></i>\n" * 20_000 + "</r>")
+    tracemalloc.start()
+    assert sum(1 for _ in read_rows(path, "xml", ReadOptions(rows="r/i"))) == 20_000
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1_000_000  # 90 bytes a row would be 1.8 million
 
 
 def test_an_unknown_extension_asks_for_the_format(tmp_path: Path) -> None:

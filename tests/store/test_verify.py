@@ -50,6 +50,16 @@ def test_a_missing_frame(plan: Any, tmp_path: Path, place: int, message: str, ex
     assert file == f"packs/{pack // 3:05d}-of-{shards:05d}.arrow"
 
 
+def test_a_file_that_the_manifest_does_not_name(planned: Planned, tmp_path: Path) -> None:
+    planned().write(tmp_path / "a")
+    (tmp_path / "a" / "packs" / "stray.arrow").write_bytes(b"more")
+    (tmp_path / "a" / "report.html").write_text("beside it")
+    found = verify(Build.open(tmp_path / "a"))
+    assert [(p.file, p.message) for p in found] == [
+        ("packs/stray.arrow", "the manifest does not name it")
+    ]
+
+
 def test_an_id_beyond_the_vocabulary(plan: Any, tmp_path: Path) -> None:
     example = int(np.argmax(plan.lengths[:, 0] > 2))
     plan.ids[example][1] = plan.vocab_size
