@@ -158,6 +158,15 @@ class Eval(Strict):
         (), description="Names of templates to use. Default: all, drawn."
     )
 
+    @field_validator("extract")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return value
+
 
 class Turns(Strict):
     """A dialogue in place of input and target: one example with a run of loss for each answer.
