@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from flancompile.dsl.alike import near_twins
 from flancompile.dsl.check_style import check_styles, near, placed
 from flancompile.dsl.check_types import check_types
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
@@ -190,6 +191,12 @@ class _Checker:
                 message = f"the texts of {same!r} and {template.name!r} are equal"
                 hint = "word it differently, or take one out"
                 self.complain("FC213", message, (*spot, "input"), hint, severity="warning")
+        for index, other, how in near_twins(task.templates):
+            name = task.templates[index].name
+            message = f"the texts of {other!r} and {name!r} differ in {how}"
+            spot = (*key, "templates", index, "input")
+            hint = "word it differently, or take one out"
+            self.complain("FC213", message, spot, hint, severity="warning")
         used = [_names_of(t) for t in _texts_of(task)]
         shown = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:

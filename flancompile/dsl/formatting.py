@@ -46,7 +46,7 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 
 
 def _comments(text: str) -> list[tuple[str, int, bool]]:
-    """Each comment, the number of words before it, and whether it stands beside the last of them."""
+    """Each comment, the number of words before it, and whether it stands beside the last one."""
     words = [(0, 0, ""), *_words(text), (len(text), len(text), "")]
     found = []
     for number, ((_, before, _), (start, end, style)) in enumerate(pairwise(words)):
@@ -95,7 +95,9 @@ def _written(text: str) -> str:
                 value[place] = styled(item, inside)
         elif isinstance(value, str) and not isinstance(value, FoldedScalarString):
             if "\n" in value and not flow and _fits_block(value):
-                return value if isinstance(value, LiteralScalarString) else LiteralScalarString(value)
+                return (
+                    value if isinstance(value, LiteralScalarString) else LiteralScalarString(value)
+                )
             if type(value) is not str and not isinstance(value, LiteralScalarString):
                 single = {'"', "\\"} & set(value) and value.isprintable()
                 return (SingleQuotedScalarString if single else DoubleQuotedScalarString)(value)

@@ -50,7 +50,8 @@ class _Dumper(yaml.SafeDumper):
     def choose_scalar_style(self) -> str:
         """Double quotes, but single ones about quotes and backslashes."""
         style = str(super().choose_scalar_style())
-        return '"' if style == "'" and not {'"', "\\"} & set(self.event.value) else style
+        value = getattr(self.event, "value", "")
+        return '"' if style == "'" and not {'"', "\\"} & set(value) else style
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
