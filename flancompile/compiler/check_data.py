@@ -71,7 +71,7 @@ def _schemas(request: Request, tasks: Sequence[TaskDef]) -> dict[str, Schema]:
         row = merged(types)
         if row is not None and row.kind == "map":
             digest = source_digest(request.library.datasets[id_].model.source)
-            found[id_] = Schema(row.keys, digest, len(types))
+            found[id_] = Schema(row.keys, digest, len(types), row.absent)
     return found
 
 

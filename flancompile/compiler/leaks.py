@@ -12,15 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
 
-from jinja2 import nodes
-
-from flancompile.dsl.expression import compile_template, environment, parsed_expression
+from flancompile.dsl.expression import compile_template
 from flancompile.dsl.library import TaskDef
+from flancompile.dsl.paths import Path, paths_read
 from flancompile.dsl.task import Template
-from flancompile.errors import TextError
 
 __all__ = ["Leaks", "made_of_answers"]
 
@@ -33,7 +29,6 @@ _ASKS_FOR_A_COPY = re.compile(
     r"\b(?:copy|extract|highlight|quote|repeat|underline|verbatim|word for word)\b", re.IGNORECASE
 )
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-Path = tuple[str, ...]
 
 
 @dataclass
@@ -120,11 +115,11 @@ class Leaks:
 def made_of_answers(task: TaskDef) -> frozenset[str]:
     """The inputs whose expression reads a column, or a part of one, that an output's reads."""
     fields, signature = task.dataset.model.fields, task.task.signature
-    asked = {p for n in signature.outputs if n in fields for p in _paths(fields[n])}
+    asked = {p for n in signature.outputs if n in fields for p in _columns(fields[n])}
     return frozenset(
         name
         for name in signature.inputs
-        if name in fields and any(_overlap(p, q) for p in _paths(fields[name]) for q in asked)
+        if name in fields and any(_overlap(p, q) for p in _columns(fields[name]) for q in asked)
     )
 
 
@@ -133,32 +128,6 @@ def _overlap(a: Path, b: Path) -> bool:
     return a[:short] == b[:short]
 
 
-@lru_cache(maxsize=4096)
-def _paths(text: str) -> frozenset[Path]:
-    """The columns that an expression reads, each with the keys that are taken of it."""
-    try:
-        return frozenset(_walked(parsed_expression(text)))
-    except TextError:
-        return frozenset()
-
-
-def _walked(node: nodes.Node) -> Iterator[Path]:
-    path = _path(node)
-    if path is not None:
-        yield path[1:] if path[0] == "row" else path
-        return
-    for child in node.iter_child_nodes():
-        yield from _walked(child)
-
-
-def _path(node: Any) -> Path | None:
-    if isinstance(node, nodes.Name):
-        return None if node.name in environment().globals else (node.name,)
-    if isinstance(node, nodes.Getattr):
-        key: str | None = node.attr
-    elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-        key = str(node.arg.value)
-    else:
-        return None
-    base = _path(node.node)
-    return None if base is None or key is None else (*base, key)
+def _columns(text: str) -> list[Path]:
+    """The columns that a field reads, each with the keys that are taken of it."""
+    return [path[1:] if path[0] == "row" else path for path in paths_read(text)]

@@ -12,8 +12,8 @@ from made_rows import made_rows
 
 from flancompile import check
 from flancompile.dsl.expression import compile_expression, compile_template
-from flancompile.dsl.formatting import formatted
 from flancompile.dsl.filters import FILTERS
+from flancompile.dsl.formatting import formatted
 from flancompile.importers.promptsource import Imported, _Loader, import_file
 
 ROWS = 5  # that fit, for each template
