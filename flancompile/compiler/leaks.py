@@ -114,12 +114,13 @@ class Leaks:
 
 def made_of_answers(task: TaskDef) -> frozenset[str]:
     """The inputs whose expression reads a column, or a part of one, that an output's reads."""
-    fields, signature = task.dataset.model.fields, task.task.signature
-    asked = {p for n in signature.outputs if n in fields for p in _columns(fields[n])}
+    file, signature = task.dataset.model, task.task.signature
+    fields = {name: _columns(text, file.let) for name, text in file.fields.items()}
+    asked = {p for n in signature.outputs for p in fields.get(n, ())}
     return frozenset(
         name
         for name in signature.inputs
-        if name in fields and any(_overlap(p, q) for p in _columns(fields[name]) for q in asked)
+        if any(_overlap(p, q) for p in fields.get(name, ()) for q in asked)
     )
 
 
@@ -128,6 +129,13 @@ def _overlap(a: Path, b: Path) -> bool:
     return a[:short] == b[:short]
 
 
-def _columns(text: str) -> list[Path]:
+def _columns(text: str, let: Mapping[str, str]) -> list[Path]:
     """The columns that a field reads, each with the keys that are taken of it."""
-    return [path[1:] if path[0] == "row" else path for path in paths_read(text)]
+    found: list[Path] = []
+    for path in paths_read(text):
+        if path[0] in let:  # it sees the names before it alone, so this comes to an end
+            before = dict(list(let.items())[: list(let).index(path[0])])
+            found += _columns(let[path[0]], before)
+        else:
+            found.append(path[1:] if path[0] == "row" else path)
+    return found

@@ -97,10 +97,12 @@ class _Checker:
         self.found += _place_expressions(self.document, ("source",), source)
         for name, place in source.places.items():
             self.found += _place_expressions(self.document, ("source", "places", name), place)
-        for name, text in self.file.fields.items():
-            self.expression(("fields", name), text, None)
+        for part, texts in (("let", self.file.let), ("fields", self.file.fields)):
+            for name, text in texts.items():
+                self.expression((part, name), text, None)
         if self.file.where is not None:
-            self.expression(("where",), self.file.where, self.fields | self.variable)
+            seen = self.fields | self.variable | self.file.let.keys()
+            self.expression(("where",), self.file.where, seen)
         for category, task in self.file.tasks.items():
             self.task(("tasks", category), task)
         yield from self.found
@@ -155,8 +157,6 @@ class _Checker:
         scope = self.fields | self.variable
         if task.where is not None:
             self.expression((*key, "where"), task.where, scope)
-        if task.choices is not None:
-            self.choices((*key, "choices"), task.choices, scope)
         self.exemplars((*key, "exemplars"), task, scope)
         for name in task.truncate:
             if name not in signature.inputs:
@@ -165,6 +165,8 @@ class _Checker:
                     "FC204", message, (*key, "truncate"), near(name, signature.inputs), name
                 )
         lets = self.lets((*key, "let"), task.let, scope, dict.fromkeys(signature.inputs, True))
+        if task.choices is not None:
+            self.choices((*key, "choices"), task.choices, scope | set(lets))
         if task.instruction is not None:
             self.compiled(
                 compile_template, (*key, "instruction"), task.instruction, scope | set(lets)
@@ -261,10 +263,10 @@ class _Checker:
         scope = self.fields | self.variable
         if template.when is not None:
             self.expression((*key, "when"), template.when, scope)
-        if template.choices is not None:
-            self.choices((*key, "choices"), template.choices, scope)
         known = {**dict.fromkeys(inputs, True), **lets}
         own = {**lets, **self.lets((*key, "let"), template.let, scope, known)}
+        if template.choices is not None:
+            self.choices((*key, "choices"), template.choices, scope | set(own))
         for name in own.keys() & self.fields:
             spot = (*key, "let", name) if name in template.let else (*key[:2], "let", name)
             span = self.document.span(spot, of_key=True)

@@ -35,13 +35,19 @@ class _Typed:
 
     def run(self) -> Iterator[Diagnostic]:
         columns = {**self.schema.columns, "row": self.schema.row, **self.variable}
+        for name, text in self.file.let.items():
+            yield from self.columns(("let", name), text, columns)
+            found, faults = self.typed(text, columns)
+            yield from self.placed(("let", name), faults)
+            columns = {**columns, name: found}
         fields: dict[str, Type] = {}
         for name, text in self.file.fields.items():
             yield from self.columns(("fields", name), text, columns)
             fields[name], faults = self.typed(text, columns)
             yield from self.placed(("fields", name), faults)
         scope = {**fields, **self.variable}
-        yield from self.expression(("where",), self.file.where, scope)
+        lets = {name: columns[name] for name in self.file.let}
+        yield from self.expression(("where",), self.file.where, {**lets, **scope})
         for category, task in self.file.tasks.items():
             self.guarded = _looked_at(self.file.where)
             yield from self.task(("tasks", category), task, scope)
@@ -52,18 +58,18 @@ class _Typed:
             names = compile_expression(text).names & bare_names(text)
         except TextError:
             return
-        for name in sorted(names & self.schema.absent):
+        for name in sorted(names & self.schema.absent - self.file.let.keys()):
             message = f"some rows that were read have no column {name!r}"
             span = self.document.find(key, name)
             yield Diagnostic("FC222", message, span, GUARD, "warning")
         for name in sorted(names - columns.keys()):
-            known = self.schema.columns
+            known = columns.keys() - {"row"}
             severity: Severity = "error" if nearest(name, known) else "warning"
             message = f"no row that was read has a column {name!r}"
             span = self.document.find(key, name)
             hint = near(name, known)
             if name in self.file.fields:
-                hint = "fields see the row's columns, and not one another"
+                hint = "fields see columns and not one another; what several need is a file's `let`"
             yield Diagnostic("FC222", message, span, hint, severity)
 
     def task(self, key: Key, task: Task, scope: Types) -> Iterator[Diagnostic]:

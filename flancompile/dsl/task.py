@@ -305,6 +305,11 @@ class DatasetFile(Strict):
     description: str | None = None
     source: Source
     for_each: ForEach | None = None
+    let: dict[Identifier, Expression] = Field(
+        {},
+        description="Name -> expression over the columns and the names before it, worked out once "
+        "a row, for `fields`, `where` and the source's `id`; no field, so no template sees it.",
+    )
     fields: dict[Identifier, Expression] = Field(min_length=1)
     where: Expression | None = Field(
         None, description="Only rows where this holds, over the fields."
