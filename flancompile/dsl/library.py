@@ -188,12 +188,14 @@ def load_library(
     builtin: bool = True,
     loose: Iterable[Path] = (),
     memo: Memo | None = None,
+    locks: bool = False,
 ) -> tuple[Library, list[Diagnostic]]:
     """Load the built-in styles, then `folders`, then `loose` single files.
 
     With neither folders nor files the whole built-in library is loaded. builtin: false loads
-    nothing of it; memo: what earlier runs parsed. Returns what could be loaded, and every
-    complaint. Raises FC107 for a folder that is none.
+    nothing of it; memo: what earlier runs parsed; locks: whether the types that rows showed are
+    read too, also of the libraries that single files stand in. Returns what could be loaded, and
+    every complaint. Raises FC107 for a folder that is none.
     """
     library, found = Library(memo=memo or Memo()), list[Diagnostic]()
     singles = list(loose)
@@ -206,13 +208,21 @@ def load_library(
             _load(library, path, kind)
         except FlancompileError as error:
             found += error.diagnostics
-    for folder in library.folders:
+    for folder in dict.fromkeys([*library.folders, *_around(singles)]) if locks else ():
         try:
             library.schemas |= read_lock(folder)
         except FlancompileError as error:
             found += error.diagnostics
     library.memo.save()
     return library, found
+
+
+def _around(files: Iterable[Path]) -> Iterator[Path]:
+    """The library folders that single files stand in."""
+    for path in files:
+        part = next((p for p in path.resolve().parents if p.name in KINDS), None)
+        if part is not None:
+            yield part.parent
 
 
 def _files(

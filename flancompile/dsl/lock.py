@@ -75,7 +75,7 @@ def read_lock(folder: Path) -> dict[str, Schema]:
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        hint = "delete it; `flancompile check --data` writes it anew"
+        hint = "`flancompile check --data` writes it anew; or delete it"
         raise fail("FC101", f"{path} is damaged: {error}", hint=hint) from None
 
 
