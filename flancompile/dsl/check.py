@@ -6,9 +6,7 @@ mixture is checked elsewhere.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 
 from flancompile.dsl.alike import near_twins
 from flancompile.dsl.check_style import check_styles, near, placed
@@ -17,6 +15,7 @@ from flancompile.dsl.expression import Expression, Template, compile_expression,
 from flancompile.dsl.library import Library, Loaded
 from flancompile.dsl.lock import Schema, source_digest
 from flancompile.dsl.memo import Memo
+from flancompile.dsl.shown import in_order, names_of, texts_of
 from flancompile.dsl.source import PlaceOptions
 from flancompile.dsl.task import Choices, DatasetFile, Task
 from flancompile.dsl.task import Template as TaskTemplate
@@ -199,7 +198,7 @@ class _Checker:
             spot = (*key, "templates", index, "input")
             hint = "word it differently, or take one out"
             self.complain("FC213", message, spot, hint, severity="warning")
-        used = [_names_of(t) for t in _texts_of(task)]
+        used = [names_of(t) for t in texts_of(task)]
         shown = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:
             if name in self.fields and name not in shown and None not in used:
@@ -333,7 +332,7 @@ class _Checker:
     ) -> None:
         """A target shows an output; that of a chain of thought a rationale before its answer."""
         outputs = frozenset(task.signature.outputs)
-        told = (_names_of(template.when) if template.when else None) or frozenset[str]()
+        told = (names_of(template.when) if template.when else None) or frozenset[str]()
         if outputs <= self.fields and not (shown | told) & (outputs | set(lets) | {"gold"}):
             message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
             self.complain("FC214", message, key, "the signature lists them on its right")
@@ -341,7 +340,7 @@ class _Checker:
         answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
         if not template.cot or not shown & (outputs | {"gold"}):
             return
-        order = [n for n in _in_order(template.target) if n in outputs | {"gold"}]
+        order = [n for n in in_order(template.target) if n in outputs | {"gold"}]
         if len(set(order)) < 2:
             message = f"the target of a chain of thought shows {order[0]!r} alone"
             hint = "give the rationale, then the answer"
@@ -385,38 +384,3 @@ class _Checker:
             message = "the input has {{ options }}, but the template does not say `options:`"
             hint = "say `options: optional` or `options: required`"
             self.complain("FC208", message, (*key, "input"), hint, "options")
-
-
-def _texts_of(task: Task) -> Iterator[str]:
-    """All texts in which an input may be used, expressions as texts."""
-    yield from (e for e in task.let.values())
-    if task.instruction is not None:
-        yield task.instruction
-    for choices in (task.choices, *(t.choices for t in task.templates)):
-        if choices is not None:
-            yield from (
-                c for c in (choices.options, choices.labels, choices.gold) if isinstance(c, str)
-            )
-            yield from (choices.same,) if choices.same else ()
-    for template in task.templates:
-        if template.turns is not None:
-            yield from template.turns.model_dump().values()
-        else:
-            yield from (template.input, template.target)
-        yield from template.let.values()
-        yield from (template.when,) if template.when else ()
-
-
-@lru_cache(maxsize=65_536)
-def _names_of(text: str) -> Names | None:
-    """Names that a text uses, be it a template or an expression; None if it does not compile."""
-    try:
-        return compile_template(text).names if "{" in text else compile_expression(text).names
-    except TextError:
-        return None
-
-
-def _in_order(text: str) -> list[str]:
-    """Names in a template's slots, in the order in which they stand."""
-    slots = re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL)
-    return [name for slot in slots for name in re.findall(r"[A-Za-z_]\w*", slot)]
