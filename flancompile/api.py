@@ -52,7 +52,7 @@ def check(
         from flancompile.runfile import check_runs
 
         found += check_runs([*runs, *folders])
-    if data is not None and not any(d.code.startswith("FC1") for d in found):
+    if data is not None and not any(d.code.startswith("FC1") or d.code == "FC201" for d in found):
         from flancompile.compiler.check_data import check_rows
 
         tell = progress or (lambda *_: None)

@@ -16,6 +16,18 @@ def test_one_version() -> None:
     assert project["version"] == flancompile.__version__
 
 
+def test_a_list_needs_no_jinja() -> None:
+    code = (
+        "import sys; sys.argv = ['flancompile', 'ls', '--library', 'demo']\n"
+        "from flancompile.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('jinja2', 'numpy', 'pyarrow', 'rich.table') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_importing_costs_nothing() -> None:
     code = "import sys, flancompile; print([m for m in ('pyarrow', 'numpy', 'jinja2', 'pydantic') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from flancompile.cli.console import console, folders, print_json
 from flancompile.compiler.cache import memo_of
 from flancompile.dsl.library import Library, load_library
@@ -29,14 +27,22 @@ def run(what: str, select: str, library: list[Path], overlay: str | None, *, as_
     if as_json:
         print_json(rows)
         return
-    table = Table(box=None, pad_edge=False)
-    for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(v) for v in row.values()))
     out = console()
-    out.print(table)
+    print(_table(rows), end="")
     out.print(f"{len(rows)} {what}", style="dim")
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Rows in columns as wide as they need; rich's tables cost more than loading a library."""
+    if not rows:
+        return ""
+    lines = [list(rows[0]), *([_cell(v) for v in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+    return "".join(f"{line}\n" for line in shown)
 
 
 def _tasks(library: Library, select: str, overlay: str | None) -> list[dict[str, Any]]:

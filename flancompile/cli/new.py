@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from flancompile.api import check
 from flancompile.cli.console import console
 from flancompile.compiler.starter import columns_of, default_id, is_headerless, starter
 from flancompile.dsl.source import Source
@@ -42,9 +45,10 @@ def run(
         rows, dropped = _sampled({**read, "read": {"header": False}}, base)
     if not rows and dropped:
         raise fail("FC303", f"no row of {source!r} can be read: {dropped[0].reason}")
-    columns = columns_of([dict(r["row"]) for r in rows])
+    seen = [dict(r["row"]) for r in rows]
+    columns = columns_of(seen)
     place = "\n  ".join(f"{key}: {_flow(value)}" for key, value in about.items())
-    text = starter(name or default_id(source), place, columns, _schema(folder))
+    text = starter(name or default_id(source), place, columns, _schema(folder), seen)
     if out is None:
         print(text, end="")
         return
@@ -52,7 +56,16 @@ def run(
         raise fail("FC501", f"{str(out)!r} is there already", hint="choose another name")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-    console().print(f"{out}: look it over, then `flancompile check {out}`")
+    _tell(out)
+
+
+def _tell(out: Path) -> None:
+    """What the rows tell of the file that was written."""
+    from flancompile.compiler.lints import Reading
+
+    for complaint in check(out, data=Reading(ROWS, keep=False)):
+        print(complaint.render(), end="\n\n")
+    console().print(f"{out}: look it over, then `flancompile check --data {out}`")
 
 
 def _sampled(place: dict[str, Any], base: Path) -> tuple[list[dict[str, Any]], list[FieldRow]]:
@@ -69,8 +82,10 @@ def _sampled(place: dict[str, Any], base: Path) -> tuple[list[dict[str, Any]], l
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {v}" for k, v in value.items()) + "}"
-    return str(value)
+        return "{" + ", ".join(f"{k}: {_flow(v)}" for k, v in value.items()) + "}"
+    text = str(value)
+    plain = re.fullmatch(r"[\w./-]+( [\w./-]+)*", text) is not None
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _schema(folder: Path) -> str:

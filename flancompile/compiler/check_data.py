@@ -75,7 +75,7 @@ def _schemas(request: Request, tasks: Sequence[TaskDef]) -> dict[str, Schema]:
         row = merged(types)
         if row is not None and row.kind == "map":
             digest = source_digest(request.library.datasets[id_].model.source)
-            found[id_] = Schema(row.keys, digest, len(types))
+            found[id_] = Schema(row.keys, digest, len(types), row.absent)
     return found
 
 
@@ -84,8 +84,12 @@ def _keep(request: Request, schemas: Mapping[str, Schema], folders: Sequence[Pat
     for folder in set(folders) - {builtin_library()}:
         paths = {i: d.document.path for i, d in request.library.datasets.items()}
         own = {i: s for i, s in schemas.items() if Path(paths[i]).is_relative_to(folder)}
-        known = {i: s for i, s in read_lock(folder).items() if i in paths}
-        if own and {**known, **own} != read_lock(folder):
+        try:
+            kept: dict[str, Schema] | None = read_lock(folder)
+        except FlancompileError:  # a damaged one is written anew
+            kept = None
+        known = {i: s for i, s in (kept or {}).items() if i in paths}
+        if own and {**known, **own} != kept:
             write_lock(folder, {**known, **own})
 
 

@@ -32,7 +32,7 @@ def check_libraries(
     loose = [p for p in paths if p.is_file()]
     folders = [library_folder(p) for p in paths if not p.is_file()]
     folders += [builtin_library()] if builtin else []
-    library, found = load_library(folders, loose=loose, memo=memo_of(folders))
+    library, found = load_library(folders, loose=loose, memo=memo_of(folders), locks=typed)
     found += check_library(library, typed=typed)
     library.memo.save()
     found += _mixtures(library)

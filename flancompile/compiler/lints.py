@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flancompile.compiler.borders import doubles_a_mark
 from flancompile.compiler.exemplars import Pools
+from flancompile.compiler.leaks import Leaks
 from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer
 from flancompile.compiler.request import Request
-from flancompile.compiler.rows import MAX_OPTIONS
+from flancompile.compiler.rows import MAX_OPTIONS, RowSet
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.library import TaskDef
-from flancompile.dsl.task import Template
+from flancompile.dsl.task import Choices, Template
 from flancompile.dsl.yaml import Key
 from flancompile.errors import Diagnostic
 from flancompile.sources.blocks import sample
@@ -31,9 +33,7 @@ __all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
 SAMPLE_ROWS = 200
 SKEW = 0.9  # of one label
 NOT_MEANT = {"no template applies", "where"}  # reasons by which an author leaves rows out
-_DOUBLED = re.compile(r"(?<![.?!])([.?!,;:])\1(?![.])|[.!?;:][,;]|[,;:]\.(?!\.)|\s[,;](?=\s)")
 _SYNTAX = re.compile(r"\{\{|\{%")
-_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Reading:
 class _Facts:
     """What one template gave in one arm."""
 
+    over: RowSet
+    leaks: Leaks
     rows: int = 0
     prompts: set[int] = field(default_factory=set)
     inputs: set[int] = field(default_factory=set)
@@ -103,13 +105,15 @@ class _Linter:
 
     def rows_alone(self, reasons: Sequence[str]) -> None:
         """What is wrong before anything is rendered."""
-        total = len(self.rows) + len(reasons)
+        faults = [r for r in reasons if r not in NOT_MEANT]
+        total = len(self.rows) + len(faults)
         if total == 0:
-            self.say("FC320", f"the split {self.split!r} has no rows", ())
-        elif reasons:
-            kinds = Counter(re.sub(r"'[^']*'", "'…'", r) for r in reasons)
+            left = f"; `where` leaves out all {len(reasons):,}" if reasons else ""
+            self.say("FC320", f"the split {self.split!r} has no rows{left}", ())
+        elif faults:
+            kinds = Counter(re.sub(r"'[^']*'", "'…'", r) for r in faults)
             why = kinds.most_common(1)[0][0]
-            message = f"{self.share(len(reasons), total)} are dropped when read; mostly: {why}"
+            message = f"{self.share(len(faults), total)} are dropped when read; mostly: {why}"
             self.say("FC320", message, ())
         names = self.task.task.signature.inputs
         marked = [
@@ -131,7 +135,7 @@ class _Linter:
             rows = row_set(spec, self.rows, 0)
             pools: Pools = pools_for(self.request, self.task, spec, rows, self.split)
             renderer = Renderer(spec, rows, pools, {})
-            facts = _Facts()
+            facts = _Facts(rows, Leaks.of(self.task, template))
             for draft in renderer:
                 self.look(facts, draft, template)
             self.tell(facts, template, key, options)
@@ -162,17 +166,10 @@ class _Linter:
         if draft.turns:
             self.dialogue(facts, id_, draft)
             return
-        fields = {name: _texts(value) for name, value in row.items() if name[0] != "_"}
-        values = [text for texts in fields.values() for text in texts]
-        asked = self.task.task.signature.outputs
-        given = [text for name, texts in fields.items() if name not in asked for text in texts]
-        said = _JINJA.sub("", template.input)
         checks: dict[str, Callable[[], bool]] = {
-            "leak": lambda: _leaks(prompt, target, [*given, said], draft),
+            "leak": lambda: self._leaks(facts.leaks, draft, template, facts.over),
             "end": lambda: prompt != prompt.rstrip(),
-            "doubled": lambda: (
-                (draft.options is None and _doubled(prompt, values)) or _doubled(target, values)
-            ),
+            "doubled": lambda: self._doubled(draft, template, facts.over),
             "rationale": lambda: template.cot and _without_rationale(target, self._outputs(row)),
         }
         for name, holds in checks.items():
@@ -181,6 +178,38 @@ class _Linter:
         if draft.options is not None:
             self.golds[str(draft.options.texts[draft.options.gold])] += 1
         self.measure(facts, id_, prompt, target)
+
+    def _leaks(self, leaks: Leaks, draft: Draft, template: Template, rows: RowSet) -> bool:
+        row, asked = self.rows[draft.row], self.task.task.signature.outputs
+        if draft.options is not None:
+            return draft.input.strip() == draft.target.strip()
+        fields = {n: _texts(v) for n, v in row.items() if n[0] != "_" and n not in asked}
+        others = self._others(draft, template, rows)
+        return leaks.look(str(row["_id"]), draft.input, draft.target, fields, others)
+
+    def _others(self, draft: Draft, template: Template, rows: RowSet) -> list[str]:
+        """The row's wrong options, where it has choices."""
+        choices = template.choices or self.task.task.choices
+        if choices is None or choices.distractors is not None:
+            return []
+        try:
+            options = rows.options(draft.row, choices)
+        except RowError:
+            return []
+        return [text for n, text in enumerate(options.texts) if n != options.gold]
+
+    def _doubled(self, draft: Draft, template: Template, rows: RowSet) -> bool:
+        def names() -> dict[str, object] | None:
+            choices = template.choices or self.task.task.choices
+            try:
+                found = rows.context(draft.row, template)
+                gold = {"gold": rows.gold(draft.row, choices)} if choices is not None else {}
+                return {**found, **gold}
+            except RowError:
+                return None
+
+        sides = ((template.input, draft.input), (template.target, draft.target))
+        return any(doubles_a_mark(text, rendered, names) for text, rendered in sides)
 
     def measure(self, facts: _Facts, row: str, prompt: str, target: str) -> None:
         tokenizer, length = self.reading.tokenizer, self.reading.length
@@ -219,6 +248,9 @@ class _Linter:
             "long": ("FC328", "input", f"more than {self.reading.length} tokens", "`truncate:`"),
             "lossy": ("FC329", "input", "characters that the tokenizer loses", None),
         }
+        for what, advice, count, row in facts.leaks.told(facts.rows):
+            share = self.share(count, facts.rows, row)
+            self.say("FC324", f"{where} has {what} in {share}", (*key, "input"), advice)
         for fault, (code, side, what, hint) in texts.items():
             side = "turns" if template.turns is not None else side
             if count := facts.faults[fault]:
@@ -226,10 +258,25 @@ class _Linter:
                 self.say(code, f"{where} has {what} in {share}", (*key, side), hint)
 
     def labels(self) -> None:
-        """What the whole task's choices tell."""
+        """What the whole task's answers tell."""
         settings = self.task.task.choices
-        if settings is None:
+        if settings is not None:
+            self.without_options(settings)
+        if settings is None or (settings.distractors is None and not self.golds):
+            names = self.task.task.signature.outputs
+            given = ([row[n] for n in names if row.get(n) is not None] for row in self.rows)
+            self.golds.update(", ".join(map(str, values)) for values in given if values)
+        elif settings.distractors is not None:
             return
+        total = sum(self.golds.values())
+        label, count = self.golds.most_common(1)[0] if total else ("", 0)
+        if count > SKEW * total and total >= 20:
+            message = f"{count / total:.0%} of the answers are {label!r}"
+            place = "choices" if settings is not None else "signature"
+            self.say("FC331", message, (place,), "a constant guess scores as much")
+
+    def without_options(self, settings: Choices) -> None:
+        """Rows whose options or gold answer cannot be had."""
         rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0)
         wrong: Counter[str] = Counter()
         cut = 0
@@ -246,23 +293,6 @@ class _Linter:
             message = f"more than {MAX_OPTIONS} options in {self.share(cut, len(self.rows))}"
             hint = f"the right one and {MAX_OPTIONS - 1} others are shown"
             self.say("FC334", message, ("choices",), hint)
-        total = sum(self.golds.values())
-        if not total or settings.distractors is not None:
-            return
-        label, count = self.golds.most_common(1)[0]
-        if count > SKEW * total and total >= 20:
-            message = f"{count / total:.0%} of the answers are {label!r}"
-            self.say("FC331", message, ("choices",), "a constant guess scores as much")
-
-
-def _leaks(prompt: str, target: str, values: Sequence[str], draft: Draft) -> bool:
-    """The whole target stands in the input, but in no value alone, nor in the author's words."""
-    text = target.strip()
-    if prompt.strip() == text:
-        return True
-    if len(text) < 3 or draft.options is not None or text not in prompt:
-        return False
-    return not any(text in value for value in values)
 
 
 def _texts(value: Any) -> list[str]:
@@ -274,10 +304,6 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [text for item in value for text in _texts(item)]
     return [] if value is None else [str(value)]
-
-
-def _doubled(text: str, values: Sequence[str]) -> bool:
-    return any(not any(m[0] in v for v in values) for m in _DOUBLED.finditer(text))
 
 
 def _without_rationale(target: str, outputs: Sequence[str]) -> bool:

@@ -42,6 +42,7 @@ def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
         where=dataset.where,
         seed=request.recipe.model.seed,
         variable=task.variable,
+        let=dict(dataset.let),
     )
 
 

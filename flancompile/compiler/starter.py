@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flancompile.compiler.golds import Gold, gold_of
 from flancompile.errors import fail
 
 __all__ = ["Column", "columns_of", "default_id", "is_headerless", "starter"]
@@ -28,6 +30,7 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 _OPTIONS = re.compile(r"choices|options|candidates|endings|alternatives", re.IGNORECASE)
+_NOT_TEXT = {"true", "false", "null"}  # in YAML
 _WORDS = {"if", "in", "is", "not", "and", "or", "else", "true", "false", "none", "for"}
 
 
@@ -42,6 +45,12 @@ class Column:
     rows: int
     length: float
     values: tuple[Any, ...]
+    blanks: int = 0
+
+    @property
+    def has_blanks(self) -> bool:
+        """Whether it is a text that some rows leave empty, and no label for that."""
+        return self.kind == "text" and self.blanks > 0 and not self.is_label
 
     @property
     def is_label(self) -> bool:
@@ -64,7 +73,9 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> list[Column]:
         shown = tuple(json.loads(t) for t in sorted(set(texts))[: FEW + 1])
         mean = sum(len(str(v)) for v in present) / max(1, len(present))
         field = _field(name, taken)
-        found.append(Column(name, field, _kind(present), len(set(texts)), len(rows), mean, shown))
+        distinct = len(set(texts))
+        blanks = len(values) - sum(bool(str(v).strip()) for v in present)
+        found.append(Column(name, field, _kind(present), distinct, len(rows), mean, shown, blanks))
     return found
 
 
@@ -76,16 +87,22 @@ def is_headerless(rows: Sequence[dict[str, Any]]) -> bool:
     return bool(names) and (numbers > 0 or again or any(len(name) > LONG for name in names))
 
 
-def starter(id_: str, place: str, columns: Sequence[Column], schema: str) -> str:
+def starter(
+    id_: str,
+    place: str,
+    columns: Sequence[Column],
+    schema: str,
+    rows: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """The text of a dataset file.
 
-    place: the source's `files` or `hub`, as YAML; schema: where the JSON Schema lies.
+    place: the source's `files` or `hub`, as YAML; schema: where the JSON Schema lies; rows: on
+    which guesses are tried.
     """
     row_id = next((c for c in columns if _ID.match(c.name) and c.distinct == c.rows), None)
     rest = [c for c in columns if c is not row_id]
     said = next((c for c in rest if _is_dialogue(c)), None)
-    options = next((c for c in rest if c.kind == "list" and _OPTIONS.search(c.name)), None)
-    asked = _asked(rest, options)
+    options, asked, gold = _options(rest, rows)
     given = [c for c in rest if c not in (asked, options) and c.kind == "text"][:4]
     given = given or [c for c in rest if c not in (asked, options)][:1]
     lines = [
@@ -102,10 +119,26 @@ def starter(id_: str, place: str, columns: Sequence[Column], schema: str) -> str
             if said
             else []
         ),
+        *([f"where: {asked.field} | trim"] if asked.has_blanks and said is None else []),
         "tasks:",
-        *(f"  {x}".rstrip() for x in (_dialogue() if said else _task(given, asked, options))),
+        *(f"  {x}".rstrip() for x in (_dialogue() if said else _task(given, asked, gold))),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _options(
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]
+) -> tuple[Column | None, Column, Gold | None]:
+    """The column of options, what is asked for, and how it names the right option."""
+    fields = [{c.field: row.get(c.name) for c in columns} for row in rows]
+    named = [c for c in columns if c.kind in ("list", "mapping") and _OPTIONS.search(c.name)]
+    for options in named:
+        first = _asked(columns, options)
+        for asked in (first, *(c for c in columns if c not in (first, options))):
+            gold = gold_of(fields, options.field, asked.field)
+            if gold is not None:
+                return options, asked, gold
+    return None, _asked(columns, None), None
 
 
 def _is_dialogue(column: Column) -> bool:
@@ -124,18 +157,18 @@ def _dialogue() -> list[str]:
     ]
 
 
-def _task(given: Sequence[Column], asked: Column, options: Column | None) -> list[str]:
+def _task(given: Sequence[Column], asked: Column, gold: Gold | None) -> list[str]:
     left = ", ".join(c.field for c in given)
-    label = asked.is_label and options is None
-    name = "classification" if label else "multiple_choice_qa" if options else "generation"
-    target = "{{ gold }}" if label or options else f"{{{{ {asked.field} }}}}"
-    metric = "accuracy" if label or options else "rouge_l" if asked.length > 40 else "exact_match"
+    label = asked.is_label and gold is None
+    name = "classification" if label else "multiple_choice_qa" if gold else "generation"
+    target = "{{ gold }}" if label or gold else f"{{{{ {asked.field} }}}}"
+    metric = "accuracy" if label or gold else "rouge_l" if asked.length > 40 else "exact_match"
     slots = [f"{{{{ {c.field} }}}}" for c in given]
     keyed = [
         f"{c.field.replace('_', ' ').capitalize()}: {s}" for c, s in zip(given, slots, strict=True)
     ]
     wanted = asked.field.replace("_", " ")
-    arm = ["options: optional"] if label or options else []
+    arm = ["options: optional"] if label or gold else []
     texts = [
         ("plain", [*slots, "", f"What is the {wanted}?"]),
         ("keyed", [*keyed, f"{wanted.capitalize()}:"]),
@@ -145,7 +178,7 @@ def _task(given: Sequence[Column], asked: Column, options: Column | None) -> lis
         f"{name}:",
         f"  cluster: {name}",
         f"  signature: {left} -> {asked.field}",
-        *_choices(asked, options),
+        *_choices(asked, gold),
         f"  eval: {{metric: {metric}}}",
         "  templates:",
     ]
@@ -157,17 +190,16 @@ def _task(given: Sequence[Column], asked: Column, options: Column | None) -> lis
     return lines
 
 
-def _choices(asked: Column, options: Column | None) -> list[str]:
-    if options is not None:
-        by = "index" if asked.kind == "number" else "text"
-        return [f"  choices: {{options: {options.field}, gold: {asked.field}, by: {by}}}"]
+def _choices(asked: Column, gold: Gold | None) -> list[str]:
+    if gold is not None:
+        return ["  choices:", *(f"    {line}" for line in gold.lines())]
     if not asked.is_label:
         return []
-    if asked.kind == "text":
+    if asked.kind == "text" and all(v.strip() for v in asked.values):
         listed = ", ".join(json.dumps(str(v), ensure_ascii=False) for v in asked.values)
         return [f"  choices: {{options: [{listed}], gold: {asked.field}}}"]
     said = {True: "yes", False: "no"} if asked.kind == "truth value" else {}
-    pairs = ", ".join(f'"{v}": "{said.get(v, v)}"' for v in asked.values)
+    pairs = ", ".join(f"{_quoted(v)}: {_quoted(said.get(v, v) or 'none')}" for v in asked.values)
     return [f"  choices: {{options: {{{pairs}}}, gold: {asked.field}}} # say what each label means"]
 
 
@@ -182,6 +214,10 @@ def _asked(columns: Sequence[Column], options: Column | None) -> Column:
     return (labels or answers or others)[-1]
 
 
+def _quoted(value: Any) -> str:
+    return json.dumps(str(value), ensure_ascii=False)
+
+
 def _printed(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
@@ -189,7 +225,8 @@ def _printed(value: Any) -> str:
 def _remark(column: Column) -> str:
     if column.distinct <= FEW and column.kind not in ("list", "mapping"):
         values = ", ".join(_printed(v) for v in column.values[:6])
-        return f"{column.kind}, {column.distinct} values: {values}".replace("\n", " ")[:90]
+        said = f"{column.kind}, {column.distinct} values: {values}"[:90]
+        return " ".join("".join(c if c.isprintable() else " " for c in said).split())
     return (
         f"{column.kind}, {column.distinct} values in {column.rows} rows, mean {column.length:.0f}"
     )
@@ -208,7 +245,8 @@ def _kind(values: Sequence[Any]) -> str:
 
 
 def _field(name: str, taken: set[str]) -> str:
-    field = re.sub(r"\W+", "_", name.strip()).strip("_").lower() or "column"
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    field = re.sub(r"\W+", "_", plain.strip()).strip("_").lower() or "column"
     if field[0].isdigit() or field in _WORDS:
         field = f"column_{field}"
     while field in taken:
@@ -219,11 +257,12 @@ def _field(name: str, taken: set[str]) -> str:
 
 def _expression(column: Column) -> str:
     name = column.name
-    if name.isidentifier() and name not in _WORDS:
+    if name.isidentifier() and name.isascii() and name not in _WORDS and name != "row":
         return name
     return json.dumps(f"row[{json.dumps(name, ensure_ascii=False)}]", ensure_ascii=False)
 
 
 def default_id(path: str) -> str:
     """A dataset's id from the name of its file or repository."""
-    return re.sub(r"\W+", "_", Path(path).name.split(".")[0]).strip("_").lower() or "dataset"
+    name = re.sub(r"\W+", "_", Path(path).name.split(".")[0]).strip("_").lower()
+    return name if name[:1].isalpha() and name not in _NOT_TEXT else f"data_{name}".strip("_")

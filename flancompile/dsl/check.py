@@ -6,16 +6,16 @@ mixture is checked elsewhere.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 
+from flancompile.dsl.alike import near_twins
 from flancompile.dsl.check_style import check_styles, near, placed
 from flancompile.dsl.check_types import check_types
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
 from flancompile.dsl.library import Library, Loaded
 from flancompile.dsl.lock import Schema, source_digest
 from flancompile.dsl.memo import Memo
+from flancompile.dsl.shown import in_order, names_of, texts_of
 from flancompile.dsl.source import PlaceOptions
 from flancompile.dsl.task import Choices, DatasetFile, Task
 from flancompile.dsl.task import Template as TaskTemplate
@@ -96,10 +96,12 @@ class _Checker:
         self.found += _place_expressions(self.document, ("source",), source)
         for name, place in source.places.items():
             self.found += _place_expressions(self.document, ("source", "places", name), place)
-        for name, text in self.file.fields.items():
-            self.expression(("fields", name), text, None)
+        for part, texts in (("let", self.file.let), ("fields", self.file.fields)):
+            for name, text in texts.items():
+                self.expression((part, name), text, None)
         if self.file.where is not None:
-            self.expression(("where",), self.file.where, self.fields | self.variable)
+            seen = self.fields | self.variable | self.file.let.keys()
+            self.expression(("where",), self.file.where, seen)
         for category, task in self.file.tasks.items():
             self.task(("tasks", category), task)
         yield from self.found
@@ -154,8 +156,6 @@ class _Checker:
         scope = self.fields | self.variable
         if task.where is not None:
             self.expression((*key, "where"), task.where, scope)
-        if task.choices is not None:
-            self.choices((*key, "choices"), task.choices, scope)
         self.exemplars((*key, "exemplars"), task, scope)
         for name in task.truncate:
             if name not in signature.inputs:
@@ -164,6 +164,8 @@ class _Checker:
                     "FC204", message, (*key, "truncate"), near(name, signature.inputs), name
                 )
         lets = self.lets((*key, "let"), task.let, scope, dict.fromkeys(signature.inputs, True))
+        if task.choices is not None:
+            self.choices((*key, "choices"), task.choices, scope | set(lets))
         if task.instruction is not None:
             self.compiled(
                 compile_template, (*key, "instruction"), task.instruction, scope | set(lets)
@@ -190,7 +192,13 @@ class _Checker:
                 message = f"the texts of {same!r} and {template.name!r} are equal"
                 hint = "word it differently, or take one out"
                 self.complain("FC213", message, (*spot, "input"), hint, severity="warning")
-        used = [_names_of(t) for t in _texts_of(task)]
+        for index, other, how in near_twins(task.templates):
+            name = task.templates[index].name
+            message = f"the texts of {other!r} and {name!r} differ in {how}"
+            spot = (*key, "templates", index, "input")
+            hint = "word it differently, or take one out"
+            self.complain("FC213", message, spot, hint, severity="warning")
+        used = [names_of(t) for t in texts_of(task)]
         shown = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:
             if name in self.fields and name not in shown and None not in used:
@@ -256,10 +264,10 @@ class _Checker:
         scope = self.fields | self.variable
         if template.when is not None:
             self.expression((*key, "when"), template.when, scope)
-        if template.choices is not None:
-            self.choices((*key, "choices"), template.choices, scope)
         known = {**dict.fromkeys(inputs, True), **lets}
         own = {**lets, **self.lets((*key, "let"), template.let, scope, known)}
+        if template.choices is not None:
+            self.choices((*key, "choices"), template.choices, scope | set(own))
         for name in own.keys() & self.fields:
             spot = (*key, "let", name) if name in template.let else (*key[:2], "let", name)
             span = self.document.span(spot, of_key=True)
@@ -326,7 +334,7 @@ class _Checker:
     ) -> None:
         """A target shows an output; that of a chain of thought a rationale before its answer."""
         outputs = frozenset(task.signature.outputs)
-        told = (_names_of(template.when) if template.when else None) or frozenset[str]()
+        told = (names_of(template.when) if template.when else None) or frozenset[str]()
         if outputs <= self.fields and not (shown | told) & (outputs | set(lets) | {"gold"}):
             message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
             self.complain("FC214", message, key, "the signature lists them on its right")
@@ -334,7 +342,7 @@ class _Checker:
         answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
         if not template.cot or not shown & (outputs | {"gold"}):
             return
-        order = [n for n in _in_order(template.target) if n in outputs | {"gold"}]
+        order = [n for n in in_order(template.target) if n in outputs | {"gold"}]
         if len(set(order)) < 2:
             message = f"the target of a chain of thought shows {order[0]!r} alone"
             hint = "give the rationale, then the answer"
@@ -378,38 +386,3 @@ class _Checker:
             message = "the input has {{ options }}, but the template does not say `options:`"
             hint = "say `options: optional` or `options: required`"
             self.complain("FC208", message, (*key, "input"), hint, "options")
-
-
-def _texts_of(task: Task) -> Iterator[str]:
-    """All texts in which an input may be used, expressions as texts."""
-    yield from (e for e in task.let.values())
-    if task.instruction is not None:
-        yield task.instruction
-    for choices in (task.choices, *(t.choices for t in task.templates)):
-        if choices is not None:
-            yield from (
-                c for c in (choices.options, choices.labels, choices.gold) if isinstance(c, str)
-            )
-            yield from (choices.same,) if choices.same else ()
-    for template in task.templates:
-        if template.turns is not None:
-            yield from template.turns.model_dump().values()
-        else:
-            yield from (template.input, template.target)
-        yield from template.let.values()
-        yield from (template.when,) if template.when else ()
-
-
-@lru_cache(maxsize=65_536)
-def _names_of(text: str) -> Names | None:
-    """Names that a text uses, be it a template or an expression; None if it does not compile."""
-    try:
-        return compile_template(text).names if "{" in text else compile_expression(text).names
-    except TextError:
-        return None
-
-
-def _in_order(text: str) -> list[str]:
-    """Names in a template's slots, in the order in which they stand."""
-    slots = re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL)
-    return [name for slot in slots for name in re.findall(r"[A-Za-z_]\w*", slot)]

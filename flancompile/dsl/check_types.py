@@ -6,9 +6,10 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 
 from flancompile.dsl.check_style import near
 from flancompile.dsl.expression import compile_expression, compile_template
-from flancompile.dsl.infer import expression_faults, template_faults
+from flancompile.dsl.infer import GUARD, bare_names, expression_faults, template_faults
 from flancompile.dsl.library import Loaded
 from flancompile.dsl.lock import Schema
+from flancompile.dsl.paths import Path, paths_read
 from flancompile.dsl.task import Choices, DatasetFile, Task, Turns
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.types import ANY, Type, list_of
@@ -30,37 +31,51 @@ class _Typed:
         self.file, self.document, self.schema = dataset.model, dataset.document, schema
         each = self.file.for_each
         self.variable: dict[str, Type] = {each.variable: ANY} if each else {}
+        self.guarded: frozenset[Path] = frozenset()  # what the conditions in force look at
 
     def run(self) -> Iterator[Diagnostic]:
         columns = {**self.schema.columns, "row": self.schema.row, **self.variable}
+        for name, text in self.file.let.items():
+            yield from self.columns(("let", name), text, columns)
+            found, faults = self.typed(text, columns)
+            yield from self.placed(("let", name), faults)
+            columns = {**columns, name: found}
         fields: dict[str, Type] = {}
         for name, text in self.file.fields.items():
             yield from self.columns(("fields", name), text, columns)
-            fields[name], faults = _typed(text, columns)
+            fields[name], faults = self.typed(text, columns)
             yield from self.placed(("fields", name), faults)
         scope = {**fields, **self.variable}
-        yield from self.expression(("where",), self.file.where, scope)
+        lets = {name: columns[name] for name in self.file.let}
+        yield from self.expression(("where",), self.file.where, {**lets, **scope})
         for category, task in self.file.tasks.items():
+            self.guarded = _looked_at(self.file.where)
             yield from self.task(("tasks", category), task, scope)
 
     def columns(self, key: Key, text: str, columns: Types) -> Iterator[Diagnostic]:
-        """Names that are no columns."""
+        """Names that are no columns, or none of some rows."""
         try:
-            names = compile_expression(text).names
+            names = compile_expression(text).names & bare_names(text)
         except TextError:
             return
+        for name in sorted(names & self.schema.absent - self.file.let.keys()):
+            message = f"some rows that were read have no column {name!r}"
+            span = self.document.find(key, name)
+            yield Diagnostic("FC222", message, span, GUARD, "warning")
         for name in sorted(names - columns.keys()):
-            known = self.schema.columns
+            known = columns.keys() - {"row"}
             severity: Severity = "error" if nearest(name, known) else "warning"
             message = f"no row that was read has a column {name!r}"
             span = self.document.find(key, name)
             hint = near(name, known)
             if name in self.file.fields:
-                hint = "fields see the row's columns, and not one another"
+                hint = "fields see columns and not one another; what several need is a file's `let`"
             yield Diagnostic("FC222", message, span, hint, severity)
 
     def task(self, key: Key, task: Task, scope: Types) -> Iterator[Diagnostic]:
         yield from self.expression((*key, "where"), task.where, scope)
+        self.guarded |= _looked_at(task.where)
+        guarded = self.guarded
         shared = yield from self.lets((*key, "let"), task.let, scope)
         if task.choices is not None:
             yield from self.choices((*key, "choices"), task.choices, shared)
@@ -68,7 +83,9 @@ class _Typed:
             yield from self.template((*key, "instruction"), task.instruction, shared)
         for index, template in enumerate(task.templates):
             spot = (*key, "templates", index)
+            self.guarded = guarded
             yield from self.expression((*spot, "when"), template.when, scope)
+            self.guarded |= _looked_at(template.when)
             names = yield from self.lets((*spot, "let"), template.let, shared)
             if template.choices is not None:
                 yield from self.choices((*spot, "choices"), template.choices, names)
@@ -84,16 +101,16 @@ class _Typed:
         """Complaints of `let`. -> the scope with its names."""
         names = dict(scope)
         for name, text in let.items():
-            names[name], faults = _typed(text, names)
+            names[name], faults = self.typed(text, names)
             yield from self.placed((*key, name), faults)
         return names
 
     def choices(self, key: Key, choices: Choices, scope: Types) -> Iterator[Diagnostic]:
         options = list_of(Type("text"))
         if isinstance(choices.options, str):
-            options, faults = _typed(choices.options, scope)
+            options, faults = self.typed(choices.options, scope)
             yield from self.placed((*key, "options"), faults)
-        gold, faults = _typed(choices.gold, scope)
+        gold, faults = self.typed(choices.gold, scope)
         yield from self.placed((*key, "gold"), faults)
         item = options.item or ANY
         if choices.gold_by == "text" and gold.is_number and item.kind == "text":
@@ -101,7 +118,7 @@ class _Typed:
             yield from self.placed((*key, "gold"), [Fault("FC223", message, "say `by: index`")])
 
     def turns(self, key: Key, turns: Turns, scope: Types) -> Iterator[Diagnostic]:
-        over, faults = _typed(turns.each, scope)
+        over, faults = self.typed(turns.each, scope)
         yield from self.placed((*key, "each"), faults)
         if over.kind not in ("list", "any"):
             message = f"a {over.kind} where a list of turns is wanted"
@@ -117,24 +134,28 @@ class _Typed:
 
     def expression(self, key: Key, text: str | None, scope: Types) -> Iterator[Diagnostic]:
         if text is not None:
-            yield from self.placed(key, _typed(text, scope)[1])
+            yield from self.placed(key, self.typed(text, scope)[1])
 
     def template(self, key: Key, text: str, scope: Types) -> Iterator[Diagnostic]:
         try:
             compile_template(text)
         except TextError:
             return
-        yield from self.placed(key, template_faults(text, scope))
+        yield from self.placed(key, template_faults(text, scope, self.guarded))
 
     def placed(self, key: Key, faults: Iterable[Fault]) -> Iterator[Diagnostic]:
         for fault in faults:
             span = self.document.place(key, fault.line, fault.word)
             yield Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
 
+    def typed(self, text: str, scope: Types) -> tuple[Type, list[Fault]]:
+        """An expression's type and faults; none of one that does not compile."""
+        try:
+            compile_expression(text)
+        except TextError:
+            return ANY, []
+        return expression_faults(text, scope, self.guarded)
 
-def _typed(text: str, scope: Types) -> tuple[Type, list[Fault]]:
-    try:
-        compile_expression(text)
-    except TextError:
-        return ANY, []
-    return expression_faults(text, scope)
+
+def _looked_at(condition: str | None) -> frozenset[Path]:
+    return paths_read(condition) if condition is not None else frozenset()

@@ -1,11 +1,13 @@
 """Dialogues in the forms in which people keep them, as one: a list of {role, content}.
 
 Read are messages ({role, content}), ShareGPT's ({from, value}), Alpaca's (instruction, input,
-output, history), prompt with response, and plain lists of what two speakers say in turn.
+output, history), prompt with response, and plain lists of what two speakers say in turn. What a row
+says beside its turns (`system`, `tools`) is the system's: the text, then the tools as JSON.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -74,16 +76,34 @@ def exchanges(value: Any) -> list[dict[str, Any]]:
 def _of_row(row: Mapping[str, Any]) -> list[dict[str, str]]:
     for name in _LISTS:
         if isinstance(row.get(name), Sequence):
-            return chat(row[name])
+            return _led(row, chat(row[name]))
     asked = next((n for n in _ASKED if row.get(n) is not None), None)
     answered = next((n for n in _ANSWERED if row.get(n) is not None), None)
     if asked is None or answered is None:
         raise ValueError(f"chat: neither turns nor a prompt with its answer in {', '.join(row)}")
-    turns = [{"role": "system", "content": row["system"]}] if row.get("system") else []
-    turns += chat(row.get("history") or [])
+    turns = chat(row.get("history") or [])
     more = row.get("input") if asked == "instruction" else None
     text = f"{row[asked]}\n\n{more}" if more and str(more).strip() else str(row[asked])
-    return [*turns, *chat([text, str(row[answered])])]
+    return _led(row, [*turns, *chat([text, str(row[answered])])])
+
+
+def _led(row: Mapping[str, Any], turns: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The turns after what the row says beside them, in one system's turn with their own."""
+    beside = [str(row["system"]).strip() if row.get("system") else "", _tools(row.get("tools"))]
+    texts = [text for text in beside if text]
+    if turns and turns[0]["role"] == "system" and texts:
+        own, turns = turns[0]["content"], turns[1:]
+        texts = [*(text for text in texts if text not in own), own]
+    return [{"role": "system", "content": "\n\n".join(texts)}, *turns] if texts else turns
+
+
+def _tools(given: Any) -> str:
+    """Tools as JSON, be they given as such or as its text; nothing for none."""
+    if not given:
+        return ""
+    if not isinstance(given, str):
+        return json.dumps(given, ensure_ascii=False)
+    return "" if given.strip() in ("[]", "{}", "null") else given.strip()
 
 
 def _turn(item: Mapping[str, Any]) -> dict[str, str]:

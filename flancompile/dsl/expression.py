@@ -94,7 +94,7 @@ def environment() -> _Environment:
 
 _ROW_FAULTS = (
     jinja2.TemplateRuntimeError, SecurityError, TypeError, ValueError, KeyError, IndexError,
-    AttributeError, ArithmeticError,
+    AttributeError, ArithmeticError, re.error,
 )  # fmt: skip
 
 
@@ -102,6 +102,8 @@ def _row_error(error: Exception) -> RowError:
     """What a row lacks, in few words; faults of Python's own with their kind."""
     if isinstance(error, jinja2.TemplateRuntimeError | SecurityError):
         return RowError(str(error))
+    if isinstance(error, re.error):
+        return RowError(f"{error.pattern!r} is no regular expression: {error}")
     return RowError(f"{type(error).__name__}: {error}")
 
 
@@ -183,7 +185,7 @@ class _Name:
 
 @lru_cache(maxsize=65_536)
 def compile_expression(text: str) -> Expression:
-    """Compile an expression. Raises FC103 (syntax) or FC104 (unknown filter or test)."""
+    """Compile an expression. Raises FC103 (syntax), FC104 (unknown filter or test) or FC110."""
     env = environment()
     wrapped = "{{ (" + text + "\n) }}"
     names = _free_names(_checked(env, wrapped, text))
@@ -210,7 +212,7 @@ def compile_expression(text: str) -> Expression:
 
 @lru_cache(maxsize=65_536)
 def compile_template(text: str) -> Template:
-    """Compile a template text. Raises FC103 (syntax) or FC104 (unknown filter or test)."""
+    """Compile a template text. Raises FC103 (syntax), FC104 (unknown filter or test) or FC110."""
     parts = _slots(text)
     if parts is not None:
         return Template(text, frozenset(p.name for p in parts if isinstance(p, _Name)), parts)
@@ -279,7 +281,26 @@ def _checked(env: _Environment, source: str, text: str) -> nodes.Template:
             hint = nearest(name, known)
             found = Diagnostic("FC104", f"there is no {kind} {name!r}", None, hint)
             raise TextError([found], node.lineno, name)
+        _check_pattern(node)
     return tree
+
+
+_PATTERNED = ("matches", "regex_findall", "regex_replace", "regex_search")
+
+
+def _check_pattern(node: nodes.Node) -> None:
+    """A regular expression that is written out is one. Raises FC110."""
+    if not (isinstance(node, nodes.Filter) and node.name in _PATTERNED and node.args):
+        return
+    pattern = node.args[0]
+    if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
+        try:
+            re.compile(pattern.value)
+        except re.error as error:
+            message = f"{pattern.value!r} is no regular expression: {error}"
+            hint = "a mark that is meant as itself needs a backslash; in an expression, two"
+            found = Diagnostic("FC110", message, None, hint)
+            raise TextError([found], pattern.lineno, node.name) from None
 
 
 _BINDING = (

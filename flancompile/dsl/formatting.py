@@ -1,13 +1,17 @@
 """One canonical form for authors' YAML that keeps comments, and the meaning to the last character.
 
 Two spaces of indentation, sequences set in, double quotes (single ones about quotes and
-backslashes), texts of several lines as blocks. Keys stay in their order, and flow stays flow. What
-would not read back as the same data is left as it was.
+backslashes), texts of several lines as blocks. Keys stay in their order, and flow and folded texts
+stay what they are. A file that would not read back as the same data, with the same comments beside
+the same words, is left as it was.
 """
 
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +24,13 @@ __all__ = ["format_file", "formatted"]
 def formatted(text: str, path: str = "") -> str:
     """The text in its canonical form; formatting that again changes nothing.
 
-    Raises FC101 and FC102 for what is no YAML. Texts whose block would end in white space, or whose
-    meaning the form would change, are kept as they stand.
+    Raises FC101 and FC102 for what is no YAML. Texts whose block would end in white space are kept
+    as they stand, and so is a whole file that has no data, or whose meaning or comments the form
+    would change.
     """
     before = yaml.parse(text, path).data
+    if before is None:
+        return text
     found = _written(text)
     again = _written(found)
     if again != found:
@@ -32,13 +39,41 @@ def formatted(text: str, path: str = "") -> str:
         same = yaml.parse(found, path).data == before
     except FlancompileError:
         same = False
-    return found if same else text
+    return found if same and _comments(found) == _comments(text) else text
+
+
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
+
+
+def _comments(text: str) -> list[tuple[str, int, bool]]:
+    """Each comment, the number of words before it, and whether it stands beside the last one."""
+    words = [(0, 0, ""), *_words(text), (len(text), len(text), "")]
+    found = []
+    for number, ((_, before, _), (start, end, style)) in enumerate(pairwise(words)):
+        if style:  # a block's own comment stands on its first line
+            end = text.find("\n", start)
+        for match in _COMMENT.finditer(text, before, end if style else start):
+            beside = "\n" not in text[before : match.start()] or match.start() > start
+            found.append((match[0].rstrip(), number + (match.start() > start), beside))
+    return found
+
+
+def _words(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where the parts of a file begin and end, in characters; and, of a block, its mark."""
+    import yaml as pyyaml
+
+    for token in pyyaml.scan(text, Loader=pyyaml.SafeLoader):
+        start, end = token.start_mark.index, token.end_mark.index
+        style = getattr(token, "style", None)
+        if start < end:
+            yield start, end, style if style in ("|", ">") else ""
 
 
 def _written(text: str) -> str:
     from ruamel.yaml import YAML
     from ruamel.yaml.scalarstring import (
         DoubleQuotedScalarString,
+        FoldedScalarString,
         LiteralScalarString,
         SingleQuotedScalarString,
     )
@@ -58,9 +93,11 @@ def _written(text: str) -> str:
             inside = flow or _is_flow(value)
             for place, item in enumerate(value):
                 value[place] = styled(item, inside)
-        elif isinstance(value, str):
+        elif isinstance(value, str) and not isinstance(value, FoldedScalarString):
             if "\n" in value and not flow and _fits_block(value):
-                return LiteralScalarString(value)
+                return (
+                    value if isinstance(value, LiteralScalarString) else LiteralScalarString(value)
+                )
             if type(value) is not str and not isinstance(value, LiteralScalarString):
                 single = {'"', "\\"} & set(value) and value.isprintable()
                 return (SingleQuotedScalarString if single else DoubleQuotedScalarString)(value)

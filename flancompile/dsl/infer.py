@@ -6,17 +6,19 @@ Only what is sure is complained of: a type that is not known never gives a fault
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import nodes
 
 from flancompile.dsl.expression import parsed_expression, parsed_template
+from flancompile.dsl.paths import Path, path_of, paths_of
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.types import ANY, Type, list_of, merged, type_of
 from flancompile.errors import nearest
 
-__all__ = ["expression_faults", "template_faults"]
+__all__ = ["GUARD", "bare_names", "expression_faults", "template_faults"]
 
 _TEXT, _INTEGER, _NUMBER = Type("text"), Type("integer"), Type("number")
 _BOOLEAN = Type("boolean")
@@ -57,6 +59,7 @@ _WANT_TEXT = {"split", "words", "regex_search", "regex_replace", "regex_findall"
               "fromjson"}  # fmt: skip
 _WANT_LIST = {"join", "map", "select", "reject", "selectattr", "rejectattr", "flatten", "batch",
               "slice", "groupby", "enumerate", "most_frequent"}  # fmt: skip
+GUARD = "guard it with `| default(…)` or `is defined`; a row that lacks it is dropped"
 _TURN = Type("map", None, {"role": _TEXT, "content": _TEXT})
 _GIVES = {
     "chat": list_of(_TURN),
@@ -71,11 +74,16 @@ _METHODS = {"text": dir(str), "list": dir(list), "map": dir(dict), "integer": di
 
 @dataclass
 class _Walk:
-    """One text: the types of its names, and the faults met."""
+    """One text: the types of its names, and the faults met.
+
+    guarded: what conditions around the place in hand look at; bare: names that none looks at.
+    """
 
     types: dict[str, Type]
     faults: list[Fault]
+    guarded: frozenset[Path] = frozenset()
     lenient: int = 0
+    bare: set[str] = field(default_factory=set)
 
     def fault(self, code: str, node: nodes.Node, message: str, word: str | None,
               hint: str | None = None, warning: bool = False) -> None:  # fmt: skip
@@ -93,7 +101,17 @@ class _Walk:
             self.of(child)
         return ANY
 
+    @contextmanager
+    def under(self, condition: nodes.Node) -> Iterator[None]:
+        """What stands under a condition may ask for what the condition looks at."""
+        before = self.guarded
+        self.guarded = before | frozenset(paths_of(condition))
+        yield
+        self.guarded = before
+
     def _name(self, node: nodes.Name) -> Type:
+        if not self.lenient and (node.name,) not in self.guarded:
+            self.bare.add(node.name)
         return self.types.get(node.name, ANY)
 
     def _const(self, node: nodes.Const) -> Type:
@@ -109,8 +127,17 @@ class _Walk:
 
     def _condexpr(self, node: nodes.CondExpr) -> Type:
         self.of(node.test)
-        sides = [self.of(node.expr1), self.of(node.expr2) if node.expr2 else ANY]
+        with self.under(node.test):
+            sides = [self.of(node.expr1), self.of(node.expr2) if node.expr2 else ANY]
         return merged(sides) or ANY
+
+    def _logic(self, node: Any) -> Type:
+        self.of(node.left)
+        with self.under(node.left):
+            self.of(node.right)
+        return ANY
+
+    _and = _or = _logic
 
     def _not(self, node: nodes.Not) -> Type:
         self.of(node.node)
@@ -183,14 +210,18 @@ class _Walk:
     def _key(self, node: nodes.Node, base: Type, key: str, *, method: bool) -> Type:
         if base.kind == "any" or (method and key in _METHODS.get(base.kind, ())):
             return base.keys.get(key, ANY)
+        lenient = self.lenient or path_of(node) in self.guarded
         if base.kind == "map":
-            if key not in base.keys and not self.lenient:
+            if key in base.absent and not lenient:
+                message = f"some rows that were read have no key {key!r} here"
+                self.fault("FC222", node, message, key, GUARD, warning=True)
+            if key not in base.keys and not lenient:
                 near = nearest(key, base.keys)
                 hint = near or f"its keys: {', '.join(base.keys)}"
                 message = f"no row that was read has a key {key!r} here"
                 self.fault("FC222", node, message, key, hint, warning=near is None)
             return base.keys.get(key, ANY)
-        if not self.lenient:
+        if not lenient:
             advice = "take an item first, or `map(attribute=…)`" if base.kind == "list" else None
             self.fault("FC222", node, f"{_told(base)} has no key {key!r}", key, advice)
         return ANY
@@ -291,11 +322,13 @@ class _Walk:
             node.test, nodes.Test
         )  # a test of the value itself may guard what stands in the branch
         self.lenient += unsure
-        self.body(node.body)
+        with self.under(node.test):
+            self.body(node.body)
         self.lenient -= unsure
-        for branch in node.elif_:
-            self._branches(branch)
-        self.body(node.else_)
+        with self.under(node.test):
+            for branch in node.elif_:
+                self._branches(branch)
+            self.body(node.else_)
 
 
 def _never_equal(a: Type, b: Type) -> bool:
@@ -321,16 +354,34 @@ def _word(node: nodes.Node | None) -> str | None:
     return _word(inner) if inner is not None else None
 
 
-def expression_faults(text: str, types: Mapping[str, Type]) -> tuple[Type, list[Fault]]:
-    """The type of an expression, and what is wrong with it by the types of its names."""
-    walk = _Walk(dict(types), [])
+def expression_faults(
+    text: str, types: Mapping[str, Type], guarded: frozenset[Path] = frozenset()
+) -> tuple[Type, list[Fault]]:
+    """The type of an expression, and what is wrong with it by the types of its names.
+
+    guarded: what conditions elsewhere (`when`, `where`) look at, so that it may be asked for.
+    """
+    walk = _Walk(dict(types), [], guarded)
+    return walk.of(_value(text)), walk.faults
+
+
+def bare_names(text: str) -> frozenset[str]:
+    """Names that an expression needs: those that neither `default` nor a condition guards."""
+    walk = _Walk({}, [])
+    walk.of(_value(text))
+    return frozenset(walk.bare)
+
+
+def _value(text: str) -> nodes.Node:
     output = parsed_expression(text).body[0]
     assert isinstance(output, nodes.Output)
-    return walk.of(output.nodes[0]), walk.faults
+    return output.nodes[0]
 
 
-def template_faults(text: str, types: Mapping[str, Type]) -> Iterator[Fault]:
-    """What is wrong with a template's text by the types of its names."""
-    walk = _Walk(dict(types), [])
+def template_faults(
+    text: str, types: Mapping[str, Type], guarded: frozenset[Path] = frozenset()
+) -> Iterator[Fault]:
+    """What is wrong with a template's text by the types of its names; `guarded` as above."""
+    walk = _Walk(dict(types), [], guarded)
     walk.body(parsed_template(text).body)
     yield from walk.faults

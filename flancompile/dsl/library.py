@@ -10,6 +10,7 @@ overrides.
 from __future__ import annotations
 
 import importlib.resources
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,6 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from flancompile.dsl import yaml
-from flancompile.dsl.expression import compile_template
 from flancompile.dsl.lock import Schema, read_lock
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.mixture import Mixture, Recipe
@@ -86,6 +86,10 @@ class TaskDef:
     @cached_property
     def rungs(self) -> tuple[str, ...]:
         """Names of the ladder's tasks that this one serves."""
+        if not any("{{" in rung for rung in self.task.rungs):
+            return self.task.rungs
+        from flancompile.dsl.expression import compile_template  # Jinja, which lists do without
+
         names = {} if self.variable is None else {self.variable[0]: self.variable[1]}
         return tuple(compile_template(r).render(names) if "{{" in r else r for r in self.task.rungs)
 
@@ -184,12 +188,14 @@ def load_library(
     builtin: bool = True,
     loose: Iterable[Path] = (),
     memo: Memo | None = None,
+    locks: bool = False,
 ) -> tuple[Library, list[Diagnostic]]:
     """Load the built-in styles, then `folders`, then `loose` single files.
 
     With neither folders nor files the whole built-in library is loaded. builtin: false loads
-    nothing of it; memo: what earlier runs parsed. Returns what could be loaded, and every
-    complaint. Raises FC107 for a folder that is none.
+    nothing of it; memo: what earlier runs parsed; locks: whether the types that rows showed are
+    read too, also of the libraries that single files stand in. Returns what could be loaded, and
+    every complaint. Raises FC107 for a folder that is none.
     """
     library, found = Library(memo=memo or Memo()), list[Diagnostic]()
     singles = list(loose)
@@ -202,7 +208,7 @@ def load_library(
             _load(library, path, kind)
         except FlancompileError as error:
             found += error.diagnostics
-    for folder in library.folders:
+    for folder in dict.fromkeys([*library.folders, *_around(singles)]) if locks else ():
         try:
             library.schemas |= read_lock(folder)
         except FlancompileError as error:
@@ -211,18 +217,36 @@ def load_library(
     return library, found
 
 
+def _around(files: Iterable[Path]) -> Iterator[Path]:
+    """The library folders that single files stand in."""
+    for path in files:
+        part = next((p for p in path.resolve().parents if p.name in KINDS), None)
+        if part is not None:
+            yield part.parent
+
+
 def _files(
     folders: Iterable[Path], loose: Iterable[Path], kinds: Iterable[str] = tuple(KINDS)
 ) -> Iterator[tuple[Path, str]]:
-    seen: set[Path] = set()
+    seen: set[tuple[str, str]] = set()
+    places: dict[str, str] = {}  # a folder is looked up once, not once for each of its files
+
+    def is_new(path: Path) -> bool:
+        folder, name = os.path.split(path)
+        if folder not in places:
+            places[folder] = os.path.realpath(folder)
+        key = (places[folder], name)
+        new = key not in seen
+        seen.add(key)
+        return new
+
     for folder in folders:
         for kind in kinds:
             for path in sorted((folder / kind).rglob("*.y*ml")):
-                if path.suffix in (".yaml", ".yml") and path.resolve() not in seen:
-                    seen.add(path.resolve())
+                if path.suffix in (".yaml", ".yml") and is_new(path):
                     yield path, kind
     for path in loose:
-        if path.resolve() not in seen:
+        if is_new(path):
             yield path, _kind_of(path)
 
 

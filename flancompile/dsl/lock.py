@@ -25,16 +25,21 @@ NAME = "schemas.lock"
 
 @dataclass(frozen=True)
 class Schema:
-    """A source's columns. source: digest of the source that it was read of; rows: how many."""
+    """A source's columns.
+
+    source: digest of the source that it was read of; rows: how many; absent: columns that some
+    rows lack.
+    """
 
     columns: Mapping[str, Type]
     source: str
     rows: int
+    absent: frozenset[str] = frozenset()
 
     @property
     def row(self) -> Type:
         """The type of a whole row."""
-        return Type("map", None, self.columns)
+        return Type("map", None, self.columns, self.absent)
 
     @cached_property
     def digest(self) -> str:
@@ -44,7 +49,8 @@ class Schema:
     def as_json(self) -> dict[str, Any]:
         """JSON-ready."""
         columns = {name: type_.as_json() for name, type_ in sorted(self.columns.items())}
-        return {"source": self.source, "rows": self.rows, "columns": columns}
+        absent = {"absent": sorted(self.absent)} if self.absent else {}
+        return {"source": self.source, "rows": self.rows, **absent, "columns": columns}
 
 
 def source_digest(source: Source) -> str:
@@ -63,13 +69,14 @@ def read_lock(folder: Path) -> dict[str, Schema]:
                 {str(n): from_json(t) for n, t in one["columns"].items()},
                 str(one["source"]),
                 int(one["rows"]),
+                frozenset(map(str, one.get("absent", ()))),
             )
             for id_, one in given.items()
         }
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        hint = "delete it; `flancompile check --data` writes it anew"
+        hint = "`flancompile check --data` writes it anew; or delete it"
         raise fail("FC101", f"{path} is damaged: {error}", hint=hint) from None
 
 

@@ -181,7 +181,8 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_CHATS, "chat", "A dialogue as a list of {role, content}. It reads messages, ShareGPT's "
        "`from` and `value`, a row of Alpaca's, and lists of texts in turn.", "said | chat",
        [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello!"}]),
-    _e(_CHATS, "chat of a row", "Alpaca's columns as a dialogue; in `fields`, `row | chat`.",
+    _e(_CHATS, "chat of a row", "Alpaca's columns as a dialogue, or its turns after its "
+       "`system` and `tools`; in `fields`, `row | chat`.",
        "dict(instruction='Add.', input='2, 3', output='5') | chat | map(attribute='content')",
        ["Add.\n\n2, 3", "5"]),
     _e(_CHATS, "exchanges", "One item for each answer of a dialogue: `turns` up to it, `history`, "

@@ -163,6 +163,15 @@ class Eval(Strict):
         (), description="Names of templates to use. Default: all, drawn."
     )
 
+    @field_validator("extract")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return value
+
 
 class Turns(Strict):
     """A dialogue in place of input and target: one example with a run of loss for each answer.
@@ -301,6 +310,11 @@ class DatasetFile(Strict):
     description: str | None = None
     source: Source
     for_each: ForEach | None = None
+    let: dict[Identifier, Expression] = Field(
+        {},
+        description="Name -> expression over the columns and the names before it, worked out once "
+        "a row, for `fields`, `where` and the source's `id`; no field, so no template sees it.",
+    )
     fields: dict[Identifier, Expression] = Field(min_length=1)
     where: Expression | None = Field(
         None, description="Only rows where this holds, over the fields."

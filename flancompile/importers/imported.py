@@ -41,7 +41,17 @@ class Imported:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, as an author would."""
+    """Writes the canonical form of `flancompile fmt`: texts of several lines as blocks."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Sequences are set in."""
+        super().increase_indent(flow, False)
+
+    def choose_scalar_style(self) -> str:
+        """Double quotes, but single ones about quotes and backslashes."""
+        style = str(super().choose_scalar_style())
+        value = getattr(self.event, "value", "")
+        return '"' if style == "'" and not {'"', "\\"} & set(value) else style
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -54,7 +64,7 @@ _Dumper.add_representer(str, _text)
 
 def dumped(data: dict[str, Any]) -> str:
     """A file's YAML, its keys in the order given."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=4096)
 
 
 def first_line(error: Exception) -> str:

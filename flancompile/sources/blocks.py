@@ -118,6 +118,7 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
         "place": place.as_json(),
         "id": place.id,
         "fields": list(spec.fields.items()),
+        **({"let": list(spec.let.items())} if spec.let else {}),
         "where": spec.where,
         "seed": spec.seed,
         "variable": spec.variable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ class SplitSpec:
     seed: int
     variable: tuple[str, Mapping[str, Any]] | None = None
     block_rows: int = 4096
+    let: Mapping[str, str] = field(default_factory=dict)
 
 
 class FieldRow(NamedTuple):
@@ -85,10 +86,12 @@ class _Evaluator:
     def __init__(self, spec: SplitSpec) -> None:
         self.columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
         self.held = None if spec.place.where is None else compile_expression(spec.place.where)
+        self.lets = [(n, compile_expression(t)) for n, t in spec.let.items()]
         self.id = compile_expression(spec.place.id) if spec.place.id is not None else None
         self.fields = [(n, compile_expression(t), t.strip()) for n, t in spec.fields.items()]
         self.where = compile_expression(spec.where) if spec.where is not None else None
         self.variable = {} if spec.variable is None else {spec.variable[0]: spec.variable[1]}
+        self.id_of_lets = self.id is not None and bool(self.id.names & spec.let.keys())
 
     def __call__(self, ordinal: int, raw: Row) -> FieldRow:
         context: dict[str, object] = {**raw, "row": raw, **self.variable}
@@ -97,11 +100,19 @@ class _Evaluator:
             for name, expression in self.columns:
                 spot = f"column {name}"
                 context[name] = expression(context)
-            spot = "id"
-            digest, id_ = self._identity(context, raw)
+            if not self.id_of_lets:  # a row that a name drops still has its identity
+                spot = "id"
+                digest, id_ = self._identity(context, raw)
             spot = "where of the place"
             if self.held is not None and not self.held(context):
+                digest = digest or _content_digest(raw)
                 return FieldRow(ordinal, digest, id_, None, "where")
+            for name, expression in self.lets:
+                spot = f"let {name}"
+                context[name] = expression(context)
+            if self.id_of_lets:
+                spot = "id"
+                digest, id_ = self._identity(context, raw)
             values: dict[str, object] = {}
             for name, expression, text in self.fields:
                 if text in context:  # a column as it is
@@ -113,13 +124,19 @@ class _Evaluator:
                     spot = f"field {name}"
                     raise RowError("nested too deep")
             spot = "where"
-            if self.where is not None and not self.where({**values, **self.variable}):
+            if self.where is not None and not self.where(self._scope(values, context)):
                 return FieldRow(ordinal, digest, id_, None, "where")
         except RowError as error:
             digest = digest or _content_digest(raw)
             reason = f"{spot}: {error}"[:MESSAGE_CHARS]
             return FieldRow(ordinal, digest, id_, None, reason)
         return FieldRow(ordinal, digest, id_, tuple(values.values()))
+
+    def _scope(
+        self, values: Mapping[str, object], context: Mapping[str, object]
+    ) -> dict[str, object]:
+        """What `where` sees: fields, names of `let`, and the variable."""
+        return {**{name: context[name] for name, _ in self.lets}, **values, **self.variable}
 
     def _identity(self, context: Mapping[str, object], raw: Row) -> tuple[int, str]:
         if self.id is None:

@@ -14,6 +14,7 @@ from flancompile.compiler.chat import ChatLayout, Turn, chat_runs, run_ids, turn
 from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.fit import Budget, Fitted, fit
 from flancompile.compiler.render import Renderer, RenderSpec
+from flancompile.dsl import dialogues
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.style import ChatStyle
 from flancompile.dsl.task import Task, Turns
@@ -333,3 +334,37 @@ def test_a_layout_that_cannot_be_is_told_before_work(
         made.compile(tmp_path / "out", tmp_path / "cache")
     assert [d.code for d in caught.value.diagnostics] == [code]
     assert not (tmp_path / "out").exists()
+
+
+SHARED = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yes?"}]
+
+
+@pytest.mark.parametrize(
+    ("beside", "first"),
+    [
+        ({"system": "Be kind."}, "Be kind."),
+        ({"tools": '[{"name": "add"}]'}, '[{"name": "add"}]'),
+        ({"tools": [{"name": "é"}], "system": "Be kind. "}, 'Be kind.\n\n[{"name": "é"}]'),
+        ({"tools": "[]", "system": ""}, None),
+        ({"tools": None}, None),
+    ],
+)
+def test_what_a_row_says_beside_its_turns_is_the_system_s(
+    beside: dict[str, Any], first: str | None
+) -> None:
+    led = [] if first is None else [{"role": "system", "content": first}]
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"}]
+    assert dialogues.chat({"conversations": SHARED, **beside}) == [*led, *said]
+    assert dialogues.chat({"prompt": "hi", "response": "yes?", **beside}) == [*led, *said]
+    assert dialogues.chat(SHARED) == said
+
+
+def test_a_dialogue_has_one_system_turn() -> None:
+    own = [{"from": "system", "value": "Be brief."}, *SHARED]
+    for row, text in (
+        ({"system": "Be kind.", "conversations": own}, "Be kind.\n\nBe brief."),
+        ({"system": "Be brief.", "conversations": own}, "Be brief."),
+    ):
+        found = dialogues.chat(row)
+        assert [t["role"] for t in found] == ["system", "user", "assistant"]
+        assert found[0]["content"] == text

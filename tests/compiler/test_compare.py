@@ -24,8 +24,43 @@ def test_libraries(tmp_path: Path) -> None:
     assert found["gone/qa"].kind == "removed" and found["new/qa"].kind == "added"
     assert found["toy/qa"].details == (
         "cluster: 'arithmetic' → 'sums'", "template 'pick' removed", "template 'choose' added",
-        "template 'plain': input",
+        "template 'plain': input", "mean length of a template's texts: 32 → 34 characters",
     )  # fmt: skip
+    assert compare_libraries(first, first) == []
+
+
+def test_the_rest_of_libraries(tmp_path: Path) -> None:
+    one, two = Library(tmp_path / "a"), Library(tmp_path / "b")
+    for library, rate in ((one, 1), (two, 3)):
+        library.dataset()
+        members = [
+            {"name": "sums", "select": "all", "rate": rate},
+            {"select": "inverted", "rate": 1, **({"cap_rows": 9} if rate == 3 else {})},
+        ]
+        about = {"mixture": "m", "shots": {0: 1, 2: rate}, "members": members[: rate + 1]}
+        library.write("mixtures/m.yaml", about)
+        library.recipe(seed=rate, lengths={"pack": 256 * rate})
+        style = {"options": {"mine": {"item": f"{rate} {{{{ text }}}}"}}}
+        library.write("styles/s.yaml", style)
+        place = {"files": {"train": f"{rate}.jsonl"}}
+        library.write("overlays/o.yaml", {"overlay": "o", "sources": {"toy": place}})
+    two.write("mixtures/n.yaml", {"mixture": "n", "members": [{"select": "all"}]})
+    first, second = (load_library([x.root], builtin=False)[0] for x in (one, two))
+    found = {d.task: (d.kind, d.details) for d in compare_libraries(first, second)}
+    assert found == {
+        "mixture m": (
+            "changed",
+            (
+                "shots.2: 1.0 → 3.0",
+                "member 'sums': rate: 1.0 → 3.0",
+                "member 'inverted': cap_rows: None → 9",
+            ),
+        ),
+        "mixture n": ("added", ()),
+        "options style mine": ("changed", ("item: '1 {{ text }}' → '3 {{ text }}'",)),
+        "overlay o": ("changed", ("sources.toy.files.train: '1.jsonl' → '3.jsonl'",)),
+        "recipe r": ("changed", ("lengths.pack: 256 → 768", "seed: 1 → 3")),
+    }
     assert compare_libraries(first, first) == []
 
 

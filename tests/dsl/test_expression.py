@@ -122,3 +122,16 @@ def test_an_empty_slot_takes_its_line(text: str, left: str) -> None:
 def test_no_address_in_memory_is_printed(text: str) -> None:
     with pytest.raises(RowError, match="would be printed; call it, or make a list of it"):
         compile_template(text).render({"t": "a", "xs": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{% for s in a %}\n- {{ s }}\n{% endfor %}\nAnswer:", "- x\n- y\nAnswer:"),
+        ("  {% if a %}\nyes{% endif %}\nno", "yesno"),
+        ("{% if a %}yes{% endif +%}\nno", "yes\nno"),
+        ("{{ a | join('\n') }}\nend", "x\ny\nend"),
+    ],
+)
+def test_a_tag_takes_the_newline_after_it(text: str, found: str) -> None:
+    assert compile_template(text).render({"a": ["x", "y"]}) == found

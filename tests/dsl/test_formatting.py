@@ -43,6 +43,26 @@ def test_flow_stays_flow_and_white_space_that_matters_stays() -> None:
     assert formatted(odd) == odd
 
 
+def test_folded_texts_stay_folded() -> None:
+    before = "a:   >-  # kept\n    one {{ x }}\n    two\n\n    three\nb:   |  # kept\n    four\n"
+    assert formatted(before) == (
+        "a: >-  # kept\n  one {{ x }}\n  two\n\n  three\nb: |  # kept\n  four\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tags: [ # why\n alpha, # TODO\n beta # keep\n ]\n",
+        "a:   &x 1\nb: *x # c2\nc: 2 # c3\n",
+        "# of comments\n# alone\n",
+        "",
+    ],
+)
+def test_a_file_whose_comments_would_be_lost_or_moved_is_left_as_it_is(text: str) -> None:
+    assert formatted(text) == text
+
+
 def test_what_is_no_yaml_is_told() -> None:
     with pytest.raises(FlancompileError, match="FC101"):
         formatted("a: [1")

@@ -4,6 +4,8 @@ from typing import Any
 import pytest
 from toys import Library, dataset_of
 
+from flancompile import check
+from flancompile.compiler.lints import Reading
 from flancompile.dsl.check import check_library
 from flancompile.dsl.library import builtin_library, load_library
 from flancompile.errors import FlancompileError
@@ -133,3 +135,27 @@ def test_for_each_gives_no_name_twice(library: Library, each: dict[str, Any], wr
         if found:
             raise FlancompileError(found)
         loaded.tasks()
+
+
+def test_a_single_file_is_checked_by_the_lock_of_its_library(tmp_path: Path) -> None:
+    made = Library(tmp_path)
+    made.dataset(rows=3)
+    path = tmp_path / "datasets" / "toy.yaml"
+    check(tmp_path, data=Reading())
+    text = path.read_text()
+    path.write_text(text.replace("question: question", "question: questoin"))
+    assert [d.code for d in check(path)] == ["FC222"]
+    assert [d.code for d in check(path)] == [d.code for d in check(tmp_path)]
+
+
+def test_a_damaged_lock_is_written_anew(tmp_path: Path) -> None:
+    made = Library(tmp_path)
+    made.dataset(rows=3)
+    lock = tmp_path / "schemas.lock"
+    lock.write_text("{")
+    (found,) = check(tmp_path)
+    assert found.code == "FC101" and "check --data" in str(found.hint)
+    assert load_library([tmp_path])[1] == []  # other commands do without
+    found = check(tmp_path, data=Reading())
+    assert not [d for d in found if d.severity == "error"]
+    assert check(tmp_path) == [] and "question" in lock.read_text()

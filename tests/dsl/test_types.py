@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancompile.dsl.infer import expression_faults, template_faults
+from flancompile.dsl.infer import bare_names, expression_faults, template_faults
 from flancompile.dsl.types import ANY, Type, from_json, merged, type_of
 
 VALUES = st.recursive(
@@ -46,6 +46,7 @@ NAMES = {
     "texts": type_of(["a"]),
     "people": type_of([{"name": "Ada", "age": 36}]),
     "answers": type_of({"text": ["a"], "start": [1]}),
+    "m": merged([type_of({"k": 1, "zz": 1}), type_of({"k": 1})]) or ANY,
     "unknown": ANY,
 }
 
@@ -70,6 +71,11 @@ NAMES = {
         ("text.strip().split(' ')", "any"),
         ("answers.note | default('')", "any"),
         ("answers.items() | list", "any"),
+        ("m.zz | default(0)", "any"),
+        ("m.zz if m.zz is defined else m.k", "integer"),
+        ("m.k if m.zz is undefined else m.zz", "integer"),
+        ("m.zz is defined and m.zz == 1", "any"),
+        ("answers.note is undefined or answers.note == 1", "any"),
     ],
 )
 def test_types_of_expressions(text: str, kind: str) -> None:
@@ -94,6 +100,18 @@ def test_types_of_expressions(text: str, kind: str) -> None:
 )
 def test_faults_of_expressions(text: str, code: str) -> None:
     assert [f.code for f in expression_faults(text, NAMES)[1]] == [code]
+
+
+@pytest.mark.parametrize("text", ["m.zz", "m.zz == 1 and m.k", "m.k if m.k else m['zz']"])
+def test_a_key_that_some_rows_lack_is_warned_of(text: str) -> None:
+    found = [(f.code, f.severity, f.word) for f in expression_faults(text, NAMES)[1]]
+    assert found == [("FC222", "warning", "zz")]
+
+
+def test_names_that_nothing_guards() -> None:
+    assert bare_names("zq | default(q)") == {"q"}
+    assert bare_names("zq if zq is defined else q") == {"q"}
+    assert bare_names("(zq ~ q) | upper") == {"zq", "q"}
 
 
 def test_faults_of_templates_have_their_line() -> None:

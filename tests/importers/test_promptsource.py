@@ -13,6 +13,7 @@ from made_rows import made_rows
 from flancompile import check
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.filters import FILTERS
+from flancompile.dsl.formatting import formatted
 from flancompile.importers.promptsource import Imported, _Loader, import_file
 
 ROWS = 5  # that fit, for each template
@@ -104,6 +105,11 @@ def test_at_least_99_of_100_templates_come_in(imported: list[tuple[Path, Importe
     assert len(imported) == 126
     assert made / (made + len(left)) >= 0.99
     assert all(x.reason for x in left)
+
+
+def test_imported_files_are_in_canonical_form(imported: list[tuple[Path, Imported]]) -> None:
+    for _, one in imported[::8]:
+        assert formatted(one.text) == one.text
 
 
 def test_imported_files_have_no_errors(

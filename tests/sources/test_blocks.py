@@ -375,3 +375,32 @@ def test_a_glob_takes_files_alone(tmp_path: Path) -> None:
     assert [Path(f).name for f in found.files] == ["a1.jsonl"]
     with pytest.raises(FlancompileError, match="is a folder"):
         resolve_place(Source(files="a0"), None, "train", tmp_path, None)
+
+
+def test_names_of_let_are_worked_out_in_order_and_kept_nowhere(tmp_path: Path) -> None:
+    rows = [{"id": 1, "t": " A b "}, {"id": 2, "t": 3}, {"id": 3, "t": "no"}, {"id": 4, "t": " c "}]
+    write(tmp_path / "a.jsonl", rows)
+    made = spec(
+        tmp_path,
+        {"files": "a.jsonl", "id": "id"},
+        {"first": "parts[0]", "t": "t", "many": "parts | length"},
+        let={"t": "t.strip()", "parts": "t | lower | words"},
+        where="first != 'no' and parts",
+    )
+    blocks = read_split(made, tmp_path / "cache")
+    assert blocks.columns == ("first", "t", "many")
+    assert sorted(zip(*(values(blocks, n) for n in blocks.columns), strict=True)) == [
+        ("a", "A b", 2), ("c", "c", 1),
+    ]  # fmt: skip
+    dropped = blocks.dropped().to_pylist()
+    assert [(d["id"], d["reason"].split(":")[0]) for d in dropped] == [
+        ("2", "let t"),
+        ("3", "where"),
+    ]
+
+
+def test_an_id_may_be_made_of_let(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [{"a": "x y"}, {"a": "z"}])
+    source = {"files": "a.jsonl", "id": "head"}
+    rows, _ = sample(spec(tmp_path, source, {"a": "a"}, let={"head": "a | words | first"}), 9)
+    assert [r["_id"] for r in rows] == ["x", "z"]
