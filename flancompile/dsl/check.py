@@ -26,6 +26,8 @@ from flancompile.errors import Diagnostic, Severity, TextError
 __all__ = ["check_dataset", "check_library"]
 
 Names = frozenset[str]
+# Complaints of what is not there: it may stand in the parts that could not be read.
+_OF_THE_WHOLE = frozenset(["FC208", "FC212", "FC213", "FC214", "FC215", "FC218", "FC219", "FC220"])
 
 
 def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
@@ -37,7 +39,8 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
     for dataset in library.datasets.values():
         found += check_dataset(dataset, library.memo)
         schema = library.schemas.get(dataset.id) if typed else None
-        if schema is not None and schema.source == source_digest(dataset.model.source):
+        whole = not dataset.document.partial
+        if schema is not None and whole and schema.source == source_digest(dataset.model.source):
             found += _typed(dataset, schema, library.memo)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
@@ -76,6 +79,8 @@ def check_dataset(dataset: Loaded[DatasetFile], memo: Memo) -> list[Diagnostic]:
     found = memo.complaints(dataset.document)
     if found is None:
         found = list(_Checker(dataset).run())
+        if dataset.document.partial:
+            found = [d for d in found if d.code not in _OF_THE_WHOLE]
         memo.keep(dataset.document, found)
     return found
 

@@ -23,9 +23,14 @@ def formatted(text: str, path: str = "") -> str:
     Raises FC101 and FC102 for what is no YAML. Texts whose block would end in white space, or whose
     meaning the form would change, are kept as they stand.
     """
+    from ruamel.yaml.error import YAMLError
+
     before = yaml.parse(text, path).data
-    found = _written(text)
-    again = _written(found)
+    try:
+        found = _written(text)
+        again = _written(found)
+    except YAMLError:  # of the writer's own parser, which is stricter
+        return text
     if again != found:
         found = again
     try:
@@ -85,6 +90,6 @@ def _fits_block(text: str) -> bool:
 
 
 def format_file(path: Path) -> tuple[str, str]:
-    """A file's text as it is and in its canonical form."""
-    text = path.read_text(encoding="utf-8-sig")
+    """A file's text as it is and in its canonical form. Raises FC101 and FC102."""
+    text = yaml.read_text(path)
     return text, formatted(text, str(path))

@@ -26,7 +26,7 @@ from flancompile.dsl.mixture import Mixture, Recipe
 from flancompile.dsl.source import Overlay
 from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle, StyleFile
 from flancompile.dsl.task import DatasetFile, Task, Variable
-from flancompile.dsl.validate import validate
+from flancompile.dsl.validate import validated
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
 __all__ = [
@@ -199,7 +199,7 @@ def load_library(
     styles = _files([builtin_library()], (), ["styles"]) if builtin else ()
     for path, kind in dict.fromkeys([*styles, *_files(library.folders, singles)]):
         try:
-            _load(library, path, kind)
+            found += _load(library, path, kind)
         except FlancompileError as error:
             found += error.diagnostics
     for folder in library.folders:
@@ -223,31 +223,41 @@ def _files(
                     yield path, kind
     for path in loose:
         if path.resolve() not in seen:
-            yield path, _kind_of(path)
+            yield path, ""
 
 
-def _kind_of(path: Path) -> str:
+def _kind_of(data: Any) -> str:
     """A loose file's kind, by the key that only its kind has."""
-    data = yaml.read(path).data
     keys = set(data) if isinstance(data, dict) else set()
     marks = {"recipe": "recipes", "mixture": "mixtures", "overlay": "overlays", "tasks": "datasets"}
     return next((kind for mark, kind in marks.items() if mark in keys), "styles")
 
 
-def _load(library: Library, path: Path, kind: str) -> None:
+def _load(library: Library, path: Path, kind: str) -> list[Diagnostic]:
+    """Put a file's model into the library, less the parts that are complained of."""
     document = library.memo.read(path)
-    library.documents.append(document)
     if document.data is None:
+        library.documents.append(document)
         span = Span(str(path), 1, 1, 1, 1)
         raise fail("FC108", "the file is empty", span=span)
-    model = validate(KINDS[kind], document)
-    if isinstance(model, StyleFile):
-        _add_styles(library, model, document)
-        return
+    kind = kind or _kind_of(document.data)
+    model, document, found = validated(KINDS[kind], document)
+    library.documents.append(document)
+    try:
+        if isinstance(model, StyleFile):
+            _add_styles(library, model, document)
+        elif model is not None:
+            _add(library, model, document, kind)
+    except FlancompileError as error:
+        found += error.diagnostics
+    return found
+
+
+def _add(library: Library, model: BaseModel, document: yaml.Document, kind: str) -> None:
     name = {"datasets": "id", "mixtures": "mixture", "recipes": "recipe", "overlays": "overlay"}[
         kind
     ]
-    id_ = getattr(model, name) or path.name.split(".")[0]
+    id_ = getattr(model, name) or Path(document.path).name.split(".")[0]
     table: dict[str, Loaded[Any]] = getattr(library, kind)
     overrides: str | None = getattr(model, "overrides", None)
     if id_ in table and overrides != id_:
