@@ -102,13 +102,14 @@ class FlancompileError(Exception):
 
 @dataclass
 class TextError(FlancompileError):
-    """A mistake inside a text: at a line of it (from 1), and at a word where there is one.
+    """Mistakes inside a text: each at `places`, as its start (from 0) and length in the text.
 
-    Whoever knows where the text stands in its file gives the diagnostic its place.
+    Whoever knows where the text stands in its file gives the diagnostics their places. names: what
+    the text reads, where that is known all the same.
     """
 
-    line: int = 1
-    word: str | None = None
+    places: Sequence[tuple[int, int]] = ((0, 0),)
+    names: frozenset[str] | None = None
 
     def __reduce__(self) -> tuple[type[FlancompileError], tuple[list[Diagnostic]]]:
         return (FlancompileError, (list(self.diagnostics),))

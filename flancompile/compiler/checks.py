@@ -10,7 +10,7 @@ from flancompile.compiler.cache import memo_of
 from flancompile.compiler.check_recipe import check_overlay, check_recipe
 from flancompile.compiler.plan import resolve
 from flancompile.dsl.check import check_library
-from flancompile.dsl.library import Library, builtin_library, library_folder, load_library
+from flancompile.dsl.library import Library, builtin_library, library_folder, load_library, unseen
 from flancompile.errors import Diagnostic, FlancompileError
 
 __all__ = ["check_libraries"]
@@ -22,12 +22,13 @@ def check_libraries(
     """Every complaint about folders and single files, in the order of files and lines.
 
     builtin: whether the built-in library is one of them; typed: whether schemas.lock is used.
-    Raises FC107 for a path that is not there.
+    Raises FC107 for a path that is not there; a folder without a library is a complaint.
     """
     loose = [p for p in paths if p.is_file()]
     folders = [library_folder(p) for p in paths if not p.is_file()]
     folders += [builtin_library()] if builtin else []
     library, found = load_library(folders, loose=loose, memo=memo_of(folders))
+    found += [d for folder in folders for d in unseen(folder)]
     found += check_library(library, typed=typed)
     library.memo.save()
     found += _mixtures(library)

@@ -6,21 +6,21 @@ mixture is checked elsewhere.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 
+from flancompile.dsl.check_calls import call_faults, variable_faults, variable_type
+from flancompile.dsl.check_source import check_paths, check_sources, place_expressions
 from flancompile.dsl.check_style import check_styles, near, placed
 from flancompile.dsl.check_types import check_types
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
 from flancompile.dsl.library import Library, Loaded
 from flancompile.dsl.lock import Schema, source_digest
 from flancompile.dsl.memo import Memo
-from flancompile.dsl.source import PlaceOptions
+from flancompile.dsl.names import in_order, names_of, texts_of
 from flancompile.dsl.task import Choices, DatasetFile, Task
 from flancompile.dsl.task import Template as TaskTemplate
 from flancompile.dsl.texts import Fault, input_faults, options_faults, target_faults
-from flancompile.dsl.yaml import Document, Key
+from flancompile.dsl.yaml import Key
 from flancompile.errors import Diagnostic, Severity, TextError
 
 __all__ = ["check_dataset", "check_library"]
@@ -44,7 +44,12 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
             found += _typed(dataset, schema, library.memo)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
-            found += _place_expressions(overlay.document, ("sources", id_), choice)
+            key = ("sources", id_)
+            found += place_expressions(overlay.document, key, choice)
+            dataset_ = library.datasets.get(id_)
+            if dataset_ is not None:
+                known = variable_type(dataset_.model.for_each)
+                found += check_paths(overlay.document, key, choice, known)
     for document in library.documents:
         if isinstance(document.data, dict) and library.styles.keys() & set(document.data):
             found += check_styles(library, document)
@@ -56,21 +61,6 @@ def _typed(dataset: Loaded[DatasetFile], schema: Schema, memo: Memo) -> list[Dia
     if found is None:
         found = check_types(dataset, schema)
         memo.keep(dataset.document, found, schema.digest)
-    return found
-
-
-def _place_expressions(document: Document, key: Key, place: PlaceOptions) -> list[Diagnostic]:
-    """Expressions of a place that do not compile; what columns it has only its rows tell."""
-    found: list[Diagnostic] = []
-    texts = {("columns", name): text for name, text in place.columns.items()}
-    if isinstance(place.explode, dict):
-        texts |= {("explode", name): text for name, text in place.explode.items()}
-    own = getattr(place, "id", None)
-    for spot, text in [*texts.items(), *([(("id",), own)] if own else [])]:
-        try:
-            compile_expression(text)
-        except TextError as error:
-            found += placed(document, (*key, *spot), error)
     return found
 
 
@@ -94,13 +84,11 @@ class _Checker:
         self.found: list[Diagnostic] = []
         each = self.file.for_each
         self.variable: Names = frozenset([each.variable]) if each else frozenset()
+        self.keys = variable_type(each)
         self.fields: Names = frozenset(self.file.fields)
 
     def run(self) -> Iterator[Diagnostic]:
-        source = self.file.source
-        self.found += _place_expressions(self.document, ("source",), source)
-        for name, place in source.places.items():
-            self.found += _place_expressions(self.document, ("source", "places", name), place)
+        self.found += check_sources(self.file, self.document, self.keys)
         for name, text in self.file.fields.items():
             self.expression(("fields", name), text, None)
         if self.file.where is not None:
@@ -118,13 +106,16 @@ class _Checker:
         needle: str = "",
         severity: Severity = "error",
     ) -> None:
-        span = self.document.find(key, needle) if needle else self.document.span(key)
-        self.found.append(Diagnostic(code, message, span, hint, severity))
+        spans = self.document.every(key, needle) if needle else [self.document.span(key)]
+        self.found += [Diagnostic(code, message, span, hint, severity) for span in spans]
 
     def faults(self, key: Key, faults: Iterable[Fault]) -> None:
         """Faults of a text at `key`."""
         for fault in faults:
-            span = self.document.place(key, fault.line, fault.word)
+            if fault.at is not None:
+                span = self.document.spot(key, fault.at, len(fault.word or " "))
+            else:
+                span = self.document.place(key, fault.line, fault.word)
             self.found.append(
                 Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
             )
@@ -139,9 +130,12 @@ class _Checker:
         """The names that a text uses; those that are not known are complained of."""
         try:
             names = compile_(text).names
+            self.faults(key, call_faults(text, self.fields | self.variable))
+            if self.keys:
+                self.faults(key, variable_faults(text, self.keys))
         except TextError as error:
             self.found += placed(self.document, key, error)
-            return frozenset()
+            names = error.names or frozenset()
         for name in sorted(names - known) if known is not None else ():
             self.complain("FC202", f"there is no {name!r} here", key, near(name, known or ()), name)
         return names
@@ -195,7 +189,7 @@ class _Checker:
                 message = f"the texts of {same!r} and {template.name!r} are equal"
                 hint = "word it differently, or take one out"
                 self.complain("FC213", message, (*spot, "input"), hint, severity="warning")
-        used = [_names_of(t) for t in _texts_of(task)]
+        used = [names_of(t) for t in texts_of(task)]
         shown = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:
             if name in self.fields and name not in shown and None not in used:
@@ -279,8 +273,8 @@ class _Checker:
         shown = self.compiled(
             compile_template, (*key, "target"), template.target, known_targets | {"gold"}
         )
-        self.faults((*key, "input"), input_faults(template.input, inputs | set(own)))
-        self.faults((*key, "target"), target_faults(template.target, known_targets))
+        self.faults((*key, "input"), input_faults(template.input, inputs | set(own), self.fields))
+        self.faults((*key, "target"), target_faults(template.target, known_targets, self.fields))
         if template.options == "optional":
             self.faults((*key, "input"), options_faults(template.input))
         self.target((*key, "target"), task, template, shown, own)
@@ -329,7 +323,7 @@ class _Checker:
     ) -> None:
         """A target shows an output; that of a chain of thought a rationale before its answer."""
         outputs = frozenset(task.signature.outputs)
-        told = (_names_of(template.when) if template.when else None) or frozenset[str]()
+        told = (names_of(template.when) if template.when else None) or frozenset[str]()
         if outputs <= self.fields and not (shown | told) & (outputs | set(lets) | {"gold"}):
             message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
             self.complain("FC214", message, key, "the signature lists them on its right")
@@ -337,7 +331,7 @@ class _Checker:
         answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
         if not template.cot or not shown & (outputs | {"gold"}):
             return
-        order = [n for n in _in_order(template.target) if n in outputs | {"gold"}]
+        order = [n for n in in_order(template.target) if n in outputs | {"gold"}]
         if len(set(order)) < 2:
             message = f"the target of a chain of thought shows {order[0]!r} alone"
             hint = "give the rationale, then the answer"
@@ -381,38 +375,3 @@ class _Checker:
             message = "the input has {{ options }}, but the template does not say `options:`"
             hint = "say `options: optional` or `options: required`"
             self.complain("FC208", message, (*key, "input"), hint, "options")
-
-
-def _texts_of(task: Task) -> Iterator[str]:
-    """All texts in which an input may be used, expressions as texts."""
-    yield from (e for e in task.let.values())
-    if task.instruction is not None:
-        yield task.instruction
-    for choices in (task.choices, *(t.choices for t in task.templates)):
-        if choices is not None:
-            yield from (
-                c for c in (choices.options, choices.labels, choices.gold) if isinstance(c, str)
-            )
-            yield from (choices.same,) if choices.same else ()
-    for template in task.templates:
-        if template.turns is not None:
-            yield from template.turns.model_dump().values()
-        else:
-            yield from (template.input, template.target)
-        yield from template.let.values()
-        yield from (template.when,) if template.when else ()
-
-
-@lru_cache(maxsize=65_536)
-def _names_of(text: str) -> Names | None:
-    """Names that a text uses, be it a template or an expression; None if it does not compile."""
-    try:
-        return compile_template(text).names if "{" in text else compile_expression(text).names
-    except TextError:
-        return None
-
-
-def _in_order(text: str) -> list[str]:
-    """Names in a template's slots, in the order in which they stand."""
-    slots = re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL)
-    return [name for slot in slots for name in re.findall(r"[A-Za-z_]\w*", slot)]

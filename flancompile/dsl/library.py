@@ -9,6 +9,7 @@ overrides.
 
 from __future__ import annotations
 
+import difflib
 import importlib.resources
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from flancompile.dsl import yaml
-from flancompile.dsl.expression import compile_template
+from flancompile.dsl.expression import RowError, compile_template
 from flancompile.dsl.lock import Schema, read_lock
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.mixture import Mixture, Recipe
@@ -27,11 +28,11 @@ from flancompile.dsl.source import Overlay
 from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle, StyleFile
 from flancompile.dsl.task import DatasetFile, Task, Variable
 from flancompile.dsl.validate import validated
-from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
+from flancompile.errors import Diagnostic, FlancompileError, Span, TextError, fail, nearest
 
 __all__ = [
     "Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "library_folder",
-    "load_library",
+    "load_library", "unseen",
 ]  # fmt: skip
 
 M = TypeVar("M", bound=BaseModel)
@@ -87,7 +88,7 @@ class TaskDef:
     def rungs(self) -> tuple[str, ...]:
         """Names of the ladder's tasks that this one serves."""
         names = {} if self.variable is None else {self.variable[0]: self.variable[1]}
-        return tuple(compile_template(r).render(names) if "{{" in r else r for r in self.task.rungs)
+        return tuple(_rung(r, names) if "{{" in r else r for r in self.task.rungs)
 
     @cached_property
     def flags(self) -> frozenset[str]:
@@ -176,6 +177,31 @@ def library_folder(name: Path | str) -> Path:
         "a library is a folder with datasets/, mixtures/, recipes/, styles/ or overlays/"
     )
     raise fail("FC107", f"there is no library folder {str(path)!r}", hint=hint)
+
+
+def unseen(folder: Path) -> list[Diagnostic]:
+    """FC107 for a library folder in which nothing would be looked at, or one part would not."""
+    known = (*KINDS, "runs")
+    try:
+        inside = sorted(p for p in folder.iterdir() if p.is_dir())
+    except OSError as error:
+        return [Diagnostic("FC107", f"{str(folder)!r} cannot be read: {error.strerror}")]
+    found = []
+    for path in inside:
+        near = difflib.get_close_matches(path.name, known, 1, cutoff=0.75)
+        if path.name not in known and near and next(path.rglob("*.y*ml"), None) is not None:
+            message = f"the folder {str(path)!r} is not looked at"
+            found.append(Diagnostic("FC107", message, None, f"did you mean {near[0]!r}?"))
+    if found or any(path.name in known for path in inside):
+        return found
+    hint = f"a library is a folder with {', '.join(f'{k}/' for k in KINDS)}"
+    libraries = [p.name for p in inside if any((p / k).is_dir() for k in known)]
+    home = next((p for p in (folder.resolve(), *folder.resolve().parents) if p.name in known), None)
+    if libraries:
+        hint = f"libraries in it: {', '.join(libraries)}; name one"
+    elif home is not None:
+        hint = f"give the library that it is a part of: {str(home.parent)!r}"
+    return [Diagnostic("FC107", f"there is no library in {str(folder)!r}", None, hint)]
 
 
 def load_library(
@@ -287,6 +313,14 @@ def _add_styles(library: Library, styles: StyleFile, document: yaml.Document) ->
                     "FC109", f"the {kind} style {id_!r} is defined twice", span=span, hint=hint
                 )
             _put(table, id_, style)
+
+
+def _rung(text: str, names: Mapping[str, object]) -> str:
+    """A rung's name; one that does not come about stays as it is written, and the check tells."""
+    try:
+        return compile_template(text).render(names)
+    except (RowError, TextError):
+        return text
 
 
 def _put(table: dict[str, Any], id_: str, style: object) -> None:
