@@ -128,9 +128,9 @@ class _Checker:
         known: Names | None,
     ) -> Names:
         """The names that a text uses; those that are not known are complained of."""
+        self.faults(key, call_faults(text, self.fields | self.variable))
         try:
             names = compile_(text).names
-            self.faults(key, call_faults(text, self.fields | self.variable))
             if self.keys:
                 self.faults(key, variable_faults(text, self.keys))
         except TextError as error:

@@ -275,7 +275,7 @@ def _checked(env: _Environment, source: str, text: str) -> nodes.Template:
     except jinja2.TemplateSyntaxError as error:
         raise syntax_error(error, text) from None
     if found := call_faults(env, tree):
-        raise faulty(found, text, _free_names(tree))
+        raise faulty(found, text, env.globals)
     return tree
 
 

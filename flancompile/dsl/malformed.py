@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import jinja2
 from jinja2 import nodes
 
 from flancompile.dsl.places import occurrences
-from flancompile.dsl.tokens import Part
+from flancompile.dsl.tokens import Part, words
 from flancompile.errors import Diagnostic, TextError, nearest
 
 __all__ = ["call_faults", "faulty", "syntax_error"]
@@ -71,7 +71,7 @@ def _misfit(
     return None
 
 
-def faulty(found: Found, text: str, names: frozenset[str]) -> TextError:
+def faulty(found: Found, text: str, functions: Collection[str]) -> TextError:
     """All faults of a text's calls; those of one word lie at its places in turn."""
     places, seen = [], Counter[str]()
     for _, node in found:
@@ -86,7 +86,8 @@ def faulty(found: Found, text: str, names: frozenset[str]) -> TextError:
         turn = seen[f"{word} {node.lineno}"] - 1
         places.append((at[min(turn, len(at) - 1)], len(word)))
     order = sorted(range(len(found)), key=lambda i: places[i])
-    return TextError([found[i][0] for i in order], [places[i] for i in order], names)
+    names = {w.text for w in words(text) if w.part == "name"}.difference(functions)
+    return TextError([found[i][0] for i in order], [places[i] for i in order], frozenset(names))
 
 
 _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset", "with", "endwith",

@@ -52,6 +52,7 @@ def spots(lines: Sequence[str], span: Span, text: str) -> list[Spot] | None:
     if style == "|":
         return _of_block(lines, span.line, text)
     if style == ">":
+        raw += "\n"
         start = raw.find("\n") + 1
         start += len(raw[start:]) - len(raw[start:].lstrip(" "))
     elif style in ("'", '"'):

@@ -143,6 +143,8 @@ class _Reader:
             next(held).update(targets)
         elif name in ("with", "macro", "call"):
             self.arguments(name, rest)
+        elif name in ("from", "import", "include", "extends"):
+            return  # what they bring is nowhere to be had
         elif name.startswith("end"):
             del self.scopes[max(1, len(self.scopes) - 1) :]
         else:

@@ -254,6 +254,8 @@ def _syntax(error: yaml.MarkedYAMLError, path: str, text: str) -> Diagnostic:
     if mark is not None:
         span = Span(path, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
     parts = [p for p in (error.context, error.problem) if p]
+    if tag := re.search(r"constructor for the tag '(?:tag:yaml.org,2002:)?(.*)'", problem):
+        parts = [f"the tag {tag[1]!r} is not known"]
     hint = None
     line = text.splitlines()[mark.line : mark.line + 1] if mark is not None else []
     slot = _BARE_SLOT.search(line[0]) if line else None

@@ -5,7 +5,7 @@ import pytest
 from toys import Library, dataset_of
 
 from flancompile.dsl.check import check_library
-from flancompile.dsl.library import builtin_library, load_library
+from flancompile.dsl.library import builtin_library, load_library, unseen
 from flancompile.errors import FlancompileError
 
 
@@ -133,3 +133,19 @@ def test_for_each_gives_no_name_twice(library: Library, each: dict[str, Any], wr
         if found:
             raise FlancompileError(found)
         loaded.tasks()
+
+
+def test_a_folder_without_a_library_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "datasets" / "more").mkdir(parents=True)
+    assert unseen(tmp_path / "lib") == []
+    for folder, advice in (
+        (tmp_path / "lib" / "datasets", f"part of: '{tmp_path / 'lib'}'"),
+        (tmp_path / "lib" / "datasets" / "more", f"part of: '{tmp_path / 'lib'}'"),
+        (tmp_path, "libraries in it: lib"),
+    ):
+        (found,) = unseen(folder)
+        assert found.code == "FC107" and advice in str(found.hint)
+    (tmp_path / "lib" / "recipe").mkdir()
+    assert unseen(tmp_path / "lib") == []  # as it holds no YAML
+    (tmp_path / "lib" / "recipe" / "r.yaml").touch()
+    assert [d.hint for d in unseen(tmp_path / "lib")] == ["did you mean 'recipes'?"]
