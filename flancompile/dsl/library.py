@@ -271,7 +271,7 @@ def _load(library: Library, path: Path, kind: str) -> list[Diagnostic]:
     library.documents.append(document)
     try:
         if isinstance(model, StyleFile):
-            _add_styles(library, model, document)
+            found += _add_styles(library, model, document)
         elif model is not None:
             _add(library, model, document, kind)
     except FlancompileError as error:
@@ -299,7 +299,9 @@ def _add(library: Library, model: BaseModel, document: yaml.Document, kind: str)
     table[id_] = Loaded(id_, model, document)
 
 
-def _add_styles(library: Library, styles: StyleFile, document: yaml.Document) -> None:
+def _add_styles(
+    library: Library, styles: StyleFile, document: yaml.Document
+) -> Iterator[Diagnostic]:
     for kind, table, given in (
         ("options", library.option_styles, styles.options),
         ("shots", library.shots_styles, styles.shots),
@@ -308,11 +310,11 @@ def _add_styles(library: Library, styles: StyleFile, document: yaml.Document) ->
         for id_, style in given.items():
             if id_ in table and id_ not in styles.overrides:
                 span = document.span((kind, id_), of_key=True)
+                message = f"the {kind} style {id_!r} is defined twice"
                 hint = f"rename it, or say `overrides: [{id_}]` to replace the first"
-                raise fail(
-                    "FC109", f"the {kind} style {id_!r} is defined twice", span=span, hint=hint
-                )
-            _put(table, id_, style)
+                yield Diagnostic("FC109", message, span, hint)
+            else:
+                _put(table, id_, style)
 
 
 def _rung(text: str, names: Mapping[str, object]) -> str:
