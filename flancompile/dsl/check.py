@@ -46,9 +46,8 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
         for id_, choice in overlay.model.sources.items():
             key = ("sources", id_)
             found += place_expressions(overlay.document, key, choice)
-            dataset_ = library.datasets.get(id_)
-            if dataset_ is not None:
-                known = variable_type(dataset_.model.for_each)
+            if id_ in library.datasets:
+                known = variable_type(library.datasets[id_].model.for_each)
                 found += check_paths(overlay.document, key, choice, known)
     for document in library.documents:
         if isinstance(document.data, dict) and library.styles.keys() & set(document.data):
