@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flancompile.disk import disk_errors
 from flancompile.dsl.library import builtin_library, library_folder
-from flancompile.errors import Diagnostic, fail
+from flancompile.errors import Diagnostic, FlancompileError, fail
 
 if TYPE_CHECKING:
     from flancompile.compiler.cache import Cache
@@ -56,7 +56,10 @@ def check(
         from flancompile.compiler.check_data import check_rows
 
         tell = progress or (lambda *_: None)
-        found += check_rows(folders, overlay, data, loose=loose, tell=tell)
+        try:
+            found += check_rows(folders, overlay, data, loose=loose, tell=tell)
+        except FlancompileError as error:  # files that do not load are told of already
+            found += [d for d in error.diagnostics if d not in found]
     return found
 
 

@@ -11,6 +11,7 @@ FC6xx training and evaluation.
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,13 +102,14 @@ class FlancompileError(Exception):
 
 @dataclass
 class TextError(FlancompileError):
-    """A mistake inside a text: at a line of it (from 1), and at a word where there is one.
+    """Mistakes inside a text: each at `places`, as its start (from 0) and length in the text.
 
-    Whoever knows where the text stands in its file gives the diagnostic its place.
+    Whoever knows where the text stands in its file gives the diagnostics their places. names: what
+    the text reads, where that is known all the same.
     """
 
-    line: int = 1
-    word: str | None = None
+    places: Sequence[tuple[int, int]] = ((0, 0),)
+    names: frozenset[str] | None = None
 
     def __reduce__(self) -> tuple[type[FlancompileError], tuple[list[Diagnostic]]]:
         return (FlancompileError, (list(self.diagnostics),))
@@ -134,16 +136,22 @@ def _excerpt(span: Span | None) -> list[str]:
     if span is None:
         return []
     try:
-        with Path(span.path).open(encoding="utf-8-sig", errors="replace") as lines:
-            text = next((t for n, t in enumerate(lines, 1) if n == span.line), None)
+        lines = Path(span.path).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError:
         return []
-    if text is None:
+    if not 0 < span.line <= len(lines):
         return []
-    text = text.rstrip("\r\n")
+    text = lines[span.line - 1]
     stop = span.end_column if span.end_line == span.line else len(text) + 1
     start = span.column - 1
-    margin = "".join("\t" if c == "\t" else " " for c in text[:start])
-    caret = "^" * max(1, min(stop, len(text) + 1) - span.column)
+    margin = "".join("\t" if c == "\t" else " " * _cells(c) for c in text[:start])
+    caret = "^" * max(1, sum(map(_cells, text[start : stop - 1])))
     number = str(span.line)
     return [f"  {number} | {text}", f"  {' ' * len(number)} | {margin}{caret}"]
+
+
+def _cells(character: str) -> int:
+    """How many columns of a screen a character takes."""
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

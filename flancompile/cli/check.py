@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flancompile.api import check
 from flancompile.cli.console import console, print_json, progress
 from flancompile.cli.formats import github, sarif
-from flancompile.errors import fail, nearest
+from flancompile.errors import FlancompileError, fail, nearest
 
 if TYPE_CHECKING:
     from flancompile.compiler.lints import Reading
@@ -48,10 +48,13 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
     if form not in FORMATS:
         hint = nearest(form, FORMATS) or f"known: {', '.join(FORMATS)}"
         raise fail("FC416", f"there is no format {form!r}", hint=hint)
-    with progress() as tell:
-        found = check(
-            *paths, builtin=builtin, data=look.reading(), overlay=look.overlay, progress=tell
-        )
+    try:
+        with progress() as tell:
+            found = check(
+                *paths, builtin=builtin, data=look.reading(), overlay=look.overlay, progress=tell
+            )
+    except FlancompileError as error:  # a path that is not there is told in the same form
+        found = list(error.diagnostics)
     errors = sum(d.severity == "error" for d in found)
     warnings = len(found) - errors
     if form == "json":

@@ -8,17 +8,25 @@ from pathlib import Path
 
 from flancompile.cli.console import LIBRARY_PARTS, console
 from flancompile.dsl.formatting import format_file
-from flancompile.errors import fail
+from flancompile.errors import Diagnostic, FlancompileError, fail
 
 __all__ = ["run"]
 
 
 def run(paths: list[Path], *, check: bool, show: bool) -> int:
-    """Write files in their canonical form. -> 1 when `check` finds one that is not."""
+    """Write files in their canonical form. -> 1 when `check` finds one that is not.
+
+    A file that is no YAML is left as it is; all such files are told of at the end. Raises FC101.
+    """
     out, changed = console(), 0
     files = [f for p in paths for f in _files(p)]
+    faults: list[Diagnostic] = []
     for path in files:
-        before, after = format_file(path)
+        try:
+            before, after = format_file(path)
+        except FlancompileError as error:
+            faults += error.diagnostics
+            continue
         if before == after:
             continue
         changed += 1
@@ -35,6 +43,8 @@ def run(paths: list[Path], *, check: bool, show: bool) -> int:
             partial.replace(path)
     verb = "would change" if check or show else "changed"
     out.print(f"{changed} of {len(files)} files {verb}", style="bold")
+    if faults:
+        raise FlancompileError(faults)
     return int(check and changed > 0)
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flancompile.compiler.arms import ArmShares, arm_shares
+from flancompile.compiler.asked import double_names, impossible_arms
 from flancompile.dsl.library import Library, Loaded, TaskDef
 from flancompile.dsl.mixture import Arms, HoldOut, Member, Mixture
-from flancompile.dsl.select import nearest_term, parse_selector
+from flancompile.dsl.select import Selector, nearest_term, parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
 __all__ = ["Node", "PlannedTask", "resolve", "shares"]
@@ -97,8 +98,13 @@ class _Resolver:
     def mixture(self, id_: str, scope: _Scope, span: Span | None) -> Node:
         if id_ in scope.path:
             circle = " → ".join((*scope.path[scope.path.index(id_) :], id_))
-            raise fail("FC405", f"mixtures in a circle: {circle}", span=span)
-        loaded = self.library.mixture(id_, span)
+            self.found.append(Diagnostic("FC405", f"mixtures in a circle: {circle}", span))
+            return Node(id_)
+        try:
+            loaded = self.library.mixture(id_, span)
+        except FlancompileError as error:
+            self.found += error.diagnostics
+            return Node(id_)
         mixture = loaded.model
         node = Node(id_)
         below = _Scope(
@@ -110,6 +116,7 @@ class _Resolver:
             place = loaded.document.span(("members", index, said))
             node.children.append(self.member(member, below, place))
         self.check_rates(node, loaded)
+        self.found += double_names(loaded)
         return node
 
     def check_rates(self, node: Node, loaded: Loaded[Mixture]) -> None:
@@ -137,14 +144,25 @@ class _Resolver:
         node.rate, node.within, node.temperature = member.rate, member.within, member.temperature
         return node
 
+    def selector(self, text: str, span: Span) -> Selector | None:
+        """A selector; None for one that does not parse, which is complained of."""
+        try:
+            return parse_selector(text, span)
+        except FlancompileError as error:
+            self.found += error.diagnostics
+            return None
+
     def selected(self, member: Member, scope: _Scope, span: Span, name: str) -> list[PlannedTask]:
-        selector = parse_selector(str(member.select), span)
+        selector = self.selector(str(member.select), span)
+        if selector is None:
+            return []
         ids = selector.pick(self.tasks.values())
         if not ids:
             usual = "`flancompile ls` lists the tasks with their labels"
             hint = nearest_term(selector, self.tasks.values()) or usual
             message = f"the selector {selector.text!r} selects no task"
             self.found.append(Diagnostic("FC406", message, span, hint))
+        self.found += impossible_arms(member, [self.tasks[i].task for i in ids], name, span)
         picked = []
         for id_ in ids:
             if id_ in self.held:
@@ -184,7 +202,9 @@ class _Resolver:
                 self.hold_out(hold_out, loaded.document.span(("hold_out", index, "select")))
 
     def hold_out(self, hold_out: HoldOut, span: Span) -> None:
-        selector = parse_selector(hold_out.select, span)
+        selector = self.selector(hold_out.select, span)
+        if selector is None:
+            return
         ids = selector.pick(self.tasks.values())
         if not ids:
             message = f"the hold-out {hold_out.select!r} selects no task"

@@ -12,7 +12,9 @@ __all__ = ["Expression", "Identifier", "Strict", "TemplateText"]
 class Strict(BaseModel):
     """Frozen, and an unknown key is an error: a misspelt key must never be ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_\-]*$")]

@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from flancompile.dsl.alike import near_twins
+from flancompile.dsl.check_calls import call_faults, variable_faults, variable_type
+from flancompile.dsl.check_source import check_paths, check_sources, place_expressions
 from flancompile.dsl.check_style import check_styles, near, placed
 from flancompile.dsl.check_types import check_types
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
 from flancompile.dsl.library import Library, Loaded
 from flancompile.dsl.lock import Schema, source_digest
 from flancompile.dsl.memo import Memo
-from flancompile.dsl.shown import in_order, names_of, texts_of
-from flancompile.dsl.source import PlaceOptions
+from flancompile.dsl.names import in_order, names_of, texts_of
 from flancompile.dsl.task import Choices, DatasetFile, Task
 from flancompile.dsl.task import Template as TaskTemplate
 from flancompile.dsl.texts import Fault, input_faults, options_faults, target_faults
-from flancompile.dsl.yaml import Document, Key
+from flancompile.dsl.yaml import Key
 from flancompile.errors import Diagnostic, Severity, TextError
 
 __all__ = ["check_dataset", "check_library"]
 
 Names = frozenset[str]
+# Complaints of what is not there: it may stand in the parts that could not be read.
+_OF_THE_WHOLE = frozenset(["FC208", "FC212", "FC213", "FC214", "FC215", "FC218", "FC219", "FC220"])
 
 
 def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
@@ -37,11 +40,16 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
     for dataset in library.datasets.values():
         found += check_dataset(dataset, library.memo)
         schema = library.schemas.get(dataset.id) if typed else None
-        if schema is not None and schema.source == source_digest(dataset.model.source):
+        whole = not dataset.document.partial
+        if schema is not None and whole and schema.source == source_digest(dataset.model.source):
             found += _typed(dataset, schema, library.memo)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
-            found += _place_expressions(overlay.document, ("sources", id_), choice)
+            key = ("sources", id_)
+            found += place_expressions(overlay.document, key, choice)
+            if id_ in library.datasets:
+                known = variable_type(library.datasets[id_].model.for_each)
+                found += check_paths(overlay.document, key, choice, known)
     for document in library.documents:
         if isinstance(document.data, dict) and library.styles.keys() & set(document.data):
             found += check_styles(library, document)
@@ -56,26 +64,13 @@ def _typed(dataset: Loaded[DatasetFile], schema: Schema, memo: Memo) -> list[Dia
     return found
 
 
-def _place_expressions(document: Document, key: Key, place: PlaceOptions) -> list[Diagnostic]:
-    """Expressions of a place that do not compile; what columns it has only its rows tell."""
-    found: list[Diagnostic] = []
-    texts = {("columns", name): text for name, text in place.columns.items()}
-    if isinstance(place.explode, dict):
-        texts |= {("explode", name): text for name, text in place.explode.items()}
-    whole = {("id",): getattr(place, "id", None), ("where",): place.where}
-    for spot, text in [*texts.items(), *((s, t) for s, t in whole.items() if t is not None)]:
-        try:
-            compile_expression(text)
-        except TextError as error:
-            found += placed(document, (*key, *spot), error)
-    return found
-
-
 def check_dataset(dataset: Loaded[DatasetFile], memo: Memo) -> list[Diagnostic]:
     """All static checks of one dataset file. memo: what earlier checks found."""
     found = memo.complaints(dataset.document)
     if found is None:
         found = list(_Checker(dataset).run())
+        if dataset.document.partial:
+            found = [d for d in found if d.code not in _OF_THE_WHOLE]
         memo.keep(dataset.document, found)
     return found
 
@@ -89,13 +84,11 @@ class _Checker:
         self.found: list[Diagnostic] = []
         each = self.file.for_each
         self.variable: Names = frozenset([each.variable]) if each else frozenset()
+        self.keys = variable_type(each)
         self.fields: Names = frozenset(self.file.fields)
 
     def run(self) -> Iterator[Diagnostic]:
-        source = self.file.source
-        self.found += _place_expressions(self.document, ("source",), source)
-        for name, place in source.places.items():
-            self.found += _place_expressions(self.document, ("source", "places", name), place)
+        self.found += check_sources(self.file, self.document, self.keys)
         for part, texts in (("let", self.file.let), ("fields", self.file.fields)):
             for name, text in texts.items():
                 self.expression((part, name), text, None)
@@ -115,13 +108,16 @@ class _Checker:
         needle: str = "",
         severity: Severity = "error",
     ) -> None:
-        span = self.document.find(key, needle) if needle else self.document.span(key)
-        self.found.append(Diagnostic(code, message, span, hint, severity))
+        spans = self.document.every(key, needle) if needle else [self.document.span(key)]
+        self.found += [Diagnostic(code, message, span, hint, severity) for span in spans]
 
     def faults(self, key: Key, faults: Iterable[Fault]) -> None:
         """Faults of a text at `key`."""
         for fault in faults:
-            span = self.document.place(key, fault.line, fault.word)
+            if fault.at is not None:
+                span = self.document.spot(key, fault.at, len(fault.word or " "))
+            else:
+                span = self.document.place(key, fault.line, fault.word)
             self.found.append(
                 Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
             )
@@ -134,11 +130,14 @@ class _Checker:
         known: Names | None,
     ) -> Names:
         """The names that a text uses; those that are not known are complained of."""
+        self.faults(key, call_faults(text, self.fields | self.variable))
         try:
             names = compile_(text).names
+            if self.keys:
+                self.faults(key, variable_faults(text, self.keys))
         except TextError as error:
             self.found += placed(self.document, key, error)
-            return frozenset()
+            names = error.names or frozenset()
         for name in sorted(names - known) if known is not None else ():
             self.complain("FC202", f"there is no {name!r} here", key, near(name, known or ()), name)
         return names
@@ -284,8 +283,8 @@ class _Checker:
         shown = self.compiled(
             compile_template, (*key, "target"), template.target, known_targets | {"gold"}
         )
-        self.faults((*key, "input"), input_faults(template.input, inputs | set(own)))
-        self.faults((*key, "target"), target_faults(template.target, known_targets))
+        self.faults((*key, "input"), input_faults(template.input, inputs | set(own), self.fields))
+        self.faults((*key, "target"), target_faults(template.target, known_targets, self.fields))
         if template.options == "optional":
             self.faults((*key, "input"), options_faults(template.input))
         self.target((*key, "target"), task, template, shown, own)

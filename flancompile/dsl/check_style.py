@@ -32,8 +32,10 @@ _SLOT = re.compile(r"\{\{-?\s*text\b.*?\}\}", re.DOTALL)
 
 def placed(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
     """A text's mistakes with their place in the file."""
-    span = document.place(key, error.line, error.word)
-    return [replace(d, span=span) for d in error.diagnostics]
+    return [
+        replace(d, span=document.spot(key, start, length) if length else document.span(key))
+        for d, (start, length) in zip(error.diagnostics, error.places, strict=True)
+    ]
 
 
 def near(name: str, known: Iterable[str]) -> str | None:
@@ -51,6 +53,7 @@ def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
 
 
 def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Diagnostic]:
+    broken = False
     for name in type(style).model_fields:
         text = getattr(style, name)
         known = _STYLE_NAMES.get(name, _COUNT_NAMES[str(key[0])])
@@ -61,10 +64,12 @@ def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Dia
             used = compile_template(text).names
         except TextError as error:
             yield from placed(document, (*key, name), error)
-            return
+            broken, used = True, error.names or frozenset()
         for extra in sorted(used - known):
-            span = document.find((*key, name), extra)
-            yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
+            for span in document.every((*key, name), extra, "name"):
+                yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
+    if broken:
+        return
     if isinstance(style, ChatStyle):
         yield from _check_roles(document, key, style)
     elif isinstance(style, ShotsStyle):

@@ -20,7 +20,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from flancompile.dsl.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
-from flancompile.errors import Diagnostic, TextError, nearest
+from flancompile.dsl.malformed import call_faults, faulty, syntax_error
+from flancompile.errors import Diagnostic, TextError
 
 __all__ = [
     "Expression", "RowError", "Template", "compile_expression", "compile_template",
@@ -185,7 +186,8 @@ class _Name:
 
 @lru_cache(maxsize=65_536)
 def compile_expression(text: str) -> Expression:
-    """Compile an expression. Raises FC103 (syntax), FC104 (unknown filter or test) or FC110."""
+    """Compile an expression. Raises FC103 (syntax), FC104 (unknown filter or test), FC110, FC226
+    (its arguments)."""
     env = environment()
     wrapped = "{{ (" + text + "\n) }}"
     names = _free_names(_checked(env, wrapped, text))
@@ -194,7 +196,7 @@ def compile_expression(text: str) -> Expression:
             warnings.simplefilter("ignore", DeprecationWarning)
             run = env.compile_expression(text.strip(), undefined_to_none=False)
     except jinja2.TemplateSyntaxError as error:
-        raise _syntax_error(error, text) from None
+        raise syntax_error(error, text) from None
     except jinja2.TemplateRuntimeError as error:
         raise _impossible(error) from None
     if text.strip().isidentifier() and text.strip() in names:
@@ -212,7 +214,8 @@ def compile_expression(text: str) -> Expression:
 
 @lru_cache(maxsize=65_536)
 def compile_template(text: str) -> Template:
-    """Compile a template text. Raises FC103 (syntax), FC104 (unknown filter or test) or FC110."""
+    """Compile a template text. Raises FC103 (syntax), FC104 (unknown filter or test), FC110, FC226
+    (its arguments)."""
     parts = _slots(text)
     if parts is not None:
         return Template(text, frozenset(p.name for p in parts if isinstance(p, _Name)), parts)
@@ -266,41 +269,16 @@ def _column(name: str) -> Callable[[Mapping[str, object]], object]:
 
 
 def _checked(env: _Environment, source: str, text: str) -> nodes.Template:
-    """The tree of a text whose filters and tests are all known."""
+    """The tree of a text whose filters and tests are all known and rightly called."""
     try:
         with warnings.catch_warnings():  # a regular expression's \\w is no escape of Jinja's
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = env.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        raise _syntax_error(error, text) from None
-    for node in tree.find_all((nodes.Filter, nodes.Test)):
-        known = env.filters if isinstance(node, nodes.Filter) else env.tests
-        name = cast(Any, node).name
-        if name not in known:
-            kind = type(node).__name__.lower()
-            hint = nearest(name, known)
-            found = Diagnostic("FC104", f"there is no {kind} {name!r}", None, hint)
-            raise TextError([found], node.lineno, name)
-        _check_pattern(node)
+        raise syntax_error(error, text) from None
+    if found := call_faults(env, tree):
+        raise faulty(found, text, env.globals)
     return tree
-
-
-_PATTERNED = ("matches", "regex_findall", "regex_replace", "regex_search")
-
-
-def _check_pattern(node: nodes.Node) -> None:
-    """A regular expression that is written out is one. Raises FC110."""
-    if not (isinstance(node, nodes.Filter) and node.name in _PATTERNED and node.args):
-        return
-    pattern = node.args[0]
-    if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
-        try:
-            re.compile(pattern.value)
-        except re.error as error:
-            message = f"{pattern.value!r} is no regular expression: {error}"
-            hint = "a mark that is meant as itself needs a backslash; in an expression, two"
-            found = Diagnostic("FC110", message, None, hint)
-            raise TextError([found], pattern.lineno, node.name) from None
 
 
 _BINDING = (
@@ -310,36 +288,32 @@ _BINDING = (
 
 
 def _free_names(tree: nodes.Template) -> frozenset[str]:
-    """Names that a text reads and does not set."""
-    if (
-        next(tree.find_all(_BINDING), None) is None
-    ):  # nothing is set, so every name is read from without
-        known = environment().globals
-        return frozenset(n.name for n in tree.find_all(nodes.Name) if n.name not in known)
-    try:
-        return frozenset(meta.find_undeclared_variables(tree))
-    except jinja2.TemplateRuntimeError as error:
-        raise _impossible(error) from None
+    """Names that a text reads and does not set; a function's only where it is not called.
+
+    A field may have the name of a function, such as `range`, and stands before it.
+    """
+    known = environment().globals
+    if next(tree.find_all(_BINDING), None) is None:  # every name is read from without
+        names = frozenset(n.name for n in tree.find_all(nodes.Name))
+    else:
+        try:
+            names = frozenset(meta.find_undeclared_variables(tree))
+        except jinja2.TemplateRuntimeError as error:
+            raise _impossible(error) from None
+        stored = {n.name for n in tree.find_all(nodes.Name) if n.ctx != "load"}
+        every = {n.name for n in tree.find_all(nodes.Name)}
+        names |= (every & known.keys()) - stored
+    if names.isdisjoint(known):
+        return names
+    called = {id(call.node) for call in tree.find_all(nodes.Call)}
+    read = {n.name for n in tree.find_all(nodes.Name) if id(n) not in called}
+    return frozenset(name for name in names if name not in known or name in read)
 
 
 def _impossible(error: jinja2.TemplateRuntimeError) -> Exception:
     """Jinja puts constants together while it compiles, and these cannot be."""
     message = f"a constant that no row can give: {error}"
-    return TextError([Diagnostic("FC103", message, None)], 1)
-
-
-def _syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> Exception:
-    lines = text.split("\n")
-    shown = lines[min(error.lineno, len(lines)) - 1].strip()
-    shown = shown if len(shown) < 60 else shown[:57] + "..."
-    message = f"not a Jinja text: {error.message}, in {shown!r}"
-    hint = None
-    if open_tag := re.search(r"needs to be closed is '(\w+)'", str(error.message)):
-        message = f"not a Jinja text: {open_tag[1]!r} is never closed"
-        hint = f"close it with {{% end{open_tag[1]} %}}"
-    elif "end of print statement" in str(error.message):
-        hint = "close a slot with }} before the next one begins"
-    return TextError([Diagnostic("FC103", message, None, hint)], error.lineno)
+    return TextError([Diagnostic("FC103", message, None)])
 
 
 _SLOT = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
@@ -353,8 +327,7 @@ def _slots(text: str) -> list[str | _Name] | None:
         return None
     pieces = _SLOT.split(text)
     literals, names = pieces[::2], pieces[1::2]
-    reserved = _WORDS | environment().globals.keys()
-    if any("{{" in literal for literal in literals) or not reserved.isdisjoint(names):
+    if any("{{" in literal for literal in literals) or not _WORDS.isdisjoint(names):
         return None
     if "\r" in text:
         return None  # Jinja writes every line's end as \n

@@ -28,11 +28,16 @@ def formatted(text: str, path: str = "") -> str:
     as they stand, and so is a whole file that has no data, or whose meaning or comments the form
     would change.
     """
+    from ruamel.yaml.error import YAMLError
+
     before = yaml.parse(text, path).data
     if before is None:
         return text
-    found = _written(text)
-    again = _written(found)
+    try:
+        found = _written(text)
+        again = _written(found)
+    except YAMLError:  # of the writer's own parser, which is stricter
+        return text
     if again != found:
         found = again
     try:
@@ -122,6 +127,6 @@ def _fits_block(text: str) -> bool:
 
 
 def format_file(path: Path) -> tuple[str, str]:
-    """A file's text as it is and in its canonical form."""
-    text = path.read_text(encoding="utf-8-sig")
+    """A file's text as it is and in its canonical form. Raises FC101 and FC102."""
+    text = yaml.read_text(path)
     return text, formatted(text, str(path))

@@ -9,6 +9,7 @@ overrides.
 
 from __future__ import annotations
 
+import difflib
 import importlib.resources
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,12 +27,12 @@ from flancompile.dsl.mixture import Mixture, Recipe
 from flancompile.dsl.source import Overlay
 from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle, StyleFile
 from flancompile.dsl.task import DatasetFile, Task, Variable
-from flancompile.dsl.validate import validate
-from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
+from flancompile.dsl.validate import validated
+from flancompile.errors import Diagnostic, FlancompileError, Span, TextError, fail, nearest
 
 __all__ = [
     "Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "library_folder",
-    "load_library",
+    "load_library", "unseen",
 ]  # fmt: skip
 
 M = TypeVar("M", bound=BaseModel)
@@ -88,10 +89,8 @@ class TaskDef:
         """Names of the ladder's tasks that this one serves."""
         if not any("{{" in rung for rung in self.task.rungs):
             return self.task.rungs
-        from flancompile.dsl.expression import compile_template  # Jinja, which lists do without
-
         names = {} if self.variable is None else {self.variable[0]: self.variable[1]}
-        return tuple(compile_template(r).render(names) if "{{" in r else r for r in self.task.rungs)
+        return tuple(_rung(r, names) if "{{" in r else r for r in self.task.rungs)
 
     @cached_property
     def flags(self) -> frozenset[str]:
@@ -182,6 +181,31 @@ def library_folder(name: Path | str) -> Path:
     raise fail("FC107", f"there is no library folder {str(path)!r}", hint=hint)
 
 
+def unseen(folder: Path) -> list[Diagnostic]:
+    """FC107 for a library folder in which nothing would be looked at, or one part would not."""
+    known = (*KINDS, "runs")
+    try:
+        inside = sorted(p for p in folder.iterdir() if p.is_dir())
+    except OSError as error:
+        return [Diagnostic("FC107", f"{str(folder)!r} cannot be read: {error.strerror}")]
+    found = []
+    for path in inside:
+        near = difflib.get_close_matches(path.name, known, 1, cutoff=0.75)
+        if path.name not in known and near and next(path.rglob("*.y*ml"), None) is not None:
+            message = f"the folder {str(path)!r} is not looked at"
+            found.append(Diagnostic("FC107", message, None, f"did you mean {near[0]!r}?"))
+    if found or any(path.name in known for path in inside):
+        return found
+    hint = f"a library is a folder with {', '.join(f'{k}/' for k in KINDS)}"
+    libraries = [p.name for p in inside if any((p / k).is_dir() for k in known)]
+    home = next((p for p in (folder.resolve(), *folder.resolve().parents) if p.name in known), None)
+    if libraries:
+        hint = f"libraries in it: {', '.join(libraries)}; name one"
+    elif home is not None:
+        hint = f"give the library that it is a part of: {str(home.parent)!r}"
+    return [Diagnostic("FC107", f"there is no library in {str(folder)!r}", None, hint)]
+
+
 def load_library(
     folders: Iterable[Path | str] = (),
     *,
@@ -205,7 +229,7 @@ def load_library(
     styles = _files([builtin_library()], (), ["styles"]) if builtin else ()
     for path, kind in dict.fromkeys([*styles, *_files(library.folders, singles)]):
         try:
-            _load(library, path, kind)
+            found += _load(library, path, kind)
         except FlancompileError as error:
             found += error.diagnostics
     for folder in dict.fromkeys([*library.folders, *_around(singles)]) if locks else ():
@@ -247,31 +271,41 @@ def _files(
                     yield path, kind
     for path in loose:
         if is_new(path):
-            yield path, _kind_of(path)
+            yield path, ""
 
 
-def _kind_of(path: Path) -> str:
+def _kind_of(data: Any) -> str:
     """A loose file's kind, by the key that only its kind has."""
-    data = yaml.read(path).data
     keys = set(data) if isinstance(data, dict) else set()
     marks = {"recipe": "recipes", "mixture": "mixtures", "overlay": "overlays", "tasks": "datasets"}
     return next((kind for mark, kind in marks.items() if mark in keys), "styles")
 
 
-def _load(library: Library, path: Path, kind: str) -> None:
+def _load(library: Library, path: Path, kind: str) -> list[Diagnostic]:
+    """Put a file's model into the library, less the parts that are complained of."""
     document = library.memo.read(path)
-    library.documents.append(document)
     if document.data is None:
+        library.documents.append(document)
         span = Span(str(path), 1, 1, 1, 1)
         raise fail("FC108", "the file is empty", span=span)
-    model = validate(KINDS[kind], document)
-    if isinstance(model, StyleFile):
-        _add_styles(library, model, document)
-        return
+    kind = kind or _kind_of(document.data)
+    model, document, found = validated(KINDS[kind], document)
+    library.documents.append(document)
+    try:
+        if isinstance(model, StyleFile):
+            found += _add_styles(library, model, document)
+        elif model is not None:
+            _add(library, model, document, kind)
+    except FlancompileError as error:
+        found += error.diagnostics
+    return found
+
+
+def _add(library: Library, model: BaseModel, document: yaml.Document, kind: str) -> None:
     name = {"datasets": "id", "mixtures": "mixture", "recipes": "recipe", "overlays": "overlay"}[
         kind
     ]
-    id_ = getattr(model, name) or path.name.split(".")[0]
+    id_ = getattr(model, name) or Path(document.path).name.split(".")[0]
     table: dict[str, Loaded[Any]] = getattr(library, kind)
     overrides: str | None = getattr(model, "overrides", None)
     if id_ in table and overrides != id_:
@@ -287,7 +321,9 @@ def _load(library: Library, path: Path, kind: str) -> None:
     table[id_] = Loaded(id_, model, document)
 
 
-def _add_styles(library: Library, styles: StyleFile, document: yaml.Document) -> None:
+def _add_styles(
+    library: Library, styles: StyleFile, document: yaml.Document
+) -> Iterator[Diagnostic]:
     for kind, table, given in (
         ("options", library.option_styles, styles.options),
         ("shots", library.shots_styles, styles.shots),
@@ -296,11 +332,21 @@ def _add_styles(library: Library, styles: StyleFile, document: yaml.Document) ->
         for id_, style in given.items():
             if id_ in table and id_ not in styles.overrides:
                 span = document.span((kind, id_), of_key=True)
+                message = f"the {kind} style {id_!r} is defined twice"
                 hint = f"rename it, or say `overrides: [{id_}]` to replace the first"
-                raise fail(
-                    "FC109", f"the {kind} style {id_!r} is defined twice", span=span, hint=hint
-                )
-            _put(table, id_, style)
+                yield Diagnostic("FC109", message, span, hint)
+            else:
+                _put(table, id_, style)
+
+
+def _rung(text: str, names: Mapping[str, object]) -> str:
+    """A rung's name; one that does not come about stays as it is written, and the check tells."""
+    from flancompile.dsl.expression import RowError, compile_template  # Jinja, slow to import
+
+    try:
+        return compile_template(text).render(names)
+    except (RowError, TextError):
+        return text
 
 
 def _put(table: dict[str, Any], id_: str, style: object) -> None:

@@ -54,13 +54,13 @@ class Memo:
 
     def read(self, path: Path) -> yaml.Document:
         """A file's document. Errors as for `yaml.read`."""
-        raw = path.read_bytes()
+        raw = yaml.read_bytes(path)
         digest = hashlib.blake2b(raw, digest_size=16).digest()
         if digest in self._known:
             self._used[digest] = self._known[digest]
-            text = raw.decode("utf-8-sig")
+            text = yaml.decoded(raw, path)
             return yaml.Document(str(path), self._known[digest][0], text, digest=digest)
-        document = yaml.read(path)
+        document = yaml.parse(yaml.decoded(raw, path), str(path))
         document.digest = digest
         if document.data is not None:
             self._used[digest] = (document.data, {})

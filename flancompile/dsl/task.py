@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -36,6 +38,12 @@ MetricName = Literal[
 ]
 
 
+def _twice(names: Iterable[str]) -> str | None:
+    """The first name that stands there twice."""
+    counts = Counter(names)
+    return next((name for name, count in counts.items() if count > 1), None)
+
+
 class Signature(Strict):
     """What a task maps from and to: `passage, question -> answer`."""
 
@@ -50,6 +58,8 @@ class Signature(Strict):
         names = [*sides[0], *sides[1]]
         if not arrow or not sides[1] or not all(re.fullmatch(r"[A-Za-z_]\w*", n) for n in names):
             raise ValueError("a signature reads `input, input -> output`, of field names")
+        if (twice := _twice(names)) is not None:
+            raise ValueError(f"the signature names {twice!r} twice")
         return cls(inputs=sides[0], outputs=sides[1])
 
     def __str__(self) -> str:
@@ -89,6 +99,15 @@ class Choices(Strict):
             raise ValueError("a map of options already holds its labels")
         if self.by == "label" and self.labels is None and not isinstance(self.options, dict):
             raise ValueError("`by: label` needs `labels`, or `options` as a map from label to text")
+        return self
+
+    @model_validator(mode="after")
+    def _no_doubles(self) -> Choices:
+        for name in ("options", "labels"):
+            given = getattr(self, name)
+            items = given.values() if isinstance(given, dict) else given
+            if not isinstance(given, str) and (twice := _twice(items or ())) is not None:
+                raise ValueError(f"`{name}` holds {twice!r} twice")
         return self
 
     @property
@@ -285,6 +304,8 @@ class ForEach(Strict):
 
     @model_validator(mode="after")
     def _named(self) -> ForEach:
+        if self.values is not None and not self.values:
+            raise ValueError("there is no value, so there would be no task")
         names = [v if isinstance(v, str) else v.get("name") for v in self.values or ()]
         if None in names:
             raise ValueError("each value needs a `name`: it stands in the task's id")

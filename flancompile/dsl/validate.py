@@ -8,11 +8,13 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from flancompile.dsl.mend import edits_for, real_key, without
 from flancompile.dsl.yaml import Document, Key
 from flancompile.errors import Diagnostic, FlancompileError, nearest
 
-__all__ = ["validate"]
+__all__ = ["validate", "validated"]
 
+MAX_ROUNDS = 12
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -21,14 +23,46 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        errors = _without_consequences(error.errors(include_url=False))
-        found = [_diagnostic(model, document, e) for e in errors]
-        raise FlancompileError(_without_branches(_without_misspelt(found))) from None
+        raise FlancompileError(_told(model, document, error.errors(include_url=False))) from None
+
+
+def validated(model: type[M], document: Document) -> tuple[M | None, Document, list[Diagnostic]]:
+    """The document as a `model` with every complaint, and the document that the model is of.
+
+    What is wrong is left out of that document (a misspelt key gets its name), so that the rest can
+    be checked as well; None where nothing would be left. Codes as for `validate`.
+    """
+    found: list[Diagnostic] = []
+    hurt: set[Key] = set()  # what has lost a part: its next complaints follow from that
+    for _ in range(MAX_ROUNDS):
+        try:
+            return model.model_validate(document.data), document, found
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+        told = [e for e in errors if not _follows(e, document, hurt)]
+        found += [d for d in _told(model, document, told) if d not in found]
+        edits = edits_for(errors, document, lambda owner: _keys_at(model, owner))
+        less = without(document, edits, hurt)
+        if less is None:
+            break
+        document, hurt = less
+    return None, document, found
+
+
+def _follows(error: Any, document: Document, hurt: set[Key]) -> bool:
+    place = real_key(tuple(error["loc"]), document)
+    follows = ("missing", "too_short", "value_error", "string_pattern_mismatch")
+    return error["type"] in follows and any(key[: len(place)] == place for key in hurt)
+
+
+def _told(model: type[BaseModel], document: Document, errors: list[Any]) -> list[Diagnostic]:
+    found = [_diagnostic(model, document, e) for e in _without_consequences(errors)]
+    return _without_branches(_without_misspelt(found))
 
 
 def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagnostic:
     key: Key = tuple(error["loc"])
-    kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ")
+    kind = error["type"]
     if kind == "extra_forbidden":
         name = str(key[-1])
         known = _keys_at(model, key[:-1])
@@ -38,20 +72,84 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
         owner = key[:-1]
         span = document.span(owner, of_key=True)
         return Diagnostic("FC106", f"the key {str(key[-1])!r} is missing", span)
+    message, advice = _said(error, _keys_at(model, key))
     if key == () and kind == "value_error":
         key = _named_in(message, document)
-    where = ".".join(str(k) for k in key if not str(k)[:1].isupper() and "[" not in str(k))
-    advice = None
-    if kind == "string_type" and isinstance(error.get("input"), bool | int | float):
-        advice = f'text that looks like a number needs quotes: "{error["input"]}"'
-    elif kind == "literal_error":
-        advice = nearest(str(error.get("input")), re.findall(r"'([^']*)'", message))
-    elif kind == "string_pattern_mismatch":
-        message = f"{error['input']!r} is no name"
-        advice = "a name begins with a letter and holds letters, digits, _ and - alone"
+    of_key = key[-1:] == ("[key]",)
+    key = key[:-1] if of_key else key
+    shown = key[:-1] if of_key else key
+    where = ".".join(str(k) for k in shown if not str(k)[:1].isupper() and "[" not in str(k))
     if where and not message.startswith(where):
         message = f"{where}: {message}"
-    return Diagnostic("FC201", message, document.span(key), advice)
+    return Diagnostic("FC201", message, document.span(key, of_key=of_key), advice)
+
+
+_WANTED = {
+    "dict_type": "keys with values are wanted here",
+    "model_type": "keys with values are wanted here",
+    "model_attributes_type": "keys with values are wanted here",
+    "tuple_type": "a list is wanted here",
+    "list_type": "a list is wanted here",
+    "string_type": "text is wanted here",
+    "bool_type": "true or false is wanted here",
+    "bool_parsing": "true or false is wanted here",
+    "int_type": "a whole number is wanted here",
+    "int_parsing": "a whole number is wanted here",
+    "int_from_float": "a whole number is wanted here",
+    "float_type": "a number is wanted here",
+    "float_parsing": "a number is wanted here",
+    "finite_number": "a number is wanted here",
+}
+_LIMITS = {
+    "greater_than": ("gt", "must be above"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than": ("lt", "must be below"),
+    "less_than_equal": ("le", "must be at most"),
+}
+
+
+def _said(error: Any, known: list[str]) -> tuple[str, str | None]:
+    """What is wrong with a value, and advice, in words of ours."""
+    kind, given, about = error["type"], error.get("input"), error.get("ctx") or {}
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        advice = "a name begins with a letter and holds letters, digits, _ and - alone"
+        return f"{given!r} is no name", advice
+    if kind == "literal_error":
+        words = str(about.get("expected", ""))
+        names = re.findall(r"'([^']*)'", words)
+        return f"{_short(given)} is none of {words}", nearest(str(given), names)
+    if kind in _LIMITS:
+        name, said = _LIMITS[kind]
+        return f"{given} {said} {float(about[name]):g}", None
+    if kind == "too_short":
+        return "at least one is wanted here, and there is none", "take the key out or fill it"
+    if kind.startswith("string_too_"):
+        limits = [about[n] for n in ("min_length", "max_length") if n in about]
+        return f"{_short(given)}: {limits[0]} character is wanted", None
+    if kind not in _WANTED:
+        return message, None
+    message = f"{_WANTED[kind]}, and this is {_short(given)}"
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        shown = str(given).lower() if isinstance(given, bool) else given
+        return message, f'text that looks like a number or true needs quotes: "{shown}"'
+    if kind in ("tuple_type", "list_type"):
+        return message, f"[{given}]" if isinstance(given, str | int | float) else "write [a, b]"
+    if _WANTED[kind].startswith("keys"):
+        return message, f"its keys: {', '.join(sorted(known))}" if known else "write name: value"
+    return message, None
+
+
+def _short(value: object) -> str:
+    """A value in an author's words."""
+    if value is None:
+        return "empty"
+    if isinstance(value, dict | list | tuple):
+        return "a map" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]}...'"
 
 
 def _named_in(message: str, document: Document) -> Key:

@@ -91,9 +91,9 @@ def resolve_place(
     items = place.explode if isinstance(place.explode, dict) else {}
     paths = () if items else place.explode or ()
     return Resolved(
-        split=_named((place.splits or {}).get(split, split), names),
-        hub=_named(place.hub, names) if place.hub else None,
-        config=_named(place.config, names) if place.config else None,
+        split=_named((place.splits or {}).get(split, split), names, span),
+        hub=_named(place.hub, names, span) if place.hub else None,
+        config=_named(place.config, names, span) if place.config else None,
         revision=place.revision,
         files=_found(place.files, split, folder, names, span) if place.files else (),
         format=place.format,
@@ -109,8 +109,15 @@ def resolve_place(
     )
 
 
-def _named(text: str, names: Mapping[str, object]) -> str:
-    return compile_template(text).render(names) if "{{" in text else text
+def _named(text: str, names: Mapping[str, object], span: Span | None) -> str:
+    """A path or a name that may show the variable of `for_each`. Raises FC202."""
+    if "{{" not in text:
+        return text
+    try:
+        return compile_template(text).render(names)
+    except RowError as error:
+        hint = f"it may show {', '.join(names)}" if names else "there is no `for_each`"
+        raise fail("FC202", f"{text!r}: {error}", span=span, hint=hint) from None
 
 
 def _found(
@@ -127,7 +134,7 @@ def _found(
         files = files[split]
     found: list[str] = []
     for pattern in (files,) if isinstance(files, str) else files:
-        name = _named(pattern, names)
+        name = _named(pattern, names, span)
         path = Path(name) if Path(name).is_absolute() else folder / name
         is_glob = any(c in name for c in "*?[") and not path.exists()
         paths = [path]

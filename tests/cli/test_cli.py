@@ -51,6 +51,23 @@ def test_help_names_every_command(home: Path) -> None:
     assert run("--version", cwd=home).startswith("flancompile ")
 
 
+def test_a_broken_file_hides_no_other(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.dataset()
+    (tmp_path / "datasets" / "a.yaml").write_text("a: [\n")
+    (tmp_path / "datasets" / "m.yaml").write_bytes(b"\xff")
+    (tmp_path / "datasets" / "z.yaml").write_text("a:   1\n")
+    told = run("fmt", ".", cwd=tmp_path, ok=2)
+    assert "a.yaml:2:1: error FC101" in told and "m.yaml:1:1: error FC101" in told
+    assert (tmp_path / "datasets" / "z.yaml").read_text() == "a: 1\n"
+    files = [f"datasets/{name}.yaml" for name in ("a", "m", "toy")]
+    found = json.loads(
+        run("check", *files, "--format", "json", cwd=tmp_path, ok=1).rpartition("]")[0] + "]"
+    )
+    assert {Path(d["path"]).name for d in found} == {"a.yaml", "m.yaml"}
+    assert '"FC107"' in run("check", "nosuch", "--format", "json", cwd=tmp_path, ok=1)
+
+
 def test_check(home: Path, tmp_path: Path) -> None:
     assert "no complaints" in run("check", ".", cwd=home)
     broken = Library(tmp_path)

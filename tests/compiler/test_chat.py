@@ -265,11 +265,11 @@ def test_every_answer_of_a_dialogue_may_be_a_row(tmp_path: Path) -> None:
 def test_an_item_that_is_no_list_drops_its_row(tmp_path: Path) -> None:
     made = library(tmp_path / "lib")
     source = {"files": {"train": "talk.jsonl"}, "explode": {"x": "id if id < 3 else [1, 2]"}}
-    plain = {"name": "a", "input": "{{ x }} {{ id }}", "target": "{{ x }}"}
+    plain = {"name": "a", "input": "{{ id }}", "target": "{{ x }}"}
     about = {
         "source": source,
         "fields": {"x": "x", "id": "id"},
-        "tasks": {"t": {"signature": "id, x -> x", "templates": [plain]}},
+        "tasks": {"t": {"signature": "id -> x", "templates": [plain]}},
     }
     made.write("datasets/talk.yaml", about)
     build = made.compile(tmp_path / "out", tmp_path / "cache")

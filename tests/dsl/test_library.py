@@ -7,7 +7,7 @@ from toys import Library, dataset_of
 from flancompile import check
 from flancompile.compiler.lints import Reading
 from flancompile.dsl.check import check_library
-from flancompile.dsl.library import builtin_library, load_library
+from flancompile.dsl.library import builtin_library, load_library, unseen
 from flancompile.errors import FlancompileError
 
 
@@ -159,3 +159,19 @@ def test_a_damaged_lock_is_written_anew(tmp_path: Path) -> None:
     found = check(tmp_path, data=Reading())
     assert not [d for d in found if d.severity == "error"]
     assert check(tmp_path) == [] and "question" in lock.read_text()
+
+
+def test_a_folder_without_a_library_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "datasets" / "more").mkdir(parents=True)
+    assert unseen(tmp_path / "lib") == []
+    for folder, advice in (
+        (tmp_path / "lib" / "datasets", f"part of: '{tmp_path / 'lib'}'"),
+        (tmp_path / "lib" / "datasets" / "more", f"part of: '{tmp_path / 'lib'}'"),
+        (tmp_path, "libraries in it: lib"),
+    ):
+        (found,) = unseen(folder)
+        assert found.code == "FC107" and advice in str(found.hint)
+    (tmp_path / "lib" / "recipe").mkdir()
+    assert unseen(tmp_path / "lib") == []  # as it holds no YAML
+    (tmp_path / "lib" / "recipe" / "r.yaml").touch()
+    assert [d.hint for d in unseen(tmp_path / "lib")] == ["did you mean 'recipes'?"]

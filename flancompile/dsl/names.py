@@ -1,13 +1,13 @@
-"""The texts of a task in which an input may be shown, and the names that texts use."""
+"""Names in a task's texts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Task
+from flancompile.dsl.tokens import words
 from flancompile.errors import TextError
 
 __all__ = ["in_order", "names_of", "texts_of"]
@@ -43,6 +43,5 @@ def names_of(text: str) -> frozenset[str] | None:
 
 
 def in_order(text: str) -> list[str]:
-    """Names in a template's slots, in the order in which they stand."""
-    slots = re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL)
-    return [name for slot in slots for name in re.findall(r"[A-Za-z_]\w*", slot)]
+    """Names in a template's code, in the order in which they stand."""
+    return [word.text for word in words(text) if word.part == "name"]

@@ -1,0 +1,167 @@
+"""Static checks of recipes and overlays: whether all that they name is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+
+from flancompile.compiler.asked import short_size, unmet_rates
+from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
+from flancompile.compiler.plan import Node, resolve
+from flancompile.dsl.check_style import near
+from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library
+from flancompile.dsl.mixture import EvalChoice, Recipe
+from flancompile.dsl.select import nearest_term, parse_selector
+from flancompile.dsl.source import Overlay, PlaceOptions
+from flancompile.dsl.yaml import Key
+from flancompile.errors import Diagnostic, FlancompileError, nearest
+from flancompile.tokenizer.chat import ChatTemplate
+
+__all__ = ["check_overlay", "check_recipe"]
+
+USUAL_SPLITS = ("train", "validation", "test", "dev")
+
+
+def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnostic]:
+    """Complaints about a recipe: its overlay, mixture, evaluation, tokenizer and styles."""
+    document = recipe.document
+    overlay = None
+    if (name := recipe.model.overlay) is not None:
+        try:
+            overlay = library.overlay(name, document.span(("overlay",)))
+        except FlancompileError as error:
+            yield from error.diagnostics
+    tasks = library.tasks(overlay)
+    yield from _mixture(library, recipe, tasks, overlay)
+    for index, choice in enumerate(recipe.model.evaluate):
+        yield from _evaluation(recipe, tasks, overlay, ("evaluate", index), choice)
+    for key, what in {"file": "tokenizer file", "chat_template": "chat template"}.items():
+        file = getattr(recipe.model.tokenizer, key)
+        if file is not None and not (recipe.folder / file).exists():
+            span = document.span(("tokenizer", key))
+            yield Diagnostic("FC412", f"there is no {what} {file!r}", span)
+    for kind, table in library.styles.items():
+        for index, pattern in enumerate(getattr(recipe.model.styles, kind)):
+            own = kind == "chat" and pattern == TOKENIZERS_OWN
+            if not own and not any(fnmatchcase(id_, pattern) for id_ in table):
+                span = document.span(("styles", kind, index))
+                message = f"no {kind} style matches {pattern!r}"
+                yield Diagnostic("FC411", message, span, near(pattern, table))
+
+
+def _mixture(
+    library: Library,
+    recipe: Loaded[Recipe],
+    tasks: Mapping[str, TaskDef],
+    overlay: Loaded[Overlay] | None,
+) -> Iterator[Diagnostic]:
+    id_, place = recipe.model.mixture, recipe.document.span(("mixture",))
+    try:
+        node, _ = resolve(library, tasks, id_, place, recipe.model.hold_out_clusters)
+    except FlancompileError as error:
+        yield from error.diagnostics
+        return
+    if not recipe.model.hold_out_clusters:
+        yield from unmet_rates(library, id_, node)
+    yield from short_size(recipe, node)
+    yield from _passes_over(recipe, node)
+    used = {p.task.id: p.task for p in node.all_tasks()}
+    yield from _split(recipe, used, overlay, ("split",), recipe.model.split)
+    try:
+        check_chat(recipe, [p.task.task for p in node.all_tasks()], ChatTemplate(""))
+    except FlancompileError as error:
+        yield from error.diagnostics
+
+
+def _passes_over(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
+    """The member that passes are counted over is one of the mixture's."""
+    over = recipe.model.size.over
+    known = {part for p in node.all_tasks() for part in p.member.split("/")}
+    if over is not None and over not in known:
+        names = [c.name for c in node.children]
+        span = recipe.document.span(("size", "over"))
+        yield Diagnostic("FC402", f"there is no member {over!r}", span, near(over, names))
+
+
+def _evaluation(
+    recipe: Loaded[Recipe],
+    tasks: Mapping[str, TaskDef],
+    overlay: Loaded[Overlay] | None,
+    key: Key,
+    choice: EvalChoice,
+) -> Iterator[Diagnostic]:
+    span = recipe.document.span((*key, "select"))
+    try:
+        selector = parse_selector(choice.select, span)
+    except FlancompileError as error:
+        yield from error.diagnostics
+        return
+    ids = selector.pick(tasks.values())
+    if not ids:
+        hint = nearest_term(selector, tasks.values())
+        yield Diagnostic("FC406", f"{choice.select!r} selects no task", span, hint)
+    else:
+        used = {i: tasks[i] for i in ids if (own := tasks[i].task.eval) is None or not own.split}
+        yield from _split(recipe, used, overlay, (*key, "split"), choice.split)
+
+
+def _split(
+    recipe: Loaded[Recipe],
+    tasks: Mapping[str, TaskDef],
+    overlay: Loaded[Overlay] | None,
+    key: Key,
+    split: str,
+) -> Iterator[Diagnostic]:
+    """A split that the sources of some tasks do not have, by what their files say."""
+    if recipe.model.missing == "leave_out" or (recipe.model.overlay and overlay is None):
+        return
+    lacking: dict[str, list[str]] = {}
+    for task in tasks.values():
+        known = _splits(task, overlay)
+        misspelt = split not in USUAL_SPLITS and nearest(split, known or ())
+        named_by_files = known is not None and _place(task, overlay).hub is None
+        if known is not None and split not in known and (named_by_files or misspelt):
+            lacking[task.dataset.id] = known
+    if not lacking:
+        return
+    id_, known = next(iter(lacking.items()))
+    more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+    message = f"the source {id_!r}{more} has no split {split!r}"
+    hint = nearest(split, known) or f"splits here: {', '.join(known)}"
+    yield Diagnostic("FC301", message, recipe.document.span(key), hint)
+
+
+def _place(task: TaskDef, overlay: Loaded[Overlay] | None) -> PlaceOptions:
+    source = task.dataset.model.source
+    choice = overlay.model.sources.get(task.dataset.id) if overlay is not None else None
+    if choice is None:
+        return source
+    return choice if choice.place is None else source.places.get(choice.place, choice)
+
+
+def _splits(task: TaskDef, overlay: Loaded[Overlay] | None) -> list[str] | None:
+    """The splits that a source names; None where it names none."""
+    place = _place(task, overlay)
+    if place.hub is not None:
+        return list(place.splits) if place.splits else None
+    return list(place.files) if isinstance(place.files, dict) else None
+
+
+def check_overlay(library: Library, overlay: Loaded[Overlay]) -> Iterator[Diagnostic]:
+    """Sources that no dataset file has, and places that a source does not name."""
+    shipped: set[str] | None = None
+    for id_, choice in overlay.model.sources.items():
+        dataset = library.datasets.get(id_)
+        if dataset is None:
+            if shipped is None:
+                files = (builtin_library() / "datasets").rglob("*.yaml")
+                shipped = {p.stem for p in files}
+            if id_ not in shipped:
+                span = overlay.document.span(("sources", id_), of_key=True)
+                hint = near(id_, library.datasets)
+                yield Diagnostic("FC402", f"there is no dataset {id_!r}", span, hint)
+        elif choice.place is not None and choice.place not in dataset.model.source.places:
+            span = overlay.document.span(("sources", id_, "place"))
+            message = f"the source {id_!r} has no place {choice.place!r}"
+            hint = near(choice.place, dataset.model.source.places)
+            yield Diagnostic("FC301", message, span, hint)
