@@ -65,12 +65,14 @@ def test_labels_are_balanced() -> None:
             assert len(counts) == labels and max(counts.values()) - min(counts.values()) <= 1
 
 
+COLOURS = "red|blue|green|yellow|white|black"
+THINGS = "kettle|scarf|lamp|umbrella|chair|notebook"
+ROOMS = "kitchen|garden|hall|attic|cellar|balcony"
+
+
 def form(hypothesis: str) -> str:
-    """A hypothesis without its names, verbs and values."""
-    named = re.sub(r"\b(found|saw|cleaned|dropped)\b", "V", hypothesis)
-    valued = re.sub(r"\b(in the|on the|on|an?) \w+", "X", named)
-    coloured = re.sub(r"\b(red|blue|green|yellow|white|black|brown|grey)\b", "X", valued)
-    return re.sub(r"\b(?!The|This|It|What)[A-Z][a-z]+\b", "N", coloured)
+    """A hypothesis without its value."""
+    return re.sub(rf"\b({COLOURS}|(in the|on the|an?) \w+)\b", "X", hypothesis)
 
 
 def test_a_hypothesis_alone_does_not_tell_its_label() -> None:
@@ -78,7 +80,7 @@ def test_a_hypothesis_alone_does_not_tell_its_label() -> None:
     labels: dict[str, Counter[str]] = {}
     for row in train:
         labels.setdefault(form(row["hypothesis"]), Counter())[row["label"]] += 1
-    assert len(labels) == 8
+    assert len(labels) == 5
     for text, counts in labels.items():
         total = sum(counts.values())
         assert total > 60, text
@@ -100,12 +102,7 @@ def test_a_hypothesis_alone_does_not_tell_its_label() -> None:
 
 def test_what_a_premise_tells_settles_the_label() -> None:
     """Yes: the value is told. No: another one of its kind is. Maybe: none of its kind is."""
-    kinds = [
-        ["red", "blue", "green", "yellow", "white", "black", "brown", "grey"],
-        ["kettle", "scarf", "lamp", "bicycle", "umbrella", "vase", "chair", "notebook", "kite", "mug"],
-        ["kitchen", "garden", "balcony", "hall", "attic", "cellar", "garage", "bathroom"],
-        ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
-    ]  # fmt: skip
+    kinds = [words.split("|") for words in (COLOURS, THINGS, ROOMS)]
     for row in both("entailment"):
         told, said = (set(re.findall(r"\w+", row[k])) for k in ("premise", "hypothesis"))
         (kind,) = [k for k in kinds if said & set(k)]

@@ -1,9 +1,9 @@
 """Writes the demo's entailment set: `python entailment.py` makes both splits anew.
 
-A premise tells of somebody who met with a thing, and of all but one of its colour, its kind, the
-place and the day. A hypothesis gives a value to one of the four: the one told (yes), another one
-(no), or any at all where the premise tells none (maybe). Labels share sentences and values, so
-neither side alone tells the label.
+A premise tells of somebody who met with a thing, and of two of three: its colour, its kind and the
+place. A hypothesis gives a value to one of the three: the one told (yes), another one (no), or any
+at all where the premise tells none (maybe). Labels share sentences and values, so neither side alone
+tells the label.
 """
 
 from __future__ import annotations
@@ -20,47 +20,31 @@ NAMES = (
 VERBS = ("found", "saw", "cleaned", "dropped")
 # Of each respect, values that cannot hold together.
 VALUES = {
-    "colour": ("red", "blue", "green", "yellow", "white", "black", "brown", "grey"),
-    "thing": (
-        "kettle", "scarf", "lamp", "bicycle", "umbrella", "vase", "chair", "notebook", "kite", "mug",
-    ),
+    "colour": ("red", "blue", "green", "yellow", "white", "black"),
+    "thing": ("kettle", "scarf", "lamp", "umbrella", "chair", "notebook"),
     "place": (
-        "in the kitchen", "in the garden", "on the balcony", "in the hall", "in the attic",
-        "in the cellar", "in the garage", "in the bathroom",
-    ),
-    "day": (
-        "on Monday", "on Tuesday", "on Wednesday", "on Thursday", "on Friday", "on Saturday",
-        "on Sunday",
+        "in the kitchen", "in the garden", "in the hall", "in the attic", "in the cellar",
+        "on the balcony",
     ),
 }  # fmt: skip
 PREMISES = (
-    "{name} {verb} {it} {place} {day}.",
-    "{day} {name} {verb} {it} {place}.",
-    "{place} {name} {verb} {it} {day}.",
-    "It was {name} who {verb} {it} {place} {day}.",
-    "{it} was what {name} {verb} {place} {day}.",
+    "{name} {verb} {it} {place}.",
+    "{place} {name} {verb} {it}.",
+    "It was {name} who {verb} {it} {place}.",
+    "{it} was what {name} {verb} {place}.",
 )
 HYPOTHESES = {
-    "colour": (
-        "The thing was {value}.", "What {name} {verb} was {value}.",
-        "The colour of the thing was {value}.",
-    ),
-    "thing": ("The thing was {value}.", "What {name} {verb} was {value}.", "It was {value}."),
-    "place": (
-        "The thing was {value} then.", "It was {value} that {name} {verb} it.",
-        "{name} {verb} it {value}.",
-    ),
-    "day": (
-        "This was {value}.", "It was {value} that {name} {verb} it.", "{name} {verb} it {value}.",
-    ),
-}  # fmt: skip
+    "colour": ("The thing was {value}.", "The colour of the thing was {value}."),
+    "thing": ("The thing was {value}.", "It was {value}."),
+    "place": ("The thing was {value} then.", "That thing could be found {value}."),
+}
 LABELS = ("yes", "no", "maybe")
 
 
 def pair(dice: Dice, place_in_split: int) -> dict[str, Any]:
     """One premise with a hypothesis; labels take turns."""
     label = LABELS[place_in_split % 3]
-    who = {"name": dice.pick(NAMES), "verb": dice.pick(VERBS)}
+    name, verb = dice.pick(NAMES), dice.pick(VERBS)
     true = {respect: dice.pick(values) for respect, values in VALUES.items()}
     asked = dice.pick(tuple(VALUES))
     open_ = dice.pick([respect for respect in VALUES if respect != asked])
@@ -70,11 +54,10 @@ def pair(dice: Dice, place_in_split: int) -> dict[str, Any]:
     elif label == "no":
         said = dice.pick([value for value in VALUES[asked] if value != true[asked]])
     told = {respect: value for respect, value in true.items() if respect != open_}
-    hypothesis = dice.pick(HYPOTHESES[asked])
     said = _with_article(said) if asked == "thing" else said
     return {
-        "premise": _sentence(dice.pick(PREMISES), **who, **_parts(told)),
-        "hypothesis": _sentence(hypothesis, **who, value=said),
+        "premise": _sentence(dice.pick(PREMISES), name=name, verb=verb, **_parts(told)),
+        "hypothesis": _sentence(dice.pick(HYPOTHESES[asked]), value=said),
         "label": label,
     }
 
@@ -83,7 +66,7 @@ def _parts(told: dict[str, str]) -> dict[str, str]:
     """What a premise's slots hold; a respect that is not told leaves its slot empty."""
     colour, thing = told.get("colour", ""), told.get("thing")
     it = f"something {colour}" if thing is None else _with_article(f"{colour} {thing}".strip())
-    return {"it": it, "place": told.get("place", ""), "day": told.get("day", "")}
+    return {"it": it, "place": told.get("place", "")}
 
 
 def _with_article(noun: str) -> str:
