@@ -179,18 +179,7 @@ def evaluate(
 
     place = Path(folder)
     about = read_run(place)
-    if build is None and not Path(about["build"]).is_dir():
-        message = f"the run's build {about['build']!r} is not there any more"
-        raise fail("FC504", message, hint="say where it lies now: --build FOLDER")
-    opened = Build.open(build if build is not None else about["build"])
-    if opened.manifest.tokenizer.digest != about["tokenizer"]:
-        hint = "name a build with the run's own tokenizer by --build"
-        message = f"{str(opened.path)!r} has another tokenizer than {str(place)!r} was trained with"
-        raise fail("FC602", message, hint=hint)
-    if opened.manifest.layout != "decoder":
-        message = f"{str(opened.path)!r} is laid out for {opened.manifest.layout}"
-        hint = f"{str(place)!r} holds a decoder: compile the recipe with `layout: decoder`"
-        raise fail("FC601", message, hint=hint)
+    opened = _to_score(place, about, build)
     _need_jax()
     from flancompile.trainer.restore import trained_model
 
@@ -203,6 +192,25 @@ def evaluate(
         own = Build.open(about["build"])
     _report(place, own)
     return results
+
+
+def _to_score(place: Path, about: dict[str, Any], build: str | Path | None) -> Build:
+    """The build whose tasks a run is scored on: the run's own, or one that fits it."""
+    from flancompile.store.build import Build
+
+    if build is None and not Path(about["build"]).is_dir():
+        message = f"the run's build {about['build']!r} is not there any more"
+        raise fail("FC504", message, hint="say where it lies now: --build FOLDER")
+    opened = Build.open(build if build is not None else about["build"])
+    if opened.manifest.tokenizer.digest != about["tokenizer"]:
+        hint = "name a build with the run's own tokenizer by --build"
+        message = f"{str(opened.path)!r} has another tokenizer than {str(place)!r} was trained with"
+        raise fail("FC602", message, hint=hint)
+    if opened.manifest.layout != "decoder":
+        message = f"{str(opened.path)!r} is laid out for {opened.manifest.layout}"
+        hint = f"{str(place)!r} holds a decoder: compile the recipe with `layout: decoder`"
+        raise fail("FC601", message, hint=hint)
+    return opened
 
 
 def _told_apart(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
