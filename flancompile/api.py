@@ -212,7 +212,8 @@ def evaluate(
 
     folder: what `train` made; build: where the build lies now, if it was moved; step: of which
     checkpoint, default the last; max_rows: of each task. Answers are kept in the run's folder.
-    Another build with the same tokenizer will do too; raises FC602 for one with another tokenizer.
+    Another build with the same tokenizer will do too; the report keeps the run's own and names the
+    other. Raises FC602 for one with another tokenizer, FC601 for one that is laid out otherwise.
     """
     from flancompile.evaluate.run import evaluate_build
     from flancompile.store.build import Build
@@ -220,18 +221,38 @@ def evaluate(
 
     place = Path(folder)
     about = read_run(place)
-    opened = Build.open(build if build is not None else about["build"])
-    if opened.manifest.tokenizer.digest != about["tokenizer"]:
-        hint = "name a build with the run's own tokenizer by --build"
-        message = f"{str(opened.path)!r} has another tokenizer than {str(place)!r} was trained with"
-        raise fail("FC602", message, hint=hint)
+    opened = _to_score(place, about, build)
     _need_jax()
     from flancompile.trainer.restore import trained_model
 
     trained = trained_model(place, about, opened, step)
     results = evaluate_build(opened, trained, place, max_rows=max_rows, tell=tell)
-    _report(place, opened)
+    own = opened
+    if opened.manifest.root_digest != about["root_digest"]:
+        if not Path(about["build"]).is_dir():
+            return results  # there is nothing to report on the run's own build
+        own = Build.open(about["build"])
+    _report(place, own)
     return results
+
+
+def _to_score(place: Path, about: dict[str, Any], build: str | Path | None) -> Build:
+    """The build whose tasks a run is scored on: the run's own, or one that fits it."""
+    from flancompile.store.build import Build
+
+    if build is None and not Path(about["build"]).is_dir():
+        message = f"the run's build {about['build']!r} is not there any more"
+        raise fail("FC504", message, hint="say where it lies now: --build FOLDER")
+    opened = Build.open(build if build is not None else about["build"])
+    if opened.manifest.tokenizer.digest != about["tokenizer"]:
+        hint = "name a build with the run's own tokenizer by --build"
+        message = f"{str(opened.path)!r} has another tokenizer than {str(place)!r} was trained with"
+        raise fail("FC602", message, hint=hint)
+    if opened.manifest.layout != "decoder":
+        message = f"{str(opened.path)!r} is laid out for {opened.manifest.layout}"
+        hint = f"{str(place)!r} holds a decoder: compile the recipe with `layout: decoder`"
+        raise fail("FC601", message, hint=hint)
+    return opened
 
 
 def _told_apart(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -9,8 +9,23 @@ from flancompile.api import compile
 from flancompile.cli import evaluate, inspect, train
 from flancompile.cli.console import console, progress
 from flancompile.dsl.library import demo_library
+from flancompile.errors import FlancompileError
+from flancompile.runfile import load_run
+from flancompile.trainer.log import RUN, read_run
 
 __all__ = ["run"]
+
+
+def _is_of_another(folder: Path, root_digest: str, library: Path) -> bool:
+    """Whether a run that is there was trained on another build, or by other settings."""
+    if not (folder / RUN).is_file():
+        return False
+    try:
+        about = read_run(folder)
+    except FlancompileError:
+        return True  # damaged
+    now = load_run("demo", [library]).run.model_dump(mode="json")
+    return bool(about["root_digest"] != root_digest or about["run"] != now)
 
 
 def run(out: Path) -> int:
@@ -22,7 +37,10 @@ def run(out: Path) -> int:
         opened = compile("demo", build, library=[library], progress=tell, overwrite=True)
     inspect.summary(opened, say)
     say.print("\n2/3 train", style="bold")
-    code = train.run("demo", folder, build, [library], overwrite=False, as_json=False)
+    anew = _is_of_another(folder, opened.manifest.root_digest, library)
+    if anew:
+        say.print(f"{folder} is of another library or run: it is trained anew", style="dim")
+    code = train.run("demo", folder, build, [library], overwrite=anew, as_json=False)
     if code:
         return code
     say.print("\n3/3 evaluate", style="bold")

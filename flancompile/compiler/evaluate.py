@@ -17,6 +17,7 @@ from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.request import Request
 from flancompile.dsl.library import TaskDef
 from flancompile.dsl.mixture import EvalChoice
+from flancompile.dsl.ranking import can_be_ranked
 from flancompile.dsl.select import parse_selector
 from flancompile.errors import fail, nearest
 
@@ -121,5 +122,8 @@ def _templates(task: TaskDef, choice: EvalChoice) -> list[int]:
                 "FC203", f"there is no template {name!r}", span=span, hint=nearest(name, names)
             )
     indexes = [i for i, n in enumerate(names) if not wanted or n in wanted]
+    if task.task.eval is not None and task.task.eval.metric == "accuracy":
+        ranked = [i for i in indexes if can_be_ranked(task.task, task.task.templates[i])]
+        indexes = ranked or indexes
     arm = [i for i in indexes if task.task.templates[i].cot == choice.cot]
     return arm or indexes

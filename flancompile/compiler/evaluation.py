@@ -8,6 +8,7 @@ can score it without knowing a template.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ from flancompile.store.schema import EVAL
 
 __all__ = ["EvalJob", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 1
+EVAL_VERSION = 2
+UNRANKED = "no options to rank"
 _COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined
 
 
@@ -53,7 +55,12 @@ def eval_key(job: EvalJob, digests: dict[str, str], tokenizer: str) -> str:
     settings = job.object.spec.task.eval
     answers = settings.answers if settings is not None else None
     base = object_key(job.object, digests, tokenizer)
-    return json_digest(["eval", EVAL_VERSION, base, answers, job.most])
+    return json_digest(["eval", EVAL_VERSION, base, answers, _ranks(settings), job.most])
+
+
+def _ranks(settings: Eval | None) -> bool:
+    """Whether the metric is for options alone, so that a row without any has no place here."""
+    return settings is not None and settings.metric == "accuracy"
 
 
 def build_eval(job: EvalJob) -> str:
@@ -68,6 +75,11 @@ def build_eval(job: EvalJob) -> str:
     tokenizer = job.object.tokenizer.load()
     fitted = list(fit(renderer, tokenizer, job.object.budget))
     lines = [_line(renderer, rows, ids, f) for f in fitted]
+    if _ranks(job.object.spec.task.eval):
+        bare = [line["options"] is None for line in lines]
+        renderer.reasons |= {f.draft.row: UNRANKED for f, b in zip(fitted, bare, strict=True) if b}
+        fitted = [f for f, b in zip(fitted, bare, strict=True) if not b]
+        lines = [line for line, b in zip(lines, bare, strict=True) if not b]
     _encode_options(lines, [job.object.spec.layout_of(f.draft) for f in fitted], tokenizer)
     reasons = {str(r): why for r, why in sorted(renderer.reasons.items()) if why != "not wanted"}
     table = pa.Table.from_pylist(lines, schema=_COLUMNS)
@@ -91,14 +103,15 @@ def eval_metadata(
 ) -> dict[str, Any]:
     """Metric, extraction, stop and baseline; a choice task's baseline is its mean 1 / options.
 
+    A row without options adds nothing to that mean, for a guess gets nothing there.
     An answer also stops where the chat layout that it is wrapped in would go on.
     """
     settings = settings or Eval()
     found = settings.model_dump(include={"metric", "extract", "stop", "group", "random_baseline"})
     if found["random_baseline"] is None:
-        counts = [len(c) for c in candidates.to_pylist() if c]
-        if counts:
-            found["random_baseline"] = sum(1 / n for n in counts) / len(counts)
+        chances = [1 / len(c) if c else 0.0 for c in candidates.to_pylist()]
+        if any(chances):
+            found["random_baseline"] = math.fsum(chances) / len(chances)
     ends = [ending(layout) for layout in spec.chat_styles.values()] if spec.wrap else []
     return {**found, "stop": [*settings.stop, *(e for e in ends if e)]}
 

@@ -23,6 +23,7 @@ from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.layout import Shot, gold_text, option_block, prompt_pieces
 from flancompile.compiler.rows import Options, RowSet
 from flancompile.dsl.expression import RowError, compile_expression, compile_template, without_slot
+from flancompile.dsl.ranking import can_be_ranked, gold_names
 from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.dsl.task import Template as TaskTemplate
@@ -179,21 +180,23 @@ class Renderer:
         return self._texts_of(context, template, style, draft.options)[0]
 
     def candidates(self, draft: Draft) -> tuple[list[str] | None, int | None]:
-        """The target under each option, and the right one's index; None without choices."""
+        """The target under each option, and the right one's index; None where there are none."""
         template = self.spec.task.templates[draft.choice.template]
         choices = template.choices or self.spec.task.choices
-        if choices is None or "gold" not in compile_template(template.target).names:
-            return None, None
-        try:
-            options = self.rows.options(draft.row, choices)
-        except RowError:
+        if choices is None or not can_be_ranked(self.spec.task, template):
             return None, None
         style = self.spec.option_styles[draft.option_style] if draft.option_style else None
         target, context = compile_template(template.target), self.rows.context(draft.row, template)
+        fields = gold_names(choices) - {"gold"}
         texts = []
-        for index in range(len(options.texts)):
-            context["gold"] = gold_text(style, options.texts, index)
-            texts.append(replace(draft, target=target.render(context)).texts(self.spec)[-1])
+        try:
+            options = self.rows.options(draft.row, choices)
+            for index, option in enumerate(options.texts):
+                context |= dict.fromkeys(fields, option)
+                context["gold"] = gold_text(style, options.texts, index)
+                texts.append(replace(draft, target=target.render(context)).texts(self.spec)[-1])
+        except RowError:
+            return None, None
         return texts, options.gold
 
     def _draft(self, row: int, choice: Choice | str) -> Draft:

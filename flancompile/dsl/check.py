@@ -18,6 +18,7 @@ from flancompile.dsl.library import Library, Loaded
 from flancompile.dsl.lock import Schema, source_digest
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.names import in_order, names_of, texts_of
+from flancompile.dsl.ranking import ranking_faults
 from flancompile.dsl.task import Choices, DatasetFile, Task
 from flancompile.dsl.task import Template as TaskTemplate
 from flancompile.dsl.texts import Fault, input_faults, options_faults, target_faults
@@ -204,6 +205,8 @@ class _Checker:
                 message = f"no template shows {name!r}, which the signature lists as an input"
                 hint = "show it, or take it out of the signature"
                 self.complain("FC215", message, (*key, "signature"), hint, name, "warning")
+        for message, hint in ranking_faults(task):
+            self.complain("FC227", message, (*key, "eval", "metric"), hint)
         self.inversion(key, task)
 
     def inversion(self, key: Key, task: Task) -> None:

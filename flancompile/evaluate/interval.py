@@ -1,7 +1,8 @@
 """95% intervals of mean scores.
 
 For right or wrong it is Wilson's, which holds for few rows and near 0 and 1; for shares of a row
-(F1) the normal one.
+(F1) the normal one, with a worst and a best row added to the spread: few rows that happen to be
+equal do not make it sure.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Interval = tuple[float, float, float]
 
 
 def interval(scores: Sequence[float]) -> Interval:
-    """Mean, low and high of scores in [0, 1]. Source: Wilson 1927.
+    """Mean, low and high of scores in [0, 1]. Source: Wilson 1927; Agresti and Coull 1998.
 
     >>> [round(x, 3) for x in interval([1.0] * 8 + [0.0] * 2)]
     [0.8, 0.49, 0.943]
@@ -32,6 +33,6 @@ def interval(scores: Sequence[float]) -> Interval:
         middle = (mean + Z * Z / (2 * n)) / scale
         half = Z * math.sqrt(mean * (1 - mean) / n + Z * Z / (4 * n * n)) / scale
         return mean, max(0.0, middle - half), min(1.0, middle + half)
-    spread = math.sqrt(math.fsum((s - mean) ** 2 for s in scores) / max(1, n - 1))
-    half = Z * spread / math.sqrt(n)
+    squares = math.fsum((s - mean) ** 2 for s in (*scores, 0.0, 1.0))
+    half = Z * math.sqrt(squares / (n + 1) / n)
     return mean, max(0.0, mean - half), min(1.0, mean + half)

@@ -10,7 +10,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from flancompile.errors import fail, nearest
@@ -141,7 +141,10 @@ def _words(text: str) -> list[str]:
 
 def _number(text: str) -> Decimal | None:
     found = re.findall(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?", text)
-    return Decimal(found[-1].replace(",", "")) if found else None
+    try:
+        return Decimal(found[-1].replace(",", "")) if found else None
+    except InvalidOperation:  # an exponent beyond all that Decimal holds
+        return None
 
 
 def _lcs_f(answer: list[str], accepted: list[str]) -> float:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from flancompile.evaluate.task import Score
+from flancompile.store.build import Build
 
 __all__ = [
     "FOLDER", "TaskResult", "answers_path", "group_means", "read_answers", "read_scores",
@@ -84,10 +85,12 @@ def read_answers(folder: Path, task: str, who: Who = "trained") -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-def write_scores(folder: Path, step: int, results: list[TaskResult]) -> None:
-    """Keep the scores of a run after so many steps."""
+def write_scores(folder: Path, step: int, build: Build, results: list[TaskResult]) -> None:
+    """Keep the scores of a run after so many steps. build: the one whose tasks they are of."""
     found = {
         "step": step,
+        "build": str(build.path.resolve()),
+        "root_digest": build.manifest.root_digest,
         "groups": group_means(results),
         "tasks": [r.as_dict() for r in results],
     }

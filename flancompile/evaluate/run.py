@@ -65,7 +65,7 @@ def evaluate_build(
         metric(entry.metric)
     work = _Work(build, models, folder, max_rows or models.evaluation.max_rows, tell)
     results = [work.task(entry) for entry in entries]
-    write_scores(folder, models.step, results)
+    write_scores(folder, models.step, build, results)
     return results
 
 

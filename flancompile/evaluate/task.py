@@ -104,14 +104,15 @@ def answers(
     """What a model answers to a task's rows, with each row's score. -> a table of ANSWERS.
 
     rows: the build's evaluation rows; about: their metric, extract and stop; decode: ids -> text.
-    Raises FC609 for a metric that is not known, FC610 for an empty prompt.
+    Raises FC609 for a metric that is not known, FC610 for an empty prompt, FC613 for a row that is
+    to be ranked and has no options.
     """
     how = metric(about["metric"])
     lines = rows.to_pylist()
-    ranked = [i for i, line in enumerate(lines) if how.kind == "rank" and line["options"]]
-    open_ = sorted(set(range(len(lines))) - set(ranked))
-    _rank(lines, ranked, model, frame, tell)
-    _generate(lines, open_, model, frame, decode, max_new_tokens, tell)
+    if how.kind == "rank":
+        _rank(lines, model, frame, tell)
+    else:
+        _generate(lines, model, frame, decode, max_new_tokens, tell)
     for line in lines:
         _judge(line, how, about)
     return pa.Table.from_pylist([{n: x[n] for n in ANSWERS.names} for x in lines], schema=ANSWERS)
@@ -123,45 +124,43 @@ def score_of(answered: pa.Table) -> Score:
     return Score(mean, low, high, len(answered))
 
 
-def _rank(
-    lines: list[dict[str, Any]], chosen: list[int], model: Answerer, frame: Frame, tell: Tell
-) -> None:
+def _rank(lines: list[dict[str, Any]], model: Answerer, frame: Frame, tell: Tell) -> None:
     prompts: list[list[int]] = []
     targets: list[list[int]] = []
-    for i in chosen:
-        framed = frame.prompt(lines[i]["prompt_ids"])
-        for ids in lines[i]["option_ids"]:
+    for line in lines:
+        if not line["options"]:
+            hint = "compile the recipe again: templates that cannot be ranked are left out now"
+            message = f"row {line['row_id']} has no options to rank, under {line['template']!r}"
+            raise fail("FC613", message, hint=hint)
+        framed = frame.prompt(line["prompt_ids"])
+        for ids in line["option_ids"]:
             prompts.append(framed)
             targets.append(frame.target(ids))
-    each = len(prompts) / max(1, len(chosen))
-    if not prompts:
+    if not lines:
         return
+    each = len(prompts) / len(lines)
     scores = model.score(prompts, targets, lambda done: tell(int(done / each)))
     place = 0
-    for i in chosen:
-        count = len(lines[i]["options"])
+    for line in lines:
+        count = len(line["options"])
         own = [float(s) for s in scores[place : place + count]]
         place += count
         best = int(np.argmax(own))
-        lines[i] |= {"option_scores": own, "output": lines[i]["options"][best], "chosen": best}
+        line |= {"option_scores": own, "output": line["options"][best], "chosen": best}
 
 
 def _generate(
     lines: list[dict[str, Any]],
-    chosen: list[int],
     model: Answerer,
     frame: Frame,
     decode: Callable[[Sequence[int]], str],
     most: int,
     tell: Tell,
 ) -> None:
-    if not chosen:
-        return
-    prompts = [frame.prompt(lines[i]["prompt_ids"]) for i in chosen]
-    done = len(lines) - len(chosen)
-    made = model.generate(prompts, most, lambda count: tell(done + count))
-    for i, ids in zip(chosen, made, strict=True):
-        lines[i] |= {"option_scores": None, "output": decode(np.asarray(ids).tolist())}
+    prompts = [frame.prompt(line["prompt_ids"]) for line in lines]
+    made = model.generate(prompts, most, tell) if prompts else []
+    for line, ids in zip(lines, made, strict=True):
+        line |= {"option_scores": None, "output": decode(np.asarray(ids).tolist())}
 
 
 def _judge(line: dict[str, Any], how: Metric, about: dict[str, Any]) -> None:

@@ -155,7 +155,10 @@ class Feed:
                 )
                 if there != now
             ]
-            hint = "train on the build that the checkpoint names, or start anew"
+            hint = (
+                "train on the build and batches that the checkpoint names, or start anew: in "
+                "another folder, or with --overwrite"
+            )
             raise fail("FC511", f"the state is of another feed: {'; '.join(parts)}", hint=hint)
         return state.next_step
 

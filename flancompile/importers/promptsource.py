@@ -47,7 +47,8 @@ from flancompile.importers.statements import names_of, with_draws, with_namespac
 
 __all__ = ["Imported", "LeftOut", "import_file"]
 
-_METRICS = {"Accuracy": "accuracy", "ROUGE": "rouge_l", "BLEU": "bleu", "Squad": "squad_f1"}
+# Accuracy is left to exact_match: choices come as a `let`, and accuracy ranks `choices:` alone.
+_METRICS = {"ROUGE": "rouge_l", "BLEU": "bleu", "Squad": "squad_f1"}
 
 
 @dataclass
@@ -152,15 +153,14 @@ def _template(given: dict[str, Any], taken: set[str]) -> _Made:
         inputs=inputs or [],
         outputs=asked,
         aliases={**{v: k for k, v in clash.items()}, **{v: k for k, v in aliases.items()}},
-        metric=_metric(about.get("metrics") or [], bool(choices)),
+        metric=_metric(about.get("metrics") or []),
         tags=[*(["choices_in_prompt"] if about.get("choices_in_prompt") else []),
               *([] if about.get("original_task") else ["variant"])],
     )  # fmt: skip
 
 
-def _metric(given: Sequence[str], choices: bool) -> str:
-    found = next((_METRICS[m] for m in given if m in _METRICS), "exact_match")
-    return "exact_match" if found == "accuracy" and not choices else found
+def _metric(given: Sequence[str]) -> str:
+    return next((_METRICS[m] for m in given if m in _METRICS), "exact_match")
 
 
 def _choices(text: str) -> str:

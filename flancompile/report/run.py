@@ -37,8 +37,17 @@ def run_view(folder: Path) -> dict[str, Any]:
         "curves": [_curve(metrics, key, name) for key, name in CURVES.items()] if metrics else [],
         "speed": _speed(metrics),
         "eval_step": scores["step"] if scores else None,
+        "eval_build": _other_build(about, scores or {}),
         "tasks": [_task(folder, t) for t in scores["tasks"]] if scores else [],
     }
+
+
+def _other_build(about: dict[str, Any], scores: dict[str, Any]) -> str | None:
+    """What build the scores are of, where it is not the run's own."""
+    digest = scores.get("root_digest", about["root_digest"])
+    if digest == about["root_digest"]:
+        return None
+    return f"{scores['build']} (build {digest[:16]})"
 
 
 def _speed(metrics: list[dict[str, Any]]) -> dict[str, float | None]:

@@ -115,8 +115,7 @@ def load_file(
         data = path.read_bytes()
     except OSError as error:
         message = f"the tokenizer file {str(path)!r} cannot be read: {error.strerror}"
-        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise fail("FC412", message, span=span, hint=nearest(path.name, near)) from None
+        raise fail("FC412", message, span=span, hint=_instead_of(path)) from None
     name = name or (path.absolute().parent.name if path.name in _NAMES else path.stem)
     chat = _chat_of(path, span)
     if not data.lstrip().startswith(b"{"):
@@ -125,6 +124,15 @@ def load_file(
     given = {k: v for k, v in (declared or {}).items() if v is not None}
     beside = {k: v for k, v in _beside(path, span).items() if k not in given}
     return from_bytes("hf", data, name, given, span, beside).with_chat(chat)
+
+
+def _instead_of(path: Path) -> str:
+    """What to name in place of a file that is not there: the nearest here, or a folder up."""
+    here = path.parent
+    if not here.is_dir():
+        return f"there is no folder {str(here)!r}; paths are relative to the file that names them"
+    near = nearest(path.name, [p.name for p in here.iterdir()])
+    return near or f"name a file ({', '.join(_NAMES)}, any .model) or a folder that holds one"
 
 
 @lru_cache(maxsize=2)
@@ -212,7 +220,9 @@ def from_bytes(
     try:
         size = bare.vocab_size
     except Exception as error:  # each library raises what it likes: RuntimeError, Exception, ...
-        raise fail("FC412", f"{name} is no {kind} tokenizer: {error}", span=span) from None
+        message = f"{name} is no {kind} tokenizer: {error}"
+        hint = f"files of tokenizers are {', '.join(_NAMES)}, and others of their forms"
+        raise fail("FC412", message, span=span, hint=hint) from None
     bos, eos, pad = (_special(bare, role, declared or {}, beside or {}, span) for role in _ROLES)
     assert all(i is None or i < size for i in (bos, eos, pad))
     return bare.with_specials(Specials(bos, eos, pad))

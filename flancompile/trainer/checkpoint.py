@@ -5,7 +5,7 @@ A state is always restored against shapes and target shardings, so a run may go 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,17 @@ __all__ = ["About", "Keeper"]
 
 @dataclass(frozen=True)
 class About:
-    """What a checkpoint says of itself. feed: the feed's state, with the build's root digest."""
+    """What a checkpoint says of itself.
+
+    feed: the feed's state, with the build's root digest; span: the sums of the metrics' next line.
+    """
 
     run: dict[str, Any]
     feed: dict[str, Any]
     tokenizer: str
     vocab: int
     versions: dict[str, str]
+    span: dict[str, Any] = field(default_factory=dict)
 
 
 class Keeper:

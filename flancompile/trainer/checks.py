@@ -81,7 +81,18 @@ def mesh_complaints(
         (("mesh",), "data × fsdp", shards, processes, "processes"),
     ]
     return [
-        Complaint("FC604", key, f"{name} {size:,} is not a multiple of {axis} {parts}")
+        Complaint(
+            "FC604", key, f"{name} {size:,} is not a multiple of {axis} {parts}", _mesh_advice(*key)
+        )
         for key, name, size, parts, axis in rules
         if size % parts
     ]
+
+
+def _mesh_advice(*key: str) -> str:
+    """What to change where a size does not divide."""
+    if key == ("mesh",):
+        return "give `mesh:` sizes whose product the processes divide"
+    if key == ("batch_packs",):
+        return "change `batch_packs` or `micro_batches`, or the `mesh:`; -1 is all devices left"
+    return f"change `{': '.join(key)}`, or that axis of the `mesh:`"

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flancompile.errors import fail, nearest
+from flancompile.errors import FlancompileError, fail, nearest
 
-__all__ = ["METRICS", "RUN", "MetricsLog", "checkpoints_folder", "read_metrics", "read_run"]
+__all__ = [
+    "METRICS", "RUN", "MetricsLog", "checkpoints_folder", "read_metrics", "read_run", "write_run",
+]  # fmt: skip
 
 METRICS = "metrics.jsonl"
 RUN = "run.json"
+_NEEDED = frozenset(("run", "build", "root_digest", "tokenizer", "tasks", "vocab", "mesh"))
 
 
 def checkpoints_folder(folder: Path) -> Path:
@@ -20,14 +23,31 @@ def checkpoints_folder(folder: Path) -> Path:
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """What a run's folder says of the run. Raises FC605 for a folder that is none."""
+    """What a run's folder says of the run. Raises FC605 for a folder that is none, or damaged."""
     file = folder / RUN
     if not file.is_file():
         near = [p.parent.name for p in folder.parent.glob(f"*/{RUN}")]
         hint = nearest(folder.name, near) or f"a run is a folder with {RUN}; `train` makes it"
         raise fail("FC605", f"{str(folder)!r} is no run", hint=hint)
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(file, str(error)) from None
+    if not isinstance(found, dict) or not found.keys() >= _NEEDED:
+        raise _damaged(file, "it does not say all that a run says")
     return found
+
+
+def _damaged(file: Path, why: str) -> FlancompileError:
+    hint = "say `train` again with the same run and folder: it writes the file anew, and goes on"
+    return fail("FC605", f"{str(file)!r} is damaged: {why}", hint=hint)
+
+
+def write_run(folder: Path, about: dict[str, Any]) -> None:
+    """Write what `read_run` reads; the file is there whole or not at all."""
+    partial = folder / f".{RUN}"
+    partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    partial.replace(folder / RUN)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

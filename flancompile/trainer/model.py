@@ -81,8 +81,13 @@ def _leaf(name: str, shape: tuple[int, ...], key: jax.Array, model: ModelShape) 
 
 
 def embed(params: Params, tokens: jax.Array, compute: jnp.dtype) -> jax.Array:
-    """Token embeddings. tokens: int32[packs, length] -> [packs, length, width]."""
-    found: jax.Array = params["embed_tokens"].astype(compute)[tokens]
+    """Token embeddings. tokens: int32[packs, length] -> [packs, length, width].
+
+    Rows are cast after they are gathered: so a token's gradients, which may be thousands, are
+    added up in the table's float32. Cast before, they would be added in bfloat16, which loses half
+    of the sum of a token that is a third of all.
+    """
+    found: jax.Array = params["embed_tokens"][tokens].astype(compute)
     return found
 
 

@@ -7,13 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from flancompile.store.build import Build
 from flancompile.trainer.checkpoint import Keeper
 from flancompile.trainer.config import Evaluation, MeshShape, Run
 from flancompile.trainer.decoder import Decoder
 from flancompile.trainer.log import checkpoints_folder
+from flancompile.trainer.mesh import make_mesh
 from flancompile.trainer.step import Program
-from flancompile.trainer.train import make_program
 
 __all__ = ["TrainedModel", "trained_model"]
 
@@ -58,12 +60,22 @@ def trained_model(
 ) -> TrainedModel:
     """The model in a run's folder. about: its run.json. Raises FC605 without a checkpoint.
 
-    It is restored on the mesh of the devices that are here now.
+    build: a decoder's, with the run's tokenizer. The model is restored on the devices that are
+    here now: split as in training where that goes up, else whole on each. No batch is trained on,
+    so none has to be divided.
     """
-    run = Run.model_validate(about["run"]).model_copy(update={"mesh": MeshShape()})
+    run = Run.model_validate(about["run"])
     place = checkpoints_folder(folder)
     with Keeper(place) as keeper:
         step, _ = keeper.about(step)
-    program = make_program(run, build)
+    mesh = make_mesh(_mesh_here(run.mesh, len(jax.devices())))
+    program = Program(run, mesh, about["vocab"], build.manifest.lengths["tokens"])
     eos, tasks = build.manifest.tokenizer.eos_id, frozenset(about["tasks"])
     return TrainedModel(run, program, place, step, eos, tasks)
+
+
+def _mesh_here(trained: MeshShape, devices: int) -> MeshShape:
+    """The mesh to restore on: axes that split parameters as in training, if they fit."""
+    if devices % (trained.fsdp * trained.tensor):
+        return MeshShape()
+    return trained.model_copy(update={"data": -1})

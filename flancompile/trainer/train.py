@@ -6,12 +6,11 @@ the device nor the feed waits for the other.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,15 @@ from flancompile.trainer.attention import KERNEL
 from flancompile.trainer.checkpoint import About, Keeper
 from flancompile.trainer.checks import mesh_complaints, vocabulary
 from flancompile.trainer.config import Run
-from flancompile.trainer.log import RUN, MetricsLog, checkpoints_folder
+from flancompile.trainer.log import RUN, MetricsLog, checkpoints_folder, write_run
 from flancompile.trainer.mesh import make_mesh
 from flancompile.trainer.step import Program, State
 
 __all__ = ["Interrupted", "Started", "make_program", "train"]
 
-# What may change between two parts of one run.
-_FREE = ("steps", "log_steps", "checkpoints", "evaluation", "mesh", "description", "build")
+# What may change between two parts of one run; steps too, where no rate depends on them.
+_FREE = ("log_steps", "checkpoints", "evaluation", "mesh", "description", "build")
+_BY_STEPS = ("linear", "cosine")
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -52,6 +52,7 @@ class Started:
 
 
 Tell = Callable[[Started | dict[str, Any]], None]
+_Work = tuple[int, float]  # tokens that are no padding, and FLOPs
 
 
 def make_program(run: Run, build: Build, devices: Any = None) -> Program:
@@ -81,43 +82,61 @@ def train(
     """
     program = make_program(run, build, devices)
     source = feed.open(build, run.batch_packs, run.seed)
-    if jax.process_index() == 0:
-        _make_place(out, overwrite)
+    about, first = _about(program, build, source), jax.process_index() == 0
+    if first:
+        _make_place(out, about, overwrite)
     with Keeper(checkpoints_folder(out), run.checkpoints) as keeper:
-        start = _resumed(run, source, keeper)
+        start, span = _resumed(run, source, keeper)
         state = program.new_state() if start == 0 else keeper.restore(program, start)
-        about = _about(program, build, source)
-        if jax.process_index() == 0:
-            (out / RUN).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        if first:
+            write_run(out, about)
         tell(Started(start, run.steps, about))
         if start >= run.steps:
             return state
-        return _Loop(program, source, keeper, out, tell, stop).run(state, start)
+        return _Loop(program, source, keeper, out, tell, stop, span).run(state, start)
 
 
-def _make_place(out: Path, overwrite: bool) -> None:
-    """Make the run's folder. Raises FC608 for a folder that is something else."""
-    if out.is_dir() and any(out.iterdir()) and not (out / RUN).is_file():
+def _make_place(out: Path, about: dict[str, Any], overwrite: bool) -> None:
+    """Make the run's folder, which says from its first file on that it is one.
+
+    Raises FC608 for a folder that is something else.
+    """
+    there = {p.name for p in out.iterdir()} if out.is_dir() else set()
+    if RUN not in there and there - {f".{RUN}"}:
         hint = "choose another folder: nothing that is no run of ours is written into"
         raise fail("FC608", f"{str(out)!r} is there and is no run", hint=hint)
     if overwrite:
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
+    if not (out / RUN).is_file():
+        write_run(out, about)
 
 
-def _resumed(run: Run, source: Feed, keeper: Keeper) -> int:
-    """The step to go on from; 0 when there is nothing to go on from."""
+def _resumed(run: Run, source: Feed, keeper: Keeper) -> tuple[int, _Span]:
+    """The step to go on from, with what was added up; 0 when there is nothing to go on from."""
     if not keeper.steps:
-        return 0
+        return 0, _Span()
     step, about = keeper.about()
     source.resume(FeedState(**about.feed))
     here = run.model_dump(mode="json")
-    other = [k for k in here if k not in _FREE and here[k] != about.run.get(k)]
+    free = _FREE if run.optimizer.decay in _BY_STEPS else (*_FREE, "steps")
+    other = [k for k in here if k not in free and here[k] != about.run.get(k)]
     if other:
-        hint = "train into another folder, or say --overwrite to start anew"
         message = f"the checkpoint is of another run: {', '.join(other)} differ"
-        raise fail("FC606", message, hint=hint)
-    return step
+        raise fail("FC606", message, hint=_advice(run, other, about.run))
+    return step, _Span(**about.span)
+
+
+def _advice(run: Run, other: list[str], before: dict[str, Any]) -> str:
+    """What to do about a checkpoint of another run."""
+    anew = "train into another folder, or say --overwrite to start anew"
+    if other != ["steps"]:
+        return anew
+    kind, steps = run.optimizer.decay, before["steps"]
+    return (
+        f"`decay: {kind}` is spread over all steps: say `steps: {steps}` again; or {anew}. "
+        "With `decay: constant` or `rsqrt` a run may be made longer"
+    )
 
 
 def _about(program: Program, build: Build, source: Feed) -> dict[str, Any]:
@@ -145,9 +164,12 @@ def _versions() -> dict[str, str]:
 
 @dataclass
 class _Span:
-    """What is added up between two lines of metrics."""
+    """What is added up between two lines of metrics; a checkpoint holds it too.
 
-    began: float
+    seconds: those that passed before this process took the span up.
+    """
+
+    seconds: float = 0.0
     targets: float = 0.0
     loss: float = 0.0
     z_loss: float = 0.0
@@ -156,6 +178,16 @@ class _Span:
     flops: float = 0.0
     waited: float = 0.0
     steps: int = 0
+    began: float = field(default_factory=time.perf_counter)
+
+    def took(self) -> float:
+        """Seconds until now."""
+        return self.seconds + time.perf_counter() - self.began
+
+    def kept(self) -> dict[str, Any]:
+        """What goes on with it in another process."""
+        held = {n: v for n, v in asdict(self).items() if n != "began"}
+        return {**held, "seconds": self.took()}
 
 
 @dataclass
@@ -168,25 +200,24 @@ class _Loop:
     out: Path
     tell: Tell
     stop: Callable[[], bool]
-    span: _Span = field(default_factory=lambda: _Span(time.perf_counter()))
+    span: _Span
 
     def run(self, state: State, start: int) -> State:
         run, hosts = self.program.run, jax.process_count()
         step_fn = self.program.compiled()
         self.log = MetricsLog(self.out, start) if jax.process_index() == 0 else None
         batches = self.source.iterate(start, jax.process_index(), hosts, stop=run.steps)
-        flight: tuple[int, Any] | None = None
-        self.span = _Span(time.perf_counter())
+        flight: tuple[int, Any, _Work] | None = None
+        self.span.began = time.perf_counter()
         try:
             for step in range(start + 1, run.steps + 1):
                 began = time.perf_counter()
                 _, batch = next(batches)
                 self.span.waited += time.perf_counter() - began
                 state, metrics = step_fn(state, self.program.put(batch))
-                self._count(batch, hosts)
                 if flight is not None:
                     self._read(*flight)
-                flight = (step, metrics)
+                flight = (step, metrics, self._work(batch, hosts))
                 stopping = self.stop()
                 if self.keeper.due(step) or stopping or step == run.steps:
                     self._read(*flight)
@@ -200,22 +231,28 @@ class _Loop:
                 self.log.close()
         return state
 
-    def _count(self, batch: dict[str, Any], hosts: int) -> None:
-        """Count a batch's work; other hosts' parts are taken to be as large as this one's."""
+    def _work(self, batch: dict[str, Any], hosts: int) -> _Work:
+        """A batch's work; other hosts' parts are taken to be as large as this one's."""
         real = int(np.count_nonzero(batch["segment_ids"]))
         model, vocab = self.program.run.model, self.program.vocab
         work = flops.step_flops(model, vocab, batch["positions"], batch["segment_ids"])
-        self.span.tokens += real * hosts
-        self.span.flops += work * hosts
+        return real * hosts, work * hosts
 
-    def _read(self, step: int, metrics: Any) -> None:
-        """Take a step's metrics from the device; write a line when one is due."""
+    def _read(self, step: int, metrics: Any, work: _Work) -> None:
+        """Take a step's metrics from the device; write a line when one is due.
+
+        work: of this step's own batch; the next one is already under way.
+        """
         got = {name: float(value) for name, value in jax.device_get(metrics).items()}
         if not math.isfinite(got["loss"]) or not math.isfinite(got["gradient_norm"]):
-            hint = "lower the learning rate or lengthen the warm-up; earlier checkpoints are kept"
+            hint = (
+                "lower the learning rate or lengthen the warm-up, and start anew: in another "
+                "folder, or with --overwrite"
+            )
             raise fail("FC607", f"step {step}: the loss is {got['loss']}", hint=hint)
         span = self.span
         span.steps += 1
+        span.tokens, span.flops = span.tokens + work[0], span.flops + work[1]
         span.targets += got["targets"]
         for name, whole in (("loss", "loss"), ("z_loss", "z_loss"), ("hits", "accuracy")):
             setattr(span, name, getattr(span, name) + got[whole] * got["targets"])
@@ -224,8 +261,8 @@ class _Loop:
             self._line(step, got)
 
     def _line(self, step: int, got: dict[str, float]) -> None:
-        span, now = self.span, time.perf_counter()
-        took, count = now - span.began, max(span.targets, 1.0)
+        span = self.span
+        took, count = span.took(), max(span.targets, 1.0)
         peak = flops.peak_flops(self.program.mesh.devices.flat[0].device_kind)
         line = {
             "step": step,
@@ -245,7 +282,7 @@ class _Loop:
         if self.log is not None:
             self.log.write(line)
         self.tell(line)
-        self.span = _Span(time.perf_counter())
+        self.span = _Span()
 
     def _keep(self, step: int, state: State) -> None:
         about = About(
@@ -254,5 +291,6 @@ class _Loop:
             tokenizer=self.source.build.manifest.tokenizer.digest,
             vocab=self.program.vocab,
             versions=_versions(),
+            span=self.span.kept(),
         )
         self.keeper.save(step, state, about)

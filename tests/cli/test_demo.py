@@ -1,11 +1,32 @@
 """The demo, whole: what it promises holds on held-out rows."""
 
+import json
 from pathlib import Path
 
 import pytest
 from commands import run
 
+from flancompile.cli.demo import _is_of_another
+from flancompile.dsl.library import demo_library
 from flancompile.evaluate.results import read_answers, read_scores
+from flancompile.runfile import load_run
+
+
+def test_a_run_on_another_build_is_begun_anew(tmp_path: Path) -> None:
+    library = demo_library()
+    now = load_run("demo", [library]).run.model_dump(mode="json")
+    about = {
+        "run": now, "root_digest": "a", "build": "b", "tokenizer": "t", "tasks": [], "vocab": 1,
+        "mesh": {},
+    }  # fmt: skip
+    assert not _is_of_another(tmp_path, "a", library)
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    assert not _is_of_another(tmp_path, "a", library)
+    assert _is_of_another(tmp_path, "b", library)
+    (tmp_path / "run.json").write_text(json.dumps({**about, "run": {**now, "steps": 1}}))
+    assert _is_of_another(tmp_path, "a", library)
+    (tmp_path / "run.json").write_text("{")
+    assert _is_of_another(tmp_path, "a", library)
 
 
 @pytest.mark.slow

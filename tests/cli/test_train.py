@@ -112,7 +112,60 @@ def test_mistakes_are_told_before_anything_starts(home: Path, tmp_path: Path) ->
     assert "FC605" in complaint(home, "eval", "runs/small")
     (home / "tokenizer.json").write_text("{}")
     write_run(home, "unreadable", tokenizer="tokenizer.json")
-    assert "FC412" in run("train", "unreadable.yaml", cwd=home, ok=2)
+    assert "FC412" in complaint(home, "train", "unreadable.yaml")
+    write_run(home, "away", tokenizer="tokeniser.json")
+    text = complaint(home, "train", "away.yaml")
+    assert "away.yaml:" in text and "FC412" in text and "did you mean 'tokenizer.json'?" in text
+    write_run(home, "nowhere", tokenizer="models/spiece.model")
+    assert "there is no folder" in complaint(home, "train", "nowhere.yaml")
+
+
+def test_a_recipe_whose_tokenizer_is_not_there_says_what_is(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.dataset()
+    library.mixture()
+    library.recipe(tokenizer={"file": "tokeniser.json"})
+    text = complaint(tmp_path, "compile", "r", "--out", "build")
+    assert "recipes/r.yaml:" in text and "FC412" in text and "name a file" in text
+    (tmp_path / "recipes/tokenizer.json").write_text("{}")
+    text = complaint(tmp_path, "compile", "r", "--out", "build")
+    assert "did you mean 'tokenizer.json'?" in text
+
+
+@pytest.mark.slow
+def test_a_build_that_was_moved_is_to_be_named(home: Path, trained: Path) -> None:
+    (home / "build").rename(home / "moved")
+    try:
+        text = complaint(home, "eval", "runs/t")
+        assert "FC504" in text and "--build FOLDER" in text
+        load("eval", "runs/t", "--build", "moved", "--max-rows", "1", cwd=home)
+    finally:
+        (home / "moved").rename(home / "build")
+
+
+@pytest.mark.slow
+def test_scores_of_another_build_name_it_and_the_report_keeps_the_run_s(
+    home: Path, trained: Path
+) -> None:
+    library = Library(home / "bigger")
+    library.dataset(rows=250)
+    library.mixture()
+    library.recipe(
+        lengths={"pack": 256}, size={"examples": 345},
+        evaluate=[{"select": "all", "split": "validation", "max_rows": 2}],
+    )  # fmt: skip
+    run("compile", "r", "--out", "build", cwd=library.root)
+    load("eval", "runs/t", "--build", "bigger/build", cwd=home)
+    other = json.loads((home / "bigger/build/manifest.json").read_text())
+    own = json.loads((home / "build/manifest.json").read_text())
+    kept = json.loads((trained / "evaluation/scores.json").read_text())
+    assert kept["root_digest"] == other["root_digest"]
+    page = (trained / "report.html").read_text()
+    assert "300 examples" in page and "345 examples" not in page
+    assert f"bigger/build (build {other['root_digest'][:16]})" in page
+    load("eval", "runs/t", cwd=home)
+    page = (trained / "report.html").read_text()
+    assert own["root_digest"][:16] in page and other["root_digest"][:16] not in page
 
 
 @pytest.mark.slow
@@ -138,6 +191,10 @@ def test_an_encoder_decoder_build_is_refused(home: Path) -> None:
     run("compile", "ed", "--out", "ed", cwd=home)
     write_run(home, "ed", build="ed")
     assert "FC601" in complaint(home, "train", "ed.yaml")
+    write_run(home, "decoder", steps=1)
+    run("train", "decoder.yaml", cwd=home)
+    text = complaint(home, "eval", "runs/decoder", "--build", "ed")
+    assert "FC601" in text and "layout: decoder" in text
 
 
 @pytest.mark.slow

@@ -296,6 +296,29 @@ def test_candidates_are_whole_targets() -> None:
     assert made.candidates(draft) == (["It is (A).", "It is (B)."], 1)
 
 
+def test_candidates_take_the_place_of_the_field_that_is_gold() -> None:
+    task = qa(
+        choices={"options": ["yes", "no"], "gold": "answer", "shuffle": False},
+        templates=[{"name": "t", "input": "{{ question }}", "target": "{{ answer }}!"}],
+    )
+    made = renderer(task, {"question": ["?"], "answer": ["no"]})
+    (draft,) = made
+    assert made.candidates(draft) == (["yes!", "no!"], 1)
+    assert draft.target == "no!"
+
+
+def test_a_target_that_is_not_of_the_options_has_no_candidates() -> None:
+    task = qa(
+        choices={"options": ["yes", "no"], "gold": "answer | int", "by": "index"},
+        templates=[
+            {"name": "t", "input": "{{ question }}", "target": "{{ 'no' if answer else 'yes' }}"}
+        ],
+    )
+    made = renderer(task, {"question": ["?"], "answer": [1]})
+    (draft,) = made
+    assert made.candidates(draft) == (None, None)
+
+
 def test_what_changes_no_text_is_not_in_the_key() -> None:
     def spec(task: Task) -> dict[str, Any]:
         styles: dict[str, OptionStyle] = {"letters": LETTERS}

@@ -36,6 +36,7 @@ def test_an_unknown_metric_names_the_nearest() -> None:
         ("exact_match_number", "12 apples.", ["12"], 1),
         ("exact_match_number", "between 3 and 1.5e3", ["1500"], 1),
         ("exact_match_number", "none", ["none"], 0),
+        ("exact_match_number", "1e99999999999999999999", ["1"], 0),
         ("rouge_l", "a b c d", ["a c d e"], 0.75),
         ("rouge_l", "", ["a"], 0),
         ("rouge_l", "The END", ["the end"], 1),
@@ -52,3 +53,11 @@ def test_intervals_hold_their_mean_and_shrink() -> None:
     assert interval([1.0] * 20)[1:] == pytest.approx((0.8389, 1.0), abs=1e-4)
     mean, low, high = interval([0.2, 0.4, 0.9])
     assert mean == pytest.approx(0.5) and 0 <= low < 0.5 < high <= 1
+
+
+def test_shares_that_happen_to_be_equal_are_not_sure() -> None:
+    assert interval([0.5])[1:] == (0.0, 1.0)
+    mean, low, high = interval([0.8] * 10)
+    assert mean == pytest.approx(0.8) and low < 0.65 and high > 0.95
+    _, low, high = interval([0.8] * 1000)
+    assert 0.79 < low < high < 0.81

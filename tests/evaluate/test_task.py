@@ -80,11 +80,11 @@ def test_equal_options_are_told_apart_by_place() -> None:
     assert found["score"].to_pylist() == [0.0]
 
 
-def test_rows_without_options_are_answered_openly() -> None:
+def test_a_row_without_options_cannot_be_ranked() -> None:
     parrot = Parrot(["x"])
-    found = answers(rows(1), {**ABOUT, "metric": "accuracy"}, parrot, FRAME, decode, 8)
-    assert found["score"].to_pylist() == [1.0]
-    assert found["option_scores"].to_pylist() == [None]
+    with pytest.raises(FlancompileError, match=r"FC613.*row r[\s\S]*compile the recipe again"):
+        answers(rows(1), {**ABOUT, "metric": "accuracy"}, parrot, FRAME, decode, 8)
+    assert parrot.given == []
 
 
 def test_a_prompt_of_nothing_is_an_error() -> None:

@@ -65,6 +65,68 @@ def test_labels_are_balanced() -> None:
             assert len(counts) == labels and max(counts.values()) - min(counts.values()) <= 1
 
 
+COLOURS = "red|blue|green|yellow|white|black"
+THINGS = "kettle|scarf|lamp|umbrella|chair|notebook"
+ROOMS = "kitchen|garden|hall|attic|cellar|balcony"
+
+
+def form(hypothesis: str) -> str:
+    """A hypothesis without its value."""
+    return re.sub(rf"\b({COLOURS}|(in the|on the|an?) \w+)\b", "X", hypothesis)
+
+
+def test_a_hypothesis_alone_does_not_tell_its_label() -> None:
+    train, test = rows("entailment", "train"), rows("entailment", "test")
+    labels: dict[str, Counter[str]] = {}
+    for row in train:
+        labels.setdefault(form(row["hypothesis"]), Counter())[row["label"]] += 1
+    assert len(labels) == 5
+    for text, counts in labels.items():
+        total = sum(counts.values())
+        assert total > 60, text
+        assert all(0.23 < counts[label] / total < 0.44 for label in ("yes", "no", "maybe")), text
+    for key in ("hypothesis", "premise"):
+        seen: dict[str, Counter[str]] = {}
+        for row in train:
+            for word in {*row[key].split(), row[key]}:
+                seen.setdefault(word, Counter())[row["label"]] += 1
+        guessed = 0
+        for row in test:
+            votes: Counter[str] = Counter()
+            for word in {*row[key].split(), row[key]}:
+                counts = seen.get(word, Counter())
+                votes.update({k: n / counts.total() for k, n in counts.items()})
+            guessed += votes.most_common(1)[0][0] == row["label"]
+        assert guessed / len(test) < 0.45, key
+
+
+def test_what_a_premise_tells_settles_the_label() -> None:
+    """Yes: the value is told. No: another one of its kind is. Maybe: none of its kind is."""
+    kinds = [words.split("|") for words in (COLOURS, THINGS, ROOMS)]
+    for row in both("entailment"):
+        told, said = (set(re.findall(r"\w+", row[k])) for k in ("premise", "hypothesis"))
+        (kind,) = [k for k in kinds if said & set(k)]
+        (value,) = said & set(kind)
+        expected = "yes" if value in told else "no" if told & set(kind) else "maybe"
+        assert row["label"] == expected, row
+
+
+@pytest.mark.parametrize("name", ["entailment", "sentiment", "arithmetic", "passages"])
+def test_articles_are_right(name: str) -> None:
+    for row in both(name):
+        text = json.dumps(row, ensure_ascii=False)
+        wrong = re.search(r"\b[Aa] [aeio]\w+|\b[Aa] umbrella|\b[Aa]n [^aeiouh\W]\w+", text)
+        assert wrong is None, wrong
+
+
+def test_reviews_are_of_things_as_they_are() -> None:
+    for row in both("sentiment"):
+        assert not re.search(r"\b[Tt]he \w+[^s\W]s (is|was|won|put|let)\b", row["review"])
+        at_home = row["thing"] in ("kettle", "novel", "drill", "rucksack")
+        assert "go again" not in row["review"] or not at_home
+        assert "gave me" not in row["review"] or at_home
+
+
 @pytest.mark.parametrize(
     ("name", "keys"),
     [("arithmetic", ["question"]), ("entailment", ["premise", "hypothesis"]), ("sentiment", ["review"]),

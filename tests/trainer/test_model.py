@@ -98,6 +98,34 @@ def test_sums_by_stretches_are_those_of_whole_logits(length: int) -> None:
     np.testing.assert_allclose(found.hits, best.sum())
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_gradients_of_bfloat16_are_added_up_in_float32(tied: bool) -> None:
+    """A token that is half of all has a thousand gradients, whose sum bfloat16 would lose."""
+    shape = ModelShape(layers=1, width=16, heads=2, mlp=16, tie_embeddings=tied)
+    params = model.init(shape, 64, jax.random.key(0))
+    rng = np.random.default_rng(0)
+    tokens = np.where(rng.random((8, 256)) < 0.5, 5, rng.integers(0, 64, (8, 256)))
+    row = np.arange(256, dtype=np.int32)
+    batch = {
+        "tokens": jnp.asarray(tokens.astype(np.int32)),
+        "segment_ids": jnp.asarray(np.broadcast_to(row // 64 + 1, (8, 256))),
+        "positions": jnp.asarray(np.broadcast_to(row % 64, (8, 256))),
+        "loss_weights": jnp.ones((8, 256)),
+    }
+
+    def gradients(kind: str):
+        about = run(model=shape, compute=kind)
+        return jax.jit(jax.grad(lambda p: batch_sums(p, batch, about).loss))(params)
+
+    def off(ours, true) -> float:
+        return float(jnp.linalg.norm(ours - true) / jnp.linalg.norm(true))
+
+    rough, exact = gradients("bfloat16"), gradients("float32")
+    assert off(rough["embed_tokens"][5], exact["embed_tokens"][5]) < 0.02
+    for path, distance in jax.tree.leaves_with_path(jax.tree.map(off, rough, exact)):
+        assert distance < 0.03, path
+
+
 def test_counts_of_parameters_are_those_of_the_tree(params) -> None:
     assert parameters(SHAPE, 384) == sum(x.size for x in jax.tree.leaves(params))
     untied = SHAPE.model_copy(update={"tie_embeddings": False})

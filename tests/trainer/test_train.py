@@ -164,9 +164,81 @@ def test_a_folder_that_is_no_run_is_left_alone(build: Build, tmp_path: Path, one
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_run_killed_before_its_first_checkpoint_is_begun_again(
+    build: Build, folder: Path, one_device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class GoneError(Exception):
+        pass
+
+    def gone(place: Path, _: Any) -> None:
+        place.mkdir(parents=True)
+        raise GoneError
+
+    with monkeypatch.context() as patched, pytest.raises(GoneError):
+        patched.setattr("flancompile.trainer.train.Keeper", gone)
+        train(run_of(steps=1), build, folder, devices=one_device)
+    assert read_run(folder)["root_digest"] == build.manifest.root_digest
+    train(run_of(steps=1), build, folder, devices=one_device)
+    assert len(losses(folder)) == 1
+
+
+@pytest.mark.parametrize("text", ['{"run": {"ru', "{}", "[]"])
+def test_a_run_that_is_damaged_says_what_to_do(folder: Path, text: str) -> None:
+    folder.mkdir()
+    (folder / "run.json").write_text(text)
+    with pytest.raises(FlancompileError, match=r"FC605.*is damaged[\s\S]*help: say `train` again"):
+        read_run(folder)
+
+
+def test_a_line_tells_the_work_of_its_own_steps(build: Build, folder: Path, one_device) -> None:
+    train(run_of(steps=4, log_steps=2), build, folder, devices=one_device)
+    source = feed.open(build, 8, 0)
+    real = [np.count_nonzero(source.batch(step)["segment_ids"]) for step in range(4)]
+    lines = read_metrics(folder)
+    tokens = [line["tokens_per_second"] * line["step_seconds"] * 2 for line in lines]
+    assert tokens == pytest.approx([real[0] + real[1], real[2] + real[3]])
+
+
+@pytest.mark.slow
+def test_metrics_of_a_resumed_run_are_the_unbroken_one_s(
+    build: Build, tmp_path: Path, one_device
+) -> None:
+    about = run_of(log_steps=4)
+    asked = iter([False, False, True])
+    with pytest.raises(Interrupted):
+        train(about, build, tmp_path / "b", devices=one_device, stop=lambda: next(asked, True))
+    assert losses(tmp_path / "b") == []
+    train(about, build, tmp_path / "b", devices=one_device)
+    train(about, build, tmp_path / "a", devices=one_device)
+
+    def lines(name: str) -> list[dict[str, Any]]:
+        timed = ("step_seconds", "tokens_per_second", "targets_per_second", "wait_share")
+        return [
+            {k: v for k, v in m.items() if k not in timed} for m in read_metrics(tmp_path / name)
+        ]
+
+    assert [m["step"] for m in lines("a")] == [4, 6]
+    assert lines("a") == lines("b")
+
+
+@pytest.mark.slow
+def test_steps_are_fixed_where_the_rate_depends_on_them(
+    build: Build, tmp_path: Path, one_device
+) -> None:
+    for decay in ("cosine", "rsqrt"):
+        how, out = {"learning_rate": 0.02, "decay": decay}, tmp_path / decay
+        train(run_of(steps=1, optimizer=how), build, out, devices=one_device)
+        longer = run_of(steps=2, optimizer=how)
+        if decay == "rsqrt":
+            train(longer, build, out, devices=one_device)
+            continue
+        with pytest.raises(FlancompileError, match=r"FC606.*steps differ[\s\S]*say `steps: 1`"):
+            train(longer, build, out, devices=one_device)
+
+
 def test_a_loss_that_is_no_number_ends_the_run(build: Build, folder: Path, one_device) -> None:
     wild = {"learning_rate": 1e30, "name": "adamw", "clip_norm": None}
-    with pytest.raises(FlancompileError, match=r"FC607.*step [23]"):
+    with pytest.raises(FlancompileError, match=r"FC607.*step [23][\s\S]*--overwrite"):
         train(run_of(optimizer=wild), build, folder, devices=one_device)
 
 
@@ -179,7 +251,7 @@ def test_a_loss_that_is_no_number_ends_the_run(build: Build, folder: Path, one_d
     ],
 )
 def test_sizes_that_do_not_fit_the_mesh_are_told(build: Build, folder: Path, more, wrong) -> None:
-    with pytest.raises(FlancompileError, match=f"FC604.*{wrong}"):
+    with pytest.raises(FlancompileError, match=rf"FC604.*{wrong}[\s\S]*help: "):
         train(run_of(**more), build, folder)
     assert not folder.exists()
 

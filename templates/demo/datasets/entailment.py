@@ -1,7 +1,9 @@
 """Writes the demo's entailment set: `python entailment.py` makes both splits anew.
 
-A premise tells of somebody, a thing with a colour, and a place. What follows from it, what
-contradicts it and what it leaves open differ in exactly one respect.
+A premise tells of somebody who met with a thing, and of two of three: its colour, its kind and the
+place. A hypothesis gives a value to one of the three: the one told (yes), another one (no), or any
+at all where the premise tells none (maybe). Labels share sentences and values, so neither side alone
+tells the label.
 """
 
 from __future__ import annotations
@@ -15,78 +17,66 @@ from dice import Dice, write
 NAMES = (
     "Anna", "Boris", "Chen", "Dora", "Emil", "Fatma", "Gil", "Hana", "Ivan", "Judit", "Karl", "Lucia",
 )  # fmt: skip
-THINGS = (
-    "kettle",
-    "scarf",
-    "lamp",
-    "bicycle",
-    "umbrella",
-    "vase",
-    "chair",
-    "notebook",
-    "kite",
-    "mug",
-)
-COLOURS = ("red", "blue", "green", "yellow", "white", "black", "brown", "grey")
-PLACES = (
-    "in the kitchen", "in the garden", "on the balcony", "in the hall", "under the stairs",
-    "in the cellar", "by the window", "behind the door",
-)  # fmt: skip
-TIMES = ("this morning", "last night", "on Sunday", "at noon", "before dinner", "after the rain")
+VERBS = ("found", "saw", "cleaned", "dropped")
+# Of each respect, values that cannot hold together.
+VALUES = {
+    "colour": ("red", "blue", "green", "yellow", "white", "black"),
+    "thing": ("kettle", "scarf", "lamp", "umbrella", "chair", "notebook"),
+    "place": (
+        "in the kitchen", "in the garden", "in the hall", "in the attic", "in the cellar",
+        "on the balcony",
+    ),
+}  # fmt: skip
 PREMISES = (
-    "{time}, {name} left the {colour} {thing} {place}.",
-    "{name} left a {colour} {thing} {place} {time}.",
-    "{name} put the {colour} {thing} {place} {time}.",
-    "It was {time} that {name} found a {colour} {thing} {place}.",
-    "{name} saw a {colour} {thing} {place} {time}.",
-    "{time}, there was a {colour} {thing} {place}, and {name} looked at it.",
-    "{place}, {name} cleaned the {colour} {thing} {time}.",
+    "{name} {verb} {it} {place}.",
+    "{place} {name} {verb} {it}.",
+    "It was {name} who {verb} {it} {place}.",
+    "{it} was what {name} {verb} {place}.",
 )
-# What says the same of one respect, with a slot for the true or a false value.
-OF_COLOUR = (
-    "The {thing} is {colour}.", "The colour of the {thing} is {colour}.", "It is a {colour} {thing}.",
-)  # fmt: skip
-OF_PLACE = (
-    "The {thing} was {place}.", "All this happened {place}.", "{name} was {place} {time}.",
-)  # fmt: skip
-OF_THING = (
-    "The thing in question is a {thing}.", "The {colour} thing is a {thing}.",
-    "What was {place} was a {thing}.",
-)  # fmt: skip
-OPEN = (
-    "The {thing} was a present.", "The {thing} is very old.", "{name} bought the {thing} cheaply.",
-    "The {thing} belongs to a neighbour.", "{name} was tired that day.", "The {thing} is broken.",
-    "{name} likes music.", "The {thing} will be sold soon.", "{name} has two brothers.",
-    "The {thing} cost a lot of money.", "{name} was alone at home.", "The {thing} came by post.",
-)  # fmt: skip
+HYPOTHESES = {
+    "colour": ("The thing was {value}.", "The colour of the thing was {value}."),
+    "thing": ("The thing was {value}.", "It was {value}."),
+    "place": ("The thing was {value} then.", "That thing could be found {value}."),
+}
 LABELS = ("yes", "no", "maybe")
 
 
 def pair(dice: Dice, place_in_split: int) -> dict[str, Any]:
     """One premise with a hypothesis; labels take turns."""
     label = LABELS[place_in_split % 3]
-    told = {
-        "name": dice.pick(NAMES), "thing": dice.pick(THINGS), "colour": dice.pick(COLOURS),
-        "place": dice.pick(PLACES), "time": dice.pick(TIMES),
-    }  # fmt: skip
-    premise = _sentence(dice.pick(PREMISES).format(**told))
+    name, verb = dice.pick(NAMES), dice.pick(VERBS)
+    true = {respect: dice.pick(values) for respect, values in VALUES.items()}
+    asked = dice.pick(tuple(VALUES))
+    open_ = dice.pick([respect for respect in VALUES if respect != asked])
+    said = true[asked]
     if label == "maybe":
-        return {"premise": premise, "hypothesis": dice.pick(OPEN).format(**told), "label": label}
-    respect, texts, values = dice.pick(
-        (
-            ("colour", OF_COLOUR, COLOURS),
-            ("place", OF_PLACE, PLACES),
-            ("thing", OF_THING, THINGS),
-        )
-    )
-    said = dict(told)
-    if label == "no":
-        said[respect] = dice.pick([v for v in values if v != told[respect]])
-    return {"premise": premise, "hypothesis": dice.pick(texts).format(**said), "label": label}
+        open_ = asked
+    elif label == "no":
+        said = dice.pick([value for value in VALUES[asked] if value != true[asked]])
+    told = {respect: value for respect, value in true.items() if respect != open_}
+    said = _with_article(said) if asked == "thing" else said
+    return {
+        "premise": _sentence(dice.pick(PREMISES), name=name, verb=verb, **_parts(told)),
+        "hypothesis": _sentence(dice.pick(HYPOTHESES[asked]), value=said),
+        "label": label,
+    }
 
 
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+def _parts(told: dict[str, str]) -> dict[str, str]:
+    """What a premise's slots hold; a respect that is not told leaves its slot empty."""
+    colour, thing = told.get("colour", ""), told.get("thing")
+    it = f"something {colour}" if thing is None else _with_article(f"{colour} {thing}".strip())
+    return {"it": it, "place": told.get("place", "")}
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _sentence(text: str, **slots: str) -> str:
+    """The text with its slots filled; an empty one takes its space with it."""
+    words = " ".join(text.format(**slots).split()).replace(" .", ".")
+    return words[0].upper() + words[1:]
 
 
 if __name__ == "__main__":

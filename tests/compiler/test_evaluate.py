@@ -1,0 +1,54 @@
+"""Evaluation tables: under accuracy every row has options, and chance is over every row."""
+
+from pathlib import Path
+from typing import Any
+
+from toys import Library, dataset_of
+
+from flancompile.store.build import Build
+
+PICK = {"name": "pick", "input": "{{ question }}", "target": "{{ gold }}"}
+TOLD = {"name": "told", "input": "{{ question }} Tell.", "target": "{{ answer }}"}
+WORDED = {"name": "worded", "input": "{{ question }} So?", "target": "{{ answer | upper }}."}
+OWN = {"name": "own", "input": "{{ question }}", "target": "{{ note or topic }}"}
+
+
+def compiled(root: Path, metric: str, *templates: dict[str, str], **more: Any) -> Build:
+    library = Library(root / "lib")
+    tasks = dataset_of("toy")["tasks"]
+    tasks["qa"] |= {"eval": {"metric": metric}, "templates": list(templates), **more}
+    tasks["qa"]["signature"] = "question -> answer, note, topic"
+    library.dataset(tasks=tasks)
+    library.mixture()
+    library.recipe(evaluate=[{"select": "all", "split": "validation", "max_rows": 40}])
+    return library.compile(root / "build", root / "cache")
+
+
+def test_targets_of_the_options_are_ranked_however_they_name_them(tmp_path: Path) -> None:
+    table, about = compiled(tmp_path, "accuracy", PICK, TOLD, WORDED).evaluation("toy/qa")
+    assert set(table["template"].to_pylist()) == {"pick", "told", "worded"}
+    for line in table.to_pylist():
+        assert len(line["options"]) == 4
+        assert line["options"][line["gold"]] == line["target"]
+    assert about["random_baseline"] == 0.25
+
+
+def test_templates_that_cannot_be_ranked_are_left_out(tmp_path: Path) -> None:
+    table, _ = compiled(tmp_path, "accuracy", OWN, PICK).evaluation("toy/qa")
+    assert len(table) == 40 and set(table["template"].to_pylist()) == {"pick"}
+
+
+def test_rows_without_options_are_dropped_with_their_reason(tmp_path: Path) -> None:
+    """Of a topic that one row alone has, no distractors can be drawn."""
+    choices = {"gold": "answer", "distractors": 3, "same": "answer"}
+    build = compiled(tmp_path, "accuracy", PICK, choices=choices)
+    (entry,) = build.manifest.evaluation
+    assert (entry.rows, entry.dropped) == (0, 40)
+
+
+def test_chance_is_over_rows_with_options_and_without(tmp_path: Path) -> None:
+    build = compiled(tmp_path, "exact_match", OWN, PICK)
+    table, about = build.evaluation("toy/qa")
+    shares = [0.25 if options else 0.0 for options in table["options"].to_pylist()]
+    assert 0.0 in shares and 0.25 in shares
+    assert about["random_baseline"] == sum(shares) / len(shares)
