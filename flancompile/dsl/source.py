@@ -16,7 +16,7 @@ from flancompile.dsl.base import Expression, Identifier, Strict
 
 __all__ = [
     "Format", "Join", "Overlay", "Place", "PlaceChoice", "PlaceOptions", "ReadOptions", "Source",
-    "format_by_name", "unknown_option",
+    "format_by_name", "formats_of", "options_for", "unknown_option",
 ]  # fmt: skip
 
 Format = Literal[
@@ -65,17 +65,32 @@ def unknown_option(given: Collection[str], format_: Format) -> str | None:
     return f"{unknown[0]!r} is no option of {format_}, which {has}"
 
 
+def formats_of(files: object, declared: Format | None) -> list[Format]:
+    """The formats of a place's files, as far as they are declared or their names tell."""
+    if declared:
+        return [declared]
+    several: list[Any] = list(files.values()) if isinstance(files, dict) else [files or ()]
+    names = [n for f in several for n in ((f,) if isinstance(f, str) else f)]
+    return [f for f in dict.fromkeys(map(format_by_name, names)) if f]
+
+
 def _suits(value: ReadOptions, info: ValidationInfo) -> ReadOptions:
-    """Options that the place's files know. The format is declared, or told by their names."""
+    """Options that one of the place's files knows at the least."""
     given: dict[str, Any] = info.data
-    files = given.get("files") or ()
-    files = files.values() if isinstance(files, dict) else (files,)
-    names = [n for f in files for n in ((f,) if isinstance(f, str) else f)]
-    declared = given.get("format")
-    for format_ in [declared] if declared else map(format_by_name, names):
-        if format_ and (why := unknown_option(value.model_fields_set, format_)):
-            raise ValueError(why)
+    formats = formats_of(given.get("files"), given.get("format"))
+    known = {name for f in formats for name in _OPTIONS[f]}
+    wrong = value.model_fields_set - known
+    if formats and (why := unknown_option(wrong, formats[0])):
+        raise ValueError(why)
     return value
+
+
+def options_for(options: ReadOptions, formats: Collection[Format]) -> ReadOptions:
+    """The options that these formats know, of a place whose files are of several."""
+    known = {name for f in formats for name in _OPTIONS[f]}
+    return options.model_construct(
+        **{n: getattr(options, n) for n in options.model_fields_set if n in known}
+    )
 
 
 class ReadOptions(Strict):

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.dsl.expression import Expression, RowError, compile_expression, compile_template
-from flancompile.dsl.source import Format, Join, PlaceChoice, PlaceOptions, ReadOptions, Source
+from flancompile.dsl.source import (
+    Format,
+    Join,
+    PlaceChoice,
+    PlaceOptions,
+    ReadOptions,
+    Source,
+    formats_of,
+    options_for,
+)
 from flancompile.errors import Span, fail, nearest
 from flancompile.sources.files import BadRow, Row, explode, format_of, read_rows
 
@@ -90,14 +99,15 @@ def resolve_place(
         raise fail("FC301", "the source names no place of its own", span=span, hint=hint)
     items = place.explode if isinstance(place.explode, dict) else {}
     paths = () if items else place.explode or ()
+    files = _found(place.files, split, folder, names, span) if place.files else ()
     return Resolved(
         split=_named((place.splits or {}).get(split, split), names, span),
         hub=_named(place.hub, names, span) if place.hub else None,
         config=_named(place.config, names, span) if place.config else None,
         revision=place.revision,
-        files=_found(place.files, split, folder, names, span) if place.files else (),
+        files=files,
         format=place.format,
-        read=place.read,
+        read=_read(place, files),
         explode=(paths,) if isinstance(paths, str) else tuple(paths),
         items=items,
         joins=tuple(
@@ -107,6 +117,13 @@ def resolve_place(
         id=(choice.id if choice is not None and choice.id is not None else source.id),
         where=place.where,
     )
+
+
+def _read(place: PlaceOptions, files: tuple[str, ...]) -> ReadOptions:
+    """The options of a split's files, where those of other splits are of another format."""
+    if len(formats_of(place.files, place.format)) < 2:
+        return place.read
+    return options_for(place.read, [format_of(Path(f), place.format) for f in files])
 
 
 def _named(text: str, names: Mapping[str, object], span: Span | None) -> str:
