@@ -17,7 +17,7 @@ from flancompile.dsl.library import Library, TaskDef, builtin_library, load_libr
 from flancompile.dsl.task import Template
 
 HERE = Path(__file__).parent
-ROWS = 60  # of each split, for every template in each of its arms
+ROWS = 200  # of each split, for every template in each of its arms
 FEWEST = 10  # templates a task
 COT_INVERSIONS = {
     "question_from_rationale", "rationale_from_answer", "question_and_answer_from_rationale",
@@ -114,7 +114,7 @@ def datasets(overlay: str) -> list[str]:
 
 
 def complaints(overlay: str, dataset: str) -> list[str]:
-    reading = Reading(ROWS, select=f"source:{dataset}", keep=False)
+    reading = Reading(ROWS, select=f"source:{dataset}", keep=False, on_hand=True)
     return [d.render() for d in check_rows([builtin_library(), HERE], overlay, reading)]
 
 
