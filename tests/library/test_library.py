@@ -6,15 +6,19 @@ Hub's schema stand in for them.
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import flancompile
+from flancompile.cli.catalogue import catalogue
 from flancompile.compiler.check_data import check_rows
 from flancompile.compiler.lints import Reading
 from flancompile.dsl.ladder import ladder_names, rungs
 from flancompile.dsl.library import Library, TaskDef, builtin_library, load_library
+from flancompile.dsl.mixture import Size
 from flancompile.dsl.task import Template
+from flancompile.store.verify import verify
 
 HERE = Path(__file__).parent
 ROWS = 200  # of each split, for every template in each of its arms
@@ -133,3 +137,27 @@ def test_templates_on_real_rows(dataset: str, shared: Path) -> None:
 def test_every_dataset_has_rows(library: Library) -> None:
     named = {*datasets("shared"), *datasets("fixtures")}
     assert set(library.datasets) == named
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe", ["ladder_9_gpt2", "ladder_9_t5", "ladder_89_gpt2", "ladder_89_t5"]
+)
+def test_the_rungs_on_hand_compile(recipe: str, shared: Path, tmp_path: Path) -> None:
+    """Real rows, both layouts: counts are exact, and what is missing is named."""
+    settings = {"size": Size(examples=6_000)}
+    means: dict[str, Any] = {"library": ["flan", HERE], "settings": settings}
+    build = flancompile.compile(recipe, tmp_path / "build", cache=tmp_path / "cache", **means)
+    tasks = build.manifest.tasks
+    assert all(t.examples == t.examples_requested for t in tasks)
+    assert sum(t.examples for t in tasks) == 6_000
+    clusters = {t.cluster for t in tasks}
+    assert "cot" in clusters and (len(clusters) > 10) == recipe.startswith("ladder_89")
+    assert all(build.manifest.left_out.values())
+    assert verify(build) == []
+
+
+def test_the_catalogue_is_current(library: Library) -> None:
+    """`flancompile catalogue -l flan -l tests/library --overlay shared --overlay fixtures`."""
+    page = HERE.parents[1] / "docs" / "catalogue.md"
+    assert catalogue(library, ["shared", "fixtures"]) == page.read_text(encoding="utf-8")
