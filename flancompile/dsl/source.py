@@ -25,7 +25,7 @@ Format = Literal[
 _SUFFIXES: dict[str, Format] = {
     ".jsonl": "jsonl", ".jsonlines": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv",
     ".tsv": "tsv", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".txt": "text",
-    ".lst": "text", ".xml": "xml",
+    ".lst": "text", ".story": "text", ".xml": "xml",
 }  # fmt: skip
 _DELIMITED = (
     "encoding", "errors", "delimiter", "quoting", "header", "columns", "unescape", "skip",
@@ -35,7 +35,7 @@ _OPTIONS: dict[Format, tuple[str, ...]] = {
     "json": ("encoding", "rows"),
     "csv": _DELIMITED,
     "tsv": _DELIMITED,
-    "text": ("encoding", "errors", "skip", "lines", "blank"),
+    "text": ("encoding", "errors", "skip", "lines", "blank", "whole"),
     "xml": ("rows",),
     "natural_instructions": ("encoding",),
     "parquet": (),
@@ -130,11 +130,14 @@ class ReadOptions(Strict):
         False,
         description="Text: blank lines part the rows; a row's lines are a list in column `lines`.",
     )
+    whole: bool = Field(
+        False, description="Text: a file is one row, its text in column `text` (CNN's stories)."
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> ReadOptions:
-        if self.blank and self.lines is not None:
-            raise ValueError("rows are parted by `lines` or by `blank`, not by both")
+        if (self.lines is not None) + self.blank + self.whole > 1:
+            raise ValueError("a row is so many `lines`, or parted by `blank`, or the `whole` file")
         return self
 
 

@@ -196,6 +196,10 @@ def _text(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
     if options.lines is not None or options.blank:
         yield from _line_groups(path, options)
         return
+    if options.whole:
+        text = "\n".join(line for _, line in _lines(path, options))
+        yield {"text": text} if is_decoded(text) else BadRow(UNDECODED, path.name)
+        return
     for number, line in _lines(path, options):
         yield {"text": line} if is_decoded(line) else BadRow(UNDECODED, f"{path.name}:{number}")
 

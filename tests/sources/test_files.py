@@ -273,3 +273,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         path.write_bytes(data)
         with pytest.raises(FlancompileError, match=f"FC304.*{name}"):
             list(read_rows(path, format_of(path, None), ReadOptions()))
+
+
+def test_a_file_may_be_one_row(tmp_path: Path) -> None:
+    text = "Rain.\r\n\r\n@highlight\r\n\r\nIt rained."
+    found = rows(tmp_path / "a.story", text, whole=True)
+    assert found == [{"text": "Rain.\n\n@highlight\n\nIt rained."}]
+    with pytest.raises(ValueError, match="whole"):
+        ReadOptions(whole=True, blank=True)
