@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from flancompile.compiler.members import Node
 from flancompile.dsl.library import Library, Loaded
 from flancompile.dsl.mixture import Member, Mixture, Recipe
 from flancompile.dsl.task import Task
 from flancompile.errors import Diagnostic, Span
-
-if TYPE_CHECKING:
-    from flancompile.compiler.plan import Node
 
 __all__ = ["double_names", "impossible_arms", "short_size", "unmet_rates"]
 

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 
 from flancompile.compiler.asked import short_size, unmet_rates
 from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
-from flancompile.compiler.plan import Node, resolve
+from flancompile.compiler.members import Node
+from flancompile.compiler.plan import resolve
 from flancompile.dsl.check_style import near
 from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library
 from flancompile.dsl.mixture import EvalChoice, Recipe

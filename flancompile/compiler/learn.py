@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.compiler.jobs import Workshop
+from flancompile.compiler.members import PlannedTask
 from flancompile.compiler.objects import block_rows, json_digest, pools_of
-from flancompile.compiler.plan import PlannedTask
 from flancompile.compiler.quota import apportion
 from flancompile.compiler.render import Renderer
 from flancompile.compiler.request import Request

@@ -20,8 +20,9 @@ from flancompile.compiler.jobs import Workshop, budget_of
 from flancompile.compiler.learn import learnt_tokenizer, named_tokenizer
 from flancompile.compiler.ledger import drop_reasons
 from flancompile.compiler.link import Linked, link
+from flancompile.compiler.members import PlannedTask
 from flancompile.compiler.pack import PackPlan, pack
-from flancompile.compiler.plan import PlannedTask, resolve, shares
+from flancompile.compiler.plan import resolve, shares
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import Quotas, check_size, quotas
 from flancompile.compiler.reading import missing_for, read_all, splits_of

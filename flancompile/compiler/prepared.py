@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flancompile.compiler.frame import FrameIds
 from flancompile.compiler.jobs import Workshop
-from flancompile.compiler.plan import Node, PlannedTask
+from flancompile.compiler.members import Node, PlannedTask
 from flancompile.compiler.request import Request
 from flancompile.tokenizer.tokenizer import Tokenizer
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flancompile.compiler.plan import Node
+from flancompile.compiler.members import Node
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.dsl.library import Loaded
 from flancompile.dsl.mixture import Recipe, Size

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile.compiler.frame import FrameIds
+from flancompile.compiler.members import PlannedTask
 from flancompile.compiler.objects import (
     WORK,
     ObjectJob,
@@ -27,7 +28,6 @@ from flancompile.compiler.objects import (
     read_object,
     runs_of,
 )
-from flancompile.compiler.plan import PlannedTask
 from flancompile.store.runs import Runs
 
 __all__ = ["Piece", "Stream", "Streams"]
