@@ -72,6 +72,11 @@ def _rung(
     left_out: Mapping[str, str],
 ) -> RungReport:
     names = [_name(n, serving.get(n, []), planned, left_out) for n in rung.names]
+    written = {
+        (t.dataset.id, t.category): len(t.task.templates)
+        for n in rung.names
+        for t in serving.get(n, [])
+    }
     used = {t.id: t for n in rung.names for t in serving.get(n, [])}
     here = [planned[i] for i in used if i in planned]
     usable = {t.task: round(t.kept * t.usable_share) for t in here}
@@ -82,7 +87,7 @@ def _rung(
         on_hand=sum(n.on_hand for n in names),
         datasets=len({t.dataset.id for t in used.values()}),
         categories=len({t.category for t in used.values()}),
-        templates=sum(len(t.task.templates) for t in used.values()),
+        templates=sum(written.values()),
         examples=sum(usable.values()),
         tokens=round(
             sum(usable[t.task] * (t.mean_prompt_tokens + t.mean_target_tokens) for t in here)

@@ -57,7 +57,7 @@ class _Resolver:
                 self.found.append(Diagnostic("FC406", message, span, nearest(name, known)))
             for cluster in (name, *beside.get(name, ())):
                 for task in self.tasks.values():
-                    if task.task.cluster == cluster:
+                    if cluster in (task.task.cluster, *task.task.tags):
                         self.held.setdefault(task.id, f"cluster:{cluster}")
 
     def mixture(self, id_: str, scope: _Scope, span: Span | None) -> Node:
@@ -239,8 +239,9 @@ def shares(node: Node, rows: Mapping[str, int]) -> dict[str, float]:
     """Each task's share of the mixture, summing to 1. rows: usable rows by task id.
 
     A member's share is its rate over its siblings' (its capped rows where no rate is given); within
-    a member, a task's is min(cap, rows), flattened by the temperature. A task without rows gets
-    none: its siblings share what would have been its own.
+    a member, a task's is min(cap, rows), flattened by the temperature (or a name of the ladder's is
+    that of its largest task, which the tasks that serve it share by their rows). A task without
+    rows gets none: its siblings share what would have been its own.
     """
     found: dict[str, float] = {}
     _spread(node, 1.0, rows, found)
@@ -248,11 +249,8 @@ def shares(node: Node, rows: Mapping[str, int]) -> dict[str, float]:
 
 
 def _spread(node: Node, share: float, rows: Mapping[str, int], found: dict[str, float]) -> None:
-    sizes = [float(t.capped(rows[t.task.id])) for t in node.tasks]
     if node.tasks:
-        even = node.within == "equal"
-        weights = [(1.0 if even else s ** (1 / node.temperature)) if s else 0.0 for s in sizes]
-        for task, part in zip(node.tasks, _normalised(weights), strict=True):
+        for task, part in zip(node.tasks, _normalised(_weights(node, rows)), strict=True):
             found[task.task.id] = found.get(task.task.id, 0.0) + share * part
         return
     child_sizes = [_size(c, rows) for c in node.children]
@@ -262,6 +260,24 @@ def _spread(node: Node, share: float, rows: Mapping[str, int], found: dict[str, 
     ]
     for child, part in zip(node.children, _normalised(weights), strict=True):
         _spread(child, share * part, rows, found)
+
+
+def _weights(node: Node, rows: Mapping[str, int]) -> list[float]:
+    """What each task of a member weighs."""
+    sizes = [float(t.capped(rows[t.task.id])) for t in node.tasks]
+    if node.within == "equal":
+        return [1.0 if s else 0.0 for s in sizes]
+    if node.within == "rows":
+        return [s ** (1 / node.temperature) if s else 0.0 for s in sizes]
+    groups: dict[tuple[str, ...], list[float]] = {}
+    names = [t.task.rungs or (t.task.id,) for t in node.tasks]
+    for name, size in zip(names, sizes, strict=True):
+        groups.setdefault(name, []).append(size)
+    whole = {n: max(s) ** (1 / node.temperature) if max(s) else 0.0 for n, s in groups.items()}
+    return [
+        whole[name] * size / sum(groups[name]) if size else 0.0
+        for name, size in zip(names, sizes, strict=True)
+    ]
 
 
 def _size(node: Node, rows: Mapping[str, int]) -> float:

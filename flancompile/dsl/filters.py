@@ -125,6 +125,11 @@ def _tojson(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
+def _spans(marks: Iterable[Mapping[str, int]], text: str) -> list[str]:
+    """The stretches of a text that marks of {start, end} name; the end counts in."""
+    return [text[m["start"] : m["end"] + 1] for m in marks]
+
+
 def _unescape_html(value: Any) -> str:
     return html.unescape(str(value))
 
@@ -152,6 +157,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "regex_replace": _regex_replace,
     "regex_search": _regex_search,
     "rstrip": _rstrip,
+    "spans": _spans,
     "split": _split,
     "squeeze": _squeeze,
     "tojson": _tojson,

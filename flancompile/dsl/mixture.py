@@ -70,9 +70,10 @@ class Member(Arms):
         description="At most so many passes over a task's rows; a rest is reported. Where a "
         "mixture says it too, the lower holds.",
     )
-    within: Literal["rows", "equal"] = Field(
+    within: Literal["rows", "equal", "rungs"] = Field(
         "rows",
-        description="How the member's share is split over its tasks: by capped rows, or evenly.",
+        description="How the member's share is split over its tasks: by capped rows, evenly, or "
+        "first over the ladder's names, each by the capped rows of its largest task.",
     )
     temperature: float = Field(
         1.0, gt=0, description="Shares within the member are raised to 1 / temperature."
@@ -266,7 +267,9 @@ class Recipe(Strict):
     styles: StyleChoice = StyleChoice()
     evaluate: tuple[EvalChoice, ...] = ()
     hold_out_clusters: tuple[str, ...] = Field(
-        (), description="Clusters kept out of the mixture, with those that go with them."
+        (),
+        description="Clusters kept out of the mixture, with those that go with them, and tasks "
+        "that are tagged with their names.",
     )
     missing: Literal["error", "leave_out"] = Field(
         "error",

@@ -135,6 +135,8 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_LISTS, "first", "The first item.", "names | first", "Ada"),
     _e(_LISTS, "last", "The last item.", "names | last", "Cy"),
     _e(_LISTS, "length", "How many items or characters.", "names | length", 3),
+    _e(_LISTS, "spans", "The stretches of a text that marks name, their ends counting in.",
+       "[{'start': 0, 'end': 2}] | spans(question)", ["Who"]),
     _e(_LISTS, "count", "The same as `length`.", "names | count", 3),
     _e(_LISTS, "join", "Items as one text.", "names | join(' and ')", "Ada and Ben and Cy"),
     _e(_LISTS, "map", "An attribute, or a filter, of each item.", "people | map(attribute='name')",

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import Library, dataset_of
 
+from flancompile.compiler.arms import ArmShares
+from flancompile.compiler.members import Node, PlannedTask
 from flancompile.compiler.plan import resolve, shares
 from flancompile.compiler.quota import apportion
 from flancompile.dsl.library import load_library
@@ -177,3 +180,17 @@ def test_apportionment_is_exact_to_one(total: int, weights: dict[str, float]) ->
     whole = sum(weights.values())
     assert sum(counts.values()) == total
     assert all(abs(counts[k] - total * w / whole) < 1 + 1e-6 for k, w in weights.items())
+
+
+def test_a_name_of_the_ladder_weighs_as_its_largest_task(library: Library) -> None:
+    loaded, _ = load_library([library.root])
+    tasks = loaded.tasks()
+    names = {"a/qa": ("one",), "b/qa": ("one",), "c/qa": ("two",)}
+    node = Node("m", within="rungs")
+    for id_, task in tasks.items():
+        named = replace(task, task=task.task.model_copy(update={"rungs": names[id_]}))
+        node.tasks.append(PlannedTask(named, "m", ArmShares(), 300, None))
+    found = shares(node, {"a/qa": 300, "b/qa": 100, "c/qa": 300})
+    assert {k: round(v, 4) for k, v in found.items()} == {
+        "a/qa": 0.375, "b/qa": 0.125, "c/qa": 0.5,
+    }  # fmt: skip

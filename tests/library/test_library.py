@@ -14,9 +14,11 @@ import flancompile
 from flancompile.cli.catalogue import catalogue
 from flancompile.compiler.check_data import check_rows
 from flancompile.compiler.lints import Reading
+from flancompile.compiler.plan import resolve, shares
 from flancompile.dsl.ladder import ladder_names, rungs
 from flancompile.dsl.library import Library, TaskDef, builtin_library, load_library
 from flancompile.dsl.mixture import Size
+from flancompile.dsl.select import parse_selector
 from flancompile.dsl.task import Template
 from flancompile.store.verify import verify
 
@@ -161,3 +163,43 @@ def test_the_catalogue_is_current(library: Library) -> None:
     """`flancompile catalogue -l flan -l tests/library --overlay shared --overlay fixtures`."""
     page = HERE.parents[1] / "docs" / "catalogue.md"
     assert catalogue(library, ["shared", "fixtures"]) == page.read_text(encoding="utf-8")
+
+
+def planned(library: Library, mixture: str, *held: str) -> tuple[dict[str, float], set[str]]:
+    """Shares of a mixture whose tasks all reach their caps, and the clusters that it has."""
+    node, _ = resolve(library, library.tasks(), mixture, hold_out_clusters=held)
+    tasks = {p.task.id: p.task for p in node.all_tasks()}
+    found = shares(node, dict.fromkeys(tasks, 1 << 20))
+    return found, {str(t.task.cluster) for i, t in tasks.items() if found[i]}
+
+
+def share_of(library: Library, found: dict[str, float], select: str) -> float:
+    return sum(found.get(i, 0.0) for i in parse_selector(select).pick(library.tasks().values()))
+
+
+def test_shares_of_the_mixtures(library: Library) -> None:
+    found, _ = planned(library, "cot")
+    assert share_of(library, found, "inverted") == pytest.approx(0.3 / 1.3)
+    found, _ = planned(library, "flan2021")
+    assert share_of(library, found, "inverted") == pytest.approx(0.16)
+    for one, other in (("math_dataset", "xsum"), ("squad_v1", "fix_punct")):
+        weights = [share_of(library, found, f"rung:{n} and not inverted") for n in (one, other)]
+        assert weights[0] == pytest.approx(weights[1])
+    found, _ = planned(library, "ladder_89")
+    assert share_of(library, found, "cluster:cot") == pytest.approx(3 / 55)
+    found, _ = planned(library, "ladder_89_no_cot")
+    assert share_of(library, found, "cluster:cot and inverted") == 0
+
+
+def test_holding_out_a_cluster_takes_what_is_near_it(library: Library) -> None:
+    _, whole = planned(library, "flan2021")
+    near = {
+        "nli": {"paraphrase"}, "paraphrase": {"nli"},
+        "reading_comprehension_commonsense": {"reading_comprehension", "commonsense"},
+    }  # fmt: skip
+    assert len(whole) == 17
+    for cluster in whole:
+        _, left = planned(library, "flan2021", cluster)
+        assert whole - left == {cluster} | near.get(cluster, set())
+    found, _ = planned(library, "ladder_89", "nli")
+    assert share_of(library, found, "source:cot_esnli") == 0
