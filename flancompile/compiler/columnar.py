@@ -20,8 +20,10 @@ from flancompile.compiler.layout import Numbered, slotted
 from flancompile.compiler.listed import OptionTable
 from flancompile.compiler.lower import render
 from flancompile.compiler.lowerable import why_not
+from flancompile.compiler.programs import block_program, gold_program, making
 from flancompile.compiler.render import RenderSpec, hidden
 from flancompile.compiler.tabled import Tabled
+from flancompile.compiler.weave import woven
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Template
@@ -119,14 +121,35 @@ def _option_texts(
 ) -> tuple[Column, Column, Flags]:
     """(option blocks, what `gold` says, where there are options) of some rows."""
     counts = table.counts[rows]
-    blocks: list[tuple[Rows, Column]] = []
-    said: list[tuple[Rows, Column]] = []
-    for key, at in groups(chosen * 32 + counts):
-        if key % 32:
-            block, gold = _styled(styles[key // 32], table, rows[at], key % 32)
-            blocks.append((at, block))
-            said.append((at, gold))
-    return _together(blocks, len(rows)), _together(said, len(rows)), counts > 0
+    given = np.flatnonzero(counts > 0)
+    blocks, golds = _woven_options(table, styles, rows[given], chosen[given])
+    woven_at = given[np.intersect1d(blocks[0], golds[0])]
+    parts = [(given[at], Column.of_text(texts)) for at, texts in (blocks, golds)]
+    left = np.setdiff1d(given, woven_at)
+    block_parts, gold_parts = [parts[0]], [parts[1]]
+    for key, at in groups(chosen[left] * 32 + counts[left]):
+        block, gold = _styled(styles[key // 32], table, rows[left[at]], key % 32)
+        block_parts.append((left[at], block))
+        gold_parts.append((left[at], gold))
+    return _together(block_parts, len(rows)), _together(gold_parts, len(rows)), counts > 0
+
+
+def _woven_options(
+    table: OptionTable, styles: Sequence[OptionStyle], rows: Ints, chosen: Ints
+) -> tuple[tuple[Ints, pa.Array], tuple[Ints, pa.Array]]:
+    """What programs make of option blocks and of golds, each as (places in `rows`, texts)."""
+    golds = table.gold[rows]
+    right = table.places[rows, golds]
+    kinds = (
+        (block_program, table.counts[rows], table.places[rows]),
+        (gold_program, golds, right[:, None]),
+    )
+    made = []
+    for program, number, slots in kinds:
+        keys, of = np.unique(chosen * 32 + number, return_inverse=True)
+        programs = [program(styles[key // 32], key % 32) for key in keys.tolist()]
+        made.append(woven(programs, of, slots, table.pool, making))
+    return made[0], made[1]
 
 
 def _together(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:
