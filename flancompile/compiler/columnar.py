@@ -122,34 +122,32 @@ def _option_texts(
     """(option blocks, what `gold` says, where there are options) of some rows."""
     counts = table.counts[rows]
     given = np.flatnonzero(counts > 0)
-    blocks, golds = _woven_options(table, styles, rows[given], chosen[given])
-    woven_at = given[np.intersect1d(blocks[0], golds[0])]
-    parts = [(given[at], Column.of_text(texts)) for at, texts in (blocks, golds)]
-    left = np.setdiff1d(given, woven_at)
-    block_parts, gold_parts = [parts[0]], [parts[1]]
-    for key, at in groups(chosen[left] * 32 + counts[left]):
-        block, gold = _styled(styles[key // 32], table, rows[left[at]], key % 32)
-        block_parts.append((left[at], block))
-        gold_parts.append((left[at], gold))
-    return _together(block_parts, len(rows)), _together(gold_parts, len(rows)), counts > 0
+    blocks, golds = (
+        [(given[at], Column.of_text(texts))]
+        for at, texts in _woven_options(table, styles, rows[given], chosen[given])
+    )
+    left = np.setdiff1d(given, np.intersect1d(blocks[0][0], golds[0][0]))
+    for key, among in groups(chosen[left] * 32 + counts[left]):
+        at = left[among]
+        block, gold = _styled(styles[key // 32], table, rows[at], key % 32)
+        blocks.append((at, block))
+        golds.append((at, gold))
+    return _together(blocks, len(rows)), _together(golds, len(rows)), counts > 0
 
 
 def _woven_options(
     table: OptionTable, styles: Sequence[OptionStyle], rows: Ints, chosen: Ints
-) -> tuple[tuple[Ints, pa.Array], tuple[Ints, pa.Array]]:
-    """What programs make of option blocks and of golds, each as (places in `rows`, texts)."""
-    golds = table.gold[rows]
-    right = table.places[rows, golds]
-    kinds = (
-        (block_program, table.counts[rows], table.places[rows]),
+) -> Iterator[tuple[Rows, pa.Array]]:
+    """Option blocks, then golds, of the rows whose styles have programs: (places, texts)."""
+    places, golds = table.places[rows], table.gold[rows]
+    right = places[np.arange(len(rows)), golds]
+    for program, number, slots in (
+        (block_program, table.counts[rows], places),
         (gold_program, golds, right[:, None]),
-    )
-    made = []
-    for program, number, slots in kinds:
+    ):
         keys, of = np.unique(chosen * 32 + number, return_inverse=True)
         programs = [program(styles[key // 32], key % 32) for key in keys.tolist()]
-        made.append(woven(programs, of, slots, table.pool, making))
-    return made[0], made[1]
+        yield woven(programs, of, slots, table.pool, making)
 
 
 def _together(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:

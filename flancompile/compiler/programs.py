@@ -69,7 +69,7 @@ class _Form:
     tested: frozenset[str]
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def block_program(style: OptionStyle, count: int) -> Program | None:
     """The options that a prompt lists, over their texts; None where there is no such program."""
     number: Mapping[str, object] = {"count": count}
@@ -84,7 +84,7 @@ def block_program(style: OptionStyle, count: int) -> Program | None:
     return _joined(pieces, MAX_OPTIONS)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def gold_program(style: OptionStyle, gold: int) -> Program | None:
     """What `gold` becomes where option `gold` is right, over its text."""
     try:
@@ -93,7 +93,7 @@ def gold_program(style: OptionStyle, gold: int) -> Program | None:
         return None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def prompt_program(style: ShotsStyle, shots: int, shown: bool, told: int) -> Program | None:
     """A prompt under a layout. shown: whether there is an instruction; told: a bit for each
     exemplar that has an explanation."""
