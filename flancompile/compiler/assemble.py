@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from flancompile.compiler.chosen import Chosen, chosen
 from flancompile.compiler.column import Column
-from flancompile.compiler.columnar import NO_STYLE, Instances, groups, instances, prompts
+from flancompile.compiler.columnar import NO_STYLE, instances
 from flancompile.compiler.exemplars import EXPLANATION, Laid, Pool, Pools
+from flancompile.compiler.layer import Layer
 from flancompile.compiler.lower import evaluate, render
 from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.render import RenderSpec
@@ -68,55 +69,6 @@ class Assembly:
     def prompts(self, places: Ints) -> pa.Array:
         """The prompts of some examples as they stand now."""
         return self.layer.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What prompts are made of, whatever the number of their exemplars.
-
-    queries: inputs of the block's rows `at`; shown: instances of exemplars; place: int64[at, most],
-    which of them is the n-th exemplar of a row; line: int64[rows of the block], places in `at`.
-    """
-
-    spec: RenderSpec
-    line: Ints
-    queries: pa.Array
-    shown: Instances
-    place: Ints
-    zero: Ints
-    few: Ints
-    instruction: Column | None
-    told: Column | None
-
-    def layout(self, rows: Ints, shots: Ints) -> Ints:
-        """The layouts of rows with so many exemplars."""
-        return np.where(shots > 0, self.few[rows], self.zero[rows])
-
-    def prompts(self, rows: Ints, layout: Ints, shots: Ints) -> tuple[pa.Array, Flags]:
-        """(prompts of the block's rows, where they are not sure), by layout and exemplars."""
-        ids = sorted(self.spec.shots_styles)
-        unsure = np.zeros(len(rows), np.bool_)
-        arrays: list[pa.Array] = [pa.array([], pa.string())]
-        order: list[Ints] = [np.zeros(0, np.int64)]
-        for key, at in groups(layout * 256 + shots):
-            style, lines = self.spec.shots_styles[ids[key // 256]], self.line[rows[at]]
-            exemplars = []
-            for n in range(key % 256):
-                these = self.place[lines, n]
-                told = None if self.told is None else self.told.take(these)
-                unsure[at] |= told.unsure(len(at)) if told is not None else False
-                text = Column.of_text(self.shown.input.take(pa.array(these)))
-                target = Column.of_text(self.shown.target.take(pa.array(these)))
-                exemplars.append((text, target, told))
-            said = None if self.instruction is None else self.instruction.take(lines)
-            query = Column.of_text(self.queries.take(pa.array(lines)))
-            column = prompts(style, query, exemplars, said, len(at))
-            unsure[at] |= column.unsure(len(at))
-            unsure[at] |= said.unsure(len(at)) if said is not None else False
-            arrays.append(column.text(len(at)))
-            order.append(at)
-        back = np.argsort(np.concatenate(order))
-        return pa.concat_arrays(arrays).take(pa.array(back)), unsure
 
 
 def assemble(

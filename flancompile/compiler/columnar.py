@@ -20,8 +20,10 @@ from flancompile.compiler.layout import Numbered, slotted
 from flancompile.compiler.listed import OptionTable
 from flancompile.compiler.lower import render
 from flancompile.compiler.lowerable import why_not
+from flancompile.compiler.programs import block_program, gold_program, making
 from flancompile.compiler.render import RenderSpec, hidden
 from flancompile.compiler.tabled import Tabled
+from flancompile.compiler.weave import woven
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Template
@@ -119,14 +121,33 @@ def _option_texts(
 ) -> tuple[Column, Column, Flags]:
     """(option blocks, what `gold` says, where there are options) of some rows."""
     counts = table.counts[rows]
-    blocks: list[tuple[Rows, Column]] = []
-    said: list[tuple[Rows, Column]] = []
-    for key, at in groups(chosen * 32 + counts):
-        if key % 32:
-            block, gold = _styled(styles[key // 32], table, rows[at], key % 32)
-            blocks.append((at, block))
-            said.append((at, gold))
-    return _together(blocks, len(rows)), _together(said, len(rows)), counts > 0
+    given = np.flatnonzero(counts > 0)
+    blocks, golds = (
+        [(given[at], Column.of_text(texts))]
+        for at, texts in _woven_options(table, styles, rows[given], chosen[given])
+    )
+    left = np.setdiff1d(given, np.intersect1d(blocks[0][0], golds[0][0]))
+    for key, among in groups(chosen[left] * 32 + counts[left]):
+        at = left[among]
+        block, gold = _styled(styles[key // 32], table, rows[at], key % 32)
+        blocks.append((at, block))
+        golds.append((at, gold))
+    return _together(blocks, len(rows)), _together(golds, len(rows)), counts > 0
+
+
+def _woven_options(
+    table: OptionTable, styles: Sequence[OptionStyle], rows: Ints, chosen: Ints
+) -> Iterator[tuple[Rows, pa.Array]]:
+    """Option blocks, then golds, of the rows whose styles have programs: (places, texts)."""
+    places, golds = table.places[rows], table.gold[rows]
+    right = places[np.arange(len(rows)), golds]
+    for program, number, slots in (
+        (block_program, table.counts[rows], places),
+        (gold_program, golds, right[:, None]),
+    ):
+        keys, of = np.unique(chosen * 32 + number, return_inverse=True)
+        programs = [program(styles[key // 32], key % 32) for key in keys.tolist()]
+        yield woven(programs, of, slots, table.pool, making)
 
 
 def _together(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from flancompile.compiler.column import Column, Frame
 from flancompile.compiler.lower import evaluate
 from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.rows import MAX_OPTIONS, RowSet, gold_index
+from flancompile.compiler.weave import TextPool
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.task import Choices
 
@@ -40,6 +42,11 @@ class OptionTable:
     def given(self) -> Flags:
         """Where a row has options."""
         return self.counts > 0
+
+    @cached_property
+    def pool(self) -> TextPool:
+        """The texts, for weaving."""
+        return TextPool([self.flat])
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,10 @@ _COMPARED: dict[str, Operation] = {
 }  # fmt: skip
 
 
-def render(text: str, frame: Frame) -> Column:
+def render(text: str | nodes.Template, frame: Frame) -> Column:
     """A template's text for every row; what a row that is unsure has is no text."""
+    if isinstance(text, nodes.Template):
+        return _Walk().body(text.body, frame)
     simple = compile_template(text).parts
     columns = [frame.get(part) if named else Column.constant(part) for part, named in simple or ()]
     found = [c.printed(frame.rows) for c in columns if c is not None]

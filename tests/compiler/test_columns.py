@@ -21,10 +21,12 @@ from flancompile.compiler.objects import examples_of
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
 from flancompile.compiler.unlowered import unlowered
+from flancompile.dsl.library import load_library
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
+LIBRARY, _ = load_library([])
 BYTES = Tokenizer("bytes", b"", "bytes", Specials(None, 257, None))
 TEXTS = ["It rained.", " Ünï\n東京 ", "", "{% if %}", "a b", "A  b!", "it rained", "12", "née"]
 ITEM = {"q": "why?", "a": "because", "e": ""}
@@ -90,16 +92,18 @@ TASK = st.fixed_dictionaries(
         "choices": CHOICES,
         "where": st.sampled_from(["n != 2", "q", "xs[0] == 'yes'"]),
         "let": st.sampled_from([{"k": "kind * 2"}, {"k": "q[0]"}, {"k": "pick(['k', 'l'])"}]),
-        "instruction": st.sampled_from(["Answer.", "Kind {{ kind }}.", "{{ xs[0] }}"]),
+        "instruction": st.sampled_from(
+            ["Answer.", "Kind {{ kind }}.", "{{ xs[0] }}", "{{ a }}", "{{ q }}"]
+        ),
         "truncate": st.just(["q"]),
     },
 )
-OPTION_STYLES = {
+PLAIN_OPTIONS = {
     "letters": OptionStyle(label="({{ LETTER }})", item="{{ label }} {{ text }}", gold="{{ label }}"),
     "list": OptionStyle(label="-", item="{{ label }} {{ text }}", separator="; ",
                         opening="\nOne of {{ count }}: ", gold="{{ text }}"),
 }  # fmt: skip
-SHOTS_STYLES = {
+PLAIN_SHOTS = {
     "plain": ShotsStyle(),
     "told": ShotsStyle(
         when="few",
@@ -109,6 +113,27 @@ SHOTS_STYLES = {
         query="{{ n }}. {{ input }} ->",
     ),
 }
+ODD_OPTIONS = PLAIN_OPTIONS | {
+    "json": OptionStyle(label="{{ n }}", item='"{{ label }}": {{ text | tojson }}', gold="{{ text | upper }}"),
+    "asked": OptionStyle(item="{% if text %}{{ text }}{% else %}nothing{% endif %}{{ ',' if n < 2 else ';' }}"),
+    "compared": OptionStyle(label="{{ roman }}", item="{{ text ~ label }}", gold="{{ label }}"),
+    "half": OptionStyle(item="{{ text }} ({{ 'ab'[n - 1] }})", gold="{{ text }}"),
+}  # fmt: skip
+ODD_SHOTS = PLAIN_SHOTS | {
+    "asked": ShotsStyle(
+        opening="{% if instruction %}[{{ instruction }}]\n{% endif %}{{ count }}:\n",
+        exemplar="{{ input | indent(2) }}{{ n * '=' }}{{ target }}{% if explanation %} # {{ explanation }}{% endif %}",
+        query="{{ input | indent(2) }}",
+        zero="{% if instruction %}[{{ instruction }}]{% else %}Do.{% endif %} {{ input | replace('a', 'o') }}",
+    ),
+    "compared": ShotsStyle(
+        exemplar="{% if target == 'yes' %}+{% endif %}{{ input }}{{ explanation }}", zero="{{ input[:3] }}{{ instruction }}"
+    ),
+    "set": ShotsStyle(when="few", opening="{% set i = instruction %}{{ i }}{{ instruction }}"),
+}  # fmt: skip
+STYLES = [
+    (PLAIN_OPTIONS, PLAIN_SHOTS), (ODD_OPTIONS, ODD_SHOTS), (LIBRARY.option_styles, LIBRARY.shots_styles),
+]  # fmt: skip
 SHARES = [
     ArmShares(options=(0.0, 1.0), cot=(0.0, 1.0)),
     ArmShares(shots=((0, 1.0), (1, 1.0), (3, 1.0))),
@@ -144,13 +169,18 @@ def pools_of(task: Task, rows: RowSet, others: list[dict[str, Any]]) -> Pools:
     return Pools(exemplars, rows)
 
 
-def spec_of(task: Task, shares: ArmShares) -> RenderSpec:
+def spec_of(task: Task, shares: ArmShares, styles: int = 0) -> RenderSpec:
     templates = tuple(range(len(task.templates)))
-    return RenderSpec("toy/qa", task, OPTION_STYLES, SHOTS_STYLES, shares, 1, templates)
+    return RenderSpec("toy/qa", task, *STYLES[styles], shares, 1, templates)
 
 
 def both(
-    task: Task, rows: list[dict[str, Any]], shares: ArmShares, budget: Budget, pass_: int = 0
+    task: Task,
+    rows: list[dict[str, Any]],
+    shares: ArmShares,
+    budget: Budget,
+    pass_: int = 0,
+    styles: int = 0,
 ) -> tuple[pa.Table, pa.Table]:
     """A task's examples by columns, and row by row."""
     made = []
@@ -159,7 +189,9 @@ def both(
         pools = pools_of(task, block, rows[: len(rows) // 2])
         about = block, pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
         made.append(
-            examples_of(spec_of(task, shares), about, pools, BYTES, budget, by_columns=by_columns)
+            examples_of(
+                spec_of(task, shares, styles), about, pools, BYTES, budget, by_columns=by_columns
+            )
         )
     return made[0], made[1]
 
@@ -170,6 +202,7 @@ def both(
     shares=st.sampled_from(SHARES),
     budget=st.sampled_from([Budget(total=2000), Budget(total=60), Budget(input=40, target=9)]),
     pass_=st.integers(0, 2),
+    styles=st.sampled_from(range(len(STYLES))),
 )
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 def test_generated_tasks_agree(
@@ -178,11 +211,12 @@ def test_generated_tasks_agree(
     shares: ArmShares,
     budget: Budget,
     pass_: int,
+    styles: int,
 ) -> None:
     task = task_of(about)
     if task is None:
         return
-    columns, alone = both(task, rows, shares, budget, pass_)
+    columns, alone = both(task, rows, shares, budget, pass_, styles)
     for name in alone.schema.names:
         assert columns[name].to_pylist() == alone[name].to_pylist(), name
     assert columns.equals(alone)
