@@ -131,7 +131,8 @@ class _Checker:
         known: Names | None,
     ) -> Names:
         """The names that a text uses; those that are not known are complained of."""
-        self.faults(key, call_faults(text, self.fields | self.variable))
+        if compile_ is compile_expression or "{{" in text or "{%" in text:
+            self.faults(key, call_faults(text, self.fields | self.variable))
         try:
             names = compile_(text).names
             if self.keys:

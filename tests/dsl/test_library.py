@@ -175,3 +175,11 @@ def test_a_folder_without_a_library_is_told_of(tmp_path: Path) -> None:
     assert unseen(tmp_path / "lib") == []  # as it holds no YAML
     (tmp_path / "lib" / "recipe" / "r.yaml").touch()
     assert [d.hint for d in unseen(tmp_path / "lib")] == ["did you mean 'recipes'?"]
+
+
+def test_words_before_a_bracket_are_no_calls_outside_slots(tmp_path: Path) -> None:
+    made = Library(tmp_path)
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["instruction"] = "Answer the question (in a word) as the answer (short)."
+    made.write("datasets/toy.yaml", about)
+    assert check(tmp_path) == []
