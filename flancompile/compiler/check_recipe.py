@@ -40,7 +40,7 @@ def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnosti
         file = getattr(recipe.model.tokenizer, key)
         if file is not None and not (recipe.folder / file).exists():
             span = document.span(("tokenizer", key))
-            yield Diagnostic("FC412", f"there is no {what} {file!r}", span)
+            yield Diagnostic("FC412", f"there is no {what} {file!r}", span, _beside(recipe, file))
     for kind, table in library.styles.items():
         for index, pattern in enumerate(getattr(recipe.model.styles, kind)):
             own = kind == "chat" and pattern == TOKENIZERS_OWN
@@ -48,6 +48,13 @@ def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnosti
                 span = document.span(("styles", kind, index))
                 message = f"no {kind} style matches {pattern!r}"
                 yield Diagnostic("FC411", message, span, near(pattern, table))
+
+
+def _beside(recipe: Loaded[Recipe], file: str) -> str:
+    """The nearest file to one that is not there, or where it was looked for."""
+    place = recipe.folder / file
+    here = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
+    return nearest(place.name, here) or f"looked in {place.parent}, from the recipe's own folder"
 
 
 def _mixture(
