@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -40,6 +41,7 @@ def run() -> None:
     from flancompile.disk import disk_errors
     from flancompile.errors import FlancompileError
 
+    gc.set_threshold(200_000, 20, 20)  # a library is many small objects that live to the end
     try:
         with disk_errors():
             code = app(standalone_mode=False)
