@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 
 from flancompile.compiler.asked import short_size, unmet_rates
 from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
-from flancompile.compiler.members import Node
 from flancompile.compiler.plan import resolve
+from flancompile.compiler.quota import check_size
 from flancompile.dsl.check_style import near
 from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library
 from flancompile.dsl.mixture import EvalChoice, Recipe
@@ -20,6 +21,7 @@ from flancompile.tokenizer.chat import ChatTemplate
 
 __all__ = ["check_overlay", "check_recipe"]
 
+_ANY = ChatTemplate("")  # only the tokenizer knows its own
 USUAL_SPLITS = ("train", "validation", "test", "dev")
 
 
@@ -72,23 +74,14 @@ def _mixture(
     if not recipe.model.hold_out_clusters:
         yield from unmet_rates(library, id_, node)
     yield from short_size(recipe, node)
-    yield from _passes_over(recipe, node)
     used = {p.task.id: p.task for p in node.all_tasks()}
     yield from _split(recipe, used, overlay, ("split",), recipe.model.split)
-    try:
-        check_chat(recipe, [p.task.task for p in node.all_tasks()], ChatTemplate(""))
-    except FlancompileError as error:
-        yield from error.diagnostics
-
-
-def _passes_over(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
-    """The member that passes are counted over is one of the mixture's."""
-    over = recipe.model.size.over
-    known = {part for p in node.all_tasks() for part in p.member.split("/")}
-    if over is not None and over not in known:
-        names = [c.name for c in node.children]
-        span = recipe.document.span(("size", "over"))
-        yield Diagnostic("FC402", f"there is no member {over!r}", span, near(over, names))
+    given = [t.task for t in used.values()]
+    for check in (partial(check_size, recipe, node), partial(check_chat, recipe, given, _ANY)):
+        try:
+            check()
+        except FlancompileError as error:
+            yield from error.diagnostics
 
 
 def _evaluation(
