@@ -11,17 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from flancompile.compiler.chosen import Chosen, chosen
 from flancompile.compiler.column import Column
 from flancompile.compiler.columnar import NO_STYLE, instances
 from flancompile.compiler.exemplars import EXPLANATION, Laid, Pool, Pools
+from flancompile.compiler.fragments import Strings
 from flancompile.compiler.layer import Layer
 from flancompile.compiler.lower import evaluate, render
 from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
+from flancompile.compiler.segments import Bank
 from flancompile.compiler.shots import draw_shots
 from flancompile.compiler.tabled import Tabled
 from flancompile.compiler.unlowered import styles_why_not
@@ -47,8 +48,8 @@ class Assembly:
     option_style: Ints
     layout: Ints
     exemplars: Ints
-    first_prompts: pa.Array
-    targets: pa.Array
+    first_prompts: Strings
+    targets: Strings
     rest: Ints
     reasons: dict[int, str]
     pool: RowSet
@@ -59,34 +60,41 @@ class Assembly:
         """Exemplars of each example."""
         return np.asarray((self.exemplars >= 0).sum(axis=1), dtype=np.int64)
 
-    def drop_shot(self, places: Ints) -> pa.Array:
+    def drop_shot(self, places: Ints) -> Strings:
         """Take the last exemplar from some examples that have one. -> their prompts"""
         shots = self.shots[places] - 1
         self.exemplars[places, shots] = NONE
         self.layout[places] = self.layer.layout(self.rows[places], shots)
         return self.prompts(places)
 
-    def prompts(self, places: Ints) -> pa.Array:
+    def prompts(self, places: Ints) -> Strings:
         """The prompts of some examples as they stand now."""
         return self.layer.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
 
 
 def assemble(
-    spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str]
+    spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str], bank: Bank
 ) -> Assembly | None:
     """The block's sure examples; None where nothing of it can be done by columns."""
     if spec.wrap or len(rows) == 0 or styles_why_not(spec) is not None:
         return None
-    return _Assembler(spec, rows, pools, dropped).run()
+    return _Assembler(spec, rows, pools, dropped, bank).run()
 
 
 class _Assembler:
     def __init__(
-        self, spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str]
+        self,
+        spec: RenderSpec,
+        rows: RowSet,
+        pools: Pools,
+        dropped: Mapping[int, str],
+        bank: Bank,
     ) -> None:
         self.spec, self.rows, self.pools, self.dropped = spec, rows, pools, dropped
-        self.tabled = Tabled(rows)
-        self.pool = self.tabled if pools.shared is rows else Tabled(pools.shared)
+        self.fragments = bank.fragments
+        self.tabled = Tabled(rows, self.fragments, bank.kept)
+        own = pools.shared is rows
+        self.pool = self.tabled if own else Tabled(pools.shared, self.fragments)
         self.laid: Laid | None = None
         styles = spec.shots_styles
         self.layouts = sorted(styles)
@@ -129,7 +137,7 @@ class _Assembler:
         starts[few], counts[few] = found.starts, found.counts
         read = counts >= 0
         self.laid = Laid(found.pool, starts[read], counts[read])
-        self.pool = Tabled(found.pool)
+        self.pool = Tabled(found.pool, self.fragments)
         return at[read]
 
     def _drawn(self, purpose: str, of: int) -> Ints:
@@ -183,22 +191,22 @@ class _Assembler:
         few = self.few[self._drawn("few layout", len(self.few))] if len(self.few) else zero
         told = self._explanations()
         layer = Layer(
-            self.spec, lines, queries.input, shown, place, zero, few, self._instruction(at),
-            None if told is None else told.take(of),
+            self.spec, self.fragments, lines, queries.input, shown, place, zero, few,
+            self._instruction(at), None if told is None else told.take(of),
         )  # fmt: skip
         shots = np.asarray((taken >= 0).sum(axis=1), dtype=np.int64)
         layout = layer.layout(at, shots)
         texts, doubt = layer.prompts(at, layout, shots)
         kept = np.flatnonzero(sure & ~doubt)
-        rows, pick = at[kept], pa.array(kept)
+        rows = at[kept]
         left[rows] = False
         chosen_ = Chosen(
             drawn.template[rows], drawn.shots[rows], drawn.options[rows], drawn.cot[rows],
             drawn.sure[rows],
         )  # fmt: skip
         return Assembly(
-            rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(pick),
-            queries.target.take(pick), np.flatnonzero(left), reasons, self.pool.rows, layer,
+            rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(kept),
+            queries.target.take(kept), np.flatnonzero(left), reasons, self.pool.rows, layer,
         )  # fmt: skip
 
     def _instruction(self, at: Ints) -> Column | None:

@@ -64,6 +64,11 @@ class Column:
         """Whether every row has the same value."""
         return self._constant is not None
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is text in Arrow, without nulls."""
+        return self._text is not None
+
     def values(self, rows: int) -> list[Any]:
         """The values as a list."""
         if self._constant is not None:
@@ -150,7 +155,8 @@ class Column:
 
 
 class Frame:
-    """Names and their columns, for so many rows. own: what was set here."""
+    """Names and their columns, for so many rows. own: what was set here; load: makes the column
+    of a name that is asked for, if there is one."""
 
     def __init__(
         self,
@@ -158,17 +164,22 @@ class Frame:
         names: Mapping[str, Column] | None = None,
         outer: Frame | None = None,
         taken: Rows | None = None,
+        load: Callable[[str], Column | None] = lambda _: None,
     ) -> None:
         self.rows, self.own = rows, dict[str, Column]()
         self._names, self._outer, self._taken = dict(names or {}), outer, taken
+        self._load = load
 
     def get(self, name: str) -> Column | None:
         """A name's column, or None."""
         found = self.own.get(name) or self._names.get(name)
-        if found is None and self._outer is not None:
-            found = self._outer.get(name)
+        if found is None:
+            if self._outer is None:
+                found = self._load(name)
+            else:
+                found = self._outer.get(name)
+                found = found.take(self._taken) if found and self._taken is not None else found
             if found is not None:
-                found = found if self._taken is None else found.take(self._taken)
                 self._names[name] = found
         return found
 

@@ -1,34 +1,33 @@
-"""Inputs, targets, option blocks and prompts of many rows at once, in columns of text.
+"""Inputs, targets, option blocks and prompts of many rows at once, as strings of fragments.
 
-An instance is a row under a template and an option style: a query, or an exemplar of one. What a
-style or layout is drawn for is rendered together, however few the rows, so the work grows with the
-styles and templates in use and hardly with the rows.
+An instance is a row under a template and an option style: a query, or an exemplar of one. A text
+that has a program is spelt for all rows at once; the others are rendered by columns, a group of
+like rows at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flancompile.compiler.column import Column, Frame, Rows
+from flancompile.compiler.fragments import COLUMN, Fragments, Strings
 from flancompile.compiler.layout import Numbered, slotted
 from flancompile.compiler.listed import OptionTable
 from flancompile.compiler.lower import render
 from flancompile.compiler.lowerable import why_not
-from flancompile.compiler.programs import block_program, gold_program, making
+from flancompile.compiler.programs import Form, block_program, gold_program, making, template_form
 from flancompile.compiler.render import RenderSpec, hidden
 from flancompile.compiler.tabled import Tabled
-from flancompile.compiler.weave import woven
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Template
 
-__all__ = ["Instances", "groups", "instances", "prompts"]
+__all__ = ["Instances", "groups", "instances", "prompts", "valued"]
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -39,8 +38,8 @@ NO_STYLE = -1
 class Instances:
     """Texts of instances. sure: false where only the renderer that goes by row knows."""
 
-    input: pa.Array
-    target: pa.Array
+    input: Strings
+    target: Strings
     sure: Flags
 
 
@@ -48,9 +47,20 @@ def groups(keys: Ints) -> Iterator[tuple[int, Rows]]:
     """Each value with the places where it stands, ascending."""
     if len(keys) == 0:
         return
-    order = np.argsort(keys, kind="stable")
-    values, starts = np.unique(keys[order], return_index=True)
-    yield from zip(values.tolist(), np.split(order, starts[1:]), strict=True)
+    values, of = valued(keys)
+    narrow = of.astype(np.uint16) if len(values) < 1 << 16 else of  # which sorts in one pass
+    order = np.argsort(narrow, kind="stable")
+    ends = np.cumsum(np.bincount(of, minlength=len(values)))
+    yield from zip(values.tolist(), np.split(order, ends[:-1]), strict=True)
+
+
+def valued(keys: Ints) -> tuple[Ints, Ints]:
+    """(the values, ascending; each key's place among them), of keys that are not negative."""
+    if len(keys) == 0 or int(keys.max()) >= 1 << 16:
+        values, of = np.unique(keys, return_inverse=True)
+        return values, of
+    held = np.bincount(keys) > 0
+    return np.flatnonzero(held), (np.cumsum(held) - 1)[keys]
 
 
 def instances(
@@ -60,94 +70,266 @@ def instances(
 
     rows, templates: int64[instances]; styles: places in the sorted option styles, or -1 for none.
     """
-    ids = sorted(spec.option_styles)
-    found: list[tuple[Rows, Instances]] = []
-    keys = templates * 2 + (styles != NO_STYLE)
-    for key, at in groups(keys):
-        template = spec.task.templates[key // 2]
-        chosen = [spec.option_styles[i] for i in ids] if key % 2 else []
-        found.append((at, _group(spec, tabled, template, rows[at], styles[at], chosen)))
-    if not found:
-        none = pa.array([], pa.string())
-        return Instances(none, none, np.zeros(0, np.bool_))
-    back = pa.array(np.argsort(np.concatenate([at for at, _ in found])))
-    return Instances(
-        pa.concat_arrays([i.input for _, i in found]).take(back),
-        pa.concat_arrays([i.target for _, i in found]).take(back),
-        np.concatenate([i.sure for _, i in found])[back.to_numpy()],
-    )
+    made = _Instances(spec, tabled, rows, templates, styles)
+    for key, at in groups(templates * 2 + (styles != NO_STYLE)):
+        made.add(spec.task.templates[key // 2], at, shown=bool(key % 2))
+    return made.texts()
 
 
-def _group(
-    spec: RenderSpec,
-    tabled: Tabled,
-    template: Template,
-    rows: Ints,
-    styles: Ints,
-    chosen: Sequence[OptionStyle],
-) -> Instances:
-    """Instances of one template, all with option styles or all without."""
-    source = template.input if chosen else hidden(template.input)
-    texts = (source, template.target)
-    if template.turns is not None or any(why_not(text) is not None for text in texts):
-        empty = pa.repeat(pa.scalar("", pa.string()), len(rows))
-        return Instances(empty, empty, np.zeros(len(rows), np.bool_))
-    frame, doubt = tabled.frame(template, rows)
-    choices = template.choices or spec.task.choices
-    frame.set("options", Column.constant(""))
-    if chosen and choices is not None:
-        table = tabled.options(choices)
-        block, gold, given = _option_texts(table, chosen, rows, styles)
-        frame.set("options", block)
-        frame.set("gold", gold)
-        doubt = doubt | ~given | block.unsure(len(rows)) | gold.unsure(len(rows))
-    elif choices is not None and "gold" in compile_template(template.target).names:
-        frame.set("gold", tabled.gold(choices).take(rows))
-    count = len(rows)
-    input_, target = (render(text, frame).printed(count) for text in texts)
-    doubt = doubt | input_.unsure(count) | target.unsure(count)
-    shown, learnt = input_.text(count), target.text(count)
-    return Instances(shown, learnt, ~doubt & _marked(shown) & _marked(learnt))
+@dataclass
+class _Spelling:
+    """One text of each instance as it comes together. of: each instance's program, in codes."""
+
+    of: Ints
+    whole: int
+    programs: list[Ints] = field(default_factory=list)
+
+    def put(self, at: Rows, codes: Ints) -> None:
+        """The instances whose text a program says."""
+        self.of[at] = len(self.programs)
+        self.programs.append(codes)
 
 
-def _marked(text: pa.Array) -> Flags:
-    """Whether a text surely holds more than white space."""
-    found = pc.match_substring_regex(text, "[!-~]").to_numpy(zero_copy_only=False)
-    return np.asarray(found, dtype=np.bool_)
+@dataclass
+class _Names:
+    """What the texts of one template see, in some instances.
+
+    codes: slots of what stands for a name; own: names that only this template's frame knows.
+    """
+
+    frame: Frame
+    codes: Mapping[str, int]
+    own: frozenset[str]
 
 
-def _option_texts(
-    table: OptionTable, styles: Sequence[OptionStyle], rows: Ints, chosen: Ints
-) -> tuple[Column, Column, Flags]:
-    """(option blocks, what `gold` says, where there are options) of some rows."""
-    counts = table.counts[rows]
-    given = np.flatnonzero(counts > 0)
-    blocks, golds = (
-        [(given[at], Column.of_text(texts))]
-        for at, texts in _woven_options(table, styles, rows[given], chosen[given])
-    )
-    left = np.setdiff1d(given, np.intersect1d(blocks[0][0], golds[0][0]))
-    for key, among in groups(chosen[left] * 32 + counts[left]):
-        at = left[among]
-        block, gold = _styled(styles[key // 32], table, rows[at], key % 32)
-        blocks.append((at, block))
-        golds.append((at, gold))
-    return _together(blocks, len(rows)), _together(golds, len(rows)), counts > 0
+_BLOCK, _GOLD, _INPUT, _TARGET = range(4)  # slots of an instance; what templates set comes after
 
 
-def _woven_options(
-    table: OptionTable, styles: Sequence[OptionStyle], rows: Ints, chosen: Ints
-) -> Iterator[tuple[Rows, pa.Array]]:
-    """Option blocks, then golds, of the rows whose styles have programs: (places, texts)."""
-    places, golds = table.places[rows], table.gold[rows]
-    right = places[np.arange(len(rows)), golds]
-    for program, number, slots in (
-        (block_program, table.counts[rows], places),
-        (gold_program, golds, right[:, None]),
-    ):
-        keys, of = np.unique(chosen * 32 + number, return_inverse=True)
-        programs = [program(styles[key // 32], key % 32) for key in keys.tolist()]
-        yield woven(programs, of, slots, table.pool, making)
+class _Instances:
+    """Instances as they come together, template by template.
+
+    slots: int64[instances, slots], what an instance alone has; columns: fragments of the row set's
+    names, by name and filters.
+    """
+
+    def __init__(
+        self, spec: RenderSpec, tabled: Tabled, rows: Ints, templates: Ints, styles: Ints
+    ) -> None:
+        self.spec, self.tabled, self.rows = spec, tabled, rows
+        self.fragments = tabled.fragments
+        nothing = int(self.fragments.of(pa.array([""], pa.string()))[0])
+        self.slots = np.full((len(rows), _TARGET + 1), nothing)
+        self.columns: dict[tuple[str, Hashable], int] = {}
+        self.table: list[Ints] = []
+        self.input, self.target = (
+            _Spelling(np.zeros(len(rows), np.int64), slot, [np.array([-1 - slot])])
+            for slot in (_INPUT, _TARGET)
+        )
+        self.doubt = np.zeros(len(rows), np.bool_)
+        self.pieces = self._options(templates, styles)
+
+    def _options(self, templates: Ints, styles: Ints) -> Strings:
+        """Option blocks and golds of the instances that have option styles; sets their slots."""
+        task = self.spec.task
+        chosen = [self.spec.option_styles[i] for i in sorted(self.spec.option_styles)]
+        shown = np.flatnonzero(styles != NO_STYLE)
+        every = [t.choices or task.choices for t in task.templates]
+        known = list({id(c): c for c in every if c is not None}.values())
+        kinds = np.array(
+            [next((i for i, k in enumerate(known) if k is c), len(known)) for c in every]
+        )
+        parts: list[Strings] = []
+        base = 0
+        for kind, among in groups(kinds[templates[shown]]):
+            if kind == len(known):
+                continue
+            at, table = shown[among], self.tabled.options(known[kind])
+            numbers = self.tabled.option_numbers(table)
+            blocks = _Blocks(self.fragments, table, numbers, self.rows[at], styles[at], chosen)
+            parts += [blocks.blocks, blocks.golds]
+            self.slots[at, _BLOCK] = -1 - base - np.arange(len(at))
+            self.slots[at, _GOLD] = -1 - base - len(at) - np.arange(len(at))
+            self.doubt[at] |= blocks.doubt
+            base += 2 * len(at)
+        return Strings.joined(parts)
+
+    def add(self, template: Template, at: Rows, *, shown: bool) -> None:
+        """Instances of one template, all with option styles or all without."""
+        source = template.input if shown else hidden(template.input)
+        texts = (source, template.target)
+        if template.turns is not None or any(why_not(text) is not None for text in texts):
+            self.doubt[at] = True
+            return
+        rows, choices = self.rows[at], template.choices or self.spec.task.choices
+        frame, doubt = self.tabled.frame(template, rows)
+        self.doubt[at] |= doubt
+        codes: dict[str, int] = {}
+        if not shown or choices is None:
+            frame.set("options", Column.constant(""))
+        else:
+            codes = {"options": _BLOCK, "gold": _GOLD}
+        if not shown and choices is not None and "gold" in compile_template(template.target).names:
+            frame.set("gold", self.tabled.gold(choices).take(rows))
+        names = _Names(frame, codes, frozenset(template.let) | {"gold", "options"})
+        for text, spelling in zip(texts, (self.input, self.target), strict=True):
+            self._spell(text, names, at, spelling)
+
+    def _spell(self, text: str, names: _Names, at: Rows, spelling: _Spelling) -> None:
+        form = self._form(text, names)
+        if form is None:
+            self._render(text, names, at, spelling)
+            return
+        slots = np.array([self._slot(*one, names, at) for one in form.slots], np.int64)
+        codes = self.fragments.coded(form.program)
+        if len(slots):
+            codes = np.where(codes < 0, -1 - slots[-1 - np.minimum(codes, -1)], codes)
+        spelling.put(at, codes)
+        for name, slot in zip(form.slots, slots.tolist(), strict=True):
+            if name[1] is None and name[0] in form.tested:
+                self._without(text, names, at, spelling, slot)
+
+    def _without(self, text: str, names: _Names, at: Rows, spelling: _Spelling, slot: int) -> None:
+        """Render the instances that have no text in a slot that their program asks for."""
+        column = slot - COLUMN
+        numbers = self.table[column][self.rows[at]] if column >= 0 else self.slots[at, slot]
+        left = np.flatnonzero(self.fragments.is_empty(numbers))
+        if len(left):
+            part = _Names(names.frame.sub(left), names.codes, names.own)
+            self._render(text, part, at[left], spelling)
+
+    def _slot(self, name: str, how: Hashable, names: _Names, at: Rows) -> int:
+        """The slot of what a name prints."""
+        if name in names.codes:
+            return names.codes[name]
+        if name in names.own:
+            column = names.frame.get(name)
+            assert column is not None
+            numbers, unsure = self.tabled.printed(column, len(at), how)
+            if unsure is not None:
+                self.doubt[at] |= unsure
+            self.slots = np.pad(self.slots, ((0, 0), (0, 1)))
+            self.slots[at, -1] = numbers
+            return self.slots.shape[1] - 1
+        numbers, unsure = self.tabled.numbers(name, how)
+        if unsure is not None:
+            self.doubt[at] |= unsure[self.rows[at]]
+        if (name, how) not in self.columns:
+            self.columns[name, how] = COLUMN + len(self.table)
+            self.table.append(numbers)
+        return self.columns[name, how]
+
+    def _form(self, text: str, names: _Names) -> Form | None:
+        """The text over its names; None where it does more with one than a program says."""
+        open_: list[str] = []
+        constants: list[tuple[str, object]] = []
+        for name in sorted(compile_template(text).names):
+            if name in names.codes or (name not in names.own and self.tabled.is_own(name)):
+                open_.append(name)
+                continue
+            column = names.frame.get(name)
+            if column is not None and column.is_constant:
+                constants.append((name, column.values(1)[0]))
+            elif column is not None:
+                open_.append(name)
+        form = template_form(text, tuple(open_), tuple(constants))
+        if form is None or any(n in names.codes and how is not None for n, how in form.slots):
+            return None
+        return form if all(self._is_text(name, names) for name in form.tested) else None
+
+    def _is_text(self, name: str, names: _Names) -> bool:
+        if name in names.codes:
+            return False
+        if name not in names.own:
+            return self.tabled.is_text(name)
+        column = names.frame.get(name)
+        return column is not None and column.is_text
+
+    def _render(self, text: str, names: _Names, at: Rows, spelling: _Spelling) -> None:
+        """The text by columns."""
+        for name in names.codes.keys() & compile_template(text).names:
+            held = self.pieces.take(-1 - self.slots[at, names.codes[name]])
+            names.frame.set(name, Column.of_text(self.fragments.texts(held)))
+        found = render(text, names.frame).printed(len(at))
+        self.doubt[at] |= found.unsure(len(at))
+        self.slots[at, spelling.whole] = self.fragments.of(found.text(len(at)))
+        spelling.of[at] = 0
+
+    def texts(self) -> Instances:
+        """The texts of all instances."""
+        columns = None
+        if self.table:
+            columns = np.stack(self.table), self.rows
+        found = [
+            self.fragments.spell(s.programs, s.of, self.slots, self.pieces, columns)
+            for s in (self.input, self.target)
+        ]
+        marked = self.fragments.is_marked(found[0]) & self.fragments.is_marked(found[1])
+        return Instances(found[0], found[1], ~self.doubt & marked)
+
+
+class _Blocks:
+    """Option blocks of some rows, what `gold` says there, and where that is not sure.
+
+    numbers: the fragments of the table's options; chosen: each row's style.
+    """
+
+    def __init__(
+        self,
+        fragments: Fragments,
+        table: OptionTable,
+        numbers: Ints,
+        rows: Ints,
+        chosen: Ints,
+        styles: Sequence[OptionStyle],
+    ) -> None:
+        self.fragments, self.table, self.numbers, self.styles = fragments, table, numbers, styles
+        counts = table.counts[rows]
+        self.doubt = counts == 0
+        given = np.flatnonzero(counts > 0)
+        parts = list(self._woven(rows[given], chosen[given]))
+        left = np.flatnonzero(_missing(parts[0][0], len(given)) | _missing(parts[1][0], len(given)))
+        both = [[(given[at], texts)] for at, texts in parts]
+        for key, among in groups(chosen[given[left]] * 32 + counts[given[left]]):
+            at = given[left[among]]
+            found = _styled(styles[key // 32], table, rows[at], key % 32)
+            for one, column in zip(both, found, strict=True):
+                self.doubt[at] |= column.unsure(len(at))
+                one.append((at, Strings.single(fragments.of(column.text(len(at))))))
+        self.blocks, self.golds = (_placed(one, len(rows)) for one in both)
+
+    def _woven(self, rows: Ints, chosen: Ints) -> Iterator[tuple[Rows, Strings]]:
+        """Blocks, then golds, of the rows whose styles have programs: (places, texts)."""
+        table = self.table
+        golds, right = table.gold[rows], table.right[rows]
+        for program, number, slots in (
+            (block_program, table.counts[rows], self.numbers[table.places[rows]]),
+            (gold_program, golds, self.numbers[right][:, None]),
+        ):
+            keys, of = valued(chosen * 32 + number)
+            programs = [program(self.styles[key // 32], key % 32) for key in keys.tolist()]
+            yield self.fragments.spelled(programs, of, slots, None, making)
+
+
+def _missing(places: Ints, count: int) -> Flags:
+    """Which of so many are not among `places`."""
+    found = np.ones(count, np.bool_)
+    found[places] = False
+    return found
+
+
+def _placed(parts: Sequence[tuple[Rows, Strings]], rows: int) -> Strings:
+    """Texts of groups in the rows' order, the last group's where several have one; empty where
+    there is none."""
+    whole = Strings.joined([*(texts for _, texts in parts), _EMPTY])
+    places = np.full(rows, len(whole) - 1, dtype=np.int64)
+    start = 0
+    for at, _ in parts:
+        places[at] = np.arange(start, start + len(at))
+        start += len(at)
+    return whole.take(places)
+
+
+_EMPTY = Strings(np.zeros(0, np.int32), np.zeros(2, np.int64))
 
 
 def _together(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:

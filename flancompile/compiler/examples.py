@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from flancompile.compiler.assemble import Assembly
 from flancompile.compiler.fit import OVER_LONG, Budget, Fitted
+from flancompile.compiler.fragments import Strings
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
-from flancompile.tokenizer.ragged import Ragged, gather
-from flancompile.tokenizer.tokenizer import Tokenizer
+from flancompile.compiler.segments import Bank, Spliced
 
 __all__ = ["FittedColumns", "example_table", "fit_columns"]
 
@@ -35,41 +35,18 @@ class FittedColumns:
 
     assembly: Assembly
     places: Ints
-    prompts: Scattered
-    targets: Ragged
+    prompts: Spliced
+    targets: Spliced
     exact: npt.NDArray[np.bool_]
     left: Ints
 
 
-class Scattered:
-    """Ids of texts, some of which were encoded again: an example's ids are where `starts` says."""
-
-    def __init__(self, encoded: Ragged) -> None:
-        self.sources = [encoded.ids]
-        self.starts, self.lengths = encoded.offsets[:-1].copy(), encoded.lengths.copy()
-
-    def put(self, places: Ints, encoded: Ragged) -> None:
-        """Other ids for the texts at these places."""
-        self.starts[places] = sum(map(len, self.sources)) + encoded.offsets[:-1]
-        self.lengths[places] = encoded.lengths
-        self.sources.append(encoded.ids)
-
-    def take(self, places: Ints) -> list[npt.NDArray[np.uint32]]:
-        """The ids of some texts."""
-        flat = np.concatenate(self.sources)
-        pairs = zip(self.starts[places].tolist(), self.lengths[places].tolist(), strict=True)
-        return [flat[a : a + n] for a, n in pairs]
-
-
-def fit_columns(
-    assembly: Assembly, tokenizer: Tokenizer, budget: Budget, *, may_cut: bool
-) -> FittedColumns:
+def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool) -> FittedColumns:
     """Encode an assembly; what is over-long loses exemplars, from the last.
 
     may_cut: whether fields may be shortened; what is still over-long is then left to be.
     """
-    prompts = Scattered(tokenizer.encode(assembly.first_prompts))
-    targets = tokenizer.encode(assembly.targets)
+    prompts, targets = bank.encode(assembly.first_prompts), bank.encode(assembly.targets)
     told = targets.lengths
     room = _room(budget, told)
     most = budget.target if budget.target is not None else budget.total
@@ -82,14 +59,27 @@ def fit_columns(
         cut = over[assembly.shots[over] > 0]
         if len(cut) == 0:
             break
-        prompts.put(cut, tokenizer.encode(assembly.drop_shot(cut)))
+        prompts.put(cut, bank.encode(assembly.drop_shot(cut)))
     good[over] = False
     if not may_cut:
         _drop(assembly, over, OVER_LONG)
     places = np.flatnonzero(good)
     left = np.sort(np.concatenate([assembly.rest, assembly.rows[over if may_cut else over[:0]]]))
-    exact = tokenizer.exact(assembly.targets, targets)[places]
+    exact = _exact(bank, assembly.targets.take(places), targets, places)
     return FittedColumns(assembly, places, prompts, targets, exact, left)
+
+
+def _exact(bank: Bank, texts: Strings, encoded: Spliced, places: Ints) -> npt.NDArray[np.bool_]:
+    """Whether decoding gives each target back. texts, places: of the same examples."""
+    tokenizer = bank.tokenizer
+    if tokenizer.lossless:
+        return np.ones(len(places), np.bool_)
+    said = bank.fragments.texts(texts).dictionary_encode()
+    _, first, back = np.unique(said.indices, return_index=True, return_inverse=True)
+    found: npt.NDArray[np.bool_] = tokenizer.exact(
+        said.dictionary.take(said.indices.take(pa.array(first))), encoded.take(places[first])
+    )[back]
+    return found
 
 
 def _room(budget: Budget, told: Ints) -> Ints:
@@ -123,7 +113,9 @@ def example_table(
         lines.add(one)
     missing = [r for r in np.flatnonzero(~lines.kept).tolist() if r not in reasons]
     assert not missing, f"rows {missing[:3]} of {spec.task_id} have no disposition"
-    why = [None if kept else reasons[r] for r, kept in enumerate(lines.kept.tolist())]
+    why: list[str | None] = [None] * n
+    for row in np.flatnonzero(~lines.kept).tolist():
+        why[row] = reasons[row]
     flat = lines.flat(columns, fitted, np.uint32 if wide else np.uint16)
     ends = np.cumsum(lines.prompt_tokens.astype(np.int64) + lines.target_tokens)
     offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
@@ -153,9 +145,8 @@ def example_table(
 
 
 def _named(ids: Sequence[str], places: Ints) -> pa.Array:
-    known = pa.array([*ids, None], pa.string())
-    at = np.where(places < 0, len(ids), places)
-    return known.take(pa.array(at)).dictionary_encode()
+    at = pa.array(places.astype(np.int32), mask=places < 0)
+    return pa.DictionaryArray.from_arrays(at, pa.array(ids, pa.string()))
 
 
 class _Lines:
@@ -230,20 +221,15 @@ class _Lines:
         self, columns: FittedColumns | None, fitted: Sequence[Fitted], dtype: npt.DTypeLike
     ) -> npt.NDArray[np.integer]:
         """The ids of all rows, one after another."""
-        parts = [p for one in fitted for p in one.parts]
-        own = np.concatenate(parts) if parts else np.zeros(0, np.uint32)
-        starts, lengths = np.zeros((self.rows, 2), np.int64), np.zeros((self.rows, 2), np.int64)
-        sources = [own]
+        lengths = self.prompt_tokens.astype(np.int64) + self.target_tokens
+        starts = np.cumsum(lengths) - lengths
+        out = np.empty(int(lengths.sum()), dtype)
         if columns is not None:
-            sources += [*columns.prompts.sources, columns.targets.ids]
             rows, at = columns.assembly.rows[columns.places], columns.places
-            starts[rows, 0] = len(own) + columns.prompts.starts[at]
-            starts[rows, 1] = sum(map(len, sources[:-1])) + columns.targets.offsets[at]
-            lengths[rows, 0] = columns.prompts.lengths[at]
-            lengths[rows, 1] = columns.targets.lengths[at]
-        place = 0
+            columns.prompts.lay(at, out, starts[rows])
+            columns.targets.lay(at, out, starts[rows] + self.prompt_tokens[rows])
         for one in fitted:
-            starts[one.draft.row, 0] = place
-            lengths[one.draft.row, 0] = sum(one.lengths)
-            place += sum(one.lengths)
-        return gather(np.concatenate(sources), starts, lengths, dtype)
+            start = int(starts[one.draft.row])
+            ids = np.concatenate(one.parts)
+            out[start : start + len(ids)] = ids
+        return out

@@ -1,6 +1,6 @@
 """What prompts are made of, and the prompts of any rows under any layouts.
 
-Rows under layouts that have programs are woven at once; the others go layout by layout.
+Rows under layouts that have programs are spelt at once; the others go layout by layout.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.column import Column
-from flancompile.compiler.columnar import Instances, groups, prompts
+from flancompile.compiler.columnar import Instances, groups, prompts, valued
+from flancompile.compiler.fragments import Fragments, Strings
 from flancompile.compiler.programs import (
     EACH,
     INSTRUCTION,
@@ -24,7 +25,7 @@ from flancompile.compiler.programs import (
     prompt_program,
 )
 from flancompile.compiler.render import RenderSpec
-from flancompile.compiler.weave import TextPool, woven
+from flancompile.dsl.style import ShotsStyle
 
 __all__ = ["Layer"]
 
@@ -42,8 +43,9 @@ class Layer:
     """
 
     spec: RenderSpec
+    fragments: Fragments
     line: Ints
-    queries: pa.Array
+    queries: Strings
     shown: Instances
     place: Ints
     zero: Ints
@@ -55,67 +57,74 @@ class Layer:
         """The layouts of rows with so many exemplars."""
         return np.where(shots > 0, self.few[rows], self.zero[rows])
 
-    def prompts(self, rows: Ints, layout: Ints, shots: Ints) -> tuple[pa.Array, Flags]:
+    def prompts(self, rows: Ints, layout: Ints, shots: Ints) -> tuple[Strings, Flags]:
         """(prompts of the block's rows, where they are not sure), by layout and exemplars."""
         ids = sorted(self.spec.shots_styles)
         unsure = np.zeros(len(rows), np.bool_)
-        arrays: list[pa.Array] = [pa.array([], pa.string())]
-        order: list[Ints] = [np.zeros(0, np.int64)]
         for n in range(self.place.shape[1]):
             at = np.flatnonzero(shots > n)
             unsure[at] |= self.doubted[self.place[self.line[rows[at]], n]]
         if self.instruction is not None:
             unsure |= self.instruction.unsure(len(self.queries))[self.line[rows]]
-        at, texts = self._woven(ids, self.line[rows], layout, shots)
-        arrays.append(texts)
-        order.append(at)
+        at, texts = self._spelled(ids, self.line[rows], layout, shots)
+        if len(at) == len(rows):
+            return texts, unsure
+        parts, order = [texts], [at]
         left = np.setdiff1d(np.arange(len(rows)), at)
         for key, among in groups(layout[left] * 256 + shots[left]):
             at = left[among]
-            style, lines = self.spec.shots_styles[ids[key // 256]], self.line[rows[at]]
-            exemplars = []
-            for n in range(key % 256):
-                these = self.place[lines, n]
-                told = None if self.told is None else self.told.take(these)
-                text = Column.of_text(self.shown.input.take(pa.array(these)))
-                target = Column.of_text(self.shown.target.take(pa.array(these)))
-                exemplars.append((text, target, told))
-            said = None if self.instruction is None else self.instruction.take(lines)
-            query = Column.of_text(self.queries.take(pa.array(lines)))
-            column = prompts(style, query, exemplars, said, len(at))
+            style = self.spec.shots_styles[ids[key // 256]]
+            column = self._rendered(style, self.line[rows[at]], key % 256)
             unsure[at] |= column.unsure(len(at))
-            arrays.append(column.text(len(at)))
+            parts.append(Strings.single(self.fragments.of(column.text(len(at)))))
             order.append(at)
         back = np.argsort(np.concatenate(order))
-        return pa.concat_arrays(arrays).take(pa.array(back)), unsure
+        return Strings.joined(parts).take(back), unsure
 
-    def _woven(
+    def _rendered(self, style: ShotsStyle, lines: Ints, shots: int) -> Column:
+        """Prompts of some lines of `at` under one layout, by columns."""
+
+        def texts(strings: Strings, places: Ints) -> Column:
+            return Column.of_text(self.fragments.texts(strings.take(places)))
+
+        exemplars = []
+        for n in range(shots):
+            these = self.place[lines, n]
+            told = None if self.told is None else self.told.take(these)
+            exemplars.append(
+                (texts(self.shown.input, these), texts(self.shown.target, these), told)
+            )
+        said = None if self.instruction is None else self.instruction.take(lines)
+        return prompts(style, texts(self.queries, lines), exemplars, said, len(lines))
+
+    def _spelled(
         self, ids: Sequence[str], lines: Ints, layout: Ints, shots: Ints
-    ) -> tuple[Ints, pa.Array]:
+    ) -> tuple[Ints, Strings]:
         """Rows whose layouts have programs, and their prompts. lines: the rows' places in `at`."""
         most = int(shots.max(initial=0))
-        if self.pool is None or most > MOST_TOLD:
-            return np.zeros(0, np.int64), pa.array([], pa.string())
-        first, has = self.pool.first, self.has
+        if self.pieces is None or most > MOST_TOLD:
+            return np.zeros(0, np.int64), Strings.joined([])
+        pieces, first = self.pieces
         slots = np.zeros((len(lines), SHOTS + len(EACH) * most), np.int64)
-        slots[:, QUERY] = first[0] + lines
-        slots[:, INSTRUCTION] = first[4]
+        slots[:, QUERY] = -1 - lines
+        slots[:, INSTRUCTION] = -1 - first[4]
         if self.instruction is not None and not self.instruction.is_constant:
-            slots[:, INSTRUCTION] += lines
+            slots[:, INSTRUCTION] -= lines
         told = np.zeros(len(lines), np.int64)
         for n in range(most):
             at = np.flatnonzero(shots > n)
             these, to = self.place[lines[at], n], SHOTS + len(EACH) * n
-            slots[at, to : to + len(EACH)] = these[:, None] + first[1:4]
-            told[at] |= has[these].astype(np.int64) << n
-        keys, of = np.unique((layout * 256 + shots) << MOST_TOLD | told, return_inverse=True)
+            slots[at, to : to + len(EACH)] = -1 - these[:, None] - first[1:4]
+            told[at] |= self.has[these].astype(np.int64) << n
+        bits = MOST_TOLD if told.any() else 0
+        keys, of = valued((layout * 256 + shots) << bits | told)
         shown = self.instruction is not None
         programs = []
         for key in keys.tolist():
-            kind, bits = divmod(key, 1 << MOST_TOLD)
+            kind, which = divmod(key, 1 << bits)
             style = self.spec.shots_styles[ids[kind // 256]]
-            programs.append(prompt_program(style, kind % 256, shown, bits))
-        return woven(programs, of, slots, self.pool, making)
+            programs.append(prompt_program(style, kind % 256, shown, which))
+        return self.fragments.spelled(programs, of, slots, pieces, making)
 
     @cached_property
     def has(self) -> Flags:
@@ -132,15 +141,20 @@ class Layer:
         return np.zeros(count, np.bool_) if self.told is None else self.told.unsure(count)
 
     @cached_property
-    def pool(self) -> TextPool | None:
-        """Queries, what exemplars show, the instruction; None where Arrow cannot hold them."""
+    def pieces(self) -> tuple[Strings, Ints] | None:
+        """(queries, what exemplars show, the instruction; where each kind begins); None where Arrow
+        cannot hold them."""
         count = len(self.shown.input)
-        why, said = pa.repeat(pa.scalar("", pa.string()), count), pa.array([""], pa.string())
+        why = Strings(np.zeros(0, np.int32), np.zeros(count + 1, np.int64))
+        said = pa.array([""], pa.string())
         if self.told is not None:
             try:
-                why = pa.array([v or "" for v in self.told.values(count)], pa.string())
+                texts = pa.array([v or "" for v in self.told.values(count)], pa.string())
             except UnicodeEncodeError:  # half a character: the sandbox keeps it
                 return None
+            why = Strings.single(self.fragments.of(texts))
         if self.instruction is not None:
             said = self.instruction.text(1 if self.instruction.is_constant else len(self.queries))
-        return TextPool([self.queries, self.shown.input, self.shown.target, why, said])
+        told = Strings.single(self.fragments.of(said))
+        parts = [self.queries, self.shown.input, self.shown.target, why, told]
+        return Strings.joined(parts), np.cumsum([0, *(len(p) for p in parts)])

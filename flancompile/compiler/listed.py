@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ from flancompile.compiler.column import Column, Frame
 from flancompile.compiler.lower import evaluate
 from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.rows import MAX_OPTIONS, RowSet, gold_index
-from flancompile.compiler.weave import TextPool
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.task import Choices
 
@@ -29,10 +27,11 @@ NONE = -1
 class OptionTable:
     """Every row's options in their drawn order.
 
-    flat: texts; places: int64[rows, most], where each of a row's options stands in them; counts:
-    int64[rows], 0 where a row has none; gold: which of them is right.
+    flat: texts, those of `listing` first; places: int64[rows, most], where each of a row's options
+    stands in them; counts: int64[rows], 0 where a row has none; gold: which of them is right.
     """
 
+    listing: Listing
     flat: pa.Array
     places: Ints
     counts: Ints
@@ -43,10 +42,11 @@ class OptionTable:
         """Where a row has options."""
         return self.counts > 0
 
-    @cached_property
-    def pool(self) -> TextPool:
-        """The texts, for weaving."""
-        return TextPool([self.flat])
+    @property
+    def right(self) -> Ints:
+        """Where the right option of each row stands in `flat`."""
+        found: Ints = self.places[np.arange(len(self.gold)), self.gold]
+        return found
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,9 @@ def option_table(rows: RowSet, found: Listing, choices: Choices) -> OptionTable:
     asked = found.asked | (held & (found.counts > MAX_OPTIONS))
     held &= found.counts <= MAX_OPTIONS
     texts, own = [found.flat], len(found.flat)
-    places = np.zeros((len(rows), MAX_OPTIONS), np.int64)
     counts, gold = np.where(held, found.counts, 0), np.full(len(rows), NONE, np.int64)
+    most = MAX_OPTIONS if asked.any() else int(counts.max(initial=1))
+    places = np.zeros((len(rows), most), np.int64)
     for count in np.unique(counts[held]).tolist():
         at = np.flatnonzero(held & (counts == count))
         order = np.tile(np.arange(count), (len(at), 1))
@@ -163,7 +164,7 @@ def option_table(rows: RowSet, found: Listing, choices: Choices) -> OptionTable:
         counts[row], gold[row] = len(one.texts), one.gold
         places[row, : counts[row]] = own + np.arange(counts[row])
         own += len(one.texts)
-    return OptionTable(pa.concat_arrays(texts), places, counts, gold)
+    return OptionTable(found, pa.concat_arrays(texts), places, counts, gold)
 
 
 def gold_texts(rows: RowSet, found: Listing, choices: Choices) -> Column:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -28,6 +29,7 @@ from flancompile.compiler.fit import Budget, Fitted, fit
 from flancompile.compiler.pools import PoolRef, pool_batch
 from flancompile.compiler.render import Renderer, RenderSpec
 from flancompile.compiler.rows import RowSet, Stored
+from flancompile.compiler.segments import Bank
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
@@ -45,10 +47,11 @@ __all__ = [
 ]  # fmt: skip
 
 OBJECT_VERSION = 4
-PROVEN_SHARE, PROVEN_LEAST = 512, 4  # one example in so many, and at least so many an object
+PROVEN_SHARE, PROVEN_LEAST = 1024, 2  # one example in so many, and at least so many an object
 RESERVED = "reserved for exemplars"
 WORK = b"work"  # in an object's metadata: texts by encoder, rows by how they were rendered
 _MARK = b"ARROW1"
+BANK_BYTES = 256 << 20  # of all banks of a process
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
 
 
@@ -175,8 +178,9 @@ def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
     block = block_rows(job)
     pools, tokenizer = pools_of(job, block[0]), job.tokenizer.load()
     return examples_of(
-        job.spec, block, pools, tokenizer, job.budget, reserved=job.reserved, by_columns=by_columns
-    )
+        job.spec, block, pools, tokenizer, job.budget, reserved=job.reserved,
+        by_columns=by_columns, bank=_held.bank(job.folder, job.block, tokenizer),
+    )  # fmt: skip
 
 
 def examples_of(
@@ -188,18 +192,21 @@ def examples_of(
     *,
     reserved: int = 0,
     by_columns: bool = True,
+    bank: Bank | None = None,
 ) -> pa.Table:
     """The examples of a block's rows (with their ids and ordinals), a line for each row.
 
-    reserved: how many of the first rows are kept for exemplars.
+    reserved: how many of the first rows are kept for exemplars; bank: what passes over the block
+    before this one have encoded.
     """
     rows, ids, ordinals = block
     before = dict(tokenizer.paths)
     dropped = dict.fromkeys(range(reserved), RESERVED)
-    made = assemble(spec, rows, pools, dropped) if by_columns else None
+    bank = bank or Bank(tokenizer)
+    made = assemble(spec, rows, pools, dropped, bank) if by_columns else None
     columns, left, known = None, None, dropped
     if made is not None:
-        columns = fit_columns(made, tokenizer, budget, may_cut=bool(spec.task.truncate))
+        columns = fit_columns(made, bank, budget, may_cut=bool(spec.task.truncate))
         left, known = columns.left.tolist(), {**dropped, **made.reasons}
     renderer = Renderer(spec, rows, pools, known, left)
     fitted = list(fit(renderer, tokenizer, budget))
@@ -223,8 +230,9 @@ def _prove(
     ids: list[npt.NDArray[np.uint32]] = []
     if columns is not None:
         some = _sampled(columns.places)
-        texts += columns.assembly.prompts(some).to_pylist()
-        texts += columns.assembly.targets.take(pa.array(some)).to_pylist()
+        held = columns.prompts.bank.fragments
+        texts += held.texts(columns.assembly.prompts(some)).to_pylist()
+        texts += held.texts(columns.assembly.targets.take(some)).to_pylist()
         ids += [*columns.prompts.take(some), *columns.targets.take(some)]
     for one in _sampled(fitted):
         runs = one.draft.texts(spec)
@@ -287,14 +295,37 @@ def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
     """A job's rows, with their ids and their places in the source's own order."""
     batch = _opened(job.folder).block(job.block)
     rows = row_set(job.spec, batch, job.pass_)
-    rows.known = _known(job.folder, job.block)
+    rows.known = _held.known(job.folder, job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
 
 
-@lru_cache(maxsize=32)
-def _known(folder: str, block: int) -> dict[Any, Any]:
-    """What passes over a block have worked out of its fields; folders hold what their name says."""
-    return {}
+class _Held(threading.local):
+    """What a thread holds of the blocks that it rendered last.
+
+    banks: as many as `BANK_BYTES` hold; known: what passes over a block have worked out of its
+    fields, by the folder, which holds what its name says.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, int, str], Bank] = {}
+        self.known = lru_cache(maxsize=32)(lambda folder, block: dict[Any, Any]())
+
+    def bank(self, folder: str, block: int, tokenizer: Tokenizer) -> Bank:
+        """A block's bank; what no longer fits beside it is let go, the oldest first."""
+        key = (folder, block, tokenizer.digest)
+        found = self._held.pop(key, None)
+        if found is None or found.nbytes > BANK_BYTES // 2:
+            found = Bank(tokenizer)
+        room = BANK_BYTES - found.nbytes
+        for other, bank in reversed(list(self._held.items())):
+            room -= bank.nbytes
+            if room < 0:
+                del self._held[other]
+        self._held[key] = found
+        return found
+
+
+_held = _Held()
 
 
 @lru_cache(maxsize=64)

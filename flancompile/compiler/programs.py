@@ -1,8 +1,8 @@
-"""Programs of styles: what a style's text is where only texts of the row are left open.
+"""Programs of styles and templates: what their text is where only texts of the row are left open.
 
-A style is rendered once with marks in place of what a row gives, by the very functions that render
-columns, and cut at the marks. That holds where a text only prints what is open, as it is or through
-filters with constant arguments, or asks whether it is there at all; other styles have no program.
+A text is rendered once with marks in place of what a row gives, by the very functions that render
+columns, and cut at the marks. That holds where it only prints what is open, as it is or through
+filters with constant arguments, or asks whether it is there at all; other texts have no program.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import pyarrow as pa
 from jinja2 import nodes
 
 from flancompile.compiler.column import Column, Frame
+from flancompile.compiler.fragments import Program
 from flancompile.compiler.layout import Numbered, slotted
 from flancompile.compiler.lower import render
 from flancompile.compiler.rows import MAX_OPTIONS
-from flancompile.compiler.weave import Program
 from flancompile.dsl.expression import compile_template, environment, parsed_template
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 
 __all__ = [
-    "EACH", "INSTRUCTION", "QUERY", "SHOTS", "block_program", "gold_program", "making",
-    "prompt_program",
+    "EACH", "INSTRUCTION", "QUERY", "SHOTS", "Form", "block_program", "gold_program", "made_of",
+    "making", "prompt_program", "template_form",
 ]  # fmt: skip
 
 QUERY, INSTRUCTION, SHOTS = 0, 1, 2  # slots of a layout; of each exemplar come three
@@ -119,12 +119,41 @@ def prompt_program(style: ShotsStyle, shots: int, shown: bool, told: int) -> Pro
     return _joined(pieces, width)
 
 
+@dataclass(frozen=True)
+class Form:
+    """A template's text as a program over names. slots: what stands in each, as (name, how it is
+    filtered or None); tested: names whose text must not be empty."""
+
+    program: Program
+    slots: tuple[tuple[str, Hashable], ...]
+    tested: frozenset[str]
+
+
+@lru_cache(maxsize=16_384)
+def template_form(
+    text: str, names: tuple[str, ...], constants: tuple[tuple[str, object], ...]
+) -> Form | None:
+    """The form of a template's text over some names, the others constant; None for no form."""
+    try:
+        pieces = _pieces(text, dict(constants), {name: i for i, name in enumerate(names)})
+    except (_NoProgramError, TypeError):  # a constant that cannot be looked up
+        return None
+    whole = _joined([pieces], len(names))
+    slots = [*((n, None) for n in names), *((names[slot], how) for slot, how in whole.made)]
+    tested = frozenset(names[slot] for slot in whole.tested)
+    return Form(Program(whole.parts, width=len(slots)), tuple(slots), tested)
+
+
+def made_of(how: Hashable, column: Column, rows: int) -> Column:
+    """What filters make of a column of any values."""
+    assert isinstance(how, _Filtered)
+    return render(how.tree, Frame(rows, {_WHOLE: column})).printed(rows)
+
+
 def making(how: Hashable, texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
     """(what filters make of texts, where that is not sure)."""
-    assert isinstance(how, _Filtered)
-    rows = len(texts)
-    found = render(how.tree, Frame(rows, {_WHOLE: Column.of_text(texts)})).printed(rows)
-    return found.text(rows), found.unsure(rows)
+    found = made_of(how, Column.of_text(texts), len(texts))
+    return found.text(len(texts)), found.unsure(len(texts))
 
 
 def _labelled(style: OptionStyle, text: str, n: int, slot: int) -> _Pieces:

@@ -73,8 +73,13 @@ class RowSet:
             return Column.of_array(self.arrays[name])
         return Column.of(list(self.columns[name]))
 
-    def bits(self, purpose: str, n: int = 0) -> npt.NDArray[np.uint64]:
-        """64 random bits for each row, for this task and pass. -> uint64[rows]."""
+    def bits(
+        self, purpose: str, n: int = 0, rows: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.uint64]:
+        """64 random bits for each row, or for some, for this task and pass. -> uint64[rows]."""
+        if rows is not None:
+            digests = self.digests[rows]
+            return draw.bits(self.seed, purpose, self.task_id, digests, self.pass_, n)
         key = (purpose, n)
         if key not in self._bits:
             self._bits[key] = draw.bits(

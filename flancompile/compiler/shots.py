@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -31,68 +32,110 @@ def draw_shots(
     each query has rows of its own in the pool.
     -> int64[queries, most], the pool's rows in the order shown, -1 for none
     """
-    most = int(shots.max(initial=0))
-    taken = np.full((len(at), most), NONE, np.int64)
-    found = np.zeros(len(at), np.int64)
-    tried: list[Ints] = []
     peers, starts, counts = _peers(pool, queries, at) if laid is None else _own_peers(laid)
-    own = pool.rows is queries
-    digests, inputs = pool.rows.digests, pool.rows.inputs_digest
-    name = pool.settings.unlike
-    unlike = pool.rows.folded(name) if name is not None else None
-    mine = queries.folded(name) if name is not None else digests
-    by_file = pool.settings.source not in ("drawn", "reserved") and pool.settings.order == "file"
-    for attempt in range(4 * most + 8):
-        open_ = (found < shots) & (counts > 0)
-        open_ &= (attempt < counts) if by_file else (attempt < 4 * shots + 8)
-        rows = np.flatnonzero(open_)  # the queries that still want one; all below is over these
-        if len(rows) == 0:
-            break
-        of = at[rows]
-        if by_file:
-            place = np.full(len(rows), attempt)
+    offer = _Offer(pool, queries, at, peers, starts, counts, fits, kinds)
+    return offer.taken(shots)
+
+
+class _Offer:
+    """What a pool offers to some queries, and why it may not be taken."""
+
+    def __init__(
+        self, pool: Pool, queries: RowSet, at: Ints, peers: Ints, starts: Ints, counts: Ints,
+        fits: Flags, kinds: Ints,
+    ) -> None:  # fmt: skip
+        self.queries, self.at, self.fits, self.kinds = queries, at, fits, kinds
+        self.peers, self.starts, self.counts = peers, starts, counts
+        self.own = pool.rows is queries
+        self.pool = (pool.rows.digests, pool.rows.inputs_digest)
+        self.mine = (queries.digests[at], queries.inputs_digest[at])
+        none, name = np.zeros(0, np.uint64), pool.settings.unlike
+        self.unlike = (none, none)
+        if name is not None:
+            self.unlike = (pool.rows.folded(name), queries.folded(name)[at])
+        settings = pool.settings
+        self.by_file = settings.source not in ("drawn", "reserved") and settings.order == "file"
+
+    def taken(self, shots: Ints) -> Ints:
+        """The rows taken for each query. -> int64[queries, most]"""
+        most = int(shots.max(initial=0))
+        last = 4 * most + 8
+        taken, tried = (np.full((len(self.at), n), NONE, np.int64) for n in (most, last))
+        found = np.zeros(len(self.at), np.int64)
+        open_ = np.arange(len(self.at))
+        # Most queries are served by the first few draws, so those come first, for all of them.
+        for first, end in ((0, most + 2), (most + 2, last)):
+            open_ = open_[(found[open_] < shots[open_]) & (self.counts[open_] > 0)]
+            if len(open_) == 0 or most == 0:
+                return taken
+            _draw(
+                open_, first, self._places(open_, first, end), shots, self.by_file, self.own,
+                self.at, self.peers, self.starts, self.counts, self.fits, self.kinds, *self.pool,
+                *self.mine, *self.unlike, taken, tried, found,
+            )  # fmt: skip
+        for row in open_[found[open_] < shots[open_]].tolist():
+            left = self._left(row, int(shots[row]), most, tried[row], taken[row, : found[row]])
+            more = left[: shots[row] - found[row]]
+            taken[row, found[row] : found[row] + len(more)] = more
+        return taken
+
+    def _places(self, rows: Ints, first: int, end: int) -> Ints:
+        """Which of its peers a query is offered in each attempt. -> int64[attempts, rows]"""
+        if self.by_file:
+            return np.repeat(np.arange(first, end)[:, None], len(rows), axis=1)
+        counts = self.counts[rows].astype(np.uint64)
+        bits = [self.queries.bits("exemplar", n, self.at[rows]) for n in range(first, end)]
+        return (np.stack(bits) % counts).astype(np.int64)
+
+    def _left(self, row: int, shots: int, most: int, tried: Ints, held: Ints) -> Ints:
+        """What may still be shown of the peers in order, no two of a kind."""
+        count, begin = int(self.counts[row]), int(self.starts[row])
+        if self.by_file:
+            offered = self.peers[begin + np.arange(min(4 * most + 8, count), count)]
         else:
-            bits = queries.bits("exemplar", attempt)[of]
-            place = (bits % counts[rows].astype(np.uint64)).astype(np.int64)
-        candidate = peers[starts[rows] + place]
-        good = fits[kinds[rows], candidate]
-        for other in tried:
-            good &= other[rows] != candidate
-        now = np.full(len(at), NONE, np.int64)
-        now[rows] = candidate
-        tried.append(now)
-        good &= digests[candidate] != queries.digests[of]
-        good &= inputs[candidate] != queries.inputs_digest[of]
-        if unlike is not None:
-            good &= unlike[candidate] != mine[of]
-        if own:
-            good &= candidate != of
-        for slot in range(most):
-            held = taken[rows, slot]
-            good &= (held == NONE) | (inputs[held] != inputs[candidate])
-        rows, candidate = rows[good], candidate[good]
-        taken[rows, found[rows]] = candidate
-        found[rows] += 1
-    for row in np.flatnonzero((found < shots) & (counts > 0)).tolist():
-        count, begin = int(counts[row]), int(starts[row])
-        if by_file:
-            offered = peers[begin + np.arange(min(4 * most + 8, count), count)]
-        else:
-            last = int(queries.bits("exemplar", 4 * int(shots[row]) + 7)[at[row]]) % count
-            offered = peers[begin + (last + np.arange(1, count)) % count]
-        good = fits[kinds[row], offered] & (digests[offered] != queries.digests[at[row]])
-        good &= ~np.isin(offered, [t[row] for t in tried])
-        held = taken[row, : found[row]]
-        good &= ~np.isin(inputs[offered], [queries.inputs_digest[at[row]], *inputs[held]])
-        if own:
-            good &= offered != at[row]
-        if unlike is not None:
-            good &= unlike[offered] != mine[at[row]]
+            bits = self.queries.bits("exemplar", 4 * shots + 7, self.at[[row]])
+            last = int(bits[0]) % count
+            offered = self.peers[begin + (last + np.arange(1, count)) % count]
+        digests, inputs = self.pool
+        good = self.fits[self.kinds[row], offered] & (digests[offered] != self.mine[0][row])
+        good &= ~np.isin(offered, tried)
+        good &= ~np.isin(inputs[offered], [self.mine[1][row], *inputs[held]])
+        if self.own:
+            good &= offered != self.at[row]
+        if len(self.unlike[1]):
+            good &= self.unlike[0][offered] != self.unlike[1][row]
         left = offered[good]
-        _, first = np.unique(inputs[left], return_index=True)  # no two of a kind
-        more = left[np.sort(first)][: shots[row] - found[row]]
-        taken[row, found[row] : found[row] + len(more)] = more
-    return taken
+        _, first = np.unique(inputs[left], return_index=True)
+        found: Ints = left[np.sort(first)]
+        return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw(  # type: ignore[no-untyped-def]
+    rows, first, places, shots, by_file, own, at, peers, starts, counts, fits, kinds, digests,
+    inputs, my_digests, my_inputs, unlike, my_unlike, taken, tried, found,
+):  # fmt: skip
+    """Attempts from `first` on, for the queries at `rows`."""
+    for i in range(len(rows)):
+        row = rows[i]
+        limit = counts[row] if by_file else 4 * shots[row] + 8
+        for n in range(len(places)):
+            if found[row] >= shots[row] or first + n >= limit:
+                break
+            candidate = peers[starts[row] + places[n, i]]
+            good = fits[kinds[row], candidate] and digests[candidate] != my_digests[row]
+            good = good and inputs[candidate] != my_inputs[row]
+            good = good and not (own and candidate == at[row])
+            if good and len(my_unlike) > 0:
+                good = unlike[candidate] != my_unlike[row]
+            for k in range(first + n):
+                good = good and tried[row, k] != candidate
+            for k in range(found[row]):
+                good = good and inputs[taken[row, k]] != inputs[candidate]
+            tried[row, first + n] = candidate
+            if good:
+                taken[row, found[row]] = candidate
+                found[row] += 1
 
 
 def _own_peers(laid: Laid) -> tuple[Ints, Ints, Ints]:

@@ -23,11 +23,11 @@ from flancompile.compiler.members import PlannedTask
 from flancompile.compiler.objects import (
     WORK,
     ObjectJob,
-    build_object,
     is_built,
     read_object,
     runs_of,
 )
+from flancompile.compiler.schedule import built
 from flancompile.store.runs import Runs
 
 __all__ = ["Piece", "Stream", "Streams"]
@@ -198,5 +198,4 @@ class Streams:
         hits = sum(is_built(Path(j.path)) for j in jobs)
         self.found += hits
         self.built += len(jobs) - hits
-        run = map if self.executor is None else self.executor.map
-        return zip(streams, run(build_object, jobs), strict=True)
+        return zip(streams, built(jobs, self.executor), strict=True)

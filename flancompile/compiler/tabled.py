@@ -6,16 +6,20 @@ to the renderer that goes row by row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from flancompile.compiler.column import Column, Frame, Rows
+from flancompile.compiler.fragments import Fragments
 from flancompile.compiler.listed import Listing, OptionTable, gold_texts, listing, option_table
 from flancompile.compiler.lower import evaluate
 from flancompile.compiler.lowerable import why_not
+from flancompile.compiler.programs import made_of
 from flancompile.compiler.rows import Pick, RowSet
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.task import Choices, Template
@@ -23,23 +27,52 @@ from flancompile.dsl.task import Choices, Template
 __all__ = ["Tabled"]
 
 Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
 class Tabled:
-    """Columns over a row set."""
+    """Columns over a row set, and the fragments that their texts are.
 
-    def __init__(self, rows: RowSet) -> None:
+    kept: what is known of the row set's fields from pass to pass.
+    """
+
+    def __init__(
+        self,
+        rows: RowSet,
+        fragments: Fragments | None = None,
+        kept: dict[Hashable, Any] | None = None,
+    ) -> None:
         self.rows, self.count = rows, len(rows)
-        names = {n: rows.column(n) for n in rows.columns}
-        if rows.variable is not None:
-            names[rows.variable[0]] = Column.constant(rows.variable[1])
-        self.fields = Frame(self.count, names)
+        self.fragments = Fragments() if fragments is None else fragments
+        self._kept: dict[Hashable, Any] = {} if kept is None else kept
+        self._own: dict[Hashable, Any] = {}
+        self.fields = Frame(self.count, load=self._field)
         self.shared = self.fields.nested()
         everyone: Rows = np.arange(self.count)
         self.doubt = self._let(self.shared, None, rows.task.let, everyone)
         self._options: dict[int, OptionTable] = {}
         self._golds: dict[int, Column] = {}
         self._listings: dict[int, Listing] = {}
+
+    def _field(self, name: str) -> Column | None:
+        variable = self.rows.variable
+        if variable is not None and variable[0] == name:
+            return Column.constant(variable[1])
+        return self.rows.column(name) if name in self.rows.columns else None
+
+    def is_own(self, name: str) -> bool:
+        """Whether a name is that of a field, and of nothing that hides it."""
+        variable, columns = self.rows.variable, self.rows.columns
+        hidden = variable is not None and variable[0] == name
+        return name in columns and name not in self.rows.task.let and not hidden
+
+    def is_text(self, name: str) -> bool:
+        """Whether a field, or a name of the task's `let`, is text in every row."""
+        if self.is_own(name) and name in self.rows.arrays:
+            array = self.rows.arrays[name]
+            return bool(pa.types.is_string(array.type) and array.null_count == 0)
+        column = self.shared.get(name)
+        return column is not None and column.is_text
 
     def frame(self, template: Template, rows: Rows) -> tuple[Frame, Flags]:
         """Some rows with the names that the template's texts see, and where they are not sure."""
@@ -81,6 +114,39 @@ class Tabled:
     def _is_filled(self, name: str) -> Flags:
         values = self.rows.columns[name]
         return np.array([v is not None and bool(str(v).strip()) for v in values], np.bool_)
+
+    def numbers(self, name: str, how: Hashable = None) -> tuple[Ints, Flags | None]:
+        """(the fragments that a name prints in each row, where that is not sure).
+
+        name: of a field or of the task's `let`; how: filters that its values go through.
+        """
+        known = self._kept if self.is_own(name) else self._own
+        key = ("printed", name, how)
+        if key not in known:
+            column = self.shared.get(name)
+            assert column is not None
+            known[key] = self.printed(column, self.count, how)
+        found: tuple[Ints, Flags | None] = known[key]
+        return found
+
+    def printed(
+        self, column: Column, count: int, how: Hashable = None
+    ) -> tuple[Ints, Flags | None]:
+        """(the fragments that a column prints, where that is not sure)."""
+        shown = column.printed(count) if how is None else made_of(how, column, count)
+        unsure = shown.unsure(count)
+        return self.fragments.of(shown.text(count)), unsure if unsure.any() else None
+
+    def option_numbers(self, table: OptionTable) -> Ints:
+        """The fragments of a table's options. -> int64[table.flat]"""
+        listed = table.listing
+        key = ("options", id(listed))
+        known = self._kept.get(key)
+        if known is None or known[0] is not listed:
+            known = self._kept[key] = listed, self.fragments.of(listed.flat)
+        more = table.flat.slice(len(listed.flat))
+        found: Ints = np.concatenate([known[1], self.fragments.of(more)]) if len(more) else known[1]
+        return found
 
     def options(self, choices: Choices) -> OptionTable:
         """The options of every row."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.tokenizer.cuts import Parts
 from flancompile.tokenizer.doubt import Doubt
 from flancompile.tokenizer.encoders import Encoder
 from flancompile.tokenizer.ragged import Ragged
@@ -60,6 +61,10 @@ class FastEncoder:
         """(ids of each text, which texts the reference must be asked for)."""
         doubtful = self._doubt.marked(texts)
         return self._encode(texts.emptied(doubtful) if doubtful.any() else texts), doubtful
+
+    def encode_parts(self, texts: Texts, begins: npt.NDArray[np.bool_]) -> Parts:
+        """Ids of parts of texts, which are the same wherever they stand."""
+        return Parts.plain(*self.encode(texts))
 
     def _encode(self, texts: Texts) -> Ragged:
         import awkward

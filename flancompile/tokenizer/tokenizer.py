@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -23,6 +24,7 @@ import pyarrow as pa
 
 from flancompile.errors import fail
 from flancompile.tokenizer.chat import ChatTemplate
+from flancompile.tokenizer.cuts import Cuts, Parts, byte_level_cuts, cuts_hold
 from flancompile.tokenizer.encoders import BytesEncoder, Encoder, HubEncoder, PieceEncoder
 from flancompile.tokenizer.fast import PROBES, FastEncoder, fast_encoder
 from flancompile.tokenizer.ragged import Ragged
@@ -62,12 +64,19 @@ class Tokenizer:
     ) -> None:
         self.kind, self.data, self.name, self.chat = kind, data, name, chat
         self.bos_id, self.eos_id, self.pad_id = specials.bos, specials.eos, specials.pad
-        self.paths: dict[str, int] = {}
+        self._counts = threading.local()
+        self._lock = threading.Lock()  # encoders keep tables
 
     def __reduce__(
         self,
     ) -> tuple[type[Tokenizer], tuple[Kind, bytes, str, Specials, ChatTemplate | None]]:
         return (Tokenizer, (self.kind, self.data, self.name, self.specials, self.chat))
+
+    @property
+    def paths(self) -> dict[str, int]:
+        """Texts that this thread has encoded, by encoder."""
+        found: dict[str, int] = self._counts.__dict__
+        return found
 
     @property
     def specials(self) -> Specials:
@@ -85,7 +94,7 @@ class Tokenizer:
     def _with(self, specials: Specials, chat: ChatTemplate | None) -> Tokenizer:
         """Encoders already built are shared."""
         other = Tokenizer(self.kind, self.data, self.name, specials, chat)
-        built = ("_reference", "_fast", "vocab_size", "lossless")
+        built = ("_reference", "_fast", "cuts", "vocab_size", "lossless")
         other.__dict__.update({k: v for k, v in self.__dict__.items() if k in built})
         return other
 
@@ -123,7 +132,7 @@ class Tokenizer:
     @cached_property
     def lossless(self) -> bool:
         """Whether decoding gives every text back, as byte-level BPE and bytes do."""
-        return self.kind == "bytes" or (self.kind == "hf" and _byte_level(json.loads(self.data)))
+        return self.kind == "bytes" or (self.kind == "hf" and _byte_level(_parsed(self.data)))
 
     @cached_property
     def _special(self) -> npt.NDArray[np.bool_]:
@@ -153,13 +162,36 @@ class Tokenizer:
         if fast is None:
             self._count(self._reference.name, len(texts))
             return self._reference.encode(texts.strings())
-        found, unsure = fast.encode(texts)
+        with self._lock:
+            found, unsure = fast.encode(texts)
         left = np.flatnonzero(unsure)
         self._count(fast.name, len(texts) - len(left))
         if len(left) == 0:
             return found
         self._count(self._reference.name, len(left))
         return found.replaced(left, self._reference.encode(texts.strings(left.tolist())))
+
+    @cached_property
+    def cuts(self) -> Cuts | None:
+        """Where texts may be cut into parts that are encoded one by one; None for nowhere."""
+        fast, _ = self._fast
+        if self.kind == "bytes":
+            return np.ones((129, 129), np.bool_)
+        return None if fast is None else _cuts_of(self.kind, self.data, fast)
+
+    def encode_parts(self, texts: pa.Array, begins: npt.NDArray[np.bool_]) -> Parts:
+        """Ids of parts of texts that are cut by `cuts`. begins: which parts begin a text."""
+        fast, _ = self._fast
+        if fast is None:
+            found = self._reference.encode(texts.to_pylist())
+            return Parts.plain(found, np.zeros(len(found), np.bool_))
+        with self._lock:
+            return fast.encode_parts(Texts.of(texts), begins)
+
+    def count_spliced(self, texts: int) -> None:
+        """Count texts whose ids were put together from those of their parts."""
+        fast, _ = self._fast
+        self._count(f"{(fast or self._reference).name}, spliced", texts)
 
     def reference(self, texts: Sequence[str]) -> Ragged:
         """Ids by the reference encoder, for comparison."""
@@ -245,17 +277,41 @@ def _fast_of(kind: Kind, data: bytes) -> tuple[FastEncoder | WordEncoder | None,
     return fast, said if fast is not None or not why else f"{said}; {why}"
 
 
+@lru_cache(maxsize=2)
+def _cuts_of(kind: Kind, data: bytes, fast: FastEncoder | WordEncoder) -> Cuts | None:
+    """The cuts that are known of a tokenizer, if they hold on texts of odd pieces."""
+    if isinstance(fast, WordEncoder):
+        cuts: Cuts | None = fast.cuts
+    else:
+        known = kind == "hf" and _byte_level(_parsed(data))
+        cuts = byte_level_cuts(_parsed(data)) if known else None
+    if cuts is None or not cuts_hold(
+        cuts,
+        lambda texts: _reference_of(kind, data).encode(texts),
+        lambda texts, begins: fast.encode_parts(Texts.of(texts), begins),
+    ):
+        return None
+    return cuts
+
+
 def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]:
     """(texts that must go to the reference, all texts that are tokens by themselves)."""
     if isinstance(reference, PieceEncoder):
         controls = reference.not_text()
         return controls, controls
-    about = json.loads(data)
+    about = _parsed(data)
     added: list[dict[str, Any]] = about.get("added_tokens") or []
     # These flags look at what stands around the token, or at the text after normalisation.
     odd = ("single_word", "lstrip", "rstrip", *(["normalized"] if about.get("normalizer") else []))
     controls = [t["content"] for t in added if any(t.get(flag) for flag in odd)]
     return controls, [t["content"] for t in added]
+
+
+@lru_cache(maxsize=1)
+def _parsed(data: bytes) -> dict[str, Any]:
+    """A tokenizer.json as it stands; parsing one takes up to half a second."""
+    about: dict[str, Any] = json.loads(data)
+    return about
 
 
 def _byte_level(about: dict[str, Any]) -> bool:

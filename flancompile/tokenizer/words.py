@@ -30,6 +30,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancompile.tokenizer.cuts import Cuts, Parts, no_cuts
 from flancompile.tokenizer.encoders import PieceEncoder
 from flancompile.tokenizer.paths import Paths
 from flancompile.tokenizer.pieces import SPACE, UNIGRAM, PieceModel
@@ -44,6 +45,7 @@ MOST_WORDS = 2_000_000
 MOST_BYTES = 64 << 20
 CHUNK = 1 << 20
 Flags = npt.NDArray[np.bool_]
+Sums = npt.NDArray[np.float64]
 
 
 class _Table:
@@ -103,21 +105,45 @@ class WordEncoder:
         self._joined = model.joined()
         self._table = _Table()
 
+    @property
+    def cuts(self) -> Cuts:
+        """Where a text may be cut into parts."""
+        found = no_cuts()
+        if self._single:
+            found[1:128, ord(" ")] = True
+            found[ord(" "), ord(" ")] = False
+        else:
+            found[:128, :128] = ~self._joined[:128, :128]
+        return found
+
     def encode(self, texts: Texts) -> tuple[Ragged, Flags]:
         """(ids of each text, which texts the reference must be asked for)."""
+        found = self.encode_parts(texts, np.ones(len(texts), np.bool_))
+        return found.encoded, found.unsure | (found.slack < 1.0)
+
+    def encode_parts(self, texts: Texts, begins: Flags) -> Parts:
+        """Ids of parts of texts. begins: which of them begin a text."""
         unsure = np.zeros(len(texts), np.bool_)
         if self._prefix:
-            space = pa.scalar(" ", texts.array.type)
+            spaces = pa.array(np.where(begins, " ", ""), texts.array.type)
             nothing = pa.scalar("", texts.array.type)
-            texts = Texts.of(pc.binary_join_element_wise(space, texts.array, nothing))
-        parts = [self._chunk(texts, a, b, unsure) for a, b in _chunks(texts.offsets)]
+            texts = Texts.of(pc.binary_join_element_wise(spaces, texts.array, nothing))
+        sums, slack = np.zeros(len(texts)), np.full(len(texts), np.inf)
+        parts = [
+            self._chunk(texts, a, b, begins[a:b], unsure[a:b], sums[a:b], slack[a:b])
+            for a, b in _chunks(texts.offsets)
+        ]
         if len(parts) == 1:
-            return parts[0], unsure
+            return Parts(parts[0], unsure, sums, slack)
         lengths = [p.lengths for p in parts]
         offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
-        return Ragged(np.concatenate([p.ids for p in parts]), offsets), unsure
+        joined = Ragged(np.concatenate([p.ids for p in parts]), offsets)
+        return Parts(joined, unsure, sums, slack)
 
-    def _chunk(self, texts: Texts, first: int, last: int, unsure: Flags) -> Ragged:
+    def _chunk(
+        self, texts: Texts, first: int, last: int, begins: Flags, part: Flags, sums: Sums,
+        slack: Sums,
+    ) -> Ragged:  # fmt: skip
         table = self._table
         if table.count[0] > MOST_WORDS or table.count[1] > MOST_BYTES:
             table = self._table = _Table()
@@ -128,15 +154,14 @@ class WordEncoder:
         table.make_room(most, size)
         found = np.empty(most, np.int32)
         ends = np.empty(len(offsets), np.int64)
-        part = unsure[first:last]
         _find(
-            texts.data, offsets, self._single, self._prefix, self._joined, table.slots,
+            texts.data, offsets, self._single, begins & self._prefix, self._joined, table.slots,
             table.hashes, table.starts, table.letters, table.count, found, ends, part,
         )  # fmt: skip
         if table.count[0] > known:
             self._learn(known)
         if self._paths is not None:
-            _near(found, ends, table.scores, table.limits, part)
+            _add_up(found, ends, table.scores, table.limits, sums, slack)
         lengths = _lengths(found, ends, table.id_starts, part)
         out = np.empty(int(lengths.sum()), np.uint32)
         _gather(found, ends, table.id_starts, table.ids, part, out)
@@ -222,7 +247,7 @@ def _find(  # type: ignore[no-untyped-def]
     ends[0] = 0
     for text in range(len(offsets) - 1):
         place, end = offsets[text], offsets[text + 1]
-        if prefix and end - place == 1:
+        if prefix[text] and end - place == 1:
             place = end  # there was nothing to put a space before
         while place < end:
             if single and data[place] == 32:
@@ -284,15 +309,15 @@ def _rehash(slots, hashes, count):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _near(found, ends, scores, limits, unsure):  # type: ignore[no-untyped-def]
-    """Mark texts that have grown too long, by a word, for its path to be safe from rounding."""
-    for text in range(len(unsure)):
-        total = 1.0
+def _add_up(found, ends, scores, limits, sums, slack):  # type: ignore[no-untyped-def]
+    """Sum up each text's scores. slack: how far the sum before it may have grown, for its words'
+    paths to be safe from rounding."""
+    for text in range(len(sums)):
+        total, least = 0.0, np.inf
         for k in range(ends[text], ends[text + 1]):
             total += abs(scores[found[k]])
-            if total > limits[found[k]]:
-                unsure[text] = True
-                break
+            least = min(least, limits[found[k]] - total)
+        sums[text], slack[text] = total, least
 
 
 @numba.njit(cache=True, nogil=True)

@@ -20,6 +20,7 @@ from flancompile.compiler.fit import Budget
 from flancompile.compiler.objects import examples_of
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
+from flancompile.compiler.segments import Bank
 from flancompile.compiler.unlowered import unlowered
 from flancompile.dsl.library import load_library
 from flancompile.dsl.style import OptionStyle, ShotsStyle
@@ -280,7 +281,7 @@ def test_the_columns_carry_the_work(more: dict[str, Any]) -> None:
     assert task is not None
     block = row_set(task, made_rows(1, 200, plain=True), 0)
     shares = ArmShares(shots=((0, 1.0), (2, 1.0)))
-    made = assemble(spec_of(task, shares), block, pools_of(task, block, []), {})
+    made = assemble(spec_of(task, shares), block, pools_of(task, block, []), {}, Bank(BYTES))
     assert made is not None
     assert (len(made.rest), len(made.rows) + len(made.reasons)) == (0, 200)
 

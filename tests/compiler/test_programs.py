@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flancompile.compiler.fragments import Fragments, Program
 from flancompile.compiler.layout import gold_text, option_block, prompt_pieces
 from flancompile.compiler.programs import (
     EACH,
@@ -17,7 +18,6 @@ from flancompile.compiler.programs import (
     making,
     prompt_program,
 )
-from flancompile.compiler.weave import Program, TextPool, woven
 from flancompile.dsl.library import load_library
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 
@@ -29,10 +29,10 @@ WHOLE = st.sampled_from(TEXTS)
 def text_of(program: Program, slots: dict[int, str]) -> str | None:
     """The one text of a program; None where it does not fit."""
     line = np.zeros((1, max(slots) + 1), np.int64)
-    line[0, list(slots)] = np.arange(len(slots))
-    pool = TextPool([pa.array(list(slots.values()), pa.string())])
-    at, texts = woven([program], np.zeros(1, np.int64), line, pool, making)
-    return texts.to_pylist()[0] if len(at) else None
+    fragments = Fragments()
+    line[0, list(slots)] = fragments.of(pa.array(list(slots.values()), pa.string()))
+    at, texts = fragments.spelled([program], np.zeros(1, np.int64), line, None, making)
+    return fragments.texts(texts).to_pylist()[0] if len(at) else None
 
 
 def options_agree(style: OptionStyle, texts: list[str], gold: int) -> None:

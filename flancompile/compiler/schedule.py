@@ -1,0 +1,80 @@
+"""Which worker builds which objects: those over one block go to one, one after another.
+
+What a pass over a block has encoded and worked out is there for the next, so a worker that stays
+with a block does a fraction of the work. In this process the workers are threads: most of the time
+goes to code that runs beside other threads' Python.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from functools import lru_cache
+
+from flancompile.compiler.objects import ObjectJob, build_object
+
+__all__ = ["built"]
+
+THREADS = 2  # more wait for each other's Python
+FEWEST = 8  # objects that a worker is given at once, unless there are no more of a block
+
+
+def built(jobs: Sequence[ObjectJob], executor: Executor | None) -> Iterator[str]:
+    """Build objects. Yields their paths, in the jobs' order.
+
+    executor: worker processes; None for threads of this one.
+    """
+    if executor is not None:
+        yield from _in_order(jobs, executor, getattr(executor, "_max_workers", 1), None)
+        return
+    stop = threading.Event()
+    yield from _in_order(jobs, _threads(), THREADS, stop)
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    """Threads that stay, with what they hold of blocks."""
+    return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "objects")
+
+
+def _in_order(
+    jobs: Sequence[ObjectJob], executor: Executor, workers: int, stop: threading.Event | None
+) -> Iterator[str]:
+    futures: list[Future[list[str]]] = []
+    found: dict[int, tuple[Future[list[str]], int]] = {}
+    try:
+        for places in _shared_out(jobs, workers):
+            some = [jobs[i] for i in places]
+            futures.append(executor.submit(_build, some, *(() if stop is None else (stop,))))
+            found |= {place: (futures[-1], n) for n, place in enumerate(places)}
+        for place in range(len(jobs)):
+            future, n = found.pop(place)
+            yield future.result()[n]
+    finally:
+        if stop is not None:
+            stop.set()
+        for future in futures:
+            future.cancel()
+        if stop is not None:
+            wait(futures)
+
+
+def _shared_out(jobs: Sequence[ObjectJob], workers: int) -> list[list[int]]:
+    """Places of the jobs that go together, the longest lists first."""
+    blocks: dict[tuple[str, int], list[int]] = {}
+    for place, job in enumerate(jobs):
+        blocks.setdefault((job.folder, job.block), []).append(place)
+    most = max(FEWEST, len(jobs) // (2 * workers))
+    parts = [all_[i : i + most] for all_ in blocks.values() for i in range(0, len(all_), most)]
+    return sorted(parts, key=len, reverse=True)
+
+
+def _build(jobs: Sequence[ObjectJob], stop: threading.Event | None = None) -> list[str]:
+    paths = []
+    for job in jobs:
+        if stop is not None and stop.is_set():
+            break
+        paths.append(build_object(job))
+    return paths
