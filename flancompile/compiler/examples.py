@@ -74,12 +74,12 @@ def _exact(bank: Bank, texts: Strings, encoded: Spliced, places: Ints) -> npt.ND
     tokenizer = bank.tokenizer
     if tokenizer.lossless:
         return np.ones(len(places), np.bool_)
-    said = bank.fragments.texts(texts).dictionary_encode()
-    _, first, back = np.unique(said.indices, return_index=True, return_inverse=True)
-    found: npt.NDArray[np.bool_] = tokenizer.exact(
-        said.dictionary.take(said.indices.take(pa.array(first))), encoded.take(places[first])
-    )[back]
-    return found
+    known: dict[str, bool] = bank.kept.setdefault("exact", {})
+    said = bank.fragments.texts(texts).to_pylist()
+    new = list({text: i for i, text in enumerate(said) if text not in known}.values())
+    asked = [said[i] for i in new]
+    known.update(zip(asked, tokenizer.exact(asked, encoded.take(places[new])), strict=True))
+    return np.fromiter((known[t] for t in said), np.bool_, len(said))
 
 
 def _room(budget: Budget, told: Ints) -> Ints:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["fold", "folded_digests"]
 
 _FOLDED = re.compile(r"[\W_]+")
+_MOST = 0x3000  # characters below it have a place in the table of folds
+_BETWEEN, _UNSURE = -1, -2
 _ASCII = {c: " " for c in range(128) if not chr(c).isalnum()}
 
 
@@ -36,10 +40,10 @@ def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[n
 
     columns: of equal lengths; what is no text counts as it is printed. -> uint64[rows]
     """
-    state = np.zeros(len(columns[0]), np.uint64)
+    state, folds = np.zeros(len(columns[0]), np.uint64), _folds()
     for column in map(_as_text, columns):
         data, offsets = _buffers(column)
-        wide = np.flatnonzero(_wide(data, offsets))
+        wide = np.flatnonzero(_wide(data, offsets, folds))
         if len(wide):
             some = column.take(pa.array(wide)).dictionary_encode()
             folded = pa.array(list(map(fold, some.dictionary.to_pylist())), column.type)
@@ -47,7 +51,7 @@ def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[n
             order[wide] = len(column) + np.arange(len(wide))
             both = pa.concat_arrays([column, folded.take(some.indices)])
             data, offsets = _buffers(both.take(pa.array(order)))
-        _digest(data, offsets, state)
+        _digest(data, offsets, folds, state)
     return state
 
 
@@ -55,9 +59,28 @@ def _as_text(column: pa.Array | Sequence[Any]) -> pa.Array:
     if isinstance(column, pa.Array):
         if pa.types.is_string(column.type) and column.null_count == 0:
             return column
+        if (joined := _listed(column)) is not None:
+            return joined
         column = column.to_pylist()
     texts = [str(v).encode("utf-8", "replace") for v in column]
     return pa.array(texts, pa.binary()).cast(pa.string())
+
+
+def _listed(column: pa.Array) -> pa.Array | None:
+    """Lists of plain ASCII texts with commas between, which folds to what their `str` folds to."""
+    kind = column.type
+    if not pa.types.is_list(kind) or not pa.types.is_string(kind.value_type):
+        return None
+    flat = column.flatten()
+    if column.null_count or flat.null_count:
+        return None
+    odd = pc.any(pc.match_substring_regex(flat, r"[^ -\[\]-~]"))  # which `str` escapes, or is wide
+    if odd.as_py():
+        return None
+    joined = pc.binary_join(column, ", ")
+    bare = pc.invert(pc.match_substring_regex(joined, "[0-9A-Za-z]"))  # whose own bytes count
+    printed = [str(v) for v in column.filter(bare).to_pylist()]
+    return pc.replace_with_mask(joined, bare, pa.array(printed, joined.type))
 
 
 def _buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -69,38 +92,84 @@ def _buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.in
     return held, offsets.astype(np.int64)
 
 
+@lru_cache(maxsize=1)
+def _folds() -> npt.NDArray[np.int32]:
+    """What single characters are folded to: another, `_BETWEEN` for none, or `_UNSURE`.
+
+    Only for alphabets and marks in which no character is composed with one before it: a text of
+    these is folded character by character.
+    """
+    table = np.full(_MOST, _UNSURE, np.int32)
+    for code in (*range(0x590), *range(0x2000, 0x2C00)):
+        normal = unicodedata.normalize("NFKC", chr(code))
+        folded = normal.casefold()
+        if any(unicodedata.category(c)[0] == "M" for c in normal + folded):
+            continue
+        if _FOLDED.fullmatch(folded):
+            table[code] = _BETWEEN
+        elif len(folded) == 1:
+            table[code] = ord(folded)
+    return table
+
+
 @numba.njit(cache=True, nogil=True)
-def _wide(data, offsets):  # type: ignore[no-untyped-def]
+def _code_at(data, place):  # type: ignore[no-untyped-def]
+    """(the character that begins at a place, its bytes), of valid UTF-8."""
+    lead = np.int32(data[place])
+    if lead < 0x80:
+        return lead, 1
+    if lead < 0xE0:
+        return (lead & 0x1F) << 6 | (data[place + 1] & 0x3F), 2
+    if lead < 0xF0:
+        high = (lead & 0x0F) << 12 | np.int32(data[place + 1] & 0x3F) << 6
+        return high | (data[place + 2] & 0x3F), 3
+    return np.int32(_MOST), 4
+
+
+@numba.njit(cache=True, nogil=True)
+def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
+    """Which texts hold a character that is not folded by itself."""
     found = np.zeros(len(offsets) - 1, np.bool_)
     for row in range(len(found)):
-        for place in range(offsets[row], offsets[row + 1]):
-            if data[place] >= 128:
+        place = offsets[row]
+        while place < offsets[row + 1]:
+            if data[place] < 128:
+                place += 1
+                continue
+            code, size = _code_at(data, place)
+            if code >= _MOST or folds[code] == _UNSURE:
                 found[row] = True
                 break
+            place += size
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _digest(data, offsets, state):  # type: ignore[no-untyped-def]
-    """Take each folded text into its row's digest: FNV-1a over bytes, then a mixing round."""
+def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
+    """Take each folded text into its row's digest: FNV-1a over characters, then a mixing round."""
     prime, start = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)
     for row in range(len(state)):
         hashed = start
         words, between = False, False
-        for place in range(offsets[row], offsets[row + 1]):
-            byte = data[place]
-            if 65 <= byte <= 90:
-                byte += 32
-            if byte >= 128 or 97 <= byte <= 122 or 48 <= byte <= 57:
-                if between and words:
-                    hashed = (hashed ^ np.uint64(32)) * prime
-                hashed = (hashed ^ np.uint64(byte)) * prime
-                words, between = True, False
-            else:
+        place = offsets[row]
+        while place < offsets[row + 1]:
+            code, size = _code_at(data, place)
+            if size == 4:  # there is no table of these
+                code = np.int32(data[place + 1]) << 12 | np.int32(data[place + 2]) << 6
+                code = _MOST + (code | np.int32(data[place + 3]))
+            elif code < _MOST and folds[code] != _UNSURE:
+                code = folds[code]
+            place += size
+            if code == _BETWEEN:
                 between = True
+                continue
+            if between and words:
+                hashed = (hashed ^ np.uint64(32)) * prime
+            hashed = (hashed ^ np.uint64(code)) * prime
+            words, between = True, False
         if not words:  # nothing is left of it: its own bytes count
-            for place in range(offsets[row], offsets[row + 1]):
-                hashed = (hashed ^ np.uint64(data[place])) * prime
+            for at in range(offsets[row], offsets[row + 1]):
+                hashed = (hashed ^ np.uint64(data[at])) * prime
             hashed ^= np.uint64(1)
         mixed = (hashed ^ state[row]) * np.uint64(0xFF51AFD7ED558CCD)
         mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)

@@ -158,8 +158,8 @@ class Fragments:
 
         of: int64[rows], places in `programs`, which may be as `coded` gives them; slots:
         int64[rows, slots], what stands in each: a fragment's number, or -1 - the place of a text in
-        `pieces`; columns: (int64[columns, lines], the line of each row), where the fragments of slots
-        from `COLUMN` on stand.
+        `pieces`; columns: (int64[columns, lines], the line of each row), where the fragments of
+        slots from `COLUMN` on stand.
         """
         codes = [self.coded(p) if isinstance(p, Program) else p for p in programs]
         first = np.cumsum([0, *map(len, codes)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flancompile.compiler.column import Column, Frame
 from flancompile.compiler.lower import evaluate
@@ -75,6 +76,10 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
     gold = evaluate(choices.gold, shared)
     asked = doubt | gold.unsure(count)
     given = choices.options
+    fields = {n: a for n, a in rows.arrays.items() if n not in rows.task.let}
+    lists, said = fields.get(str(given)), fields.get(choices.gold)
+    if choices.gold_by == "text" and _is_plain(lists) and _is_text(said):
+        return _plain(lists, said, asked)
     texts: Sequence[list[str] | None]
     if isinstance(given, str):
         column = evaluate(given, shared)
@@ -94,6 +99,31 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
         counts = np.array([len(t or ()) for t in texts], dtype=np.int64)
         return Listing(flat, np.cumsum(counts) - counts, counts, right, asked)
     return Listing(pa.array(same, pa.string()), none, none + len(same), right, asked)
+
+
+def _is_text(column: pa.Array | None) -> bool:
+    """Whether there is a field, of texts without nulls."""
+    return column is not None and pa.types.is_string(column.type) and column.null_count == 0
+
+
+def _is_plain(lists: pa.Array | None) -> bool:
+    """Whether there is a field, of lists of texts without nulls."""
+    if lists is None or not pa.types.is_list(lists.type):
+        return False
+    return lists.null_count == 0 and _is_text(lists.flatten())
+
+
+def _plain(lists: pa.Array, golds: pa.Array, asked: Flags) -> Listing:
+    """Options that a field lists; the right one is the first that reads like the gold."""
+    flat, counts = lists.flatten(), np.asarray(pc.list_value_length(lists), dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    owners = np.repeat(np.arange(len(lists)), counts)
+    same = np.flatnonzero(
+        pc.equal(flat, golds.take(pa.array(owners))).to_numpy(zero_copy_only=False)
+    )
+    right = np.full(len(lists), NONE, np.int64)
+    right[owners[same[::-1]]] = (same - starts[owners[same]])[::-1]
+    return Listing(flat, starts, counts, right, asked)
 
 
 def _keys(choices: Choices, shared: Frame, count: int) -> Column:

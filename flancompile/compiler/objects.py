@@ -47,7 +47,9 @@ __all__ = [
 ]  # fmt: skip
 
 OBJECT_VERSION = 4
-PROVEN_SHARE, PROVEN_LEAST = 1024, 2  # one example in so many, and at least so many an object
+# One example in so many is proven, and at least so many an object: in a block's first pass, in
+# which nearly all of its texts are encoded, and in later ones.
+PROVEN_FIRST, PROVEN_LATER = (1024, 4), (4096, 1)
 RESERVED = "reserved for exemplars"
 WORK = b"work"  # in an object's metadata: texts by encoder, rows by how they were rendered
 _MARK = b"ARROW1"
@@ -210,7 +212,7 @@ def examples_of(
         left, known = columns.left.tolist(), {**dropped, **made.reasons}
     renderer = Renderer(spec, rows, pools, known, left)
     fitted = list(fit(renderer, tokenizer, budget))
-    _prove(spec, tokenizer, columns, fitted)
+    _prove(spec, rows, tokenizer, columns, fitted)
     wide = tokenizer.vocab_size > 1 << 16
     table = example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
     by_row = len(rows) - reserved if left is None else len(left)
@@ -221,6 +223,7 @@ def examples_of(
 
 def _prove(
     spec: RenderSpec,
+    rows: RowSet,
     tokenizer: Tokenizer,
     columns: FittedColumns | None,
     fitted: Sequence[Fitted],
@@ -229,12 +232,12 @@ def _prove(
     texts: list[str] = []
     ids: list[npt.NDArray[np.uint32]] = []
     if columns is not None:
-        some = _sampled(columns.places)
+        some = _sampled(columns.places, rows)
         held = columns.prompts.bank.fragments
         texts += held.texts(columns.assembly.prompts(some)).to_pylist()
         texts += held.texts(columns.assembly.targets.take(some)).to_pylist()
         ids += [*columns.prompts.take(some), *columns.targets.take(some)]
-    for one in _sampled(fitted):
+    for one in _sampled(fitted, rows):
         runs = one.draft.texts(spec)
         whole = isinstance(spec.layout_of(one.draft), ChatTemplate)
         texts += ["".join(runs)] if whole else runs
@@ -245,21 +248,19 @@ def _prove(
             raise fail("FC512", f"{message} for {text[:60]!r}", hint="please report this text")
 
 
-def _sampled(items: S) -> S:
-    step = min(PROVEN_SHARE, max(1, len(items) // PROVEN_LEAST))
-    return items[::step]
+def _sampled(items: S, rows: RowSet) -> S:
+    """Some of the items, other ones in each pass."""
+    share, least = PROVEN_LATER if rows.pass_ else PROVEN_FIRST
+    step = min(share, max(1, len(items) // least))
+    first = int(rows.bits("proof", rows=np.zeros(1, np.int64))[0]) % step
+    return items[first::step]
 
 
 def read_object(path: str | Path, columns: Iterable[str] | None = None) -> pa.Table:
     """An object's table, memory-mapped; only `columns` when they are given."""
     with pa.memory_map(str(path)) as source:
-        options = None
-        if columns is not None:
-            schema = pa.ipc.open_file(source).schema
-            options = pa.ipc.IpcReadOptions(
-                included_fields=[schema.names.index(c) for c in columns]
-            )
-        return pa.ipc.open_file(source, options=options or pa.ipc.IpcReadOptions()).read_all()
+        table = pa.ipc.open_file(source).read_all()  # maps what it reads, and copies nothing
+        return table if columns is None else table.select(list(columns))
 
 
 def runs_of(table: pa.Table) -> Runs:

@@ -255,6 +255,9 @@ class Stored(Mapping[str, Sequence[Any]]):
             self._made[name] = restored(self._arrays[name], self._fields[name])
         return self._made[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays  # Mapping's own would make the list
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
 

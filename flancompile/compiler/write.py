@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from flancompile.store.writer import BuildWriter, PackTable
 __all__ = ["write_build"]
 
 _PINNED = ("numpy", "pyarrow", "jinja2", "tokenizers", "sentencepiece", "gigatoken", "numba")
+THREADS = 2
 _EXAMPLE_COLUMNS = (
     "row", "row_id", "template", "option_style", "shots_style", "shots_asked", "shots", "options",
     "cot", "truncated", "exact", "exemplars", "prompt_tokens", "target_tokens",
@@ -56,20 +59,22 @@ def write_build(
     dtype = "uint16" if prepared.tokenizer.vocab_size <= 1 << 16 else "uint32"
     means: dict[str, Any] = {"recipe": recipe.recipe, "overwrite": overwrite}
     with BuildWriter(out, recipe.layout, _lengths(prepared), dtype, **means) as writer:
-        with request.stage("write") as tell:
-            in_packs = linked.order[packs.items]
-            table = PackTable(packs.offsets, in_packs, linked.runs.take(in_packs))
-            pad = prepared.tokenizer.pad_id or 0
-            writer.create_packs(table, recipe.shards.packs, pad)
-            for done, taken in enumerate(linked.taken, 1):
-                _write_object(writer, prepared, linked, taken)
-                tell(done, len(linked.taken))
-        with request.stage("ledger"):
-            for id_ in sorted(streams.streams):
-                stream = streams.streams[id_]
-                blocks = prepared.workshop.reads[stream.planned.task.source_id, recipe.split]
-                for part in ledger_of(stream, blocks, recipe.split, linked.counts.get(id_, 0)):
-                    writer.write_ledger(part)
+        pad = prepared.tokenizer.pad_id or 0
+        with _beside() as pool:
+            with request.stage("write") as tell:
+                in_packs = linked.order[packs.items]
+                table = PackTable(packs.offsets, in_packs, linked.runs.take(in_packs))
+                writer.create_packs(table, recipe.shards.packs, pad)
+                tokens = [
+                    pool.submit(_scatter, writer, prepared, linked, taken) for taken in linked.taken
+                ]
+                ledger = pool.submit(_write_ledger, writer, prepared, streams, linked)
+                for done, (taken, written) in enumerate(zip(linked.taken, tokens, strict=True), 1):
+                    _write_examples(writer, prepared, taken)
+                    written.result()
+                    tell(done, len(linked.taken))
+            with request.stage("ledger"):
+                ledger.result()
         evaluation = [_write_eval(writer, t) for t in tables]
         others = _write_others(writer, prepared) | _write_names(writer, prepared)
         manifest = _manifest(prepared, streams, linked, packs, dtype, pad, evaluation)
@@ -78,8 +83,30 @@ def write_build(
             return writer.finish(manifest, others, ["run.json"])
 
 
-def _write_object(writer: BuildWriter, prepared: Prepared, linked: Linked, taken: Taken) -> None:
-    table = read_object(taken.piece.path)
+@contextmanager
+def _beside() -> Iterator[ThreadPoolExecutor]:
+    """Threads for what can be written side by side; what has not begun is not, after an error."""
+    pool = ThreadPoolExecutor(THREADS, "write")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _write_ledger(
+    writer: BuildWriter, prepared: Prepared, streams: Streams, linked: Linked
+) -> None:
+    split = prepared.workshop.recipe.split
+    for id_ in sorted(streams.streams):
+        stream = streams.streams[id_]
+        blocks = prepared.workshop.reads[stream.planned.task.source_id, split]
+        for part in ledger_of(stream, blocks, split, linked.counts.get(id_, 0)):
+            writer.write_ledger(part)
+
+
+def _scatter(writer: BuildWriter, prepared: Prepared, linked: Linked, taken: Taken) -> None:
+    """Frame an object's ids and put them into their packs."""
+    table = read_object(taken.piece.path, ["ids"])
     rows, frame = taken.rows, prepared.frame
     ids = table["ids"].combine_chunks()
     ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
@@ -89,9 +116,12 @@ def _write_object(writer: BuildWriter, prepared: Prepared, linked: Linked, taken
     lengths = linked.lengths[taken.first : taken.first + taken.count]
     assert len(whole) == int(lengths.sum()), f"lengths of {taken.piece.path} do not add up"
     writer.scatter(taken.first, whole, lengths)
+
+
+def _write_examples(writer: BuildWriter, prepared: Prepared, taken: Taken) -> None:
     task = taken.stream.planned.task
     n = taken.count
-    part = table.select(_EXAMPLE_COLUMNS).take(rows)
+    part = read_object(taken.piece.path, _EXAMPLE_COLUMNS).take(taken.rows)
     split = prepared.workshop.recipe.split
     for name, value in (
         ("task", pa.array([task.id] * n)),

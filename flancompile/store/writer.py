@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,7 @@ class BuildWriter:
         self._shards: list[tuple[Path, int]] = []
         self._examples: list[pa.Table] = []
         self._held = self._written = self._scattered = 0
+        self._lock = threading.Lock()
         self._ledger: Any = None
         self._lines: list[pa.Table] = []
         self._lines_held = self._ledger_rows = 0
@@ -185,8 +187,8 @@ class BuildWriter:
     ) -> None:
         """Put the framed ids of consecutive examples, from id `first`, where they belong.
 
-        ids: uint32[sum(lengths)]; lengths: int64[m, 2], prompt and target side. Raises FC514 for
-        an id that the tokens' type cannot hold.
+        Several threads may do so at once. ids: uint32[sum(lengths)]; lengths: int64[m, 2], prompt
+        and target side. Raises FC514 for an id that the tokens' type cannot hold.
         """
         m = len(lengths)
         assert len(ids) == int(lengths.sum()), f"{len(ids)} ids for {int(lengths.sum())} places"
@@ -194,7 +196,8 @@ class BuildWriter:
         if largest > np.iinfo(self.dtype).max:
             message = f"id {largest} does not fit the {self.dtype} that the vocabulary asks for"
             raise fail("FC514", message, hint="the tokenizer gives ids beyond its own vocabulary")
-        self._scattered += m
+        with self._lock:
+            self._scattered += m
         packs = self.pack_of[first : first + m]
         starts = self._start_of[first : first + m]
         begins = np.concatenate([[0], np.cumsum(lengths.sum(axis=1))])[:-1]

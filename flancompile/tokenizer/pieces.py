@@ -79,9 +79,14 @@ class PieceModel:
             return "a space is no piece"
         if any(p.kind == USER_DEFINED for p in self.pieces):
             return "it has pieces that are matched before all others"
-        if self.charsmap and _rules_see_spaces(self.charsmap):
+        if self.charsmap and _rules_see(self.charsmap, ord(" ")):
             return "its normalisation looks over a space"
         return None
+
+    @property
+    def newline_alone(self) -> bool:
+        """Whether no rule of normalisation looks at a newline and something else."""
+        return not self.charsmap or not _rules_see(self.charsmap, ord("\n"))
 
     def joined(self) -> npt.NDArray[np.bool_]:
         """Between which characters ids may run on. -> bool[129, 129]: ASCII, and 128 for others.
@@ -146,25 +151,25 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
             raise ValueError("no SentencePiece model: it ends early") from None
 
 
-def _rules_see_spaces(charsmap: bytes) -> bool:
-    """Whether a rule's text holds a space beside something else."""
+def _rules_see(charsmap: bytes, letter: int) -> bool:
+    """Whether a rule's text holds a character beside something else."""
     (size,) = struct.unpack_from("<I", charsmap)
-    return bool(_walk(np.frombuffer(charsmap[4 : 4 + size], np.uint32)))
+    return bool(_walk(np.frombuffer(charsmap[4 : 4 + size], np.uint32), letter))
 
 
 @numba.njit(cache=True)
-def _walk(units):  # type: ignore[no-untyped-def]
-    """Follow every key of a double array (darts-clone). -> whether one holds a space and more"""
-    stack = [(np.int64(0), 0, False)]  # unit, depth, whether the key so far is one space
+def _walk(units, sought):  # type: ignore[no-untyped-def]
+    """Follow every key of a double array (darts-clone). -> whether one holds a letter and more"""
+    stack = [(np.int64(0), 0, False)]  # unit, depth, whether the key so far is that letter alone
     while len(stack) > 0:
-        unit, depth, spaced = stack.pop()
+        unit, depth, alone = stack.pop()
         offset = np.int64(units[unit] >> 10) << np.int64((units[unit] & 512) >> 6)
         base = unit ^ offset
         for letter in range(1, 256):
             child = base ^ letter
             if child >= len(units) or (units[child] & np.uint32(0x800000FF)) != letter:
                 continue
-            if spaced or (letter == 32 and depth > 0):
+            if alone or (letter == sought and depth > 0):
                 return True
-            stack.append((np.int64(child), depth + 1, letter == 32))
+            stack.append((np.int64(child), depth + 1, letter == sought))
     return False

@@ -8,7 +8,7 @@ puts before a text (its dummy prefix) is put there first, and the parts are enco
 Where runs of spaces become one and those at the ends none, a text is cut at its spaces. A word
 alone is then encoded as it is in the text if the model puts a space before each text, no piece
 holds a space after another character, none is matched before all others, and no rule of
-normalisation looks over a space.
+normalisation looks over a space. Where a newline is normalised to a space, it parts words too.
 
 `PieceModel.why_no_cuts` holds a model against these lists. What is left is arithmetic: a unigram
 model takes the best path by sums in float32 over the whole text, whose rounding depends on what
@@ -101,6 +101,9 @@ class WordEncoder:
         self._single = model.single_spaces
         self._prefix = model.dummy_prefix and not self._single
         self._reference = PieceEncoder(data + _NO_PREFIX) if self._prefix else reference
+        newlines = self._single and model.newline_alone
+        spaces = self._reference.normalized(["a b", "a\nb"]) if newlines else ["", " "]
+        self._newline = ord("\n") if spaces[0] == spaces[1] else ord(" ")  # what parts words too
         self._paths = Paths(model) if model.model == UNIGRAM else None
         self._joined = model.joined()
         self._table = _Table()
@@ -110,8 +113,9 @@ class WordEncoder:
         """Where a text may be cut into parts."""
         found = no_cuts()
         if self._single:
-            found[1:128, ord(" ")] = True
-            found[ord(" "), ord(" ")] = False
+            parting = [ord(" "), self._newline]
+            found[1:128, parting] = True
+            found[np.ix_(parting, parting)] = False
         else:
             found[:128, :128] = ~self._joined[:128, :128]
         return found
@@ -155,8 +159,9 @@ class WordEncoder:
         found = np.empty(most, np.int32)
         ends = np.empty(len(offsets), np.int64)
         _find(
-            texts.data, offsets, self._single, begins & self._prefix, self._joined, table.slots,
-            table.hashes, table.starts, table.letters, table.count, found, ends, part,
+            texts.data, offsets, self._single, self._newline, begins & self._prefix,
+            self._joined, table.slots, table.hashes, table.starts, table.letters, table.count,
+            found, ends, part,
         )  # fmt: skip
         if table.count[0] > known:
             self._learn(known)
@@ -231,6 +236,7 @@ def _find(  # type: ignore[no-untyped-def]
     data,
     offsets,
     single,
+    newline,
     prefix,
     joined,
     slots,
@@ -250,7 +256,7 @@ def _find(  # type: ignore[no-untyped-def]
         if prefix[text] and end - place == 1:
             place = end  # there was nothing to put a space before
         while place < end:
-            if single and data[place] == 32:
+            if single and (data[place] == 32 or data[place] == newline):
                 place += 1
                 continue
             begin, before = place, 0
@@ -258,7 +264,7 @@ def _find(  # type: ignore[no-untyped-def]
             while place < end:
                 byte = data[place]
                 if single:
-                    if byte == 32:
+                    if byte == 32 or byte == newline:
                         break
                 elif place > begin and byte & 0xC0 != 0x80 and not joined[before, min(byte, 128)]:
                     break
