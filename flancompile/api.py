@@ -288,7 +288,7 @@ def _request(
     return request_of(recipe, library=tuple(library), overlay=overlay, cache=place, **means)
 
 
-def _cache(folder: Path | None) -> Cache:
+def _cache(folder: str | Path | None) -> Cache:
     from flancompile.compiler.cache import Cache, default_cache
 
-    return Cache(folder) if folder is not None else default_cache()
+    return Cache(Path(folder)) if folder is not None else default_cache()

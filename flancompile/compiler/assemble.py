@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from flancompile.compiler.chosen import Chosen, chosen
 from flancompile.compiler.column import Column
-from flancompile.compiler.columnar import NO_STYLE, instances
+from flancompile.compiler.columnar import NO_STYLE, Instances, instances
 from flancompile.compiler.exemplars import EXPLANATION, Laid, Pool, Pools
 from flancompile.compiler.fragments import Strings
 from flancompile.compiler.layer import Layer
@@ -177,10 +177,9 @@ class _Assembler:
         reasons: dict[int, str],
     ) -> Assembly:
         """Texts of the rows `at`, with the exemplars `taken` of the pool."""
-        queries = instances(self.spec, self.tabled, at, drawn.template[at], styles[at])
         line, slot = np.nonzero(taken >= 0)
         owner, of = at[line], taken[line, slot]
-        shown = instances(self.spec, self.pool, of, drawn.template[owner], styles[owner])
+        queries, shown = self._instances(drawn, at, of, owner, styles)
         sure = queries.sure.copy()
         sure[line[~shown.sure]] = False
         place = np.full(taken.shape, NONE, np.int64)
@@ -208,6 +207,22 @@ class _Assembler:
             rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(kept),
             queries.target.take(kept), np.flatnonzero(left), reasons, self.pool.rows, layer,
         )  # fmt: skip
+
+    def _instances(
+        self, drawn: Chosen, at: Ints, of: Ints, owner: Ints, styles: Ints
+    ) -> tuple[Instances, Instances]:
+        """(the rows `at`, the pool's rows `of` under what their owners drew)."""
+        whose = np.concatenate([at, owner])
+        rows, templates, chosen_ = np.concatenate([at, of]), drawn.template[whose], styles[whose]
+        count, total = len(at), len(whose)
+        if self.pool is self.tabled:
+            both = instances(self.spec, self.tabled, rows, templates, chosen_)
+            return both.part(0, count), both.part(count, total)
+        first, rest = slice(0, count), slice(count, total)
+        return (
+            instances(self.spec, self.tabled, rows[first], templates[first], chosen_[first]),
+            instances(self.spec, self.pool, rows[rest], templates[rest], chosen_[rest]),
+        )
 
     def _instruction(self, at: Ints) -> Column | None:
         text = self.spec.task.instruction

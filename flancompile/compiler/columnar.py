@@ -20,7 +20,14 @@ from flancompile.compiler.layout import Numbered, slotted
 from flancompile.compiler.listed import OptionTable
 from flancompile.compiler.lower import render
 from flancompile.compiler.lowerable import why_not
-from flancompile.compiler.programs import Form, block_program, gold_program, making, template_form
+from flancompile.compiler.programs import (
+    Constant,
+    Form,
+    block_program,
+    gold_program,
+    making,
+    template_form,
+)
 from flancompile.compiler.render import RenderSpec, hidden
 from flancompile.compiler.tabled import Tabled
 from flancompile.dsl.expression import compile_template
@@ -41,6 +48,11 @@ class Instances:
     input: Strings
     target: Strings
     sure: Flags
+
+    def part(self, start: int, stop: int) -> Instances:
+        """The instances from one place to another."""
+        shown, learnt = self.input.part(start, stop), self.target.part(start, stop)
+        return Instances(shown, learnt, self.sure[start:stop])
 
 
 def groups(keys: Ints) -> Iterator[tuple[int, Rows]]:
@@ -221,14 +233,14 @@ class _Instances:
     def _form(self, text: str, names: _Names) -> Form | None:
         """The text over its names; None where it does more with one than a program says."""
         open_: list[str] = []
-        constants: list[tuple[str, object]] = []
+        constants: list[tuple[str, Constant]] = []
         for name in sorted(compile_template(text).names):
             if name in names.codes or (name not in names.own and self.tabled.is_own(name)):
                 open_.append(name)
                 continue
             column = names.frame.get(name)
             if column is not None and column.is_constant:
-                constants.append((name, column.values(1)[0]))
+                constants.append((name, Constant.of(column.values(1)[0])))
             elif column is not None:
                 open_.append(name)
         form = template_form(text, tuple(open_), tuple(constants))

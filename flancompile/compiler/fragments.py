@@ -61,14 +61,18 @@ class Strings:
     @classmethod
     def joined(cls, parts: Sequence[Strings]) -> Strings:
         """The texts of several, one after another."""
-        bases = np.cumsum([0, *(len(p.fragments) for p in parts)]).tolist()
-        ends = [p.ends[1:] + base for p, base in zip(parts, bases[:-1], strict=True)]
-        none = np.zeros(0, np.int32)
-        flat = np.concatenate([none, *(p.fragments[: p.ends[-1]] for p in parts)])
+        held = [p.fragments[p.ends[0] : p.ends[-1]] for p in parts]
+        bases = np.cumsum([0, *map(len, held)]).tolist()
+        ends = [p.ends[1:] + (base - p.ends[0]) for p, base in zip(parts, bases, strict=False)]
+        flat = np.concatenate([np.zeros(0, np.int32), *held])
         return cls(flat, np.concatenate([np.zeros(1, np.int64), *ends]))
 
     def __len__(self) -> int:
         return len(self.ends) - 1
+
+    def part(self, start: int, stop: int) -> Strings:
+        """The texts from one place to another."""
+        return Strings(self.fragments, self.ends[start : stop + 1])
 
     def take(self, places: Ints) -> Strings:
         """Some of the texts, as often as their places stand there."""
@@ -99,8 +103,9 @@ class Fragments:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it holds, about."""
-        return int(self.starts[self.count[0]]) + 30 * int(self.count[0])
+        """Bytes that its arrays hold."""
+        arrays = (self.data, self.starts, self.hashes, self.first, self.last, self.marked)
+        return sum(a.nbytes for a in (*arrays, self.slots))
 
     def of(self, texts: pa.Array) -> Ints:
         """The numbers of texts without nulls. -> int64[texts]"""

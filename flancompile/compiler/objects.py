@@ -53,7 +53,7 @@ PROVEN_FIRST, PROVEN_LATER = (1024, 4), (4096, 1)
 RESERVED = "reserved for exemplars"
 WORK = b"work"  # in an object's metadata: texts by encoder, rows by how they were rendered
 _MARK = b"ARROW1"
-BANK_BYTES = 256 << 20  # of all banks of a process
+BANK_BYTES = 64 << 20  # of all banks of a thread
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
 
 
@@ -315,7 +315,7 @@ class _Held(threading.local):
         """A block's bank; what no longer fits beside it is let go, the oldest first."""
         key = (folder, block, tokenizer.digest)
         found = self._held.pop(key, None)
-        if found is None or found.nbytes > BANK_BYTES // 2:
+        if found is None or found.nbytes > BANK_BYTES:
             found = Bank(tokenizer)
         room = BANK_BYTES - found.nbytes
         for other, bank in reversed(list(self._held.items())):

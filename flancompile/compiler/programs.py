@@ -27,8 +27,8 @@ from flancompile.dsl.expression import compile_template, environment, parsed_tem
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 
 __all__ = [
-    "EACH", "INSTRUCTION", "QUERY", "SHOTS", "Form", "block_program", "gold_program", "made_of",
-    "making", "prompt_program", "template_form",
+    "EACH", "INSTRUCTION", "QUERY", "SHOTS", "Constant", "Form", "block_program",
+    "gold_program", "made_of", "making", "prompt_program", "template_form",
 ]  # fmt: skip
 
 QUERY, INSTRUCTION, SHOTS = 0, 1, 2  # slots of a layout; of each exemplar come three
@@ -120,6 +120,19 @@ def prompt_program(style: ShotsStyle, shots: int, shown: bool, told: int) -> Pro
 
 
 @dataclass(frozen=True)
+class Constant:
+    """A value that is the same in every row, equal where it reads the same."""
+
+    words: str
+    value: object = field(compare=False)
+
+    @classmethod
+    def of(cls, value: object) -> Constant:
+        """Any value, such as a mapping, which has no hash of its own."""
+        return cls(f"{type(value).__name__} {value!r}", value)
+
+
+@dataclass(frozen=True)
 class Form:
     """A template's text as a program over names. slots: what stands in each, as (name, how it is
     filtered or None); tested: names whose text must not be empty."""
@@ -131,12 +144,12 @@ class Form:
 
 @lru_cache(maxsize=16_384)
 def template_form(
-    text: str, names: tuple[str, ...], constants: tuple[tuple[str, object], ...]
+    text: str, names: tuple[str, ...], constants: tuple[tuple[str, Constant], ...]
 ) -> Form | None:
     """The form of a template's text over some names, the others constant; None for no form."""
     try:
         pieces = _pieces(text, dict(constants), {name: i for i, name in enumerate(names)})
-    except (_NoProgramError, TypeError):  # a constant that cannot be looked up
+    except _NoProgramError:
         return None
     whole = _joined([pieces], len(names))
     slots = [*((n, None) for n in names), *((names[slot], how) for slot, how in whole.made)]
@@ -194,7 +207,8 @@ def _cut(
     """(literals and what is open, names that are asked for). Raises _NoProgramError."""
     form = _form(text, names)
     values = {_named(*one): f"{_MARK}{i}{_MARK}" for i, one in enumerate(form.open)}
-    given = {k: Column.constant(v) for k, v in (*constants, *values.items())}
+    held = {k: v.value if isinstance(v, Constant) else v for k, v in constants}
+    given = {k: Column.constant(v) for k, v in (*held.items(), *values.items())}
     found = render(form.text, Frame(1, given)).printed(1)
     if found.unsure(1)[0]:
         raise _NoProgramError

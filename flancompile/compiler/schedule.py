@@ -11,12 +11,14 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from functools import lru_cache
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from flancompile.compiler.objects import ObjectJob, build_object
 
-__all__ = ["built"]
+__all__ = ["built", "threads"]
 
+_pool: ContextVar[ThreadPoolExecutor | None] = ContextVar("pool", default=None)
 THREADS = 2  # more wait for each other's Python
 FEWEST = 8  # objects that a worker is given at once, unless there are no more of a block
 
@@ -29,14 +31,23 @@ def built(jobs: Sequence[ObjectJob], executor: Executor | None) -> Iterator[str]
     if executor is not None:
         yield from _in_order(jobs, executor, getattr(executor, "_max_workers", 1), None)
         return
-    stop = threading.Event()
-    yield from _in_order(jobs, _threads(), THREADS, stop)
+    with threads() as pool:
+        yield from _in_order(jobs, pool, THREADS, threading.Event())
 
 
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    """Threads that stay, with what they hold of blocks."""
-    return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "objects")
+@contextmanager
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads that build objects; those of an outer `with` stay, with what they hold of blocks."""
+    pool = _pool.get()
+    if pool is not None:
+        yield pool
+        return
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "objects") as pool:
+        outer = _pool.set(pool)
+        try:
+            yield pool
+        finally:
+            _pool.reset(outer)
 
 
 def _in_order(

@@ -54,7 +54,7 @@ class Bank:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it holds, about."""
+        """Bytes that its arrays hold."""
         arrays = (self.keys, self.values, self.parent, self.fragment, self.start, self.length)
         own = sum(a.nbytes for a in (*arrays, self.sums, self.slack, self.unsure, self.ids))
         return own + self.fragments.nbytes

@@ -24,12 +24,13 @@ from flancompile.compiler.segments import Bank
 from flancompile.compiler.unlowered import unlowered
 from flancompile.dsl.library import load_library
 from flancompile.dsl.style import OptionStyle, ShotsStyle
-from flancompile.dsl.task import Task
+from flancompile.dsl.task import Task, Variable
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
 LIBRARY, _ = load_library([])
 BYTES = Tokenizer("bytes", b"", "bytes", Specials(None, 257, None))
 TEXTS = ["It rained.", " Ünï\n東京 ", "", "{% if %}", "a b", "A  b!", "it rained", "12", "née"]
+VARIABLE = ("lang", Variable({"name": "Frisian", "code": "fy"}))
 ITEM = {"q": "why?", "a": "because", "e": ""}
 CELLS: dict[str, list[Any]] = {
     "q": TEXTS,
@@ -63,6 +64,7 @@ INPUTS = [
     "{{ q }}", "Q: {{ q }}{{ options }}", "{{ q | upper }} {{ n + 1 }}", "{{ k }} {{ q }}",
     "{% if n %}{{ q }}{% else %}Nothing{% endif %}\n{{ options }}", "{{ xs | join(', ') }}?",
     "{% for x in xs %}{{ x }} {% endfor %}", "{{ p }}{{ options }}: {{ q }}", "{{ n // n }} {{ q }}",
+    "{{ lang }} ({{ lang.code }}): {{ q | lower }}", "{% if q %}{{ q }}!{% endif %}{{ options }}{{ kind }}",
 ]  # fmt: skip
 TARGETS = ["{{ a }}", "{{ gold }}", "{{ why }} So {{ a }}.", "{{ q[:2] }}", "{{ n }}{{ p }}"]
 TEMPLATE = st.fixed_dictionaries(
@@ -158,7 +160,7 @@ def row_set(task: Task, rows: list[dict[str, Any]], first: int, pass_: int = 0) 
     arrays = {n: pa.array([r[n] for r in rows], kind) for n, kind in KINDS.items()}
     digests = np.array([draw.digest64("row", first + i) for i in range(len(rows))], np.uint64)
     columns = {n: a.to_pylist() for n, a in arrays.items()}
-    return RowSet("toy/qa", task, 1, pass_, digests, columns, arrays=arrays)
+    return RowSet("toy/qa", task, 1, pass_, digests, columns, VARIABLE, arrays)
 
 
 def pools_of(task: Task, rows: RowSet, others: list[dict[str, Any]]) -> Pools:
@@ -172,7 +174,7 @@ def pools_of(task: Task, rows: RowSet, others: list[dict[str, Any]]) -> Pools:
 
 def spec_of(task: Task, shares: ArmShares, styles: int = 0) -> RenderSpec:
     templates = tuple(range(len(task.templates)))
-    return RenderSpec("toy/qa", task, *STYLES[styles], shares, 1, templates)
+    return RenderSpec("toy/qa", task, *STYLES[styles], shares, 1, templates, VARIABLE)
 
 
 def both(
@@ -182,6 +184,7 @@ def both(
     budget: Budget,
     pass_: int = 0,
     styles: int = 0,
+    tokenizer: Tokenizer = BYTES,
 ) -> tuple[pa.Table, pa.Table]:
     """A task's examples by columns, and row by row."""
     made = []
@@ -191,12 +194,18 @@ def both(
         about = block, pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
         made.append(
             examples_of(
-                spec_of(task, shares, styles), about, pools, BYTES, budget, by_columns=by_columns
+                spec_of(task, shares, styles),
+                about,
+                pools,
+                tokenizer,
+                budget,
+                by_columns=by_columns,
             )
         )
     return made[0], made[1]
 
 
+@pytest.mark.parametrize("tokenizer", ["bytes", "bpe", "unigram", "pieces"])
 @given(
     about=TASK,
     rows=ROWS,
@@ -205,8 +214,10 @@ def both(
     pass_=st.integers(0, 2),
     styles=st.sampled_from(range(len(STYLES))),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=90, deadline=None, suppress_health_check=list(HealthCheck))
 def test_generated_tasks_agree(
+    request: pytest.FixtureRequest,
+    tokenizer: str,
     about: dict[str, Any],
     rows: list[dict[str, Any]],
     shares: ArmShares,
@@ -217,30 +228,40 @@ def test_generated_tasks_agree(
     task = task_of(about)
     if task is None:
         return
-    columns, alone = both(task, rows, shares, budget, pass_, styles)
+    by = BYTES if tokenizer == "bytes" else request.getfixturevalue(tokenizer)
+    columns, alone = both(task, rows, shares, budget, pass_, styles, by)
     for name in alone.schema.names:
         assert columns[name].to_pylist() == alone[name].to_pylist(), name
     assert columns.equals(alone)
 
 
-@given(about=TASK, rows=ROWS, shares=st.sampled_from(SHARES), by_columns=st.booleans())
+@given(
+    about=TASK, rows=ROWS, shares=st.sampled_from(SHARES), by_columns=st.booleans(),
+    styles=st.sampled_from(range(len(STYLES))),
+)  # fmt: skip
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_was_kept_of_earlier_passes_changes_no_later_one(
-    about: dict[str, Any], rows: list[dict[str, Any]], shares: ArmShares, by_columns: bool
+    bpe: Tokenizer,
+    about: dict[str, Any],
+    rows: list[dict[str, Any]],
+    shares: ArmShares,
+    by_columns: bool,
+    styles: int,
 ) -> None:
     task = task_of(about)
     if task is None:
         return
     kept: dict[Any, Any] = {}
+    bank = Bank(bpe)
     ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
     for pass_ in (0, 1, 2, 5, 3, 3):
         made = []
-        for known in (kept, {}):
+        for known, held in ((kept, bank), ({}, Bank(bpe))):
             block = replace(row_set(task, rows, 0, pass_), known=known)
             pools = pools_of(task, block, rows[: len(rows) // 2])
             means = {"by_columns": by_columns}
-            spec, budget = spec_of(task, shares), Budget(total=2000)
-            made.append(examples_of(spec, (block, *ids), pools, BYTES, budget, **means))
+            spec, budget = spec_of(task, shares, styles), Budget(total=2000)
+            made.append(examples_of(spec, (block, *ids), pools, bpe, budget, bank=held, **means))
         assert made[0].equals(made[1])
 
 
