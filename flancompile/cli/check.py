@@ -51,10 +51,16 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
     try:
         with progress() as tell:
             found = check(
-                *paths, builtin=builtin, data=look.reading(), overlay=look.overlay, progress=tell
+                *paths,
+                builtin=builtin,
+                data=look.reading(),
+                overlay=look.overlay,
+                allowed=True,
+                progress=tell,
             )
     except FlancompileError as error:  # a path that is not there is told in the same form
         found = list(error.diagnostics)
+    every, found = found, [d for d in found if d.allowed is None]
     errors = sum(d.severity == "error" for d in found)
     warnings = len(found) - errors
     if form == "json":
@@ -62,13 +68,17 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
     elif form == "github":
         print(github(found), end="")
     elif form == "sarif":
-        print_json(sarif(found))
+        print_json(sarif(every))
     else:
         for diagnostic in found:
             print(diagnostic.render(), end="\n\n")
-        verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+        verdict = "no complaints"
+        if found:
+            verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+        if allowed := len(every) - len(found):
+            verdict += f" ({allowed:,} allowed)"
         style = "bold red" if errors else "bold yellow" if warnings else "bold green"
-        console().print(verdict if found else "no complaints", style=style)
+        console().print(verdict, style=style)
     return int(errors > 0 or (strict and warnings > 0))
 
 
