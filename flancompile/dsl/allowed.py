@@ -23,9 +23,9 @@ def allow_faults(document: Document, key: Key, allow: Mapping[str, str]) -> Iter
     for code in allow:
         if code not in WARNINGS:
             message = f"no warning about a dataset has the code {code!r}"
-            hint = nearest(code, sorted(WARNINGS)) or "see docs/diagnostics.md"
+            near = nearest(code, sorted(WARNINGS)) or "docs/diagnostics.md lists them"
             span = document.span((*key, code), of_key=True)
-            yield Diagnostic("FC228", message, span, f"{hint}; an error cannot be allowed")
+            yield Diagnostic("FC228", message, span, f"only warnings can be allowed; {near}")
 
 
 def marked(
