@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flancompile.api import check
 from flancompile.cli.console import console, print_json, progress
 from flancompile.cli.formats import github, sarif
-from flancompile.errors import FlancompileError, fail, nearest
+from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
 
 if TYPE_CHECKING:
     from flancompile.compiler.lints import Reading
@@ -62,7 +62,6 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
         found = list(error.diagnostics)
     every, found = found, [d for d in found if d.allowed is None]
     errors = sum(d.severity == "error" for d in found)
-    warnings = len(found) - errors
     if form == "json":
         print_json([d.as_dict() for d in found])
     elif form == "github":
@@ -70,16 +69,22 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
     elif form == "sarif":
         print_json(sarif(every))
     else:
-        for diagnostic in found:
-            print(diagnostic.render(), end="\n\n")
-        verdict = "no complaints"
-        if found:
-            verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
-        if allowed := len(every) - len(found):
-            verdict += f" ({allowed:,} allowed)"
-        style = "bold red" if errors else "bold yellow" if warnings else "bold green"
-        console().print(verdict, style=style)
-    return int(errors > 0 or (strict and warnings > 0))
+        _tell(found, errors, len(every) - len(found))
+    return int(errors > 0 or (strict and len(found) > errors))
+
+
+def _tell(found: list[Diagnostic], errors: int, allowed: int) -> None:
+    """Each complaint as text, and how many there are and how many are allowed."""
+    for diagnostic in found:
+        print(diagnostic.render(), end="\n\n")
+    warnings = len(found) - errors
+    verdict = "no complaints"
+    if found:
+        verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    if allowed:
+        verdict += f" ({allowed:,} allowed)"
+    style = "bold red" if errors else "bold yellow" if warnings else "bold green"
+    console().print(verdict, style=style)
 
 
 def _count(number: int, name: str) -> str:
