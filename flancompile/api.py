@@ -32,13 +32,14 @@ def check(
     builtin: bool = False,
     data: Reading | None = None,
     overlay: str | None = None,
+    allowed: bool = False,
     progress: Progress | None = None,
 ) -> list[Diagnostic]:
     """Every complaint about library folders or single files; none when all is well.
 
     paths: also names of libraries that ship with the package (`flan`, `demo`); builtin: whether
     `flan` is one of them; data: how rows are looked at, by default not at all; overlay: where they
-    lie.
+    lie; allowed: whether warnings that their files allow are given too, each with the reason.
     """
     from flancompile.compiler.checks import check_libraries
 
@@ -60,7 +61,7 @@ def check(
             found += check_rows(folders, overlay, data, loose=loose, tell=tell)
         except FlancompileError as error:  # files that do not load are told of already
             found += [d for d in error.diagnostics if d not in found]
-    return found
+    return [d for d in found if allowed or d.allowed is None]
 
 
 @disk_errors()

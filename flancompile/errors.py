@@ -45,13 +45,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One complaint: `code` is stable (FC101); `hint` says what to do."""
+    """One complaint: `code` is stable (FC101); `hint` says what to do.
+
+    allowed: the reason for which its file allows a warning; None for what is to be shown.
+    """
 
     code: str
     message: str
     span: Span | None = None
     hint: str | None = None
     severity: Severity = "error"
+    allowed: str | None = None
 
     def render(self) -> str:
         """Plain text: place, code and message, the source line with a caret, the hint."""

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from flancompile.dsl.codes import WARNINGS
+
 ROOT = Path(__file__).parents[1]
 ENTRY = re.compile(
     r"^### (FC\d{3}): .+?\n(?:.*?\n)*?Wrong:\n\n```text\n(.+?)\n```\n\nRight:\n\n```text\n(.+?)\n```",
@@ -21,6 +23,11 @@ def test_each_code_has_an_entry_with_a_wrong_and_a_right_example() -> None:
     for path in (ROOT / "flancompile").rglob("*.py"):
         given |= set(re.findall(r'"(FC\d{3})"', path.read_text()))
     assert given == set(headed)
+
+
+def test_the_warnings_that_may_be_allowed_are_those_that_datasets_get() -> None:
+    seeded = "".join(p.read_text() for p in (ROOT / "tests" / "mistakes").glob("*.txt"))
+    assert set(re.findall(r"^datasets/\S+ warning (FC\d{3})", seeded, re.MULTILINE)) == WARNINGS
 
 
 def test_codes_of_seeded_mistakes_are_many() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flancompile.api import check
 from flancompile.cli.console import console, print_json, progress
 from flancompile.cli.formats import github, sarif
-from flancompile.errors import FlancompileError, fail, nearest
+from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
 
 if TYPE_CHECKING:
     from flancompile.compiler.lints import Reading
@@ -51,25 +51,40 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
     try:
         with progress() as tell:
             found = check(
-                *paths, builtin=builtin, data=look.reading(), overlay=look.overlay, progress=tell
+                *paths,
+                builtin=builtin,
+                data=look.reading(),
+                overlay=look.overlay,
+                allowed=True,
+                progress=tell,
             )
     except FlancompileError as error:  # a path that is not there is told in the same form
         found = list(error.diagnostics)
+    every, found = found, [d for d in found if d.allowed is None]
     errors = sum(d.severity == "error" for d in found)
-    warnings = len(found) - errors
     if form == "json":
         print_json([d.as_dict() for d in found])
     elif form == "github":
         print(github(found), end="")
     elif form == "sarif":
-        print_json(sarif(found))
+        print_json(sarif(every))
     else:
-        for diagnostic in found:
-            print(diagnostic.render(), end="\n\n")
+        _tell(found, errors, len(every) - len(found))
+    return int(errors > 0 or (strict and len(found) > errors))
+
+
+def _tell(found: list[Diagnostic], errors: int, allowed: int) -> None:
+    """Each complaint as text, and how many there are and how many are allowed."""
+    for diagnostic in found:
+        print(diagnostic.render(), end="\n\n")
+    warnings = len(found) - errors
+    verdict = "no complaints"
+    if found:
         verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
-        style = "bold red" if errors else "bold yellow" if warnings else "bold green"
-        console().print(verdict if found else "no complaints", style=style)
-    return int(errors > 0 or (strict and warnings > 0))
+    if allowed:
+        verdict += f" ({allowed:,} allowed)"
+    style = "bold red" if errors else "bold yellow" if warnings else "bold green"
+    console().print(verdict, style=style)
 
 
 def _count(number: int, name: str) -> str:

@@ -32,7 +32,7 @@ def github(found: Sequence[Diagnostic]) -> str:
 
 
 def sarif(found: Sequence[Diagnostic]) -> dict[str, Any]:
-    """A SARIF log of one run."""
+    """A SARIF log of one run; what is allowed is a result that is suppressed in the source."""
     codes = sorted({one.code for one in found})
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -61,6 +61,8 @@ def _result(one: Diagnostic, rule: int) -> dict[str, Any]:
         "level": one.severity,
         "message": {"text": text},
     }
+    if one.allowed is not None:
+        result["suppressions"] = [{"kind": "inSource", "justification": one.allowed}]
     if one.span is not None:
         span = one.span
         result["locations"] = [

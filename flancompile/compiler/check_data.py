@@ -12,6 +12,7 @@ from pathlib import Path
 from flancompile.compiler.lints import Reading, lint_task
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.request import Request, bare_request
+from flancompile.dsl.allowed import marked
 from flancompile.dsl.check import check_dataset
 from flancompile.dsl.check_types import check_types
 from flancompile.dsl.library import TaskDef, builtin_library
@@ -38,7 +39,7 @@ def check_rows(
 ) -> list[Diagnostic]:
     """Complaints from rows about every task of some libraries whose files have no errors.
 
-    loose: single files beside the folders.
+    loose: single files beside the folders. Those that a file allows are marked.
     """
     request = bare_request(tuple(folders), overlay, loose=loose)
     chosen = parse_selector(reading.select).pick(request.tasks.values())
@@ -48,7 +49,8 @@ def check_rows(
     found: list[Diagnostic] = []
     schemas = _schemas(request, tasks)
     for id_, schema in schemas.items():
-        found += check_types(request.library.datasets[id_], schema)
+        dataset = request.library.datasets[id_]
+        found += marked(dataset, check_types(dataset, schema))
     if reading.keep:
         _keep(request, schemas, folders)
     for done, task in enumerate(tasks):
@@ -56,7 +58,7 @@ def check_rows(
         if not any(
             d.severity == "error" for d in check_dataset(task.dataset, request.library.memo)
         ):
-            found += _task(request, task, reading)
+            found += marked(task.dataset, _task(request, task, reading), task.category)
     tell("rows", len(tasks), len(tasks))
     return list(dict.fromkeys(found))
 

@@ -19,7 +19,8 @@ __all__ = ["check_libraries"]
 def check_libraries(
     paths: Sequence[Path], *, builtin: bool = False, typed: bool = True
 ) -> list[Diagnostic]:
-    """Every complaint about folders and single files, in the order of files and lines.
+    """Every complaint about folders and single files, in the order of files and lines; warnings
+    that a dataset file allows are marked.
 
     builtin: whether the built-in library is one of them; typed: whether schemas.lock is used.
     Raises FC107 for a path that is not there; a folder without a library is a complaint.

@@ -53,7 +53,7 @@ class RenderSpec:
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready; what does not change a text (tags, clusters, rungs, metrics) is left out."""
-        unread = {"tags", "rungs", "cluster", "description", "eval", "inverted"}
+        unread = {"tags", "rungs", "cluster", "description", "eval", "inverted", "allow"}
         few = any(k > 0 for k, _ in self.shares.shots)
         zero = any(k == 0 for k, _ in self.shares.shots) or few
         shots = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from flancompile.dsl.alike import near_twins
+from flancompile.dsl.allowed import allow_faults, marked
 from flancompile.dsl.check_calls import call_faults, variable_faults, variable_type
 from flancompile.dsl.check_source import check_paths, check_sources, place_expressions
 from flancompile.dsl.check_style import check_styles, near, placed
@@ -39,11 +40,12 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
     """
     found: list[Diagnostic] = []
     for dataset in library.datasets.values():
-        found += check_dataset(dataset, library.memo)
+        complaints = check_dataset(dataset, library.memo)
         schema = library.schemas.get(dataset.id) if typed else None
         whole = not dataset.document.partial
         if schema is not None and whole and schema.source == source_digest(dataset.model.source):
-            found += _typed(dataset, schema, library.memo)
+            complaints += _typed(dataset, schema, library.memo)
+        found += marked(dataset, complaints)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
             key = ("sources", id_)
@@ -90,6 +92,7 @@ class _Checker:
 
     def run(self) -> Iterator[Diagnostic]:
         self.found += check_sources(self.file, self.document, self.keys)
+        self.found += allow_faults(self.document, ("allow",), self.file.allow)
         for part, texts in (("let", self.file.let), ("fields", self.file.fields)):
             for name, text in texts.items():
                 self.expression((part, name), text, None)
@@ -149,6 +152,7 @@ class _Checker:
 
     def task(self, key: Key, task: Task) -> None:
         signature = task.signature
+        self.found += allow_faults(self.document, (*key, "allow"), task.allow)
         for name in (*signature.inputs, *signature.outputs):
             if name not in self.fields:
                 hint = near(name, self.fields)

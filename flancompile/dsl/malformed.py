@@ -21,16 +21,25 @@ __all__ = ["call_faults", "faulty", "syntax_error"]
 Found = list[tuple[Diagnostic, nodes.Node]]
 
 _PATTERNED = ("matches", "regex_findall", "regex_replace", "regex_search")
+_NAMING = {
+    "map": 0,
+    "reject": 0,
+    "rejectattr": 1,
+    "select": 0,
+    "selectattr": 1,
+}  # by which argument
 _OF_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
 def call_faults(env: jinja2.Environment, tree: nodes.Template) -> Found:
     """Filters and tests not known or wrongly called, and statements that name files."""
-    return [
-        (fault, node)
-        for node in tree.find_all((nodes.Filter, nodes.Test, *_OF_FILES))
-        if (fault := _call_fault(env, node)) is not None
-    ]
+    found: Found = []
+    for node in tree.find_all((nodes.Filter, nodes.Test, *_OF_FILES)):
+        if (fault := _call_fault(env, node)) is not None:
+            found.append((fault, node))
+        elif isinstance(node, nodes.Filter) and node.name in _NAMING:
+            found += _named_faults(env, node)
+    return found
 
 
 def _call_fault(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
@@ -41,21 +50,49 @@ def _call_fault(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
         return Diagnostic("FC103", f"{tag!r} brings in a file, and a text stands alone", None, hint)
     call = cast(Any, node)
     kind = "filter" if isinstance(node, nodes.Filter) else "test"
-    known = env.filters if kind == "filter" else env.tests
-    if call.name not in known:
-        message = f"there is no {kind} {call.name!r}"
-        return Diagnostic("FC104", message, None, nearest(call.name, known))
+    if (unknown := _unknown(env, kind, call.name)) is not None:
+        return unknown
     if call.dyn_args is not None or call.dyn_kwargs is not None:
         return None
     keys = tuple(k.key for k in call.kwargs)
-    return _misfit(env, kind, call.name, len(call.args), keys) or _pattern_fault(call)
+    fault = _misfit(env, kind, call.name, len(call.args), keys)
+    return fault or _pattern_fault(call.name, call.args)
 
 
-def _pattern_fault(call: Any) -> Diagnostic | None:
-    """A regular expression that is written out and is none."""
-    if call.name not in _PATTERNED or not call.args or not isinstance(call, nodes.Filter):
+def _named_faults(env: jinja2.Environment, call: nodes.Filter) -> Found:
+    """What is wrong with the filter or test that `map`, `select` and their like call by name."""
+    place = _NAMING[call.name]
+    named = call.args[place] if place < len(call.args) else None
+    if not isinstance(named, nodes.Const) or not isinstance(named.value, str):
+        return []
+    kind, rest = "filter" if call.name == "map" else "test", call.args[place + 1 :]
+    fault = _unknown(env, kind, named.value, call.name)
+    if fault is None and call.dyn_args is None and call.dyn_kwargs is None:
+        keys = tuple(k.key for k in call.kwargs)
+        fault = _misfit(env, kind, named.value, len(rest), keys)
+        fault = fault or _pattern_fault(named.value, rest)
+    return [] if fault is None else [(fault, named)]
+
+
+def _unknown(
+    env: jinja2.Environment, kind: str, name: str, caller: str | None = None
+) -> Diagnostic | None:
+    """FC104 for a filter or test that there is not. caller: the filter that calls it by name."""
+    known, others = (env.filters, env.tests) if kind == "filter" else (env.tests, env.filters)
+    if name in known:
         return None
-    pattern = call.args[0]
+    hint = nearest(name, known)
+    if name in others and caller is not None:
+        other = "test" if kind == "filter" else "filter"
+        hint = f"{name!r} is a {other}, and {caller} calls a {kind}"
+    return Diagnostic("FC104", f"there is no {kind} {name!r}", None, hint)
+
+
+def _pattern_fault(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
+    """A regular expression that is written out and is none."""
+    if name not in _PATTERNED or not args:
+        return None
+    pattern = args[0]
     if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
         try:
             re.compile(pattern.value)
@@ -92,10 +129,7 @@ def faulty(found: Found, text: str, functions: Collection[str]) -> TextError:
     """All faults of a text's calls; those of one word lie at its places in turn."""
     places, seen = [], Counter[str]()
     for _, node in found:
-        is_call = isinstance(node, nodes.Filter | nodes.Test)
-        word = node.name if is_call else type(node).__name__.lower()  # type: ignore[attr-defined]
-        word = {"fromimport": "from"}.get(word, word)
-        part: Part = "tag" if not is_call else "filter" if type(node) is nodes.Filter else "test"
+        word, part = _word_of(node)
         starts = occurrences(text, word, part) or [0]
         in_line = [s for s in starts if text.count("\n", 0, s) + 1 == node.lineno]
         at = in_line or starts
@@ -105,6 +139,16 @@ def faulty(found: Found, text: str, functions: Collection[str]) -> TextError:
     order = sorted(range(len(found)), key=lambda i: places[i])
     names = {w.text for w in words(text) if w.part == "name"}.difference(functions)
     return TextError([found[i][0] for i in order], [places[i] for i in order], frozenset(names))
+
+
+def _word_of(node: nodes.Node) -> tuple[str, Part]:
+    """The word under which the caret of a fault stands, and what it is in its text."""
+    if isinstance(node, nodes.Const):
+        return str(node.value), "text"
+    if isinstance(node, nodes.Filter | nodes.Test):
+        return node.name, "filter" if isinstance(node, nodes.Filter) else "test"
+    tag = type(node).__name__.lower()
+    return {"fromimport": "from"}.get(tag, tag), "tag"
 
 
 _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset", "with", "endwith",

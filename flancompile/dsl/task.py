@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from flancompile.dsl.base import Expression, Identifier, Strict, TemplateText
+from flancompile.dsl.codes import WARNINGS
 from flancompile.dsl.source import Source
 
 __all__ = [
@@ -35,6 +36,15 @@ MetricName = Literal[
     "rouge_l",
     "squad_em",
     "squad_f1",
+]
+
+
+Allow = Annotated[
+    dict[str, Annotated[str, Field(min_length=1)]],
+    Field(
+        description="A warning's code -> why it may stand. It is then neither shown nor counted.",
+        json_schema_extra={"propertyNames": {"enum": sorted(WARNINGS)}},
+    ),
 ]
 
 
@@ -276,6 +286,7 @@ class Task(Strict):
         (), description="Fields that may be shortened, at their end, when a prompt is over-long."
     )
     eval: Eval | None = None
+    allow: Allow = {}
     templates: tuple[Template, ...] = Field(min_length=1)
 
     @field_validator("signature", mode="before")
@@ -340,6 +351,7 @@ class DatasetFile(Strict):
     where: Expression | None = Field(
         None, description="Only rows where this holds, over the fields."
     )
+    allow: Allow = {}
     tasks: dict[Identifier, Task] = Field(min_length=1)
 
     @field_validator("for_each", mode="before")

@@ -93,6 +93,23 @@ def test_check(home: Path, tmp_path: Path) -> None:
     assert {"FC202", "FC206", "FC406"} <= codes
 
 
+def test_what_is_allowed_is_counted_and_not_shown(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.dataset(allow={"FC332": "the splits are the same file"})
+    assert run("check", ".", cwd=tmp_path).strip() == "no complaints"
+    rows = ("check", ".", "--data", "--all", "--strict")
+    assert run(*rows, cwd=tmp_path).strip() == "no complaints (1 allowed)"
+    assert json.loads(run(*rows, "--format", "json", cwd=tmp_path)) == []
+    assert run(*rows, "--format", "github", cwd=tmp_path) == ""
+    (found,) = json.loads(run(*rows, "--format", "sarif", cwd=tmp_path))["runs"][0]["results"]
+    assert found["ruleId"] == "FC332"
+    assert found["suppressions"] == [
+        {"kind": "inSource", "justification": "the splits are the same file"}
+    ]
+    library.dataset()
+    assert "0 errors, 1 warning" in run(*rows, cwd=tmp_path, ok=1)
+
+
 def test_ls(home: Path) -> None:
     (task,) = load("ls", cwd=home)
     assert (task["task"], task["templates"]) == ("toy/qa", 2)

@@ -327,4 +327,5 @@ def test_what_changes_no_text_is_not_in_the_key() -> None:
     assert spec(qa()) == spec(
         qa(cluster="rc", tags=["a"], rungs=["b"], eval={"metric": "squad_f1"})
     )
+    assert spec(qa()) == spec(qa(allow={"FC331": "most are positive"}))
     assert spec(qa()) != spec(qa(where="true"))
