@@ -131,6 +131,7 @@ class _Instances:
         self.fragments = tabled.fragments
         nothing = int(self.fragments.of(pa.array([""], pa.string()))[0])
         self.slots = np.full((len(rows), _TARGET + 1), nothing)
+        self.width = self.slots.shape[1]  # slots in use
         self.columns: dict[tuple[str, Hashable], int] = {}
         self.table: list[Ints] = []
         self.input, self.target = (
@@ -172,25 +173,38 @@ class _Instances:
         if template.turns is not None or any(why_not(text) is not None for text in texts):
             self.doubt[at] = True
             return
-        rows, choices = self.rows[at], template.choices or self.spec.task.choices
-        frame, doubt = self.tabled.frame(template, rows)
+        choices = template.choices or self.spec.task.choices
+        frame, doubt = self.tabled.frame(template, self.rows[at])
         self.doubt[at] |= doubt
         codes: dict[str, int] = {}
-        if not shown or choices is None:
-            frame.set("options", Column.constant(""))
-        else:
+        if shown and choices is not None:
             codes = {"options": _BLOCK, "gold": _GOLD}
-        if not shown and choices is not None and "gold" in compile_template(template.target).names:
-            frame.set("gold", self.tabled.gold(choices).take(rows))
-        names = _Names(frame, codes, frozenset(template.let) | {"gold", "options"})
-        for text, spelling in zip(texts, (self.input, self.target), strict=True):
-            self._spell(text, names, at, spelling)
+        else:
+            frame.set("options", Column.constant(""))
+            if choices is not None and "gold" in compile_template(template.target).names:
+                numbers, unsure = self.tabled.gold_numbers(choices)
+                codes = {"gold": self._column(("gold", id(choices)), numbers, unsure, at)}
+        names = _Names(frame, codes, frozenset(template.let) | {"options"})
+        forms = self._forms(template, texts, names)
+        for text, form, spelling in zip(texts, forms, (self.input, self.target), strict=True):
+            if form is None:
+                self._render(text, names, at, spelling)
+            else:
+                self._spell(text, form, names, at, spelling)
 
-    def _spell(self, text: str, names: _Names, at: Rows, spelling: _Spelling) -> None:
-        form = self._form(text, names)
-        if form is None:
-            self._render(text, names, at, spelling)
-            return
+    def _forms(
+        self, template: Template, texts: tuple[str, str], names: _Names
+    ) -> Sequence[Form | None]:
+        """The forms of a template's texts, which are kept where they are the same in every pass."""
+        if template.let or self.spec.task.let:
+            return [self._form(text, names) for text in texts]
+        key = (*texts, *names.codes)
+        found: Sequence[Form | None] | None = self.tabled.forms.get(key)
+        if found is None:
+            found = self.tabled.forms[key] = [self._form(text, names) for text in texts]
+        return found
+
+    def _spell(self, text: str, form: Form, names: _Names, at: Rows, spelling: _Spelling) -> None:
         slots = np.array([self._slot(*one, names, at) for one in form.slots], np.int64)
         codes = self.fragments.coded(form.program)
         if len(slots):
@@ -202,12 +216,26 @@ class _Instances:
 
     def _without(self, text: str, names: _Names, at: Rows, spelling: _Spelling, slot: int) -> None:
         """Render the instances that have no text in a slot that their program asks for."""
-        column = slot - COLUMN
-        numbers = self.table[column][self.rows[at]] if column >= 0 else self.slots[at, slot]
-        left = np.flatnonzero(self.fragments.is_empty(numbers))
+        left = np.flatnonzero(self.fragments.is_empty(self._held(slot, at)))
         if len(left):
             part = _Names(names.frame.sub(left), names.codes, names.own)
             self._render(text, part, at[left], spelling)
+
+    def _held(self, slot: int, at: Rows) -> Ints:
+        """What stands in a slot of some instances."""
+        column = slot - COLUMN
+        return self.table[column][self.rows[at]] if column >= 0 else self.slots[at, slot]
+
+    def _column(
+        self, key: tuple[str, Hashable], numbers: Ints, unsure: Flags | None, at: Rows
+    ) -> int:
+        """The slot of a column of the row set, which some instances look up."""
+        if unsure is not None:
+            self.doubt[at] |= unsure[self.rows[at]]
+        if key not in self.columns:
+            self.columns[key] = COLUMN + len(self.table)
+            self.table.append(numbers)
+        return self.columns[key]
 
     def _slot(self, name: str, how: Hashable, names: _Names, at: Rows) -> int:
         """The slot of what a name prints."""
@@ -219,16 +247,12 @@ class _Instances:
             numbers, unsure = self.tabled.printed(column, len(at), how)
             if unsure is not None:
                 self.doubt[at] |= unsure
-            self.slots = np.pad(self.slots, ((0, 0), (0, 1)))
-            self.slots[at, -1] = numbers
-            return self.slots.shape[1] - 1
-        numbers, unsure = self.tabled.numbers(name, how)
-        if unsure is not None:
-            self.doubt[at] |= unsure[self.rows[at]]
-        if (name, how) not in self.columns:
-            self.columns[name, how] = COLUMN + len(self.table)
-            self.table.append(numbers)
-        return self.columns[name, how]
+            if self.width == self.slots.shape[1]:
+                self.slots = np.pad(self.slots, ((0, 0), (0, self.width)))
+            self.slots[at, self.width] = numbers
+            self.width += 1
+            return self.width - 1
+        return self._column((name, how), *self.tabled.numbers(name, how), at)
 
     def _form(self, text: str, names: _Names) -> Form | None:
         """The text over its names; None where it does more with one than a program says."""
@@ -259,8 +283,8 @@ class _Instances:
     def _render(self, text: str, names: _Names, at: Rows, spelling: _Spelling) -> None:
         """The text by columns."""
         for name in names.codes.keys() & compile_template(text).names:
-            held = self.pieces.take(-1 - self.slots[at, names.codes[name]])
-            names.frame.set(name, Column.of_text(self.fragments.texts(held)))
+            texts = self.fragments.texts_of(self._held(names.codes[name], at), self.pieces)
+            names.frame.set(name, Column.of_text(texts))
         found = render(text, names.frame).printed(len(at))
         self.doubt[at] |= found.unsure(len(at))
         self.slots[at, spelling.whole] = self.fragments.of(found.text(len(at)))

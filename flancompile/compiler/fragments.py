@@ -241,8 +241,7 @@ class Fragments:
             source = np.repeat([s for _, s, _ in places], sizes)
             to = np.repeat([t for _, _, t in places], sizes)
             codes, back = np.unique(slots[rows, source], return_inverse=True)
-            whole = self.spell([_WHOLE], np.zeros(len(codes), np.int64), codes[:, None], pieces)
-            texts, unsure = making(how, self.texts(whole))
+            texts, unsure = making(how, self.texts_of(codes, pieces))
             wide[rows, to] = self.of(texts)[back]
             good[rows[unsure[back]]] = False
         return wide
@@ -256,6 +255,11 @@ class Fragments:
         """Whether each text surely holds more than white space."""
         found: Flags = _any(strings.fragments, strings.ends, self.marked)
         return found
+
+    def texts_of(self, codes: Ints, pieces: Strings | None = None) -> pa.Array:
+        """The texts of what stands in slots."""
+        whole = np.zeros(len(codes), np.int64)
+        return self.texts(self.spell([_WHOLE], whole, codes[:, None], pieces))
 
     def texts(self, strings: Strings) -> pa.Array:
         """The texts in Arrow; of 64-bit offsets where there are more bytes than others hold."""

@@ -13,7 +13,7 @@ from flancompile.compiler.cache import Cache
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import NONE, FrameIds
-from flancompile.compiler.objects import ObjectJob, object_key
+from flancompile.compiler.objects import ObjectJob, json_digest, object_key
 from flancompile.compiler.pools import PoolRef, pool_digest
 from flancompile.compiler.render import RenderSpec
 from flancompile.dsl import yaml
@@ -78,6 +78,7 @@ class Workshop:
         blocks = self.reads[task.source_id, split]
         pool = self.pool(task, split)
         reserved = task.task.exemplars.count or 0
+        about = json_digest(spec.as_json())
 
         def job(block: int, pass_: int) -> ObjectJob:
             base = ObjectJob(
@@ -92,7 +93,7 @@ class Workshop:
                 reserved=reserved if block == 0 else 0,
                 pool=pool,
             )
-            key = object_key(base, blocks.digests(block), self.tokenizer.digest)
+            key = object_key(base, blocks.digests(block), self.tokenizer.digest, about)
             return replace(base, key=key, path=str(self.cache.object_path(key)))
 
         return job

@@ -46,7 +46,7 @@ __all__ = [
     "read_object", "row_set", "runs_of", "used_fields", "write_object",
 ]  # fmt: skip
 
-OBJECT_VERSION = 4
+OBJECT_VERSION = 5
 # One example in so many is proven, and at least so many an object: in a block's first pass, in
 # which nearly all of its texts are encoded, and in later ones.
 PROVEN_FIRST, PROVEN_LATER = (1024, 4), (4096, 1)
@@ -73,8 +73,13 @@ class ObjectJob:
     pool: PoolRef | None = None
 
 
-def object_key(job: ObjectJob, digests: Mapping[str, str], tokenizer: str) -> str:
-    """The content address of a job's object. digests: of the block's columns, by name."""
+def object_key(
+    job: ObjectJob, digests: Mapping[str, str], tokenizer: str, spec: str | None = None
+) -> str:
+    """The content address of a job's object.
+
+    digests: of the block's columns, by name; spec: the digest of the job's spec, where it is known.
+    """
     names = used_fields(job.spec.task, digests)
     read = {n: d for n, d in digests.items() if n in names or n.startswith("_")}
     pool = None if job.pool is None else [job.pool.digest, job.pool.count, list(job.pool.rows)]
@@ -82,7 +87,7 @@ def object_key(job: ObjectJob, digests: Mapping[str, str], tokenizer: str) -> st
         {
             "version": OBJECT_VERSION,
             "columns": read,
-            "spec": job.spec.as_json(),
+            "spec": spec or json_digest(job.spec.as_json()),
             "budget": asdict(job.budget),
             "tokenizer": tokenizer,
             "pass": job.pass_,

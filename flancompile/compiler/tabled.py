@@ -21,7 +21,7 @@ from flancompile.compiler.lower import evaluate
 from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.programs import made_of
 from flancompile.compiler.rows import Pick, RowSet
-from flancompile.dsl.expression import compile_template
+from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Template
 
 __all__ = ["Tabled"]
@@ -49,7 +49,7 @@ class Tabled:
         self.fields = Frame(self.count, load=self._field)
         self.shared = self.fields.nested()
         everyone: Rows = np.arange(self.count)
-        self.doubt = self._let(self.shared, None, rows.task.let, everyone)
+        self.doubt = self._shared_let(everyone)
         self._options: dict[int, OptionTable] = {}
         self._golds: dict[int, Column] = {}
         self._listings: dict[int, Listing] = {}
@@ -79,6 +79,22 @@ class Tabled:
         frame = self.shared.sub(rows)
         return frame, self.doubt[rows] | self._let(frame, template.name, template.let, rows)
 
+    def _shared_let(self, everyone: Rows) -> Flags:
+        """Set the names of the task's `let`; what draws nothing is the same in every pass."""
+        let = self.rows.task.let
+        if not let or any("pick" in compile_expression(t).names for t in let.values()):
+            return self._let(self.shared, None, let, everyone)
+
+        def make() -> tuple[dict[str, Column], Flags]:
+            frame = self.fields.nested()
+            doubt = self._let(frame, None, let, everyone)
+            return frame.own, doubt
+
+        columns, doubt = self.rows.once(("let", *let.items()), make)
+        for name, column in columns.items():
+            self.shared.set(name, column)
+        return doubt
+
     def _let(self, frame: Frame, owner: str | None, let: Mapping[str, str], rows: Rows) -> Flags:
         doubt = np.zeros(len(rows), np.bool_)
         for name, text in let.items():
@@ -86,7 +102,9 @@ class Tabled:
                 return np.ones(len(rows), np.bool_)
             purpose = f"let:{owner or ''}:{name}"
             scope = frame.nested()
-            scope.set("pick", Column.of([Pick(self.rows, r, purpose) for r in rows.tolist()]))
+            if "pick" in compile_expression(text).names:
+                picks = [Pick(self.rows, r, purpose) for r in rows.tolist()]
+                scope.set("pick", Column.of(picks))
             found = evaluate(text, scope)
             doubt |= found.unsure(len(rows))
             frame.set(name, found)
@@ -127,6 +145,20 @@ class Tabled:
             assert column is not None
             known[key] = self.printed(column, self.count, how)
         found: tuple[Ints, Flags | None] = known[key]
+        return found
+
+    @property
+    def forms(self) -> dict[Hashable, Any]:
+        """Forms of templates that depend on fields alone, kept from pass to pass."""
+        found: dict[Hashable, Any] = self._kept.setdefault("forms", {})
+        return found
+
+    def gold_numbers(self, choices: Choices) -> tuple[Ints, Flags | None]:
+        """(the fragments of the right options, where that is not sure)."""
+        key = ("gold", id(choices))
+        if key not in self._own:
+            self._own[key] = self.printed(self.gold(choices), self.count)
+        found: tuple[Ints, Flags | None] = self._own[key]
         return found
 
     def printed(

@@ -12,6 +12,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from flancompile.disk import NO_ROOM
 from flancompile.errors import fail
 from flancompile.store.claim import MANIFEST, Claim, check_out
 from flancompile.store.manifest import FileEntry, Manifest, file_entry, root_digest_of
+from flancompile.store.reserved import ReservingFile
 from flancompile.store.runs import Runs
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER, packs_schema, token_columns
 
@@ -106,16 +108,20 @@ class BuildWriter:
             raise fail("FC513", message, hint=hint) from error
 
     def create_packs(self, table: PackTable, shard_packs: int, pad: int) -> None:
-        """Write all shards with padding for tokens, then map them for `scatter`."""
+        """Write all shards with room for tokens, then map them for `scatter`."""
         (self.folder / "packs").mkdir()
         total = max(1, -(-len(table) // shard_packs))
         self._place(table)
         for shard in range(total):
             start, end = shard * shard_packs, min((shard + 1) * shard_packs, len(table))
             path = self.folder / "packs" / f"{shard:05d}-of-{total:05d}.arrow"
-            self._write_shard(path, table, start, end, pad)
+            self._write_shard(path, table, start, end)
             self._shards.append((path, end - start))
         self._map()
+        if pad != 0:
+            for place, views in enumerate(self._views):
+                for first, view in views:
+                    _pad(view, self._used[first : first + len(view), place], pad)
 
     def _place(self, table: PackTable) -> None:
         """For each example id: its pack, its segment, and where its tokens begin in the pack."""
@@ -125,7 +131,7 @@ class BuildWriter:
         sides = sides if self.layout == "encoder_decoder" else sides.sum(1, keepdims=True)
         before = np.zeros((n + 1, sides.shape[1]), dtype=np.int64)
         np.cumsum(sides, axis=0, out=before[1:])
-        used = np.diff(before[table.offsets], axis=0)
+        self._used = used = np.diff(before[table.offsets], axis=0)
         assert (used <= [self.lengths[c] for c in token_columns(self.layout)]).all(), "overfull"
         self.pack_of = np.full(n, -1, dtype=np.int32)
         self.segment_of = np.empty(n, dtype=np.int32)
@@ -136,23 +142,28 @@ class BuildWriter:
         starts = before[:-1] - np.repeat(before[table.offsets[:-1]], counts, axis=0)
         self._start_of[table.examples] = starts
 
-    def _write_shard(self, path: Path, table: PackTable, start: int, end: int, pad: int) -> None:
+    def _write_shard(self, path: Path, table: PackTable, start: int, end: int) -> None:
         schema = packs_schema(self.layout, self.lengths, self.dtype)
         tokens = sum(self.lengths.values()) * np.dtype(self.dtype).itemsize
         step = max(1, BATCH_BYTES // tokens)
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        most = min(step, end - start) * max(self.lengths.values())
+        room = pa.array(np.zeros(most, dtype=self.dtype))
+        with (
+            closing(ReservingFile(path, room.buffers()[1])) as file,
+            pa.PythonFile(file, "w") as sink,
+            pa.ipc.new_file(sink, schema) as writer,
+        ):
             for first in range(start, end, step):
-                writer.write_batch(self._batch(table, first, min(first + step, end), schema, pad))
+                last = min(first + step, end)
+                writer.write_batch(self._batch(table, first, last, schema, room))
 
     def _batch(
-        self, table: PackTable, start: int, end: int, schema: pa.Schema, pad: int
+        self, table: PackTable, start: int, end: int, schema: pa.Schema, room: pa.Array
     ) -> pa.RecordBatch:
         columns = []
         for name in token_columns(self.layout):
-            flat = np.full((end - start) * self.lengths[name], pad, dtype=self.dtype)
-            columns.append(
-                pa.FixedSizeListArray.from_arrays(pa.array(flat), type=schema.field(name).type)
-            )
+            flat = room.slice(0, (end - start) * self.lengths[name])
+            columns.append(pa.FixedSizeListArray.from_arrays(flat, type=schema.field(name).type))
         low, high = int(table.offsets[start]), int(table.offsets[end])
         offsets = pa.array((table.offsets[start : end + 1] - low).astype(np.int32))
         ids = pa.array(table.examples[low:high].astype(np.uint64))
@@ -301,9 +312,7 @@ class BuildWriter:
         if self._held or not self._entries["examples"]:
             self._flush_examples(self._held)
         ledger = self._close_ledger()
-        for writable in self._maps:
-            writable.flush()
-        self._views, self._maps = [], []
+        self._views, self._maps = [], []  # `_sync` brings what was written to the disk
         shards = tuple(file_entry(self.folder, p, n) for p, n in self._shards)
         examples = tuple(self._entries["examples"])
         rest = tuple(file_entry(self.folder, self.folder / n, r) for n, r in sorted(others.items()))
@@ -320,6 +329,14 @@ class BuildWriter:
         files = (p for p in self.folder.rglob("*") if p.is_file())
         here = {p.relative_to(self.folder).as_posix() for p in files}
         assert here == named, f"files without a name or names without a file: {here ^ named}"
+
+
+@numba.njit(cache=True, nogil=True)
+def _pad(view, used, pad):  # type: ignore[no-untyped-def]
+    """Fill up each pack. view: [packs, length]; used: tokens of each pack."""
+    for row in range(len(view)):
+        for place in range(used[row], view.shape[1]):
+            view[row, place] = pad
 
 
 @numba.njit(cache=True, nogil=True)
