@@ -184,13 +184,29 @@ class _Name:
         self.name = name
 
 
+class _Scope(jinja2.runtime.Context):
+    """The names that an expression reads. Jinja's own way copies all that there are, each time."""
+
+    def __init__(self, parent: dict[str, Any]) -> None:
+        self.parent, self.vars = parent, {}
+        self.environment, self.eval_ctx = environment(), _eval_context()
+        self.exported_vars, self.globals_keys = set(), set()
+        self.name, self.blocks = None, {}
+
+
+@lru_cache(maxsize=1)
+def _eval_context() -> nodes.EvalContext:
+    return nodes.EvalContext(environment())
+
+
 @lru_cache(maxsize=65_536)
 def compile_expression(text: str) -> Expression:
     """Compile an expression. Raises FC103 (syntax), FC104 (unknown filter or test), FC110, FC226
     (its arguments)."""
     env = environment()
     wrapped = "{{ (" + text + "\n) }}"
-    names = _free_names(_checked(env, wrapped, text))
+    tree = _checked(env, wrapped, text)
+    names = _free_names(tree)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -201,11 +217,13 @@ def compile_expression(text: str) -> Expression:
         raise _impossible(error) from None
     if text.strip().isidentifier() and text.strip() in names:
         return Expression(text, names, _column(text.strip()))
-    template = cast(Any, run)._template
+    render = cast(Any, run)._template.root_render_func
+    read = {node.name for node in tree.find_all(nodes.Name)}
+    known = {name: value for name, value in env.globals.items() if name in read}
 
     def call(context: Mapping[str, object]) -> object:
-        scope = template.new_context(dict(context))
-        for _ in template.root_render_func(scope):
+        scope = _Scope(known | {name: context[name] for name in read if name in context})
+        for _ in render(scope):
             pass
         return scope.vars["result"]
 
