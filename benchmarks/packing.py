@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from flancompile.compiler.pack import lower_bound, pack, plan_histogram
+from flancompile.compiler.packing.pack import lower_bound, pack, plan_histogram
 
 MANY, SOME = 1_000_000, 100_000
 

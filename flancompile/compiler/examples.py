@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.assemble import Assembly
+from flancompile.compiler.columns.assemble import Assembly
+from flancompile.compiler.columns.segments import Bank, Spliced
+from flancompile.compiler.columns.strings import Strings
 from flancompile.compiler.fit import OVER_LONG, Budget, Fitted
-from flancompile.compiler.fragments import Strings
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
-from flancompile.compiler.segments import Bank, Spliced
 
 __all__ = ["FittedColumns", "example_table", "fit_columns"]
 

@@ -7,12 +7,12 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from flancompile.compiler.columns.unlowered import Unlowered, unlowered
 from flancompile.compiler.pipeline import prepare, rows_over, streams_of
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import apportion
 from flancompile.compiler.request import Request
 from flancompile.compiler.streams import Stream, Streams
-from flancompile.compiler.unlowered import Unlowered, unlowered
 
 __all__ = ["Plan", "TaskPlan", "forecast"]
 

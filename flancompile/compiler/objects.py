@@ -22,14 +22,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.assemble import assemble
+from flancompile.compiler.columns.assemble import assemble
+from flancompile.compiler.columns.segments import Bank
 from flancompile.compiler.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget, Fitted, fit
 from flancompile.compiler.pools import PoolRef, pool_batch
 from flancompile.compiler.render import Renderer, RenderSpec
 from flancompile.compiler.rows import RowSet, Stored
-from flancompile.compiler.segments import Bank
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail

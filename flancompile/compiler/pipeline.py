@@ -21,7 +21,7 @@ from flancompile.compiler.learn import learnt_tokenizer, named_tokenizer
 from flancompile.compiler.ledger import drop_reasons
 from flancompile.compiler.link import Linked, link
 from flancompile.compiler.members import PlannedTask
-from flancompile.compiler.pack import PackPlan, pack
+from flancompile.compiler.packing.pack import PackPlan, pack
 from flancompile.compiler.plan import resolve, shares
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import Quotas, check_size, quotas

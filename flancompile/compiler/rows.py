@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
-from flancompile.compiler.column import Column
-from flancompile.compiler.folding import fold, folded_digests
+from flancompile.compiler.columns.column import Column
+from flancompile.compiler.columns.folding import fold, folded_digests
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate

@@ -26,7 +26,7 @@ from flancompile.compiler.frame import NONE, framed
 from flancompile.compiler.ledger import ledger_of
 from flancompile.compiler.link import Linked, Taken
 from flancompile.compiler.objects import json_digest, read_object
-from flancompile.compiler.pack import PackPlan
+from flancompile.compiler.packing.pack import PackPlan
 from flancompile.compiler.pools import pool_names
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.streams import Stream, Streams

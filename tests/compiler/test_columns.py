@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flancompile import draw
-from flancompile.compiler import arms, chosen
+from flancompile.compiler import arms
 from flancompile.compiler.arms import ArmShares, draw_arms
-from flancompile.compiler.assemble import assemble
+from flancompile.compiler.columns import chosen
+from flancompile.compiler.columns.assemble import assemble
+from flancompile.compiler.columns.segments import Bank
+from flancompile.compiler.columns.unlowered import unlowered
 from flancompile.compiler.exemplars import Pools, item_rows
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.objects import examples_of
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
-from flancompile.compiler.segments import Bank
-from flancompile.compiler.unlowered import unlowered
 from flancompile.dsl.library import load_library
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task, Variable

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler import fragments as fragments_module
-from flancompile.compiler.fragments import Fragments, Program, Strings
+from flancompile.compiler.columns import fragments as fragments_module
+from flancompile.compiler.columns.fragments import Fragments
+from flancompile.compiler.columns.strings import Program, Strings
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TEXTS = st.lists(TEXT, min_size=1, max_size=12)

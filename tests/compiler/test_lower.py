@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.column import Column, Frame
-from flancompile.compiler.lower import evaluate, render
-from flancompile.compiler.lowerable import why_not
+from flancompile.compiler.columns.column import Column, Frame
+from flancompile.compiler.columns.lower import evaluate, render
+from flancompile.compiler.columns.lowerable import why_not
 from flancompile.dsl.expression import RowError, compile_expression, compile_template
 from flancompile.errors import TextError
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.pack import PackPlan, lower_bound, pack, plan_histogram
-from flancompile.compiler.pack_vector import pack_vectors
+from flancompile.compiler.packing.pack import PackPlan, lower_bound, pack, plan_histogram
+from flancompile.compiler.packing.vector import pack_vectors
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=200)
 PAIRS = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 12)), min_size=1, max_size=150)

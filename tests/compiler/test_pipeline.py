@@ -541,7 +541,8 @@ def test_a_killed_compile_leaves_nothing_that_looks_whole(tmp_path: Path, second
 MEMORY_TEST = """
 import contextlib, resource, sys, pathlib
 import flancompile.api
-from flancompile.compiler import pack_histogram, pipeline
+from flancompile.compiler import pipeline
+from flancompile.compiler.packing import histogram as pack_histogram
 with contextlib.suppress(ImportError):
     import scipy.linalg  # numba loads it where it is installed, and its BLAS takes threads' stacks
 def peak():

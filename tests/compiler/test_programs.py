@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.fragments import Fragments, Program
-from flancompile.compiler.layout import gold_text, option_block, prompt_pieces
-from flancompile.compiler.programs import (
+from flancompile.compiler.columns.fragments import Fragments
+from flancompile.compiler.columns.programs import (
     EACH,
     INSTRUCTION,
     QUERY,
@@ -18,6 +17,8 @@ from flancompile.compiler.programs import (
     making,
     prompt_program,
 )
+from flancompile.compiler.columns.strings import Program
+from flancompile.compiler.layout import gold_text, option_block, prompt_pieces
 from flancompile.dsl.library import load_library
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 

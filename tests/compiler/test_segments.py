@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flancompile.compiler import segments as module
-from flancompile.compiler.fragments import Strings
-from flancompile.compiler.segments import Bank
+from flancompile.compiler.columns import segments as module
+from flancompile.compiler.columns.segments import Bank
+from flancompile.compiler.columns.strings import Strings
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
 FUZZ = int(os.environ.get("FLANCOMPILE_FUZZ", "3000"))

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from flancompile import check
+from flancompile.compiler.columns.lowerable import why_not
 from flancompile.compiler.layout import Shot, gold_text, option_block, prompt_pieces
-from flancompile.compiler.lowerable import why_not
 from flancompile.dsl.library import builtin_library, load_library
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 

@@ -1,4 +1,4 @@
-"""Inputs, targets, option blocks and prompts of many rows at once, as strings of fragments.
+"""Inputs and targets of many rows at once, as strings of fragments.
 
 An instance is a row under a template and an option style: a query, or an exemplar of one. A text
 that has a program is spelt for all rows at once; the others are rendered by columns, a group of
@@ -7,34 +7,27 @@ like rows at a time.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.column import Column, Frame, Rows
-from flancompile.compiler.fragments import COLUMN, Fragments, Strings
-from flancompile.compiler.layout import Numbered, slotted
-from flancompile.compiler.listed import OptionTable
-from flancompile.compiler.lower import render
-from flancompile.compiler.lowerable import why_not
-from flancompile.compiler.programs import (
-    Constant,
-    Form,
-    block_program,
-    gold_program,
-    making,
-    template_form,
-)
+from flancompile.compiler.columns.column import Column, Frame, Rows
+from flancompile.compiler.columns.fragments import COLUMN
+from flancompile.compiler.columns.grouping import groups
+from flancompile.compiler.columns.lower import render
+from flancompile.compiler.columns.lowerable import why_not
+from flancompile.compiler.columns.option_blocks import OptionBlocks
+from flancompile.compiler.columns.programs import Constant, Form, template_form
+from flancompile.compiler.columns.strings import Strings
+from flancompile.compiler.columns.tabled import Tabled
 from flancompile.compiler.render import RenderSpec, hidden
-from flancompile.compiler.tabled import Tabled
 from flancompile.dsl.expression import compile_template
-from flancompile.dsl.style import OptionStyle, ShotsStyle
 from flancompile.dsl.task import Template
 
-__all__ = ["Instances", "groups", "instances", "prompts", "valued"]
+__all__ = ["NO_STYLE", "Instances", "instances"]
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -53,26 +46,6 @@ class Instances:
         """The instances from one place to another."""
         shown, learnt = self.input.part(start, stop), self.target.part(start, stop)
         return Instances(shown, learnt, self.sure[start:stop])
-
-
-def groups(keys: Ints) -> Iterator[tuple[int, Rows]]:
-    """Each value with the places where it stands, ascending."""
-    if len(keys) == 0:
-        return
-    values, of = valued(keys)
-    narrow = of.astype(np.uint16) if len(values) < 1 << 16 else of  # which sorts in one pass
-    order = np.argsort(narrow, kind="stable")
-    ends = np.cumsum(np.bincount(of, minlength=len(values)))
-    yield from zip(values.tolist(), np.split(order, ends[:-1]), strict=True)
-
-
-def valued(keys: Ints) -> tuple[Ints, Ints]:
-    """(the values, ascending; each key's place among them), of keys that are not negative."""
-    if len(keys) == 0 or int(keys.max()) >= 1 << 16:
-        values, of = np.unique(keys, return_inverse=True)
-        return values, of
-    held = np.bincount(keys) > 0
-    return np.flatnonzero(held), (np.cumsum(held) - 1)[keys]
 
 
 def instances(
@@ -158,7 +131,7 @@ class _Instances:
                 continue
             at, table = shown[among], self.tabled.options(known[kind])
             numbers = self.tabled.option_numbers(table)
-            blocks = _Blocks(self.fragments, table, numbers, self.rows[at], styles[at], chosen)
+            blocks = OptionBlocks(self.fragments, table, numbers, self.rows[at], styles[at], chosen)
             parts += [blocks.blocks, blocks.golds]
             self.slots[at, _BLOCK] = -1 - base - np.arange(len(at))
             self.slots[at, _GOLD] = -1 - base - len(at) - np.arange(len(at))
@@ -301,175 +274,3 @@ class _Instances:
         ]
         marked = self.fragments.is_marked(found[0]) & self.fragments.is_marked(found[1])
         return Instances(found[0], found[1], ~self.doubt & marked)
-
-
-class _Blocks:
-    """Option blocks of some rows, what `gold` says there, and where that is not sure.
-
-    numbers: the fragments of the table's options; chosen: each row's style.
-    """
-
-    def __init__(
-        self,
-        fragments: Fragments,
-        table: OptionTable,
-        numbers: Ints,
-        rows: Ints,
-        chosen: Ints,
-        styles: Sequence[OptionStyle],
-    ) -> None:
-        self.fragments, self.table, self.numbers, self.styles = fragments, table, numbers, styles
-        counts = table.counts[rows]
-        self.doubt = counts == 0
-        given = np.flatnonzero(counts > 0)
-        parts = list(self._woven(rows[given], chosen[given]))
-        left = np.flatnonzero(_missing(parts[0][0], len(given)) | _missing(parts[1][0], len(given)))
-        both = [[(given[at], texts)] for at, texts in parts]
-        for key, among in groups(chosen[given[left]] * 32 + counts[given[left]]):
-            at = given[left[among]]
-            found = _styled(styles[key // 32], table, rows[at], key % 32)
-            for one, column in zip(both, found, strict=True):
-                self.doubt[at] |= column.unsure(len(at))
-                one.append((at, Strings.single(fragments.of(column.text(len(at))))))
-        self.blocks, self.golds = (_placed(one, len(rows)) for one in both)
-
-    def _woven(self, rows: Ints, chosen: Ints) -> Iterator[tuple[Rows, Strings]]:
-        """Blocks, then golds, of the rows whose styles have programs: (places, texts)."""
-        table = self.table
-        golds, right = table.gold[rows], table.right[rows]
-        for program, number, slots in (
-            (block_program, table.counts[rows], self.numbers[table.places[rows]]),
-            (gold_program, golds, self.numbers[right][:, None]),
-        ):
-            keys, of = valued(chosen * 32 + number)
-            programs = [program(self.styles[key // 32], key % 32) for key in keys.tolist()]
-            yield self.fragments.spelled(programs, of, slots, None, making)
-
-
-def _missing(places: Ints, count: int) -> Flags:
-    """Which of so many are not among `places`."""
-    found = np.ones(count, np.bool_)
-    found[places] = False
-    return found
-
-
-def _placed(parts: Sequence[tuple[Rows, Strings]], rows: int) -> Strings:
-    """Texts of groups in the rows' order, the last group's where several have one; empty where
-    there is none."""
-    whole = Strings.joined([*(texts for _, texts in parts), _EMPTY])
-    places = np.full(rows, len(whole) - 1, dtype=np.int64)
-    start = 0
-    for at, _ in parts:
-        places[at] = np.arange(start, start + len(at))
-        start += len(at)
-    return whole.take(places)
-
-
-_EMPTY = Strings(np.zeros(0, np.int32), np.zeros(2, np.int64))
-
-
-def _together(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:
-    """Texts of groups in the rows' order; empty where there is none."""
-    arrays = [column.text(len(at)) for at, column in parts]
-    texts = pa.concat_arrays([*arrays, pa.array([""], pa.string())])
-    places = np.full(rows, len(texts) - 1, dtype=np.int64)
-    unsure = np.zeros(rows, np.bool_)
-    start = 0
-    for at, column in parts:
-        places[at] = np.arange(start, start + len(at))
-        unsure[at] = column.unsure(len(at))
-        start += len(at)
-    return Column.of_text(texts.take(pa.array(places)), unsure if unsure.any() else None)
-
-
-def _styled(
-    style: OptionStyle, table: OptionTable, rows: Ints, count: int
-) -> tuple[Column, Column]:
-    """Option blocks and golds of rows that have so many options each."""
-    number = {"count": Column.constant(count)}
-    parts = [_text(style.opening, number, len(rows))]
-    numbers = [Numbered(n).names() for n in range(count)]
-    places = table.places[rows]
-    for n in range(count):
-        names = {k: Column.constant(v) for k, v in numbers[n].items()}
-        text = Column.of_text(table.flat.take(pa.array(places[:, n])))
-        parts += [Column.constant(style.separator)] if n else []
-        parts.append(_labelled(style, style.item, names, text, len(rows)))
-    parts.append(_text(style.ending, number, len(rows)))
-    golds = table.gold[rows]
-    told = compile_template(style.gold).names | compile_template(style.label).names
-    names = {k: _numbered([about[k] for about in numbers], golds) for k in numbers[0] if k in told}
-    right = table.flat.take(pa.array(places[np.arange(len(rows)), golds]))
-    gold = _labelled(style, style.gold, names, Column.of_text(right), len(rows))
-    return Column.joined(parts, len(rows)), gold
-
-
-def _numbered(values: Sequence[object], places: Ints) -> Column:
-    """A number's name in each row."""
-    if all(isinstance(v, str) for v in values):
-        return Column.of_text(pa.array(values, pa.string()).take(pa.array(places)))
-    return Column.of([values[i] for i in places.tolist()])
-
-
-def _labelled(
-    style: OptionStyle, text: str, names: Mapping[str, Column], option: Column, rows: int
-) -> Column:
-    label = _text(style.label, names, rows)
-    return _text(text, {**names, "label": label, "text": option}, rows)
-
-
-def _text(text: str, names: Mapping[str, Column], rows: int) -> Column:
-    """A style's text, which knows no row that it cannot be rendered on."""
-    return render(text, Frame(rows, names)).printed(rows)
-
-
-def prompts(
-    style: ShotsStyle,
-    query: Column,
-    shots: Sequence[tuple[Column, Column, Column | None]],
-    instruction: Column | None,
-    rows: int,
-) -> Column:
-    """The prompts of rows under one layout, all with the same number of exemplars.
-
-    shots: input, target and explanation of the n-th exemplar of each row.
-    """
-    shown = instruction is not None
-    names = {
-        "instruction": instruction or Column.constant(""),
-        "count": Column.constant(len(shots)),
-    }
-    if not shots:
-        return _text(slotted(style.zero, shown), {**names, "input": query}, rows)
-    parts = [_text(slotted(style.opening, shown), names, rows)]
-    for n, (text, target, explanation) in enumerate(shots, 1):
-        given = {**names, "n": Column.constant(n), "input": text, "target": target}
-        parts += [
-            _exemplar(style, given, explanation, shown, rows),
-            Column.constant(style.separator),
-        ]
-    last = {**names, "n": Column.constant(len(shots) + 1), "input": query}
-    parts.append(_text(slotted(style.query, shown), last, rows))
-    return Column.joined(parts, rows)
-
-
-def _exemplar(
-    style: ShotsStyle,
-    names: Mapping[str, Column],
-    explanation: Column | None,
-    shown: bool,
-    rows: int,
-) -> Column:
-    """An exemplar's text; the slot of an explanation that a row lacks is left out."""
-    bare = slotted(style.exemplar, shown, False)
-    absent = {"explanation": Column.constant("")}
-    if explanation is None:
-        return _text(bare, {**names, **absent}, rows)
-    values = explanation.values(rows)
-    has = np.array([v is not None for v in values], dtype=np.bool_)
-    frame = Frame(rows, {**names, "explanation": explanation})
-    told, silent = np.flatnonzero(has), np.flatnonzero(~has)
-    other = Frame(rows, {**names, **absent}).sub(silent)
-    full = render(slotted(style.exemplar, shown, True), frame.sub(told)).printed(len(told))
-    plain = render(bare, other).printed(len(silent))
-    return _together([(told, full), (silent, plain)], rows)

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.column import Column
-from flancompile.compiler.columnar import Instances, groups, prompts, valued
-from flancompile.compiler.fragments import Fragments, Strings
-from flancompile.compiler.programs import (
+from flancompile.compiler.columns.column import Column
+from flancompile.compiler.columns.fragments import Fragments
+from flancompile.compiler.columns.grouping import groups, valued
+from flancompile.compiler.columns.instances import Instances
+from flancompile.compiler.columns.programs import (
     EACH,
     INSTRUCTION,
     QUERY,
@@ -24,6 +25,8 @@ from flancompile.compiler.programs import (
     making,
     prompt_program,
 )
+from flancompile.compiler.columns.strings import Strings
+from flancompile.compiler.columns.styled import prompts
 from flancompile.compiler.render import RenderSpec
 from flancompile.dsl.style import ShotsStyle
 

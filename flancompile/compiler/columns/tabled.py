@@ -14,12 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.column import Column, Frame, Rows
-from flancompile.compiler.fragments import Fragments
-from flancompile.compiler.listed import Listing, OptionTable, gold_texts, listing, option_table
-from flancompile.compiler.lower import evaluate
-from flancompile.compiler.lowerable import why_not
-from flancompile.compiler.programs import made_of
+from flancompile.compiler.columns.column import Column, Frame, Rows
+from flancompile.compiler.columns.fragments import Fragments
+from flancompile.compiler.columns.listed import (
+    Listing,
+    OptionTable,
+    gold_texts,
+    listing,
+    option_table,
+)
+from flancompile.compiler.columns.lower import evaluate
+from flancompile.compiler.columns.lowerable import why_not
+from flancompile.compiler.columns.programs import made_of
 from flancompile.compiler.rows import Pick, RowSet
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Template

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile import draw
-from flancompile.compiler.pack_bound import lower_bound
-from flancompile.compiler.pack_exchange import exchange
-from flancompile.compiler.pack_histogram import place, plan_histogram
-from flancompile.compiler.pack_vector import pack_vectors
+from flancompile.compiler.packing.bound import lower_bound
+from flancompile.compiler.packing.exchange import exchange
+from flancompile.compiler.packing.histogram import place, plan_histogram
+from flancompile.compiler.packing.vector import pack_vectors
 
 __all__ = ["Certificate", "PackPlan", "lower_bound", "pack", "plan_histogram"]
 

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from jinja2 import nodes
 
-from flancompile.compiler.column import Column, Frame
-from flancompile.compiler.fragments import Program
+from flancompile.compiler.columns.column import Column, Frame
+from flancompile.compiler.columns.lower import render
+from flancompile.compiler.columns.strings import Program
 from flancompile.compiler.layout import Numbered, slotted
-from flancompile.compiler.lower import render
 from flancompile.compiler.rows import MAX_OPTIONS
 from flancompile.dsl.expression import compile_template, environment, parsed_template
 from flancompile.dsl.style import OptionStyle, ShotsStyle

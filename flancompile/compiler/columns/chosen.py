@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from flancompile import draw
 from flancompile.compiler.arms import NO_TEMPLATE, ArmShares, draw_arms
-from flancompile.compiler.tabled import Tabled
+from flancompile.compiler.columns.tabled import Tabled
 
 __all__ = ["Chosen", "chosen"]
 

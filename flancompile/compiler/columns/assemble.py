@@ -12,20 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.chosen import Chosen, chosen
-from flancompile.compiler.column import Column
-from flancompile.compiler.columnar import NO_STYLE, Instances, instances
+from flancompile.compiler.columns.chosen import Chosen, chosen
+from flancompile.compiler.columns.column import Column
+from flancompile.compiler.columns.instances import NO_STYLE, Instances, instances
+from flancompile.compiler.columns.layer import Layer
+from flancompile.compiler.columns.lower import evaluate, render
+from flancompile.compiler.columns.lowerable import why_not
+from flancompile.compiler.columns.segments import Bank
+from flancompile.compiler.columns.shots import draw_shots
+from flancompile.compiler.columns.strings import Strings
+from flancompile.compiler.columns.tabled import Tabled
+from flancompile.compiler.columns.unlowered import styles_why_not
 from flancompile.compiler.exemplars import EXPLANATION, Laid, Pool, Pools
-from flancompile.compiler.fragments import Strings
-from flancompile.compiler.layer import Layer
-from flancompile.compiler.lower import evaluate, render
-from flancompile.compiler.lowerable import why_not
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
-from flancompile.compiler.segments import Bank
-from flancompile.compiler.shots import draw_shots
-from flancompile.compiler.tabled import Tabled
-from flancompile.compiler.unlowered import styles_why_not
 
 __all__ = ["Assembly", "assemble"]
 

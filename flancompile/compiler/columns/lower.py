@@ -9,41 +9,39 @@ is sure is right, and `why_not` names what is never lowered at all.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jinja2 import Undefined, nodes
-from jinja2.utils import Namespace, _PassArg
+from jinja2.utils import Namespace
 
-from flancompile.compiler.column import Column, Frame, Rows, rowwise, scattered
-from flancompile.compiler.lowerable import (
+from flancompile.compiler.columns.column import Column, Frame, Rows, rowwise, scattered
+from flancompile.compiler.columns.lowerable import (
     STATEFUL,
-    context,
     expression_tree,
     keeps_state,
     of_loop,
     template_tree,
 )
+from flancompile.compiler.columns.operations import (
+    BINARY,
+    COMPARED,
+    UNARY,
+    Operation,
+    applied,
+    attribute,
+    called,
+    item_of,
+    settled,
+)
 from flancompile.dsl.expression import compile_template, environment
 
 __all__ = ["evaluate", "render"]
 
-Operation = Callable[..., Any]
 _BLOCK = " block"  # the name of a block's text, which no author can write
-_BINARY: dict[str, Operation] = {
-    "Add": operator.add, "Sub": operator.sub, "Mul": operator.mul, "Div": operator.truediv,
-    "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow,
-}  # fmt: skip
-_UNARY: dict[str, Operation] = {"Not": operator.not_, "Neg": operator.neg, "Pos": operator.pos}
-_COMPARED: dict[str, Operation] = {
-    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "lteq": operator.le,
-    "gt": operator.gt, "gteq": operator.ge, "in": lambda a, b: a in b,
-    "notin": lambda a, b: a not in b,
-}  # fmt: skip
 
 
 def render(text: str | nodes.Template, frame: Frame) -> Column:
@@ -62,43 +60,7 @@ def evaluate(text: str, frame: Frame) -> Column:
     """An expression's value for every row."""
     output = cast(nodes.Output, expression_tree(text).body[0])
     found = _Walk().value(output.nodes[0], frame)
-    return rowwise(_settled, found, rows=frame.rows)
-
-
-def _settled(value: Any) -> Any:
-    if isinstance(value, Undefined):
-        raise ValueError("undefined")
-    return list(value) if isinstance(value, Iterator) else value
-
-
-@lru_cache(maxsize=1024)
-def _applied(kind: str, name: str) -> Operation:
-    """A filter or test with what it wants before its value."""
-    table = environment().filters if kind == "Filter" else environment().tests
-    function = cast(Operation, table[name])
-    wants = _PassArg.from_obj(function)
-    if wants is None:
-        return function
-    first = {
-        _PassArg.context: context(),
-        _PassArg.eval_context: context().eval_ctx,
-        _PassArg.environment: environment(),
-    }[wants]
-    return lambda *args, **named: function(first, *args, **named)
-
-
-def _attribute(value: Any, name: str) -> Any:
-    if type(value) is dict and name in value:
-        return value[name]
-    return environment().getattr(value, name)
-
-
-def _item(value: Any, key: Any) -> Any:
-    return environment().getitem(value, key)
-
-
-def _called(function: Any, *args: Any, **named: Any) -> Any:
-    return environment().call(context(), function, *args, **named)
+    return rowwise(settled, found, rows=frame.rows)
 
 
 class _Walk:
@@ -107,11 +69,11 @@ class _Walk:
     def value(self, node: nodes.Node, frame: Frame) -> Column:
         """An expression's values."""
         kind = type(node).__name__
-        if kind in _BINARY:
+        if kind in BINARY:
             pair = cast(nodes.BinExpr, node)
-            return self._apply(_BINARY[kind], [pair.left, pair.right], frame)
-        if kind in _UNARY:
-            return self._apply(_UNARY[kind], [cast(nodes.UnaryExpr, node).node], frame)
+            return self._apply(BINARY[kind], [pair.left, pair.right], frame)
+        if kind in UNARY:
+            return self._apply(UNARY[kind], [cast(nodes.UnaryExpr, node).node], frame)
         return cast(Column, getattr(self, f"_{kind.lower()}")(node, frame))
 
     def body(self, items: Sequence[nodes.Node], frame: Frame) -> Column:
@@ -185,7 +147,7 @@ class _Walk:
         return rowwise(lambda *values: "".join(map(str, values)), *parts, rows=frame.rows)
 
     def _filter(self, node: Any, frame: Frame) -> Column:
-        function = _applied(type(node).__name__, node.name)
+        function = applied(type(node).__name__, node.name)
         over = node.node if node.node is not None else nodes.Name(_BLOCK, "load")
         return self._apply(function, [over, *node.args], frame, node.kwargs)
 
@@ -204,7 +166,7 @@ class _Walk:
         return self.value(node.filter, inner)
 
     def _compare(self, node: nodes.Compare, frame: Frame) -> Column:
-        operations = [_COMPARED[o.op] for o in node.ops]
+        operations = [COMPARED[o.op] for o in node.ops]
         operands = [node.expr, *(o.expr for o in node.ops)]
         if len(operations) == 1:
             return self._apply(operations[0], operands, frame)
@@ -247,11 +209,11 @@ class _Walk:
         if (attr := of_loop(node)) is not None and (found := frame.get(f"loop.{attr}")) is not None:
             return found
         return rowwise(
-            _attribute, self.value(node.node, frame), Column.constant(node.attr), rows=frame.rows
+            attribute, self.value(node.node, frame), Column.constant(node.attr), rows=frame.rows
         )
 
     def _getitem(self, node: nodes.Getitem, frame: Frame) -> Column:
-        item = operator.getitem if isinstance(node.arg, nodes.Slice) else _item
+        item = operator.getitem if isinstance(node.arg, nodes.Slice) else item_of
         return self._apply(item, [node.node, node.arg], frame)
 
     def _slice(self, node: nodes.Slice, frame: Frame) -> Column:
@@ -278,7 +240,7 @@ class _Walk:
                 lambda f, *a: f(*a[:n], **dict(zip(keys, a[n:], strict=True))),
                 each, *columns, rows=frame.rows,
             )  # fmt: skip
-        return self._apply(_called, [node.node, *node.args], frame, node.kwargs)
+        return self._apply(called, [node.node, *node.args], frame, node.kwargs)
 
     def _with(self, node: nodes.With, frame: Frame) -> Column:
         inner = frame.nested()

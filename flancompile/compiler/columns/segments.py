@@ -18,7 +18,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.fragments import Fragments, Strings, grown
+from flancompile.compiler.columns.fragments import Fragments, grown
+from flancompile.compiler.columns.strings import Strings
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.tokenizer import Tokenizer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from flancompile.compiler.lowerable import why_not
+from flancompile.compiler.columns.lowerable import why_not
 from flancompile.compiler.render import RenderSpec
 from flancompile.dsl.task import Choices, Template
 

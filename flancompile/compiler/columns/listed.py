@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancompile.compiler.column import Column, Frame
-from flancompile.compiler.lower import evaluate
-from flancompile.compiler.lowerable import why_not
+from flancompile.compiler.columns.column import Column, Frame
+from flancompile.compiler.columns.lower import evaluate
+from flancompile.compiler.columns.lowerable import why_not
 from flancompile.compiler.rows import MAX_OPTIONS, RowSet, gold_index
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.task import Choices

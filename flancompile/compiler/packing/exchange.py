@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.pack_histogram import place, plan_histogram
+from flancompile.compiler.packing.histogram import place, plan_histogram
 
 __all__ = ["exchange"]
 
