@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +39,9 @@ from flancompile.store.writer import BuildWriter, PackTable
 __all__ = ["write_build"]
 
 _PINNED = ("numpy", "pyarrow", "jinja2", "tokenizers", "sentencepiece", "gigatoken", "numba")
-THREADS = 2
+THREADS, AHEAD = 2, 8
+T = TypeVar("T")
+R = TypeVar("R")
 _EXAMPLE_COLUMNS = (
     "row", "row_id", "template", "option_style", "shots_style", "shots_asked", "shots", "options",
     "cot", "truncated", "exact", "exemplars", "prompt_tokens", "target_tokens",
@@ -65,13 +69,10 @@ def write_build(
                 in_packs = linked.order[packs.items]
                 table = PackTable(packs.offsets, in_packs, linked.runs.take(in_packs))
                 writer.create_packs(table, recipe.shards.packs, pad)
-                tokens = [
-                    pool.submit(_scatter, writer, prepared, linked, taken) for taken in linked.taken
-                ]
                 ledger = pool.submit(_write_ledger, writer, prepared, streams, linked)
-                for done, (taken, written) in enumerate(zip(linked.taken, tokens, strict=True), 1):
-                    _write_examples(writer, prepared, taken)
-                    written.result()
+                one = partial(_write_object, writer, prepared, linked)
+                for done, examples in enumerate(_some_ahead(pool, one, linked.taken), 1):
+                    writer.write_examples(examples)
                     tell(done, len(linked.taken))
             with request.stage("ledger"):
                 ledger.result()
@@ -93,6 +94,19 @@ def _beside() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _some_ahead(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T]
+) -> Iterator[R]:
+    """A function of items in order, worked out for a few of them ahead."""
+    waiting: deque[Future[R]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
 def _write_ledger(
     writer: BuildWriter, prepared: Prepared, streams: Streams, linked: Linked
 ) -> None:
@@ -104,9 +118,11 @@ def _write_ledger(
             writer.write_ledger(part)
 
 
-def _scatter(writer: BuildWriter, prepared: Prepared, linked: Linked, taken: Taken) -> None:
-    """Frame an object's ids and put them into their packs."""
-    table = read_object(taken.piece.path, ["ids"])
+def _write_object(
+    writer: BuildWriter, prepared: Prepared, linked: Linked, taken: Taken
+) -> pa.Table:
+    """Frame an object's ids and put them into their packs. -> what is told of its examples"""
+    table = read_object(taken.piece.path)
     rows, frame = taken.rows, prepared.frame
     ids = table["ids"].combine_chunks()
     ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
@@ -116,21 +132,16 @@ def _scatter(writer: BuildWriter, prepared: Prepared, linked: Linked, taken: Tak
     lengths = linked.lengths[taken.first : taken.first + taken.count]
     assert len(whole) == int(lengths.sum()), f"lengths of {taken.piece.path} do not add up"
     writer.scatter(taken.first, whole, lengths)
-
-
-def _write_examples(writer: BuildWriter, prepared: Prepared, taken: Taken) -> None:
-    task = taken.stream.planned.task
-    n = taken.count
-    part = read_object(taken.piece.path, _EXAMPLE_COLUMNS).take(taken.rows)
-    split = prepared.workshop.recipe.split
+    part = table.select(list(_EXAMPLE_COLUMNS)).take(rows)
+    task, split = taken.stream.planned.task, prepared.workshop.recipe.split
     for name, value in (
-        ("task", pa.array([task.id] * n)),
-        ("split", pa.array([split] * n)),
-        ("pass", pa.array([taken.piece.pass_] * n, pa.uint16())),
-        ("inverted", pa.array([task.task.inverted] * n)),
+        ("task", pa.scalar(task.id)),
+        ("split", pa.scalar(split)),
+        ("pass", pa.scalar(taken.piece.pass_, pa.uint16())),
+        ("inverted", pa.scalar(task.task.inverted)),
     ):
-        part = part.append_column(name, value)
-    writer.write_examples(_plain(part))
+        part = part.append_column(name, pa.repeat(value, taken.count))
+    return _plain(part)
 
 
 def _plain(table: pa.Table) -> pa.Table:
