@@ -49,11 +49,11 @@ __all__ = [
 OBJECT_VERSION = 5
 # One example in so many is proven, and at least so many an object: in a block's first pass, in
 # which nearly all of its texts are encoded, and in later ones.
-PROVEN_FIRST, PROVEN_LATER = (1024, 4), (4096, 1)
+PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)
 RESERVED = "reserved for exemplars"
 WORK = b"work"  # in an object's metadata: texts by encoder, rows by how they were rendered
 _MARK = b"ARROW1"
-BANK_BYTES = 64 << 20  # of all banks of a thread
+BANK_BYTES, MOST_BANKS = 64 << 20, 16  # of all banks of a thread
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
 
 
@@ -323,9 +323,9 @@ class _Held(threading.local):
         if found is None or found.nbytes > BANK_BYTES:
             found = Bank(tokenizer)
         room = BANK_BYTES - found.nbytes
-        for other, bank in reversed(list(self._held.items())):
+        for place, (other, bank) in enumerate(reversed(list(self._held.items())), 1):
             room -= bank.nbytes
-            if room < 0:
+            if room < 0 or place == MOST_BANKS:
                 del self._held[other]
         self._held[key] = found
         return found

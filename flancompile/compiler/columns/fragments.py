@@ -8,6 +8,7 @@ fragment, and what two prompts share is known to be the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -45,7 +46,8 @@ class Fragments:
         self.marked = np.zeros(1 << 10, np.bool_)
         self.slots = np.full(1 << 12, -1, np.int32)
         self._codes: dict[int, tuple[Program, Ints]] = {}
-        self._literals: dict[str, Ints] = {}
+        self._literals: dict[str, list[int]] = {}
+        self._split = _Split(self.cuts)
 
     @property
     def nbytes(self) -> int:
@@ -77,25 +79,28 @@ class Fragments:
             self.slots = np.full(1 << int(2 * (count + texts)).bit_length(), -1, np.int32)
             _rehash(self.slots, self.hashes, count)
 
-    def literal(self, text: str) -> Ints:
-        """The fragments of a literal: up to its first cut, from its last, and between."""
-        if text not in self._literals:
-            cuts = cut_places(text, self.cuts)
-            places = sorted({0, *cuts[:1], *cuts[-1:], len(text)})
-            parts = [text[a:b] for a, b in pairwise(places)]
-            self._literals[text] = self.of(pa.array(parts, pa.string()))
-        return self._literals[text]
-
     def coded(self, program: Program) -> Ints:
         """A program's fragments, and slots as -1 - slot."""
-        found = self._codes.get(id(program))
-        if found is None:
-            none = np.zeros(0, np.int64)
-            parts = [
-                self.literal(p) if isinstance(p, str) else np.array([-1 - p]) for p in program.parts
-            ]
-            found = self._codes[id(program)] = program, np.concatenate([none, *parts])
-        return found[1]
+        self._code([program])
+        return self._codes[id(program)][1]
+
+    def _code(self, programs: Sequence[Program]) -> None:
+        """Give the literals of programs their numbers, those of all at once."""
+        new = [p for p in programs if id(p) not in self._codes]
+        if not new:
+            return
+        texts = {t for p in new for t in p.parts if isinstance(t, str)} - self._literals.keys()
+        parts = {text: _parted(text, self._split) for text in texts}
+        numbers = self.of(pa.array([s for some in parts.values() for s in some], pa.string()))
+        start = 0
+        for text, some in parts.items():
+            self._literals[text] = numbers[start : start + len(some)].tolist()
+            start += len(some)
+        for program in new:
+            codes: list[int] = []
+            for part in program.parts:
+                codes += self._literals[part] if isinstance(part, str) else (-1 - part,)
+            self._codes[id(program)] = program, np.array(codes, np.int64)
 
     def spell(
         self,
@@ -112,7 +117,8 @@ class Fragments:
         `pieces`; columns: (int64[columns, lines], the line of each row), where the fragments of
         slots from `COLUMN` on stand.
         """
-        codes = [self.coded(p) if isinstance(p, Program) else p for p in programs]
+        self._code([p for p in programs if isinstance(p, Program)])
+        codes = [self._codes[id(p)][1] if isinstance(p, Program) else p for p in programs]
         first = np.cumsum([0, *map(len, codes)])
         flat = np.concatenate([np.zeros(0, np.int64), *codes])
         held = pieces or Strings(np.zeros(0, np.int32), np.zeros(1, np.int64))
@@ -216,6 +222,27 @@ class Fragments:
         kind: Any = pa.LargeStringArray if large else pa.StringArray
         places = offsets if large else offsets.astype(np.int32)
         return kind.from_buffers(len(strings), pa.py_buffer(places), pa.py_buffer(out))
+
+
+class _Split:
+    """A table of cuts by which literals are parted, equal where the table is the same one."""
+
+    def __init__(self, cuts: Cuts) -> None:
+        self.cuts = cuts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Split) and self.cuts is other.cuts
+
+    def __hash__(self) -> int:
+        return id(self.cuts)
+
+
+@lru_cache(maxsize=65_536)
+def _parted(text: str, split: _Split) -> tuple[str, ...]:
+    """The parts of a literal: up to its first cut, from its last, and between."""
+    cuts = cut_places(text, split.cuts)
+    places = sorted({0, *cuts[:1], *cuts[-1:], len(text)})
+    return tuple(text[a:b] for a, b in pairwise(places))
 
 
 _NOTHING, _WHOLE = Program(()), Program((0,))
