@@ -76,13 +76,13 @@ def framed(
     starts: npt.NDArray[np.int64],
     content: Runs,
     frame: FrameIds,
-) -> npt.NDArray[np.uint32]:
+) -> npt.NDArray[Any]:
     """Framed ids of examples, one after another.
 
     ids: the object's ids; starts: int64[m], where each example begins in them; content: the lengths
-    of its runs. -> uint32[sum of the framed runs]
+    of its runs. -> [sum of the framed runs], of the ids' type, which holds the whole vocabulary
     """
-    out = np.empty(int(frame.runs(content).values.sum()), dtype=np.uint32)
+    out = np.empty(int(frame.runs(content).values.sum()), dtype=ids.dtype)
     tokens = (frame.before, frame.after_prompt, frame.after_target)
     _frame(ids, starts, content.values, content.edges, *tokens, out)
     return out

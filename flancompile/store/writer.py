@@ -194,16 +194,16 @@ class BuildWriter:
             self._maps.append(writable)
 
     def scatter(
-        self, first: int, ids: npt.NDArray[np.uint32], lengths: npt.NDArray[np.int64]
+        self, first: int, ids: npt.NDArray[np.unsignedinteger], lengths: npt.NDArray[np.int64]
     ) -> None:
         """Put the framed ids of consecutive examples, from id `first`, where they belong.
 
-        Several threads may do so at once. ids: uint32[sum(lengths)]; lengths: int64[m, 2], prompt
+        Several threads may do so at once. ids: [sum(lengths)]; lengths: int64[m, 2], prompt
         and target side. Raises FC514 for an id that the tokens' type cannot hold.
         """
         m = len(lengths)
         assert len(ids) == int(lengths.sum()), f"{len(ids)} ids for {int(lengths.sum())} places"
-        largest = int(ids.max(initial=0))
+        largest = int(ids.max(initial=0)) if ids.dtype != self.dtype else 0
         if largest > np.iinfo(self.dtype).max:
             message = f"id {largest} does not fit the {self.dtype} that the vocabulary asks for"
             raise fail("FC514", message, hint="the tokenizer gives ids beyond its own vocabulary")
