@@ -9,6 +9,7 @@ from tokenizer_fixtures import (
     odd_texts,
     pieces,
     real,
+    real_fields,
     unigram,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "odd_texts",
     "pieces",
     "real",
+    "real_fields",
     "unigram",
 ]

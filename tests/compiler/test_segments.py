@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from flancompile.compiler.columns import segments as module
 from flancompile.compiler.columns.segments import Bank
 from flancompile.compiler.columns.strings import Strings
+from flancompile.tokenizer.load import load_file
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
 FUZZ = int(os.environ.get("FLANCOMPILE_FUZZ", "3000"))
@@ -28,7 +30,7 @@ def agree(tokenizer: Tokenizer, texts: list[str], count: int, seed: int) -> Bank
     known = [*LITERALS, *texts]
     numbers = bank.fragments.of(pa.array(known, pa.string()))
     for _ in range(4):
-        lists = [
+        lists = [  # a field or more between literals, as prompts have them
             [chance.randrange(len(LITERALS) if chance.random() < 0.6 else len(known))
              for _ in range(chance.randrange(9))]
             for _ in range(count // 4)
@@ -60,8 +62,16 @@ def test_families(name: str, odd_texts: Any, family: Callable[[str], Tokenizer])
 
 
 @pytest.mark.parametrize("name", ["gpt2.json", "t5.model", "bpe_32k_c4.model"])
-def test_real_ones(name: str, odd_texts: Any, real: Callable[[str], Tokenizer]) -> None:
-    agree(real(name), odd_texts(400, 43), FUZZ, 3)
+def test_real_ones(
+    name: str, odd_texts: Any, real: Callable[[str], Tokenizer], real_fields: list[str]
+) -> None:
+    agree(real(name), [*odd_texts(400, 43), *real_fields], FUZZ, 3)
+
+
+def test_tekken(odd_texts: Any, real_fields: list[str]) -> None:
+    about = pytest.importorskip("mistral_common", reason="mistral-common is not installed")
+    file = Path(about.__file__).parent / "data" / "tekken_240911.json"
+    agree(load_file(file), [*odd_texts(400, 44), *real_fields], FUZZ, 5)
 
 
 def test_without_cuts_texts_are_encoded_whole(

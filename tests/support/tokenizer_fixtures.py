@@ -117,6 +117,19 @@ def real(shared: Path) -> Callable[[str], Tokenizer]:
 
 
 @pytest.fixture(scope="session")
+def real_fields(shared: Path) -> list[str]:
+    """Passages, questions and answers in twelve languages, as their files have them."""
+    found: dict[str, None] = {}
+    for path in sorted((shared / "xquad").glob("xquad.*.json")):
+        for article in json.loads(path.read_text(encoding="utf-8"))["data"][:6]:
+            for paragraph in article["paragraphs"]:
+                found[paragraph["context"]] = None
+                for asked in paragraph["qas"]:
+                    found |= dict.fromkeys([asked["question"], asked["answers"][0]["text"]])
+    return list(found)
+
+
+@pytest.fixture(scope="session")
 def changed() -> Callable[..., Tokenizer]:
     """A tokenizer.json with some of its keys replaced."""
 
