@@ -122,6 +122,9 @@ def _templates(task: TaskDef, choice: EvalChoice) -> list[int]:
                 "FC203", f"there is no template {name!r}", span=span, hint=nearest(name, names)
             )
     indexes = [i for i, n in enumerate(names) if not wanted or n in wanted]
+    reasoned = [i for i in indexes if task.task.templates[i].cot]
+    if choice.cot and reasoned:  # what is not among the settings' templates is not asked for
+        return reasoned
     if task.task.eval is not None and task.task.eval.metric == "accuracy":
         ranked = [i for i in indexes if can_be_ranked(task.task, task.task.templates[i])]
         indexes = ranked or indexes

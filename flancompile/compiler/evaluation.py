@@ -29,15 +29,17 @@ from flancompile.compiler.objects import (
     read_object,
     write_object,
 )
-from flancompile.compiler.render import Renderer, RenderSpec
+from flancompile.compiler.render import Draft, Renderer, RenderSpec
 from flancompile.compiler.rows import RowSet
+from flancompile.dsl.conclusion import concludes
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Eval
 from flancompile.store.schema import EVAL
 
 __all__ = ["EvalJob", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 2
+EVAL_VERSION = 3
+ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 UNRANKED = "no options to rank"
 _COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined
 
@@ -55,12 +57,23 @@ def eval_key(job: EvalJob, digests: dict[str, str], tokenizer: str) -> str:
     settings = job.object.spec.task.eval
     answers = settings.answers if settings is not None else None
     base = object_key(job.object, digests, tokenizer)
-    return json_digest(["eval", EVAL_VERSION, base, answers, _ranks(settings), job.most])
+    ranks = _ranks(job.object.spec)
+    return json_digest(["eval", EVAL_VERSION, base, answers, ranks, job.most])
 
 
-def _ranks(settings: Eval | None) -> bool:
-    """Whether the metric is for options alone, so that a row without any has no place here."""
-    return settings is not None and settings.metric == "accuracy"
+def _ranks(spec: RenderSpec) -> bool:
+    """Whether options are ranked, so that a row without any has no place here.
+
+    Not after a chain of thought: the model is to find that by itself, and each option's whole
+    target would hold the one that leads to the right answer.
+    """
+    settings = spec.task.eval
+    return settings is not None and settings.metric == "accuracy" and not _reasons(spec)
+
+
+def _reasons(spec: RenderSpec) -> bool:
+    """Whether every template asks for a chain of thought."""
+    return all(spec.task.templates[i].cot for i in spec.templates)
 
 
 def build_eval(job: EvalJob) -> str:
@@ -75,7 +88,7 @@ def build_eval(job: EvalJob) -> str:
     tokenizer = job.object.tokenizer.load()
     fitted = list(fit(renderer, tokenizer, job.object.budget))
     lines = [_line(renderer, rows, ids, f) for f in fitted]
-    if _ranks(job.object.spec.task.eval):
+    if _ranks(job.object.spec):
         bare = [line["options"] is None for line in lines]
         renderer.reasons |= {f.draft.row: UNRANKED for f, b in zip(fitted, bare, strict=True) if b}
         fitted = [f for f, b in zip(fitted, bare, strict=True) if not b]
@@ -103,17 +116,37 @@ def eval_metadata(
 ) -> dict[str, Any]:
     """Metric, extraction, stop and baseline; a choice task's baseline is its mean 1 / options.
 
-    A row without options adds nothing to that mean, for a guess gets nothing there.
-    An answer also stops where the chat layout that it is wrapped in would go on.
+    A row without options adds nothing to that mean, for a guess gets nothing there. Where options
+    are shown for a task that is not one of choice, the baseline is at least that of choosing.
+    An answer also stops where the chat layout that it is wrapped in would go on. After a chain of
+    thought, and in a sentence, the answer is what stands where the template's target says it
+    (`between`), unless `extract` finds it; accuracy after a chain of thought is the answer's.
     """
     settings = settings or Eval()
     found = settings.model_dump(include={"metric", "extract", "stop", "group", "random_baseline"})
+    chances = [1 / len(c) if c else 0.0 for c in candidates.to_pylist()]
+    mean = math.fsum(chances) / len(chances) if any(chances) else None
     if found["random_baseline"] is None:
-        chances = [1 / len(c) if c else 0.0 for c in candidates.to_pylist()]
-        if any(chances):
-            found["random_baseline"] = math.fsum(chances) / len(chances)
+        found["random_baseline"] = mean
+    elif mean is not None and spec.shares.options == (1.0, 0.0) and found["metric"] != "accuracy":
+        found["random_baseline"] = max(found["random_baseline"], mean)
+    if _reasons(spec) and settings.metric == "accuracy":
+        found |= {"metric": "exact_match", "extract": None}
+    if found["extract"] is None and found["metric"] in ANSWER_METRICS:
+        found["between"] = _between(spec)
     ends = [ending(layout) for layout in spec.chat_styles.values()] if spec.wrap else []
     return {**found, "stop": [*settings.stop, *(e for e in ends if e)]}
+
+
+def _between(spec: RenderSpec) -> dict[str, list[str]]:
+    """Between which texts each template's target says its answer, by the template's name."""
+    found: dict[str, list[str]] = {}
+    for template in (spec.task.templates[i] for i in spec.templates):
+        if template.turns is None:
+            before, after, printed = concludes(template.target)
+            if template.cot or (printed == 1 and before):
+                found[template.name] = [before, after]
+    return found
 
 
 def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> dict[str, Any]:
@@ -131,22 +164,27 @@ def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> di
         "options": candidates,
         "option_ids": None,
         "gold": gold,
-        "accepted": _accepted(renderer, rows, draft.row) or [draft.target],
+        "accepted": _accepted(renderer, rows, draft),
         "shots": len(draft.shots),
         "exemplars": draft.exemplars,
     }
 
 
-def _accepted(renderer: Renderer, rows: RowSet, row: int) -> list[str]:
+def _accepted(renderer: Renderer, rows: RowSet, draft: Draft) -> list[str]:
+    """The answers that count as right: the task's, and the target where options are shown, for
+    then a label may be asked for."""
     settings = renderer.spec.task.eval
     if settings is None or settings.answers is None:
-        return []
+        return [draft.target]
     try:
-        answers = compile_expression(settings.answers)(rows.fields(row))
+        answers = compile_expression(settings.answers)(rows.fields(draft.row))
     except RowError:
-        return []
+        return [draft.target]
     values = answers if isinstance(answers, list | tuple) else [answers]
-    return list(dict.fromkeys(str(v) for v in values if v is not None))
+    found = [str(v) for v in values if v is not None]
+    if draft.option_style is not None or not found:
+        found.append(draft.target)
+    return list(dict.fromkeys(found))
 
 
 def _encode_options(

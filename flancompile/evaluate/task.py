@@ -20,7 +20,7 @@ from flancompile.errors import fail
 from flancompile.evaluate.interval import interval
 from flancompile.evaluate.metrics import Metric, metric
 
-__all__ = ["ANSWERS", "Answerer", "Frame", "Score", "answers", "score_of"]
+__all__ = ["ANSWERS", "Answerer", "Frame", "Score", "answers", "concluded", "score_of"]
 
 Tell = Callable[[int], None]
 Ids = npt.NDArray[Any]
@@ -171,12 +171,38 @@ def _judge(line: dict[str, Any], how: Metric, about: dict[str, Any]) -> None:
         return
     for stop in about["stop"]:
         output = output.split(stop, 1)[0]
-    pattern = about["extract"]
-    answer = output.strip() if pattern is None else (_last(pattern, output) or "")
-    accepted = line["accepted"]
-    if pattern is not None:
+    pattern, accepted = about["extract"], line["accepted"]
+    between = (about.get("between") or {}).get(line["template"])
+    if between is not None:
+        answer = concluded(output, *between)
+        accepted = [concluded(a, *between) for a in accepted]
+    elif pattern is not None:
+        answer = _last(pattern, output) or ""
         accepted = [_last(pattern, a) or a for a in accepted]
+    else:
+        answer = output.strip()
     line |= {"answer": answer, "score": how.score(answer, accepted)}
+
+
+def concluded(text: str, before: str, after: str) -> str:
+    """What stands last between two texts: the answer after a chain of thought.
+
+    Where `before` is empty or not there, the last line counts. The second text may end the answer.
+
+    >>> concluded("It is raw. So the answer is no. So the answer is yes.", "So the answer is", ".")
+    'yes'
+    >>> concluded("He ate.\nB", "", "")
+    'B'
+    >>> concluded("- He ate.\n**B**", "**", "**")
+    'B'
+    """
+    text = text.strip().removesuffix(after)
+    place = text.rfind(before) if before else -1
+    rest = text[place + len(before) :] if place >= 0 else text[text.rfind("\n") + 1 :]
+    rest = rest.strip().split("\n", 1)[0].strip()
+    if len(after) > 1 and after in rest:
+        rest = rest[: rest.index(after)]
+    return rest.removesuffix(after).strip()
 
 
 def _last(pattern: str, text: str) -> str | None:
