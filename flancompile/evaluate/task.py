@@ -185,7 +185,7 @@ def _judge(line: dict[str, Any], how: Metric, about: dict[str, Any]) -> None:
 
 
 def concluded(text: str, before: str, after: str) -> str:
-    """What stands last between two texts: the answer after a chain of thought.
+    r"""What stands last between two texts: the answer after a chain of thought.
 
     Where `before` is empty or not there, the last line counts. The second text may end the answer.
 

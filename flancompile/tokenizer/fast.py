@@ -9,6 +9,7 @@ SentencePiece that normalise (NFKC, single spaces) fail the probes.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ class FastEncoder:
 
     def __init__(self, kind: str, data: bytes, controls: Sequence[str]) -> None:
         self._kind, self._data, self._fed = kind, data, 0
+        self._lock = threading.Lock()  # the model keeps a cache
         self._doubt = Doubt(controls)
         self._model: Any = None
         self._renew()
@@ -60,7 +62,8 @@ class FastEncoder:
     def encode(self, texts: Texts) -> tuple[Ragged, npt.NDArray[np.bool_]]:
         """(ids of each text, which texts the reference must be asked for)."""
         doubtful = self._doubt.marked(texts)
-        return self._encode(texts.emptied(doubtful) if doubtful.any() else texts), doubtful
+        with self._lock:
+            return self._encode(texts.emptied(doubtful) if doubtful.any() else texts), doubtful
 
     def encode_parts(self, texts: Texts, begins: npt.NDArray[np.bool_]) -> Parts:
         """Ids of parts of texts, which are the same wherever they stand."""

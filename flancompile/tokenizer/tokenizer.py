@@ -36,6 +36,7 @@ __all__ = ["ABOUT", "FILES", "Kind", "Specials", "Tokenizer"]
 Kind = Literal["hf", "sentencepiece", "bytes"]
 FILES: dict[Kind, str] = {"hf": "tokenizer.json", "sentencepiece": "tokenizer.model"}
 ABOUT = "about.json"
+_building = threading.RLock()  # threads that ask for an encoder at once are to share it
 REFERENCE_ONLY = "FLANCOMPILE_REFERENCE_ENCODER"
 
 
@@ -65,7 +66,6 @@ class Tokenizer:
         self.kind, self.data, self.name, self.chat = kind, data, name, chat
         self.bos_id, self.eos_id, self.pad_id = specials.bos, specials.eos, specials.pad
         self._counts = threading.local()
-        self._lock = threading.Lock()  # encoders keep tables
 
     def __reduce__(
         self,
@@ -108,7 +108,8 @@ class Tokenizer:
 
     @cached_property
     def _reference(self) -> Encoder:
-        return _reference_of(self.kind, self.data)
+        with _building:
+            return _reference_of(self.kind, self.data)
 
     @cached_property
     def _fast(self) -> tuple[FastEncoder | WordEncoder | None, str]:
@@ -116,7 +117,8 @@ class Tokenizer:
             return None, "bytes need no other encoder"
         if os.environ.get(REFERENCE_ONLY):
             return None, f"{REFERENCE_ONLY} is set"
-        return _fast_of(self.kind, self.data)
+        with _building:
+            return _fast_of(self.kind, self.data)
 
     @property
     def encoder(self) -> str:
@@ -162,8 +164,7 @@ class Tokenizer:
         if fast is None:
             self._count(self._reference.name, len(texts))
             return self._reference.encode(texts.strings())
-        with self._lock:
-            found, unsure = fast.encode(texts)
+        found, unsure = fast.encode(texts)
         left = np.flatnonzero(unsure)
         self._count(fast.name, len(texts) - len(left))
         if len(left) == 0:
@@ -177,7 +178,8 @@ class Tokenizer:
         fast, _ = self._fast
         if self.kind == "bytes":
             return np.ones((129, 129), np.bool_)
-        return None if fast is None else _cuts_of(self.kind, self.data, fast)
+        with _building:
+            return None if fast is None else _cuts_of(self.kind, self.data, fast)
 
     def encode_parts(self, texts: pa.Array, begins: npt.NDArray[np.bool_]) -> Parts:
         """Ids of parts of texts that are cut by `cuts`. begins: which parts begin a text."""
@@ -185,8 +187,7 @@ class Tokenizer:
         if fast is None:
             found = self._reference.encode(texts.to_pylist())
             return Parts.plain(found, np.zeros(len(found), np.bool_))
-        with self._lock:
-            return fast.encode_parts(Texts.of(texts), begins)
+        return fast.encode_parts(Texts.of(texts), begins)
 
     def count_spliced(self, texts: int) -> None:
         """Count texts whose ids were put together from those of their parts."""
@@ -304,6 +305,12 @@ def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]
     # These flags look at what stands around the token, or at the text after normalisation.
     odd = ("single_word", "lstrip", "rstrip", *(["normalized"] if about.get("normalizer") else []))
     controls = [t["content"] for t in added if any(t.get(flag) for flag in odd)]
+    # Those that are normalised are sought after the others, which tells where the two overlap.
+    kinds: list[list[str]] = [
+        [t["content"] for t in added if bool(t.get("normalized")) is k] for k in (True, False)
+    ]
+    if all(kinds):
+        controls += kinds[0] if len(kinds[0]) < len(kinds[1]) else kinds[1]
     return controls, [t["content"] for t in added]
 
 

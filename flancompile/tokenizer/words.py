@@ -22,6 +22,7 @@ Words are found in a table by their bytes, not by a hash alone; it is emptied wh
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numba
@@ -107,6 +108,7 @@ class WordEncoder:
         self._paths = Paths(model) if model.model == UNIGRAM else None
         self._joined = model.joined()
         self._table = _Table()
+        self._lock = threading.Lock()
 
     @property
     def cuts(self) -> Cuts:
@@ -127,6 +129,10 @@ class WordEncoder:
 
     def encode_parts(self, texts: Texts, begins: Flags) -> Parts:
         """Ids of parts of texts. begins: which of them begin a text."""
+        with self._lock:
+            return self._encode_parts(texts, begins)
+
+    def _encode_parts(self, texts: Texts, begins: Flags) -> Parts:
         unsure = np.zeros(len(texts), np.bool_)
         if self._prefix:
             spaces = pa.array(np.where(begins, " ", ""), texts.array.type)

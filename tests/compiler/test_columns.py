@@ -43,10 +43,11 @@ CELLS: dict[str, list[Any]] = {
     ],
     "why": ["It is so.", "", None, " ", "Since {{ q }}."],
     "kind": ["x", "y"],
+    "lang": ["Dutch", "Frisian"],  # which the variable of that name hides
     "own": [[], [ITEM], [ITEM, {"q": "and?", "a": "yes"}, {**ITEM, "e": "said so"}], None],
 }  # fmt: skip
 KINDS = {
-    "q": pa.string(), "a": pa.string(), "n": pa.int64(), "xs": pa.list_(pa.string()),
+    "lang": pa.string(), "q": pa.string(), "a": pa.string(), "n": pa.int64(), "xs": pa.list_(pa.string()),
     "why": pa.string(), "kind": pa.string(),
     "own": pa.list_(pa.struct([("q", pa.string()), ("a", pa.string()), ("e", pa.string())])),
 }  # fmt: skip
@@ -80,6 +81,7 @@ CHOICES = st.sampled_from([
     {"options": ["yes", "no", "maybe"], "gold": "a"},
     {"options": {"y": "yes", "n": "no"}, "gold": "a[0]", "by": "label"},
     {"options": ["yes", "no"], "gold": "n", "by": "index", "shuffle": False},
+    {"options": ["Frisian", "Dutch"], "gold": "lang"},
     {"options": "xs", "gold": "a"}, {"options": "xs", "gold": "n", "by": "index"},
     {"distractors": 2, "gold": "a"}, {"distractors": 1, "gold": "a", "same": "kind"},
 ])  # fmt: skip

@@ -11,6 +11,9 @@ import yaml
 from made_rows import made_rows
 
 from flancompile import check
+from flancompile.compiler.columns.unlowered import unlowered
+from flancompile.compiler.preview import Wanted, spec_of
+from flancompile.compiler.request import bare_request
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.filters import FILTERS
 from flancompile.dsl.formatting import formatted
@@ -121,6 +124,21 @@ def test_imported_files_have_no_errors(
             (tmp_path / "datasets" / f"{one.id}.yaml").write_text(one.text)
     errors = [d.render() for d in check(tmp_path) if d.severity == "error"]
     assert errors == []
+
+
+def test_at_least_95_of_100_go_by_columns(
+    imported: list[tuple[Path, Imported]], tmp_path: Path
+) -> None:
+    (tmp_path / "datasets").mkdir()
+    for _, one in imported:
+        if one.templates:
+            (tmp_path / "datasets" / f"{one.id}.yaml").write_text(one.text)
+    request = bare_request((tmp_path,), None)
+    specs = [spec_of(request, task, Wanted()) for task in request.tasks.values()]
+    total = sum(len(spec.templates) for spec in specs)
+    left = [u for spec in specs for u in unlowered(spec)]
+    assert total > 900
+    assert len(left) <= 0.05 * total, left[:5]
 
 
 def test_each_renders_what_jinja_renders(imported: list[tuple[Path, Imported]]) -> None:

@@ -13,8 +13,11 @@ import pytest
 import flancompile
 from flancompile.cli.catalogue import catalogue
 from flancompile.compiler.check_data import check_rows
+from flancompile.compiler.columns.unlowered import unlowered
 from flancompile.compiler.lints import Reading
 from flancompile.compiler.plan import resolve, shares
+from flancompile.compiler.preview import Wanted, spec_of
+from flancompile.compiler.request import bare_request
 from flancompile.dsl.ladder import ladder_names, rungs
 from flancompile.dsl.library import Library, TaskDef, builtin_library, load_library
 from flancompile.dsl.mixture import Size
@@ -204,3 +207,13 @@ def test_holding_out_a_cluster_takes_what_is_near_it(library: Library) -> None:
         assert whole - left == {cluster} | near.get(cluster, set())
     found, _ = planned(library, "ladder_89", "nli")
     assert share_of(library, found, "source:cot_esnli") == 0
+
+
+def test_nearly_all_templates_go_by_columns(library: Library) -> None:
+    request = bare_request((builtin_library(), HERE), None)
+    total, left = 0, []
+    for task in request.tasks.values():
+        spec = spec_of(request, task, Wanted())
+        total += len(spec.templates)
+        left += unlowered(spec)
+    assert len(left) <= 0.05 * total, left[:5]

@@ -2,14 +2,18 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from flancompile.tokenizer import tokenizer as tokenizer_module
 from flancompile.tokenizer.cuts import byte_level_cuts, cut_places, cuts_hold, no_cuts
+from flancompile.tokenizer.load import from_bytes
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.text import Texts
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
@@ -112,3 +116,36 @@ def test_the_reference_alone_cuts_nothing(bpe: Tokenizer, monkeypatch: pytest.Mo
     assert (
         plain.encode(["a b"]).ids.tolist() == Ragged.joined([bpe.encode(["a b"])[0]]).ids.tolist()
     )
+
+
+def test_threads_that_ask_at_once_share_an_encoder(
+    unigram: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Python 3.12 has it, whose cached properties hold no lock of their own."""
+    monkeypatch.setattr(tokenizer_module, "_cuts_of", tokenizer_module._cuts_of.__wrapped__)
+    barrier = threading.Barrier(4)
+
+    def asked(_: int) -> Any:
+        barrier.wait()
+        return Tokenizer.__dict__["cuts"].func(unigram).tolist()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(asked, range(4)))
+    assert found == [found[0]] * 4
+    texts = [f"the text number {i} of the library" for i in range(400)]
+    with ThreadPoolExecutor(4) as pool:
+        encoded = list(pool.map(lambda _: unigram.encode(texts).ids.tolist(), range(8)))
+    assert encoded == [unigram.reference(texts).ids.tolist()] * 8
+
+
+def test_added_tokens_that_overlap_across_kinds_go_to_the_reference(bpe: Tokenizer) -> None:
+    about = json.loads(bpe.data)
+    size = max(about["model"]["vocab"].values()) + 1
+    base = {"single_word": False, "lstrip": False, "rstrip": False, "special": False}
+    about["added_tokens"] += [
+        {**base, "id": size + 50, "content": "ab", "normalized": True},
+        {**base, "id": size + 51, "content": "bc", "normalized": False},
+    ]
+    odd = from_bytes("hf", json.dumps(about).encode(), "odd")
+    texts = ["xabc", "ab bc abc", "a b c"]
+    assert odd.encode(texts).lists() == odd.reference(texts).lists()

@@ -171,7 +171,7 @@ class _Instances:
         """The forms of a template's texts, which are kept where they are the same in every pass."""
         if template.let or self.spec.task.let:
             return [self._form(text, names) for text in texts]
-        key = (*texts, *names.codes)
+        key = (*texts, *names.codes, repr(self.tabled.rows.variable))
         found: Sequence[Form | None] | None = self.tabled.forms.get(key)
         if found is None:
             found = self.tabled.forms[key] = [self._form(text, names) for text in texts]

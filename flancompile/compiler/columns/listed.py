@@ -76,7 +76,8 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
     gold = evaluate(choices.gold, shared)
     asked = doubt | gold.unsure(count)
     given = choices.options
-    fields = {n: a for n, a in rows.arrays.items() if n not in rows.task.let}
+    hidden = {*rows.task.let, *(rows.variable or ())[:1]}
+    fields = {n: a for n, a in rows.arrays.items() if n not in hidden}
     lists, said = fields.get(str(given)), fields.get(choices.gold)
     if choices.gold_by == "text" and _is_plain(lists) and _is_text(said):
         return _plain(lists, said, asked)
