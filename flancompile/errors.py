@@ -67,7 +67,7 @@ class Diagnostic:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, object]:
-        """The same as JSON-ready data."""
+        """The same as JSON-ready data; `allowed` is a key of what is allowed only."""
         place: dict[str, object] = {}
         if self.span:
             place = {
@@ -83,6 +83,7 @@ class Diagnostic:
             "message": self.message,
             "hint": self.hint,
             **place,
+            **({} if self.allowed is None else {"allowed": self.allowed}),
         }
 
 

@@ -63,7 +63,7 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
     every, found = found, [d for d in found if d.allowed is None]
     errors = sum(d.severity == "error" for d in found)
     if form == "json":
-        print_json([d.as_dict() for d in found])
+        print_json([d.as_dict() for d in every])
     elif form == "github":
         print(github(found), end="")
     elif form == "sarif":
