@@ -17,8 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
-from flancompile.compiler.columns.column import Column
-from flancompile.compiler.columns.folding import fold, folded_digests
+from flancompile.compiler.folding import fold, folded_digests
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
@@ -66,12 +65,6 @@ class RowSet:
 
     def __len__(self) -> int:
         return len(self.digests)
-
-    def column(self, name: str) -> Column:
-        """A field's values as a column."""
-        if name in self.arrays:
-            return Column.of_array(self.arrays[name])
-        return Column.of(list(self.columns[name]))
 
     def bits(
         self, purpose: str, n: int = 0, rows: npt.NDArray[np.int64] | None = None

@@ -4,7 +4,7 @@ import random
 
 import pyarrow as pa
 
-from flancompile.compiler.columns.folding import fold, folded_digests
+from flancompile.compiler.folding import fold, folded_digests
 
 LETTERS = [
     *"aAbB zZ019 .,-_!?", "é", "É", "e\u0301", "ß", "Σ", "ς", "İ", "ﬁ", "…", "“", "—", "½", "²",

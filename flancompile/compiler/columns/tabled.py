@@ -64,7 +64,9 @@ class Tabled:
         variable = self.rows.variable
         if variable is not None and variable[0] == name:
             return Column.constant(variable[1])
-        return self.rows.column(name) if name in self.rows.columns else None
+        if name in self.rows.arrays:
+            return Column.of_array(self.rows.arrays[name])
+        return Column.of(list(self.rows.columns[name])) if name in self.rows.columns else None
 
     def is_own(self, name: str) -> bool:
         """Whether a name is that of a field, and of nothing that hides it."""
