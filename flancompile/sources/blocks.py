@@ -29,6 +29,7 @@ from flancompile.sources.columns import (
     mixed_as_json,
     restored,
     stored,
+    weight,
 )
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
@@ -235,9 +236,9 @@ class _Reader:
                     held_bytes += ROW_BYTES
                 else:
                     held.append(row)
-                    weight = _weight(row.values)
-                    self.weight += weight
-                    held_bytes += ROW_BYTES + weight
+                    size = weight(row.values)
+                    self.weight += size
+                    held_bytes += ROW_BYTES + size
                 if held_bytes > self.limit:
                     self._spill(held, lost, dropped)
                     held, lost, held_bytes = [], [], 0
@@ -399,13 +400,3 @@ def _plain(text: str | None) -> str | None:
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _weight(value: Any) -> int:
-    if isinstance(value, str):
-        return 60 + len(value)
-    if isinstance(value, dict):
-        return 64 + sum(_weight(v) for v in value.values())
-    if isinstance(value, list | tuple):
-        return 64 + sum(map(_weight, value))
-    return 32

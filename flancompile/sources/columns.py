@@ -13,7 +13,15 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["ColumnTypes", "column_field", "is_json", "mixed_as_json", "restored", "stored"]
+__all__ = [
+    "ColumnTypes",
+    "column_field",
+    "is_json",
+    "mixed_as_json",
+    "restored",
+    "stored",
+    "weight",
+]
 
 _JSON = {b"stored": b"json"}  # the metadata of such a column's field
 _KINDS = {
@@ -143,3 +151,14 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def weight(value: Any) -> int:
+    """About how many bytes a value takes in memory."""
+    if isinstance(value, str):
+        return 60 + len(value)
+    if isinstance(value, dict):
+        return 64 + sum(weight(v) for v in value.values())
+    if isinstance(value, list | tuple):
+        return 64 + sum(map(weight, value))
+    return 32
