@@ -27,7 +27,7 @@ from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import Quotas, check_size, quotas
 from flancompile.compiler.reading import missing_for, read_all, splits_of
 from flancompile.compiler.request import Request
-from flancompile.compiler.schedule import threads
+from flancompile.compiler.schedule import within
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.compiler.write import write_build
 from flancompile.errors import fail
@@ -42,7 +42,7 @@ __all__ = ["compile_recipe", "prepare", "rows_over", "streams_of"]
 def compile_recipe(request: Request, out: Path, *, overwrite: bool = False) -> Manifest:
     """Compile a recipe into a build at `out`. Raises FlancompileError; `out` is then untouched."""
     check_out(out, request.recipe.id, overwrite)
-    with request.executor() as executor, threads():
+    with request.executor() as executor, within(request.memory_bytes):
         prepared = prepare(request, executor)
         streams = streams_of(prepared, executor)
         counts = quotas_of(prepared, streams)

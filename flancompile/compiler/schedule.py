@@ -16,9 +16,11 @@ from contextvars import ContextVar
 
 from flancompile.compiler.objects import ObjectJob, build_object
 
-__all__ = ["built", "threads"]
+__all__ = ["built", "threads", "threads_within", "within"]
 
+_alone: ContextVar[bool] = ContextVar("alone", default=False)
 _pool: ContextVar[ThreadPoolExecutor | None] = ContextVar("pool", default=None)
+LITTLE = 64 << 20  # bytes of memory with which one thread must do
 THREADS = 2  # more wait for each other's Python
 FEWEST = 8  # objects that a worker is given at once, unless there are no more of a block
 
@@ -31,18 +33,40 @@ def built(jobs: Sequence[ObjectJob], executor: Executor | None) -> Iterator[str]
     if executor is not None:
         yield from _in_order(jobs, executor, getattr(executor, "_max_workers", 1), None)
         return
+    if _alone.get():
+        yield from map(build_object, jobs)
+        return
     with threads() as pool:
         yield from _in_order(jobs, pool, THREADS, threading.Event())
 
 
+def threads_within(memory_bytes: int) -> int:
+    """How many threads a compile may have: each holds a block, and a stack of its own."""
+    return 1 if memory_bytes < LITTLE else min(THREADS, os.cpu_count() or 1)
+
+
 @contextmanager
-def threads() -> Iterator[ThreadPoolExecutor]:
+def within(memory_bytes: int) -> Iterator[None]:
+    """Build objects in threads that stay, or in this one where there is little memory."""
+    if threads_within(memory_bytes) > 1:
+        with threads():
+            yield
+        return
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
+
+
+@contextmanager
+def threads(count: int = THREADS) -> Iterator[ThreadPoolExecutor]:
     """Threads that build objects; those of an outer `with` stay, with what they hold of blocks."""
     pool = _pool.get()
     if pool is not None:
         yield pool
         return
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "objects") as pool:
+    with ThreadPoolExecutor(count, "objects") as pool:
         outer = _pool.set(pool)
         try:
             yield pool

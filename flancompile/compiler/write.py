@@ -31,6 +31,7 @@ from flancompile.compiler.objects import json_digest, read_object
 from flancompile.compiler.packing.pack import PackPlan
 from flancompile.compiler.pools import pool_names
 from flancompile.compiler.prepared import Prepared
+from flancompile.compiler.schedule import threads_within
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.store.manifest import EvalEntry, Manifest, TaskCount, TokenizerAbout
 from flancompile.store.schema import NAMES
@@ -39,7 +40,7 @@ from flancompile.store.writer import BuildWriter, PackTable
 __all__ = ["write_build"]
 
 _PINNED = ("numpy", "pyarrow", "jinja2", "tokenizers", "sentencepiece", "gigatoken", "numba")
-THREADS, AHEAD = 2, 8
+AHEAD = 8  # objects whose examples are gathered before they are wanted
 T = TypeVar("T")
 R = TypeVar("R")
 _EXAMPLE_COLUMNS = (
@@ -64,7 +65,7 @@ def write_build(
     means: dict[str, Any] = {"recipe": recipe.recipe, "overwrite": overwrite}
     with BuildWriter(out, recipe.layout, _lengths(prepared), dtype, **means) as writer:
         pad = prepared.tokenizer.pad_id or 0
-        with _beside() as pool:
+        with _beside(threads_within(request.memory_bytes)) as pool:
             with request.stage("write") as tell:
                 in_packs = linked.order[packs.items]
                 table = PackTable(packs.offsets, in_packs, linked.runs.take(in_packs))
@@ -85,9 +86,9 @@ def write_build(
 
 
 @contextmanager
-def _beside() -> Iterator[ThreadPoolExecutor]:
+def _beside(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads for what can be written side by side; what has not begun is not, after an error."""
-    pool = ThreadPoolExecutor(THREADS, "write")
+    pool = ThreadPoolExecutor(count, "write")
     try:
         yield pool
     finally:

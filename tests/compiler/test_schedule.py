@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from flancompile.compiler import schedule
-from flancompile.compiler.schedule import built, threads
+from flancompile.compiler.schedule import built, threads, within
 
 
 @dataclass(frozen=True)
@@ -76,3 +76,17 @@ def test_threads_of_an_outer_with_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(set(names)) <= schedule.THREADS
     with pytest.raises(RuntimeError):
         pool.submit(print)
+
+
+def test_with_little_memory_there_are_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(
+        schedule, "build_object", lambda _: names.append(threading.current_thread().name) or ""
+    )
+    own = threading.current_thread().name
+    with within(16 << 20):
+        assert list(built([Job("a", 0, p) for p in range(3)], None)) == [""] * 3  # type: ignore[arg-type]
+    assert names == [own] * 3
+    with within(256 << 20):
+        list(built([Job("a", 0, 0)], None))  # type: ignore[list-item]
+    assert schedule.threads_within(256 << 20) == 1 or names[-1] != own
