@@ -11,6 +11,19 @@ for _switch in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
+from tokenizer_fixtures import (  # noqa: E402, F401
+    bpe,
+    changed,
+    crossing_pieces,
+    family,
+    normalising_pieces,
+    odd_texts,
+    pieces,
+    real,
+    real_fields,
+    unigram,
+)
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -60,13 +60,13 @@ def within(memory_bytes: int) -> Iterator[None]:
 
 
 @contextmanager
-def threads(count: int = THREADS) -> Iterator[ThreadPoolExecutor]:
+def threads() -> Iterator[ThreadPoolExecutor]:
     """Threads that build objects; those of an outer `with` stay, with what they hold of blocks."""
     pool = _pool.get()
     if pool is not None:
         yield pool
         return
-    with ThreadPoolExecutor(count, "objects") as pool:
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "objects") as pool:
         outer = _pool.set(pool)
         try:
             yield pool

@@ -24,8 +24,8 @@ import pyarrow as pa
 from flancompile import draw
 from flancompile.sources.columns import (
     ColumnTypes,
+    column_digests,
     column_field,
-    is_json,
     mixed_as_json,
     restored,
     stored,
@@ -289,7 +289,7 @@ class _Reader:
             for batch in self._blocks(sizes):
                 writer = writer or pa.ipc.new_file(sink, batch.schema)
                 writer.write_batch(batch)
-                digests.append(_digests(batch))
+                digests.append(column_digests(batch))
                 del batch  # a block may be large: it is gone before the next is made
             (writer or pa.ipc.new_file(sink, schema)).close()
         for path in self.runs:
@@ -375,24 +375,6 @@ def _block_sizes(rows: int, wanted: int) -> list[int]:
     count = max(1, round(rows / wanted))
     base, more = divmod(rows, count)
     return [base + (i < more) for i in range(count)]
-
-
-def _digests(batch: pa.RecordBatch) -> dict[str, str]:
-    """A digest of each column's type and values."""
-    found = {}
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        name = field.name
-        hasher = blake3.blake3(("json " * is_json(field) + str(column.type)).encode())
-        if pa.types.is_string(column.type) and column.null_count == 0:  # large: without a copy
-            _, offsets, data = column.buffers()
-            hasher.update(memoryview(offsets)[: 4 * (len(column) + 1)])
-            if data is not None:
-                hasher.update(memoryview(data)[: int(column.nbytes - 4 * (len(column) + 1))])
-        else:
-            one = pa.record_batch([column], names=["column"])
-            hasher.update(memoryview(one.serialize()))
-        found[name] = str(hasher.hexdigest())[:32]
-    return found
 
 
 def _plain(text: str | None) -> str | None:

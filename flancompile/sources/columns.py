@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import blake3
 import pyarrow as pa
 
 __all__ = [
@@ -162,3 +163,21 @@ def weight(value: Any) -> int:
     if isinstance(value, list | tuple):
         return 64 + sum(map(weight, value))
     return 32
+
+
+def column_digests(batch: pa.RecordBatch) -> dict[str, str]:
+    """A digest of each column's type and values."""
+    found = {}
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        name = field.name
+        hasher = blake3.blake3(("json " * is_json(field) + str(column.type)).encode())
+        if pa.types.is_string(column.type) and column.null_count == 0:  # large: without a copy
+            _, offsets, data = column.buffers()
+            hasher.update(memoryview(offsets)[: 4 * (len(column) + 1)])
+            if data is not None:
+                hasher.update(memoryview(data)[: int(column.nbytes - 4 * (len(column) + 1))])
+        else:
+            one = pa.record_batch([column], names=["column"])
+            hasher.update(memoryview(one.serialize()))
+        found[name] = str(hasher.hexdigest())[:32]
+    return found

@@ -36,6 +36,7 @@ from flancompile.tokenizer.encoders import PieceEncoder
 from flancompile.tokenizer.paths import Paths
 from flancompile.tokenizer.pieces import SPACE, UNIGRAM, PieceModel
 from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.table import grown, rehash
 from flancompile.tokenizer.text import Texts
 
 __all__ = ["WordEncoder", "word_encoder"]
@@ -69,15 +70,15 @@ class _Table:
         if held + words > len(self.hashes):
             size = max(held + words, 2 * len(self.hashes))
             for name in ("hashes", "scores", "limits"):
-                setattr(self, name, _grown(getattr(self, name), size))
+                setattr(self, name, grown(getattr(self, name), size))
             for name in ("starts", "id_starts"):
-                setattr(self, name, _grown(getattr(self, name), size + 1))
+                setattr(self, name, grown(getattr(self, name), size + 1))
         if stored + letters > len(self.letters):
-            self.letters = _grown(self.letters, max(stored + letters, 2 * len(self.letters)))
+            self.letters = grown(self.letters, max(stored + letters, 2 * len(self.letters)))
         if 2 * (held + words) > len(self.slots):
             size = 1 << int(2 * (held + words) - 1).bit_length()
             self.slots = np.full(size, -1, np.int32)
-            _rehash(self.slots, self.hashes, held)
+            rehash(self.slots, self.hashes, held)
 
     def word(self, index: int) -> str:
         """A word's text."""
@@ -88,7 +89,7 @@ class _Table:
         begin = int(self.id_starts[first])
         end = begin + len(encoded.ids)
         if end > len(self.ids):
-            self.ids = _grown(self.ids, max(end, 2 * len(self.ids)))
+            self.ids = grown(self.ids, max(end, 2 * len(self.ids)))
         self.ids[begin:end] = encoded.ids
         self.id_starts[first : first + len(encoded) + 1] = begin + encoded.offsets
 
@@ -214,12 +215,6 @@ def word_encoder(
     return words, "its pieces say where a text may be cut, and words agree on every probe"
 
 
-def _grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    out = np.zeros(size, array.dtype)
-    out[: len(array)] = array
-    return out
-
-
 def _chunks(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     """Ranges of texts of about `CHUNK` bytes each."""
     count, found, first = len(offsets) - 1, list[tuple[int, int]](), 0
@@ -308,16 +303,6 @@ def _find(  # type: ignore[no-untyped-def]
             found[n] = word
             n += 1
         ends[text + 1] = n
-
-
-@numba.njit(cache=True)
-def _rehash(slots, hashes, count):  # type: ignore[no-untyped-def]
-    mask = np.uint64(len(slots) - 1)
-    for word in range(count):
-        slot = (hashes[word] ^ (hashes[word] >> np.uint64(29))) & mask
-        while slots[slot] >= 0:
-            slot = (slot + np.uint64(1)) & mask
-        slots[slot] = word
 
 
 @numba.njit(cache=True, nogil=True)

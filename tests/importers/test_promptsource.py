@@ -102,6 +102,14 @@ def imported(shared: Path) -> list[tuple[Path, Imported]]:
     return [(path, import_file(path)) for path in files(shared)]
 
 
+def written(imported: list[tuple[Path, Imported]], folder: Path) -> None:
+    """A library of what came in."""
+    (folder / "datasets").mkdir()
+    for _, one in imported:
+        if one.templates:
+            (folder / "datasets" / f"{one.id}.yaml").write_text(one.text)
+
+
 def test_at_least_99_of_100_templates_come_in(imported: list[tuple[Path, Imported]]) -> None:
     made = sum(len(one.templates) for _, one in imported)
     left = [x for _, one in imported for x in one.left_out]
@@ -118,10 +126,7 @@ def test_imported_files_are_in_canonical_form(imported: list[tuple[Path, Importe
 def test_imported_files_have_no_errors(
     imported: list[tuple[Path, Imported]], tmp_path: Path
 ) -> None:
-    (tmp_path / "datasets").mkdir()
-    for _, one in imported:
-        if one.templates:
-            (tmp_path / "datasets" / f"{one.id}.yaml").write_text(one.text)
+    written(imported, tmp_path)
     errors = [d.render() for d in check(tmp_path) if d.severity == "error"]
     assert errors == []
 
@@ -129,10 +134,7 @@ def test_imported_files_have_no_errors(
 def test_at_least_95_of_100_go_by_columns(
     imported: list[tuple[Path, Imported]], tmp_path: Path
 ) -> None:
-    (tmp_path / "datasets").mkdir()
-    for _, one in imported:
-        if one.templates:
-            (tmp_path / "datasets" / f"{one.id}.yaml").write_text(one.text)
+    written(imported, tmp_path)
     request = bare_request((tmp_path,), None)
     specs = [spec_of(request, task, Wanted()) for task in request.tasks.values()]
     total = sum(len(spec.templates) for spec in specs)

@@ -19,9 +19,10 @@ import pyarrow as pa
 
 from flancompile.compiler.columns.strings import Program, Strings
 from flancompile.tokenizer.cuts import Cuts, cut_places, no_cuts
+from flancompile.tokenizer.table import grown, rehash
 from flancompile.tokenizer.text import Texts
 
-__all__ = ["COLUMN", "Fragments", "Making", "grown"]
+__all__ = ["COLUMN", "Fragments", "Making"]
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -77,7 +78,7 @@ class Fragments:
                 setattr(self, name, grown(getattr(self, name), most))
         if 2 * (count + texts) > len(self.slots):
             self.slots = np.full(1 << int(2 * (count + texts)).bit_length(), -1, np.int32)
-            _rehash(self.slots, self.hashes, count)
+            rehash(self.slots, self.hashes, count)
 
     def coded(self, program: Program) -> Ints:
         """A program's fragments, and slots as -1 - slot."""
@@ -248,13 +249,6 @@ def _parted(text: str, split: _Split) -> tuple[str, ...]:
 _NOTHING, _WHOLE = Program(()), Program((0,))
 
 
-def grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """The array with room for `size` items; what is new is zero."""
-    out = np.zeros(size, array.dtype)
-    out[: len(array)] = array
-    return out
-
-
 @numba.njit(cache=True, nogil=True)
 def _intern(  # type: ignore[no-untyped-def]
     data, offsets, slots, hashes, starts, letters, first, last, marked, count, out
@@ -294,16 +288,6 @@ def _intern(  # type: ignore[no-untyped-def]
                 last[number] = min(data[end - 1], 128)
             count[0] += 1
         out[text] = number
-
-
-@numba.njit(cache=True)
-def _rehash(slots, hashes, count):  # type: ignore[no-untyped-def]
-    mask = np.uint64(len(slots) - 1)
-    for number in range(count):
-        slot = (hashes[number] ^ (hashes[number] >> np.uint64(29))) & mask
-        while slots[slot] >= 0:
-            slot = (slot + np.uint64(1)) & mask
-        slots[slot] = number
 
 
 @numba.njit(cache=True, nogil=True)

@@ -18,9 +18,10 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.columns.fragments import Fragments, grown
+from flancompile.compiler.columns.fragments import Fragments
 from flancompile.compiler.columns.strings import Strings
 from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.table import grown
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["Bank", "Spliced"]
