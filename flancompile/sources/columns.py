@@ -7,6 +7,7 @@ as null); such a column is stored as JSON, so that every value comes back as it 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -166,18 +167,34 @@ def weight(value: Any) -> int:
 
 
 def column_digests(batch: pa.RecordBatch) -> dict[str, str]:
-    """A digest of each column's type and values."""
-    found = {}
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        name = field.name
-        hasher = blake3.blake3(("json " * is_json(field) + str(column.type)).encode())
-        if pa.types.is_string(column.type) and column.null_count == 0:  # large: without a copy
-            _, offsets, data = column.buffers()
-            hasher.update(memoryview(offsets)[: 4 * (len(column) + 1)])
-            if data is not None:
-                hasher.update(memoryview(data)[: int(column.nbytes - 4 * (len(column) + 1))])
-        else:
-            one = pa.record_batch([column], names=["column"])
-            hasher.update(memoryview(one.serialize()))
-        found[name] = str(hasher.hexdigest())[:32]
-    return found
+    """A digest of each column: its type, length and form of storage, and every byte of its values.
+
+    The column goes to the hasher as an Arrow stream: slices are cut to their rows, dictionaries and
+    children are in it, and no large buffer is copied.
+    """
+    return {
+        field.name: _column_digest(field, column)
+        for field, column in zip(batch.schema, batch.columns, strict=True)
+    }
+
+
+def _column_digest(field: pa.Field, column: pa.Array) -> str:
+    one = pa.record_batch([column], schema=pa.schema([field.with_name("column")]))
+    sink = _HashedBytes()
+    with pa.PythonFile(sink, "w") as stream, pa.ipc.new_stream(stream, one.schema) as writer:
+        writer.write_batch(one)
+    return str(sink.hasher.hexdigest())[:32]
+
+
+class _HashedBytes(io.RawIOBase):
+    """A sink that keeps a digest of what is written."""
+
+    def __init__(self) -> None:
+        self.hasher = blake3.blake3()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.hasher.update(data)
+        return len(data)
