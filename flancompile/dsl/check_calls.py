@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from flancompile.dsl.infer import expression_faults, template_faults
+from flancompile.dsl.infer import GUARD, expression_faults, template_faults
 from flancompile.dsl.task import ForEach
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.tokens import words
@@ -37,8 +37,10 @@ def variable_faults(text: str, variable: Mapping[str, Type]) -> Iterator[Fault]:
     found = template_faults(text, variable) if is_template else expression_faults(text, variable)[1]
     for fault in found:
         if fault.code == "FC222" and fault.word is not None:
-            message = f"no value of for_each has a key {fault.word!r}"
-            yield replace(fault, message=message, severity="error")
+            some = fault.hint == GUARD
+            who = "some values of for_each have no" if some else "no value of for_each has a"
+            message = f"{who} key {fault.word!r}"
+            yield replace(fault, message=message, severity="warning" if some else "error")
 
 
 def call_faults(text: str, fields: frozenset[str]) -> Iterator[Fault]:

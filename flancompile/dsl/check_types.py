@@ -9,7 +9,6 @@ from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.infer import GUARD, bare_names, expression_faults, template_faults
 from flancompile.dsl.library import Loaded
 from flancompile.dsl.lock import Schema
-from flancompile.dsl.paths import Path, paths_read
 from flancompile.dsl.task import Choices, DatasetFile, Task, Turns
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.types import ANY, Type, list_of
@@ -31,7 +30,7 @@ class _Typed:
         self.file, self.document, self.schema = dataset.model, dataset.document, schema
         each = self.file.for_each
         self.variable: dict[str, Type] = {each.variable: ANY} if each else {}
-        self.guarded: frozenset[Path] = frozenset()  # what the conditions in force look at
+        self.given: tuple[str, ...] = _texts(self.file.source.where)  # conditions in force
 
     def run(self) -> Iterator[Diagnostic]:
         columns = {**self.schema.columns, "row": self.schema.row, **self.variable}
@@ -47,15 +46,16 @@ class _Typed:
             yield from self.placed(("fields", name), faults)
         scope = {**fields, **self.variable}
         lets = {name: columns[name] for name in self.file.let}
+        self.given = ()
         yield from self.expression(("where",), self.file.where, {**lets, **scope})
         for category, task in self.file.tasks.items():
-            self.guarded = _looked_at(self.file.where)
+            self.given = _texts(self.file.where)
             yield from self.task(("tasks", category), task, scope)
 
     def columns(self, key: Key, text: str, columns: Types) -> Iterator[Diagnostic]:
         """Names that are no columns, or none of some rows."""
         try:
-            names = compile_expression(text).names & bare_names(text)
+            names = compile_expression(text).names & bare_names(text, self.given)
         except TextError:
             return
         for name in sorted(names & self.schema.absent - self.file.let.keys()):
@@ -74,8 +74,8 @@ class _Typed:
 
     def task(self, key: Key, task: Task, scope: Types) -> Iterator[Diagnostic]:
         yield from self.expression((*key, "where"), task.where, scope)
-        self.guarded |= _looked_at(task.where)
-        guarded = self.guarded
+        self.given += _texts(task.where)
+        given = self.given
         shared = yield from self.lets((*key, "let"), task.let, scope)
         if task.choices is not None:
             yield from self.choices((*key, "choices"), task.choices, shared)
@@ -83,9 +83,9 @@ class _Typed:
             yield from self.template((*key, "instruction"), task.instruction, shared)
         for index, template in enumerate(task.templates):
             spot = (*key, "templates", index)
-            self.guarded = guarded
+            self.given = given
             yield from self.expression((*spot, "when"), template.when, scope)
-            self.guarded |= _looked_at(template.when)
+            self.given += _texts(template.when)
             names = yield from self.lets((*spot, "let"), template.let, shared)
             if template.choices is not None:
                 yield from self.choices((*spot, "choices"), template.choices, names)
@@ -141,7 +141,7 @@ class _Typed:
             compile_template(text)
         except TextError:
             return
-        yield from self.placed(key, template_faults(text, scope, self.guarded))
+        yield from self.placed(key, template_faults(text, scope, self.given))
 
     def placed(self, key: Key, faults: Iterable[Fault]) -> Iterator[Diagnostic]:
         for fault in faults:
@@ -154,8 +154,8 @@ class _Typed:
             compile_expression(text)
         except TextError:
             return ANY, []
-        return expression_faults(text, scope, self.guarded)
+        return expression_faults(text, scope, self.given)
 
 
-def _looked_at(condition: str | None) -> frozenset[Path]:
-    return paths_read(condition) if condition is not None else frozenset()
+def _texts(condition: str | None) -> tuple[str, ...]:
+    return () if condition is None else (condition,)

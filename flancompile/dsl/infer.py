@@ -5,83 +5,54 @@ Only what is sure is complained of: a type that is not known never gives a fault
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import nodes
 
 from flancompile.dsl.expression import parsed_expression, parsed_template
-from flancompile.dsl.paths import Path, path_of, paths_of
+from flancompile.dsl.narrow import KIND_TESTS, Place, facts, looked_at, place_of, selected
+from flancompile.dsl.paths import Path, path_of
+from flancompile.dsl.returns import (
+    BOOLEAN,
+    GIVES,
+    INTEGER,
+    METHODS,
+    NUMBER,
+    SAME_LIST,
+    SELECTING,
+    TEXT,
+    TO_INTEGER,
+    TO_TEXT,
+    WANT_LIST,
+    WANT_TEXT,
+)
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.types import ANY, Type, list_of, merged, type_of
-from flancompile.errors import nearest
+from flancompile.errors import TextError, nearest
 
 __all__ = ["GUARD", "bare_names", "expression_faults", "template_faults"]
 
-_TEXT, _INTEGER, _NUMBER = Type("text"), Type("integer"), Type("number")
-_BOOLEAN = Type("boolean")
-_TO_TEXT = frozenset(
-    [
-        "lower",
-        "upper",
-        "title",
-        "capitalize",
-        "trim",
-        "lstrip",
-        "rstrip",
-        "replace",
-        "join",
-        "string",
-        "truncate",
-        "indent",
-        "wordwrap",
-        "center",
-        "format",
-        "striptags",
-        "squeeze",
-        "upper_first",
-        "lower_first",
-        "regex_replace",
-        "regex_search",
-        "tojson",
-        "number",
-        "ordinal",
-        "unescape_html",
-        "urlencode",
-    ]
-)
-_TO_INTEGER = {"length", "count", "wordcount", "int", "index", "option_index"}
-_SAME_LIST = {"sort", "unique", "reverse", "select", "reject", "selectattr", "rejectattr", "list",
-              "most_frequent"}  # fmt: skip
-_WANT_TEXT = {"split", "words", "regex_search", "regex_replace", "regex_findall", "matches",
-              "fromjson"}  # fmt: skip
-_WANT_LIST = {"join", "map", "select", "reject", "selectattr", "rejectattr", "flatten", "batch",
-              "slice", "groupby", "enumerate", "most_frequent"}  # fmt: skip
 GUARD = "guard it with `| default(…)` or `is defined`; a row that lacks it is dropped"
-_TURN = Type("map", None, {"role": _TEXT, "content": _TEXT})
-_GIVES = {
-    "chat": list_of(_TURN),
-    "exchanges": list_of(
-        Type("map", None, {"turns": list_of(_TURN), "history": list_of(_TURN), "query": _TEXT,
-                           "reply": _TEXT, "n": _INTEGER, "last": _BOOLEAN})
-    ),
-}  # fmt: skip
-_METHODS = {"text": dir(str), "list": dir(list), "map": dir(dict), "integer": dir(int),
-            "number": dir(float), "boolean": dir(bool), "null": ()}  # fmt: skip
 
 
 @dataclass
 class _Walk:
     """One text: the types of its names, and the faults met.
 
-    guarded: what conditions around the place in hand look at; bare: names that none looks at.
+    guarded: what conditions around the place in hand look at; narrow: the types that hold under
+    them; depth: how many there are; named: conditions that have a name; bare: names that none
+    looks at.
     """
 
     types: dict[str, Type]
     faults: list[Fault]
     guarded: frozenset[Path] = frozenset()
+    narrow: dict[Place, Type] = field(default_factory=dict)
+    depth: int = 0
+    named: dict[str, nodes.Node] = field(default_factory=dict)
     lenient: int = 0
     bare: set[str] = field(default_factory=set)
 
@@ -95,19 +66,44 @@ class _Walk:
         if node is None:
             return ANY
         handler = getattr(self, f"_{type(node).__name__.lower()}", None)
+        found = ANY
         if handler is not None:
-            return handler(node)  # type: ignore[no-any-return]
-        for child in node.iter_child_nodes():
-            self.of(child)
-        return ANY
+            found = handler(node)
+        else:
+            for child in node.iter_child_nodes():
+                self.of(child)
+        return self.narrow.get(place_of(node), found) if self.narrow else found
+
+    def quietly(self, node: nodes.Node) -> Type:
+        """The type of an expression whose faults are reported elsewhere."""
+        faults, bare = len(self.faults), set(self.bare)
+        found = self.of(node)
+        del self.faults[faults:]
+        self.bare = bare
+        return found
 
     @contextmanager
-    def under(self, condition: nodes.Node) -> Iterator[None]:
+    def under(self, condition: nodes.Node, holds: bool = True) -> Iterator[None]:
         """What stands under a condition may ask for what the condition looks at."""
-        before = self.guarded
-        self.guarded = before | frozenset(paths_of(condition))
+        before = self.guarded, self.narrow
+        self.assume(condition, holds)
+        self.depth += 1
         yield
-        self.guarded = before
+        self.depth -= 1
+        self.guarded, self.narrow = before
+
+    def assume(self, condition: nodes.Node, holds: bool = True) -> None:
+        """Take a condition for granted from here on."""
+        found = facts(condition, holds, self.quietly, self.named)
+        self.guarded |= frozenset(looked_at(condition))
+        self.narrow = {**self.narrow, **found}
+
+    def bound(self, names: Sequence[str]) -> None:
+        """Names that are given another value: what conditions said of them is void."""
+        self.guarded = frozenset(p for p in self.guarded if p[0] not in names)
+        self.narrow = {p: t for p, t in self.narrow.items() if isinstance(p, tuple)
+                       and p[0] not in names}  # fmt: skip
+        self.named = {n: c for n, c in self.named.items() if n not in names}
 
     def _name(self, node: nodes.Name) -> Type:
         if not self.lenient and (node.name,) not in self.guarded:
@@ -123,17 +119,19 @@ class _Walk:
     def _concat(self, node: nodes.Concat) -> Type:
         for part in node.nodes:
             self.printed(part)
-        return _TEXT
+        return TEXT
 
     def _condexpr(self, node: nodes.CondExpr) -> Type:
         self.of(node.test)
         with self.under(node.test):
-            sides = [self.of(node.expr1), self.of(node.expr2) if node.expr2 else ANY]
+            sides = [self.of(node.expr1)]
+        with self.under(node.test, False):
+            sides.append(self.of(node.expr2) if node.expr2 else ANY)
         return merged(sides) or ANY
 
     def _logic(self, node: Any) -> Type:
         self.of(node.left)
-        with self.under(node.left):
+        with self.under(node.left, isinstance(node, nodes.And)):
             self.of(node.right)
         return ANY
 
@@ -141,15 +139,15 @@ class _Walk:
 
     def _not(self, node: nodes.Not) -> Type:
         self.of(node.node)
-        return _BOOLEAN
+        return BOOLEAN
 
     def _test(self, node: nodes.Test) -> Type:
-        self.lenient += node.name in ("defined", "undefined", "mapping", "string", "none")
+        self.lenient += node.name in KIND_TESTS
         self.of(node.node)
-        self.lenient -= node.name in ("defined", "undefined", "mapping", "string", "none")
+        self.lenient -= node.name in KIND_TESTS
         for argument in node.args:
             self.of(argument)
-        return _BOOLEAN
+        return BOOLEAN
 
     def _compare(self, node: nodes.Compare) -> Type:
         left = self.of(node.expr)
@@ -163,7 +161,7 @@ class _Walk:
                 message = f"{_told(left)} cannot be compared with {_told(right)}"
                 self.fault("FC223", node, message, _word(node.expr))
             left = right
-        return _BOOLEAN
+        return BOOLEAN
 
     def _add(self, node: nodes.Add) -> Type:
         left, right = self.of(node.left), self.of(node.right)
@@ -183,7 +181,7 @@ class _Walk:
                 hint = "turn it into a number with | int or | float"
                 message = f"{_told(type_)} where a number is wanted"
                 self.fault("FC223", node, message, _word(side), hint)
-        return _NUMBER if left.is_number and right.is_number else ANY
+        return NUMBER if left.is_number and right.is_number else ANY
 
     _sub = _div = _floordiv = _mul = _mod = _pow = _arithmetic
 
@@ -205,10 +203,10 @@ class _Walk:
             self.fault("FC223", node, message, _word(node.arg), hint)
         if base.kind == "list":
             return base.item or ANY
-        return _TEXT if base.kind == "text" else ANY
+        return TEXT if base.kind == "text" else ANY
 
     def _key(self, node: nodes.Node, base: Type, key: str, *, method: bool) -> Type:
-        if base.kind == "any" or (method and key in _METHODS.get(base.kind, ())):
+        if base.kind == "any" or (method and key in METHODS.get(base.kind, ())):
             return base.keys.get(key, ANY)
         lenient = self.lenient or path_of(node) in self.guarded
         if base.kind == "map":
@@ -223,7 +221,8 @@ class _Walk:
             return base.keys.get(key, ANY)
         if not lenient:
             advice = "take an item first, or `map(attribute=…)`" if base.kind == "list" else None
-            self.fault("FC222", node, f"{_told(base)} has no key {key!r}", key, advice)
+            unsure = self.depth > 0  # other rows may be meant than those that were read
+            self.fault("FC222", node, f"{_told(base)} has no key {key!r}", key, advice, unsure)
         return ANY
 
     def _call(self, node: nodes.Call) -> Type:
@@ -240,28 +239,30 @@ class _Walk:
         self.lenient -= node.name == "default"
         for argument in (*node.args, *(k.value for k in node.kwargs)):
             self.of(argument)
-        if node.name in _WANT_TEXT and base.kind not in ("text", "any"):
+        if node.name in WANT_TEXT and base.kind not in ("text", "any"):
             message = f"{_told(base)} where {node.name} wants text"
             self.fault("FC223", node, message, _word(node.node), "make it text with | string first")
-        elif node.name in _WANT_LIST and (base.is_number or base.kind == "boolean"):
+        elif node.name in WANT_LIST and (base.is_number or base.kind == "boolean"):
             message = f"{_told(base)} where {node.name} wants a list"
             self.fault("FC223", node, message, _word(node.node))
         return self._filtered(node, base)
 
     def _filtered(self, node: nodes.Filter, base: Type) -> Type:
         name = node.name
-        if name in _GIVES:
-            return _GIVES[name]
-        if name in _TO_TEXT:
-            return _TEXT
-        if name in _TO_INTEGER:
-            return _INTEGER
+        if name in GIVES:
+            return GIVES[name]
+        if name in TO_TEXT:
+            return TEXT
+        if name in TO_INTEGER:
+            return INTEGER
         if name in ("float", "round", "sum"):
-            return _NUMBER
+            return NUMBER
         if name in ("split", "words", "regex_findall"):
-            return list_of(_TEXT if name != "regex_findall" else ANY)
-        if name in _SAME_LIST and base.kind == "list":
+            return list_of(TEXT if name != "regex_findall" else ANY)
+        if name in SAME_LIST and base.kind == "list":
             return base
+        if name in SELECTING and base.kind == "list":
+            return list_of(selected(node, base.item or ANY))
         if name in ("first", "last", "min", "max") and base.kind == "list":
             return base.item or ANY
         if name == "map" and base.kind == "list":
@@ -275,7 +276,7 @@ class _Walk:
                 item = self._key(node, item, key, method=False)
             return item
         first = node.args[0] if node.args else None
-        return _TEXT if isinstance(first, nodes.Const) and first.value in _TO_TEXT else ANY
+        return TEXT if isinstance(first, nodes.Const) and first.value in TO_TEXT else ANY
 
     def printed(self, node: nodes.Expr) -> None:
         """An expression whose value becomes text as it stands."""
@@ -300,35 +301,39 @@ class _Walk:
                 self._branches(item)
             elif isinstance(item, nodes.Assign) and isinstance(item.target, nodes.Name):
                 self.types[item.target.name] = self.of(item.node)
+                self.bound([item.target.name])
+                self.named[item.target.name] = item.node
             else:
                 self.of(item)
 
     def _loop(self, node: nodes.For) -> None:
         over = self.of(node.iter)
-        before = dict(self.types)
-        for name in [n.name for n in node.target.find_all(nodes.Name)] or [""]:
-            self.types[name] = ANY
+        before = dict(self.types), self.guarded, self.narrow, self.named
+        names = [n.name for n in (node.target, *node.target.find_all(nodes.Name))
+                 if isinstance(n, nodes.Name)]  # fmt: skip
+        self.types.update(dict.fromkeys(names, ANY))
+        self.bound(names)
         if isinstance(node.target, nodes.Name):
             self.types[node.target.name] = (over.item or ANY) if over.kind == "list" else ANY
-        self.body(node.body)
-        self.types = before
+        if node.test is not None:
+            self.of(node.test)
+            with self.under(node.test):
+                self.body(node.body)
+        else:
+            self.body(node.body)
+        self.types, self.guarded, self.narrow, self.named = before
         self.body(node.else_)
 
     def _branches(self, node: nodes.If) -> None:
         self.of(node.test)
-        unsure = any(
-            isinstance(t, nodes.Test) for t in node.test.find_all(nodes.Test)
-        ) or isinstance(
-            node.test, nodes.Test
-        )  # a test of the value itself may guard what stands in the branch
-        self.lenient += unsure
         with self.under(node.test):
             self.body(node.body)
-        self.lenient -= unsure
-        with self.under(node.test):
-            for branch in node.elif_:
-                self._branches(branch)
-            self.body(node.else_)
+        with self.under(node.test, False):
+            rest = [*node.elif_]
+            if rest:
+                self._branches(nodes.If(rest[0].test, rest[0].body, rest[1:], node.else_))
+            else:
+                self.body(node.else_)
 
 
 def _never_equal(a: Type, b: Type) -> bool:
@@ -355,21 +360,29 @@ def _word(node: nodes.Node | None) -> str | None:
 
 
 def expression_faults(
-    text: str, types: Mapping[str, Type], guarded: frozenset[Path] = frozenset()
+    text: str, types: Mapping[str, Type], given: Sequence[str] = ()
 ) -> tuple[Type, list[Fault]]:
     """The type of an expression, and what is wrong with it by the types of its names.
 
-    guarded: what conditions elsewhere (`when`, `where`) look at, so that it may be asked for.
+    given: conditions elsewhere (`when`, `where`) that hold for the rows in hand.
     """
-    walk = _Walk(dict(types), [], guarded)
+    walk = _walk(types, given)
     return walk.of(_value(text)), walk.faults
 
 
-def bare_names(text: str) -> frozenset[str]:
+def bare_names(text: str, given: Sequence[str] = ()) -> frozenset[str]:
     """Names that an expression needs: those that neither `default` nor a condition guards."""
-    walk = _Walk({}, [])
+    walk = _walk({}, given)
     walk.of(_value(text))
     return frozenset(walk.bare)
+
+
+def _walk(types: Mapping[str, Type], given: Sequence[str]) -> _Walk:
+    walk = _Walk(dict(types), [])
+    for condition in given:
+        with suppress(TextError):  # it is reported at its place
+            walk.assume(_value(condition))
+    return walk
 
 
 def _value(text: str) -> nodes.Node:
@@ -379,9 +392,9 @@ def _value(text: str) -> nodes.Node:
 
 
 def template_faults(
-    text: str, types: Mapping[str, Type], guarded: frozenset[Path] = frozenset()
+    text: str, types: Mapping[str, Type], given: Sequence[str] = ()
 ) -> Iterator[Fault]:
-    """What is wrong with a template's text by the types of its names; `guarded` as above."""
-    walk = _Walk(dict(types), [], guarded)
+    """What is wrong with a template's text by the types of its names; `given` as above."""
+    walk = _walk(types, given)
     walk.body(parsed_template(text).body)
     yield from walk.faults
