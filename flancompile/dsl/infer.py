@@ -30,7 +30,7 @@ from flancompile.dsl.returns import (
     WANT_TEXT,
 )
 from flancompile.dsl.texts import Fault
-from flancompile.dsl.types import ANY, Type, list_of, merged, type_of
+from flancompile.dsl.types import ANY, Type, list_of, merged, never_equal, type_of
 from flancompile.errors import TextError, nearest
 
 __all__ = ["GUARD", "bare_names", "expression_faults", "template_faults"]
@@ -95,7 +95,10 @@ class _Walk:
     def assume(self, condition: nodes.Node, holds: bool = True) -> None:
         """Take a condition for granted from here on."""
         found = facts(condition, holds, self.quietly, self.named)
-        self.guarded |= frozenset(looked_at(condition))
+        names = [n.name for n in (condition, *condition.find_all(nodes.Name))
+                 if isinstance(n, nodes.Name)]  # fmt: skip
+        for part in (condition, *(self.named[n] for n in names if n in self.named)):
+            self.guarded |= frozenset(looked_at(part))
         self.narrow = {**self.narrow, **found}
 
     def bound(self, names: Sequence[str]) -> None:
@@ -153,11 +156,11 @@ class _Walk:
         left = self.of(node.expr)
         for operand in node.ops:
             right = self.of(operand.expr)
-            if operand.op in ("eq", "ne") and _never_equal(left, right):
+            if operand.op in ("eq", "ne") and never_equal(left, right):
                 message = f"{_told(left)} is never equal to {_told(right)}"
                 word = _word(node.expr)
                 self.fault("FC224", node, message, word, "compare like with like", warning=True)
-            elif operand.op in ("lt", "gt", "lteq", "gteq") and _never_equal(left, right):
+            elif operand.op in ("lt", "gt", "lteq", "gteq") and never_equal(left, right):
                 message = f"{_told(left)} cannot be compared with {_told(right)}"
                 self.fault("FC223", node, message, _word(node.expr))
             left = right
@@ -334,13 +337,6 @@ class _Walk:
                 self._branches(nodes.If(rest[0].test, rest[0].body, rest[1:], node.else_))
             else:
                 self.body(node.else_)
-
-
-def _never_equal(a: Type, b: Type) -> bool:
-    kinds = {"text": "text", "integer": "number", "number": "number", "boolean": "number",
-             "list": "list", "map": "map"}  # fmt: skip
-    known = a.kind in kinds and b.kind in kinds
-    return known and kinds[a.kind] != kinds[b.kind]
 
 
 def _told(type_: Type) -> str:

@@ -74,7 +74,8 @@ def facts(
     if isinstance(condition, nodes.And | nodes.Or):
         sides = [facts(s, holds, type_at, named) for s in (condition.left, condition.right)]
         if isinstance(condition, nodes.And) == holds:
-            return sides[0] | sides[1]
+            unsure = [p for p in sides[0] if p in sides[1] and ANY in (sides[0][p], sides[1][p])]
+            return sides[0] | sides[1] | dict.fromkeys(unsure, ANY)
         return dict.fromkeys([*sides[0], *sides[1]], ANY)
     if isinstance(condition, nodes.Name) and condition.name in named:
         return facts(named[condition.name], holds, type_at, {})
@@ -87,9 +88,12 @@ def facts(
 def _by_test(test: nodes.Test, holds: bool, type_at: Callable[[nodes.Node], Type]) -> Facts:
     if test.name not in KIND_TESTS:
         return {}
-    found = _after(test.name, holds, type_at(test.node))
-    others = {} if path_of(test.node) is not None else dict.fromkeys(paths_of(test.node), ANY)
-    return {**others, place_of(test.node): found}
+    before = type_at(test.node)
+    found = _after(test.name, holds, before)
+    others: Facts = {}
+    if path_of(test.node) is None:
+        others |= dict.fromkeys(paths_of(test.node), ANY)
+    return others if found == before else {**others, place_of(test.node): found}
 
 
 def _places(node: nodes.Node) -> Iterator[Place]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["ANY", "Kind", "Type", "from_json", "list_of", "merged", "type_of"]
+__all__ = ["ANY", "Kind", "Type", "from_json", "list_of", "merged", "never_equal", "type_of"]
 
 Kind = Literal["any", "null", "text", "integer", "number", "boolean", "list", "map"]
 MANY_KEYS = 64  # a map with more keys is a table, whose keys are data
@@ -129,3 +129,11 @@ def _both(a: Type, b: Type) -> Type:
 
 def _nullable(type_: Type) -> Type:
     return Type(type_.kind, type_.item, type_.keys, type_.absent, True)
+
+
+def never_equal(a: Type, b: Type) -> bool:
+    """Whether no value of one type equals a value of the other."""
+    kinds = {"text": "text", "integer": "number", "number": "number", "boolean": "number",
+             "list": "list", "map": "map"}  # fmt: skip
+    known = a.kind in kinds and b.kind in kinds
+    return known and kinds[a.kind] != kinds[b.kind]
