@@ -109,7 +109,8 @@ class _Walk:
         self.rows, self.shares, self.allowed = rows, shares, allowed
         self.start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
         self.drawn: dict[int, _Arrays] = {}
-        key = ("templates before, by row", rows.task_id, rows.seed, shares, tuple(allowed))
+        settled = (rows.task_id, rows.task.model_dump_json(), repr(rows.variable), rows.seed)
+        key = ("templates before, by row", *settled, shares, tuple(allowed))
         self.before: dict[int, tuple[_InArms, int, int]] = rows.known.setdefault(key, {})
 
     def draws(self, pass_: int) -> _Arrays:

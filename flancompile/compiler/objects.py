@@ -117,6 +117,7 @@ def _used_names(task: Task) -> frozenset[str]:
     names = {*task.signature.inputs, *task.signature.outputs, *task.truncate}
     exemplars = task.exemplars
     expressions = [task.where, exemplars.rows, *task.let.values(), *exemplars.fields.values()]
+    expressions.append(exemplars.explanation)
     names |= {n for n in (exemplars.same, exemplars.unlike) if n}
     for choices in (task.choices, *(t.choices for t in task.templates)):
         if choices is not None:

@@ -33,7 +33,8 @@ from flancompile.sources.columns import (
 )
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
-from flancompile.sources.hub import hub_commit
+from flancompile.sources.hub import hub_commit, hub_files
+from flancompile.sources.place import Resolved
 from flancompile.unfinished import clear, making_folder, remove
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
@@ -106,12 +107,14 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
     place = spec.place
     if place.hub is not None and not Path(place.hub).is_dir():
         commit = hub_commit(place.hub, place.revision)
-        content = [place.hub, commit or place.revision or "local"]
+        content = [place.hub, commit] if commit else [place.hub, *_hub_digests(place, cache)]
     else:
-        files = place.all_files()
+        content = []
         if place.hub is not None:
-            files += sorted(str(p) for p in Path(place.hub).rglob("*") if p.is_file())
-        content = [file_digest(Path(f), cache) for f in files]
+            folder = Path(place.hub)
+            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                content += [path.relative_to(folder).as_posix(), file_digest(path, cache)]
+    content += [file_digest(Path(f), cache) for f in place.all_files()]
     about = {
         "version": READ_VERSION,
         "source": spec.source_id,
@@ -127,6 +130,13 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
     }
     text = json.dumps(about, sort_keys=True)
     return str(blake3.blake3(text.encode()).hexdigest())[:40]
+
+
+def _hub_digests(place: Resolved, cache: Path) -> list[str]:
+    """Of the files in which a split of an unknown commit is kept on this machine."""
+    assert place.hub is not None
+    files = hub_files(place.hub, place.config, place.revision, place.split)
+    return [file_digest(f, cache) for f in files]
 
 
 def read_split(

@@ -11,7 +11,7 @@ from typing import Any
 from flancompile.errors import fail
 from flancompile.sources.files import BadRow, Row
 
-__all__ = ["hub_commit", "hub_rows"]
+__all__ = ["hub_commit", "hub_files", "hub_rows"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -23,6 +23,14 @@ def hub_rows(
     data = _load(repository, config, revision, split)
     for batch in data.with_format("arrow").iter(batch_size=1024):
         yield from batch.to_pylist()
+
+
+def hub_files(
+    repository: str, config: str | None, revision: str | None, split: str
+) -> list[Path]:
+    """The files in which `datasets` keeps a split that is on this machine. Raises FC306."""
+    data = _load(repository, config, revision, split)
+    return [Path(f["filename"]) for f in data.cache_files]
 
 
 def hub_commit(repository: str, revision: str | None) -> str | None:

@@ -52,8 +52,13 @@ class Resolved:
     where: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What determines the rows, but the files' bytes and paths."""
+        """What determines the rows, but the files' bytes and folders.
+
+        A file's name is in it: it gives the format, rows of some formats, and places of bad rows.
+        """
         return {
+            "files": [Path(f).name for f in self.files],
+            "joined": [[Path(f).name for f in j.files] for j in self.joins],
             "split": self.split if self.hub else None,
             "config": self.config,
             "formats": [format_of(Path(f), self.format) for f in self.files],
