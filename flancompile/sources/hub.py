@@ -25,9 +25,7 @@ def hub_rows(
         yield from batch.to_pylist()
 
 
-def hub_files(
-    repository: str, config: str | None, revision: str | None, split: str
-) -> list[Path]:
+def hub_files(repository: str, config: str | None, revision: str | None, split: str) -> list[Path]:
     """The files in which `datasets` keeps a split that is on this machine. Raises FC306."""
     data = _load(repository, config, revision, split)
     return [Path(f["filename"]) for f in data.cache_files]
