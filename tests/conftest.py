@@ -22,6 +22,7 @@ from tokenizer_fixtures import (  # noqa: E402, F401
     real,
     real_fields,
     unigram,
+    zoo,
 )
 
 ROOT = Path(__file__).parents[1]

@@ -24,6 +24,7 @@ from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.style import ChatStyle
 from flancompile.dsl.task import Task, Turns
 from flancompile.errors import fail
+from flancompile.marks import unmarked
 from flancompile.tokenizer.chat import ChatTemplate, ChatTemplateError
 
 __all__ = [
@@ -107,10 +108,10 @@ def _up_to_answer(turns: Sequence[Turn]) -> tuple[Turn, ...]:
 
 
 def _styled(style: ChatStyle, turns: Sequence[Turn]) -> list[tuple[str, bool]]:
-    pieces = [(style.opening, False)]
+    pieces = [(compile_template(style.opening).render({}), False)]
     for n, turn in enumerate(turns, 1):
         if n > 1:
-            pieces.append((style.between, False))
+            pieces.append((compile_template(style.between).render({}), False))
         names = {"text": turn.text, "n": n}
         before, rest = _halves(getattr(style, turn.role))
         pieces.append((compile_template(before).render(names), False))
@@ -200,4 +201,4 @@ def ending(layout: ChatLayout) -> str:
         runs = chat_runs(layout, exchange("prompt", "answer"))
     except RowError:
         return ""
-    return runs[-1].partition("answer")[2].strip()
+    return unmarked(runs[-1].partition("answer")[2]).strip()

@@ -34,6 +34,7 @@ from flancompile.compiler.rows import RowSet
 from flancompile.dsl.conclusion import concludes
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Eval
+from flancompile.marks import unmarked
 from flancompile.store.schema import EVAL
 
 __all__ = ["EvalJob", "build_eval", "eval_key", "eval_metadata", "read_eval"]
@@ -95,10 +96,17 @@ def build_eval(job: EvalJob) -> str:
         lines = [line for line, b in zip(lines, bare, strict=True) if not b]
     _encode_options(lines, [job.object.spec.layout_of(f.draft) for f in fitted], tokenizer)
     reasons = {str(r): why for r, why in sorted(renderer.reasons.items()) if why != "not wanted"}
-    table = pa.Table.from_pylist(lines, schema=_COLUMNS)
+    table = pa.Table.from_pylist([*map(_shown, lines)], schema=_COLUMNS)
     table = table.replace_schema_metadata({"dropped": json.dumps(reasons)})
     write_object(path, table)
     return str(path)
+
+
+def _shown(line: dict[str, Any]) -> dict[str, Any]:
+    """A row with its texts as people read them; the ids hold what special tokens they have."""
+    texts = {"prompt", "target"}
+    lists = {n: line[n] and [unmarked(t) for t in line[n]] for n in ("options", "accepted")}
+    return {n: unmarked(v) if n in texts else v for n, v in line.items()} | lists
 
 
 def read_eval(paths: Sequence[str]) -> tuple[pa.Table, int]:

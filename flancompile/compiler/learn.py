@@ -23,6 +23,7 @@ from flancompile.compiler.request import Request
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.library import builtin_library
 from flancompile.errors import fail
+from flancompile.marks import unmarked
 from flancompile.tokenizer.load import (
     TokenizerRef,
     from_bytes,
@@ -45,8 +46,11 @@ def named_tokenizer(request: Request) -> Tokenizer | None:
 
 
 def _with_chat(request: Request, tokenizer: Tokenizer) -> Tokenizer:
-    """The tokenizer with the chat template that the recipe gives it, if it gives one."""
-    name = request.recipe.model.tokenizer.chat_template
+    """The tokenizer with the chat template that the recipe gives it, if it gives one, and as the
+    recipe has it read special tokens."""
+    spec = request.recipe.model.tokenizer
+    tokenizer = tokenizer.reading_special(spec.special_in_data == "token")
+    name = spec.chat_template
     if name is None:
         return tokenizer
     span = request.recipe.document.span(("tokenizer", "chat_template"))
@@ -97,7 +101,7 @@ def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]
         set_, _, _ = block_rows(made)
         for draft in Renderer(spec, set_, pools_of(made, set_), {}):
             try:
-                yield from draft.texts(spec)
+                yield from map(unmarked, draft.texts(spec))
             except RowError:
                 continue  # a chat layout refuses it
             rows -= 1

@@ -33,10 +33,12 @@ from flancompile.compiler.rows import RowSet, Stored
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
+from flancompile.marks import replaced
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.store.runs import Runs
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
+from flancompile.tokenizer.special import without_marks
 from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.unfinished import making_file
 
@@ -285,7 +287,7 @@ def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int) -> RowSet:
     """A block's rows as templates see them."""
     names = used_fields(spec.task, batch.schema.names)
     fields = {f.name: f for f in batch.schema if f.name in names}
-    columns = Stored({n: batch.column(n) for n in fields}, fields)
+    columns = Stored({n: without_marks(batch.column(n)) for n in fields}, fields)
     return RowSet(
         task_id=spec.task_id,
         task=spec.task,
@@ -346,6 +348,6 @@ def pools_of(job: ObjectJob, rows: RowSet) -> Pools:
     if job.pool is None:
         return Pools(settings, rows)
     if job.pool.folder is None:
-        items = [json.loads(r) for r in job.pool.rows]
+        items = [replaced(json.loads(r)) for r in job.pool.rows]
         return Pools(settings, item_rows(rows, items, settings))
     return Pools(settings, row_set(job.spec, pool_batch(job.pool, settings), job.pass_))

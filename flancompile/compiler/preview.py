@@ -21,6 +21,7 @@ from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.library import Library, TaskDef
 from flancompile.errors import fail, nearest
+from flancompile.marks import unmarked
 from flancompile.sources.blocks import sample
 from flancompile.tokenizer.chat import ChatTemplate
 
@@ -69,7 +70,7 @@ class Preview:
         return cls(
             row_id=str(rows[draft.row]["_id"]),
             template=spec.task.templates[draft.choice.template].name,
-            runs=draft.texts(spec),
+            runs=tuple(map(unmarked, draft.texts(spec))),
             shots=len(draft.shots),
             option_style=draft.option_style,
             shots_style=draft.shots_style,

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from flancompile.dsl.dialogues import chat, exchanges
+from flancompile.marks import marked
 
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
 
@@ -158,6 +159,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "regex_search": _regex_search,
     "rstrip": _rstrip,
     "spans": _spans,
+    "special": marked,
     "split": _split,
     "squeeze": _squeeze,
     "tojson": _tojson,

@@ -56,7 +56,17 @@ def _call_fault(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
         return None
     keys = tuple(k.key for k in call.kwargs)
     fault = _misfit(env, kind, call.name, len(call.args), keys)
-    return fault or _pattern_fault(call.name, call.args)
+    return fault or _pattern_fault(call.name, call.args) or _special_fault(node)
+
+
+def _special_fault(node: nodes.Node) -> Diagnostic | None:
+    """A special token that is not written out: data would choose it."""
+    if not isinstance(node, nodes.Filter) or node.name != "special":
+        return None
+    if isinstance(node.node, nodes.Const) and isinstance(node.node.value, str):
+        return None
+    message = "`special` takes a text in quotes, so that no row can choose a special token"
+    return Diagnostic("FC114", message, None, 'write it out: {{ "<|im_start|>" | special }}')
 
 
 def _named_faults(env: jinja2.Environment, call: nodes.Filter) -> Found:
@@ -67,6 +77,9 @@ def _named_faults(env: jinja2.Environment, call: nodes.Filter) -> Found:
         return []
     kind, rest = "filter" if call.name == "map" else "test", call.args[place + 1 :]
     fault = _unknown(env, kind, named.value, call.name)
+    if fault is None and named.value == "special":
+        message = f"{call.name} cannot call `special`: data would choose a special token"
+        fault = Diagnostic("FC114", message, None, 'write it out: {{ "<s>" | special }}')
     if fault is None and call.dyn_args is None and call.dyn_kwargs is None:
         keys = tuple(k.key for k in call.kwargs)
         fault = _misfit(env, kind, named.value, len(rest), keys)

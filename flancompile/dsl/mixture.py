@@ -148,6 +148,12 @@ class TokenizerSpec(Strict):
         None, description="A file with the chat template, in place of the tokenizer's own."
     )
 
+    special_in_data: Literal["text", "token"] = Field(
+        "text",
+        description="What a row's text that spells a special token (`<s>`, `<|im_start|>`) becomes:"
+        " ordinary text, or that token, which lets a row forge turns and ends.",
+    )
+
     @model_validator(mode="after")
     def _one_of(self) -> TokenizerSpec:
         given = [x for x in (self.file, self.hub, self.train, self.bytes) if x is not None]

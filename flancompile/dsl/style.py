@@ -54,16 +54,17 @@ class ShotsStyle(Strict):
 class ChatStyle(Strict):
     """How the turns of a dialogue make one text.
 
-    The text for each role sees `text` and `n` (from 1); `opening` sees nothing. Of an assistant's
-    turn, what stands before its slot is prompt, and the slot and all after it are learnt.
+    The text for each role sees `text` and `n` (from 1); `opening` and `between` see nothing. Of an
+    assistant's turn, what stands before its slot is prompt, and the slot and all after it are
+    learnt.
     """
 
-    opening: str = Field("", description="Before the first turn.")
+    opening: TemplateText = Field("", description="Before the first turn.")
     system: TemplateText = "{{ text }}"
     user: TemplateText = "{{ text }}"
     assistant: TemplateText = "{{ text }}"
     tool: TemplateText = Field("{{ text }}", description="What a tool answers.")
-    between: str = Field("\n\n", description="Between two turns; never learnt.")
+    between: TemplateText = Field("\n\n", description="Between two turns; never learnt.")
     tags: tuple[str, ...] = ()
 
 

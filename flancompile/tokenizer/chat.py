@@ -8,6 +8,7 @@ assistant says. Today's date is not offered, so that a text is a function of its
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,9 +21,12 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from flancompile.marks import marked
+
 __all__ = ["CHAT_FILES", "ChatTemplate", "ChatTemplateError", "chat_beside"]
 
 CHAT_FILES = ("chat_template.jinja", "tokenizer_config.json", "special_tokens_map.json")
+_SHIELD = "\ufdd2"  # a noncharacter
 _TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token")
 
 
@@ -61,12 +65,41 @@ def _compiled(text: str) -> jinja2.Template:
         raise ChatTemplateError(f"line {error.lineno}: {error.message}") from None
 
 
+@lru_cache(maxsize=64)
+def _among(special: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of these texts; of two that begin alike the longer."""
+    return re.compile("|".join(map(re.escape, special)))
+
+
+def _shielded(value: Any, special: tuple[str, ...]) -> Any:
+    """A message in which no text spells a special token: each is parted by `_SHIELD`."""
+    if isinstance(value, str):
+        text = value.replace(_SHIELD, "\ufffd")
+        return (
+            _among(special).sub(lambda m: m[0][0] + _SHIELD + m[0][1:], text) if special else text
+        )
+    if isinstance(value, Mapping):
+        return {k: _shielded(v, special) for k, v in value.items()}
+    return [_shielded(v, special) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _marked(text: str, special: tuple[str, ...]) -> str:
+    if special:
+        text = _among(special).sub(lambda m: marked(m[0]), text)
+    return text.replace(_SHIELD, "")
+
+
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A chat template and the texts of the special tokens that it names (`bos_token`, ...)."""
+    """A chat template and the texts of the special tokens that it names (`bos_token`, ...).
+
+    special: texts that are special tokens where the template writes them, and text in a message;
+    they come out marked (`special.py`).
+    """
 
     text: str
     tokens: Mapping[str, str] = field(default_factory=dict)
+    special: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises ChatTemplateError where the text is no Jinja."""
@@ -77,10 +110,12 @@ class ChatTemplate:
 
         messages: {role, content} each. Raises ChatTemplateError where the template refuses them.
         """
-        names = {"messages": [dict(m) for m in messages], "tools": None, "documents": None}
+        given = [_shielded(dict(m), self.special) for m in messages]
+        names = {"messages": given, "tools": None, "documents": None}
         template = _compiled(self.text)
         try:
-            return template.render(**names, add_generation_prompt=generate, **self.tokens)
+            text = template.render(**names, add_generation_prompt=generate, **self.tokens)
+            return _marked(text, self.special)
         except ChatTemplateError:
             raise
         except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:

@@ -6,18 +6,24 @@ languages: `tokenizers` 1.1 for GPT-2, `sentencepiece` 7.5 for T5's unigram and 
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.marks import CLOSE, OPEN
 from flancompile.tokenizer.ragged import Ragged
 
-__all__ = ["BytesEncoder", "Encoder", "HubEncoder", "PieceEncoder"]
+# Appended to a .model file: normalizer_spec.add_dummy_prefix = false (the last one given holds).
+NO_PREFIX = b"\x1a\x02\x18\x00"
+
+__all__ = ["NO_PREFIX", "BytesEncoder", "Encoder", "HubEncoder", "PieceEncoder"]
 
 
 class Encoder(Protocol):
@@ -42,6 +48,12 @@ class Encoder(Protocol):
 
     def id_of(self, text: str) -> int | None:
         """The id of a token by its text."""
+
+    def name_of(self, token: int) -> str | None:
+        """The text by which `id_of` finds a token."""
+
+    def unknown(self) -> int | None:
+        """The id of what it has no token for."""
 
 
 class HubEncoder:
@@ -87,6 +99,18 @@ class HubEncoder:
         """The id of a token by its text."""
         return cast("int | None", self.model.token_to_id(text))
 
+    def name_of(self, token: int) -> str | None:
+        """The text by which `id_of` finds a token."""
+        return cast("str | None", self.model.id_to_token(token))
+
+    def unknown(self) -> int | None:
+        """The id of the model's unknown token, if it has one."""
+        about = json.loads(self.model.to_str())["model"]
+        if about.get("unk_id") is not None:
+            return int(about["unk_id"])
+        name = about.get("unk_token")
+        return self.id_of(name) if name is not None else None
+
 
 class PieceEncoder:
     """A SentencePiece .model."""
@@ -97,11 +121,21 @@ class PieceEncoder:
         from sentencepiece import SentencePieceProcessor
 
         self.model: Any = SentencePieceProcessor(model_proto=data)
+        self._data = data
         size = self.size()
         self._control = np.fromiter(map(self.model.is_control, range(size)), np.bool_, size)
 
     def encode(self, texts: Sequence[str]) -> Ragged:
-        """Ids of each text."""
+        """Ids of each text; a marked special token is its id, and no space is put after it."""
+        if any(OPEN in t for t in texts):
+            return _with_marked(texts, self._plain, self._unprefixed._plain, self.id_of)
+        return self._plain(texts)
+
+    @cached_property
+    def _unprefixed(self) -> PieceEncoder:
+        return PieceEncoder(self._data + NO_PREFIX)
+
+    def _plain(self, texts: Sequence[str]) -> Ragged:
         threads = 1 if _in_worker() else -1
         found = self.model.encode(list(texts), return_type="numpy", num_threads=threads)
         return Ragged.joined(found)
@@ -143,6 +177,14 @@ class PieceEncoder:
         found = int(self.model.piece_to_id(text))
         return found if self.model.id_to_piece(found) == text else None
 
+    def name_of(self, token: int) -> str | None:
+        """The piece."""
+        return str(self.model.id_to_piece(token))
+
+    def unknown(self) -> int | None:
+        """The id of the unknown piece; byte pieces leave none of a text to it."""
+        return int(self.model.unk_id())
+
     def not_text(self) -> list[str]:
         """Pieces that SentencePiece does not make of text that spells them out."""
         tests = (self.model.is_control, self.model.is_unknown, self.model.is_unused)
@@ -157,7 +199,12 @@ class BytesEncoder:
     specials = ("<pad>", "<s>", "</s>")
 
     def encode(self, texts: Sequence[str]) -> Ragged:
-        """Ids of each text."""
+        """Ids of each text; a marked special token is its id."""
+        if any(OPEN in t for t in texts):
+            return _with_marked(texts, self._plain, self._plain, self.id_of)
+        return self._plain(texts)
+
+    def _plain(self, texts: Sequence[str]) -> Ragged:
         data = [np.frombuffer(t.encode(), dtype=np.uint8) for t in texts]
         found = Ragged.joined(data)
         return Ragged(found.ids + np.uint32(len(self.specials)), found.offsets)
@@ -189,6 +236,37 @@ class BytesEncoder:
     def id_of(self, text: str) -> int | None:
         """The id of a special token by its text."""
         return self.specials.index(text) if text in self.specials else None
+
+    def name_of(self, token: int) -> str | None:
+        """The text of a special token."""
+        return self.specials[token] if token < len(self.specials) else None
+
+    def unknown(self) -> int | None:
+        """None: every byte has a token."""
+        return None
+
+
+def _with_marked(
+    texts: Sequence[str],
+    first: Callable[[Sequence[str]], Ragged],
+    later: Callable[[Sequence[str]], Ragged],
+    id_of: Callable[[str], int | None],
+) -> Ragged:
+    """Ids of texts that may hold marked special tokens, which part them.
+
+    first, later: encode the text before the first of them, and what follows one.
+    """
+    found: list[list[int]] = []
+    for text in texts:
+        head, *rest = text.split(OPEN)
+        ids = first([head])[0].tolist() if head or not rest else []
+        for part in rest:
+            name, _, after = part.partition(CLOSE)
+            token = id_of(name)
+            ids += [token] if token is not None else later([name])[0].tolist()
+            ids += later([after])[0].tolist() if after else []
+        found.append(ids)
+    return Ragged.of(found)
 
 
 def _without(encoded: Ragged, skip: npt.NDArray[np.bool_] | None) -> list[list[int]]:

@@ -114,6 +114,6 @@ def _marks() -> list[str]:
 
 
 def _in_context(added: Sequence[str]) -> list[str]:
-    some = list(added[:50])
+    some = list(added[:100])
     alone = [f"a {t}b{t} {t}\n{t[:-1]}{t}" for t in some]
     return [*alone, "".join(some), " ".join(reversed(some))]

@@ -91,7 +91,9 @@ def load_folder(folder: Path) -> Tokenizer:
         specials = Specials(about["bos_id"], about["eos_id"], about["pad_id"])
         known = about.get("chat_template")
         chat = None if known is None else ChatTemplate(known["text"], known["tokens"])
-        return Tokenizer(kind, data, about["name"], specials, chat)
+        return Tokenizer(
+            kind, data, about["name"], specials, chat, about.get("reads_special", False)
+        )
     except (OSError, ValueError, KeyError) as error:
         message = f"{folder} holds no saved tokenizer: {type(error).__name__}: {error}"
         raise fail("FC412", message) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SPACE", "Piece", "PieceModel"]
+__all__ = ["SPACE", "Piece", "PieceModel", "with_kinds"]
 
 SPACE = "\u2581"
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
@@ -108,6 +108,30 @@ class PieceModel:
         return found
 
 
+def with_kinds(data: bytes, kinds: Sequence[int]) -> bytes:
+    """A .model file with other kinds for its pieces, in their order."""
+    out, place = bytearray(), 0
+    wanted = iter(kinds)
+    for number, value, end in _placed(data):
+        field = data[place:end]
+        if number == 1 and isinstance(value, bytes):
+            kind = next(wanted)
+            if _piece(value).kind != kind:
+                value += bytes([0x18, kind])  # the last `type` given holds
+                field = b"\x0a" + _varint(len(value)) + value
+        out += field
+        place = end
+    return bytes(out)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
 def _piece(data: bytes) -> Piece:
     found = dict(_fields(data))
     text, score = found.get(1, b""), found.get(2, 0.0)
@@ -118,6 +142,11 @@ def _piece(data: bytes) -> Piece:
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
     """Fields of a protobuf message, in order: (number, value)."""
+    return ((number, value) for number, value, _ in _placed(data))
+
+
+def _placed(data: bytes) -> Iterator[tuple[int, int | float | bytes, int]]:
+    """Fields of a protobuf message, in order: (number, value, where it ends)."""
     place = 0
 
     def varint() -> int:
@@ -136,15 +165,16 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
             tag = varint()
             number, wire = tag >> 3, tag & 7
             if wire == 0:
-                yield number, varint()
+                value = varint()
+                yield number, value, place
             elif wire == 2:
                 size = varint()
-                yield number, data[place : place + size]
                 place += size
+                yield number, data[place - size : place], place
             elif wire in (1, 5):
                 kind, size = ("<d", 8) if wire == 1 else ("<f", 4)
-                yield number, struct.unpack_from(kind, data, place)[0]
                 place += size
+                yield number, struct.unpack_from(kind, data, place - size)[0], place
             else:
                 raise ValueError(f"no SentencePiece model: wire type {wire}")
         except (IndexError, struct.error):

@@ -3,8 +3,7 @@
 A tekken.json holds tokens by rank, as tiktoken does: a word of the split that is a token is that
 token, and else the two neighbours whose union has the least rank are joined until none has one. A
 BPE with `ignore_merges` does the same when it is given every pair of tokens that makes a token, in
-the order of what they make. Ids are ranks after the special tokens, which are never read out of a
-text: they are in the vocabulary alone.
+the order of what they make. Ids are ranks after the special tokens, which are its added tokens.
 """
 
 from __future__ import annotations
@@ -39,9 +38,13 @@ def converted(about: Mapping[str, Any]) -> bytes:
     shown = ["".join(letters[b] for b in token) for token in tokens]
     vocabulary = {text: specials + rank for rank, text in enumerate(shown)}
     listed = {int(t["rank"]): str(t["token_str"]) for t in about.get("special_tokens") or []}
+    added = []
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     for rank in range(specials):
         text = (listed or _KNOWN).get(rank, f"<SPECIAL_{rank}>")
-        vocabulary[text if text not in vocabulary else f"<SPECIAL_{rank}>"] = rank
+        text = text if text not in vocabulary else f"<SPECIAL_{rank}>"
+        vocabulary[text] = rank
+        added.append({"id": rank, "content": text, **flags, "special": True})
     merges = []
     for token, text in zip(tokens, shown, strict=True):
         pairs = [
@@ -55,7 +58,7 @@ def converted(about: Mapping[str, Any]) -> bytes:
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
              "use_regex": False}  # fmt: skip
     return json.dumps({
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
         "normalizer": None,
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, level]},
         "post_processor": None, "decoder": level,

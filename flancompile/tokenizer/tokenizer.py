@@ -1,8 +1,9 @@
 """One interface over every tokenizer.
 
 The ids of a text are those that the tokenizer itself gives for the whole text, by the fastest
-encoder that is exact for it. No special token is ever added here: the frame does that. Special
-tokens spelt out in data are encoded as the tokenizer does; `has_special` finds them. With
+encoder that is exact for it. No special token is ever added here: the frame does that. A text that
+spells a special token is encoded as any other text (`special.py`), unless the tokenizer is told to
+read special tokens out of text; `has_special` finds their ids. With
 FLANCOMPILE_REFERENCE_ENCODER=1 in the environment the reference encodes everything.
 """
 
@@ -12,7 +13,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,13 +22,16 @@ import blake3
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flancompile.errors import fail
+from flancompile.marks import CLOSE, OPEN, unmarked
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.cuts import Cuts, Parts, byte_level_cuts, cuts_hold
 from flancompile.tokenizer.encoders import BytesEncoder, Encoder, HubEncoder, PieceEncoder
 from flancompile.tokenizer.fast import PROBES, FastEncoder, fast_encoder
 from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.special import special_texts, text_data
 from flancompile.tokenizer.text import Texts
 from flancompile.tokenizer.words import WordEncoder, word_encoder
 
@@ -52,7 +56,8 @@ class Specials:
 class Tokenizer:
     """A tokenizer: `data` is its file's bytes, `name` what people call it.
 
-    It pickles as its bytes and is built anew where it arrives. chat: its chat template.
+    It pickles as its bytes and is built anew where it arrives. chat: its chat template;
+    reads_special: whether a text that spells a special token becomes that token.
     """
 
     def __init__(
@@ -62,15 +67,16 @@ class Tokenizer:
         name: str,
         specials: Specials,
         chat: ChatTemplate | None = None,
+        reads_special: bool = False,
     ) -> None:
-        self.kind, self.data, self.name, self.chat = kind, data, name, chat
+        self.kind, self.data, self.name, self._chat = kind, data, name, chat
+        self.reads_special = reads_special
         self.bos_id, self.eos_id, self.pad_id = specials.bos, specials.eos, specials.pad
         self._counts = threading.local()
 
-    def __reduce__(
-        self,
-    ) -> tuple[type[Tokenizer], tuple[Kind, bytes, str, Specials, ChatTemplate | None]]:
-        return (Tokenizer, (self.kind, self.data, self.name, self.specials, self.chat))
+    def __reduce__(self) -> tuple[type[Tokenizer], tuple[Any, ...]]:
+        given = (self.kind, self.data, self.name, self.specials, self._chat, self.reads_special)
+        return (Tokenizer, given)
 
     @property
     def paths(self) -> dict[str, int]:
@@ -83,33 +89,76 @@ class Tokenizer:
         """Ids of the tokens that a frame may use."""
         return Specials(self.bos_id, self.eos_id, self.pad_id)
 
+    @cached_property
+    def chat(self) -> ChatTemplate | None:
+        """Its chat template, which marks the special tokens that it writes."""
+        special = () if self.reads_special else self.special_texts
+        return None if self._chat is None else replace(self._chat, special=special)
+
     def with_specials(self, specials: Specials) -> Tokenizer:
         """The same with other tokens for the frame."""
-        return self._with(specials, self.chat)
+        return self._with(specials, self._chat, self.reads_special)
 
     def with_chat(self, chat: ChatTemplate | None) -> Tokenizer:
         """The same with another chat template."""
-        return self._with(self.specials, chat)
+        return self._with(self.specials, chat, self.reads_special)
 
-    def _with(self, specials: Specials, chat: ChatTemplate | None) -> Tokenizer:
+    def reading_special(self, reads_special: bool) -> Tokenizer:
+        """The same that does, or does not, read special tokens out of text."""
+        return self._with(self.specials, self._chat, reads_special)
+
+    def _with(
+        self, specials: Specials, chat: ChatTemplate | None, reads_special: bool
+    ) -> Tokenizer:
         """Encoders already built are shared."""
-        other = Tokenizer(self.kind, self.data, self.name, specials, chat)
-        built = ("_reference", "_fast", "cuts", "vocab_size", "lossless")
+        other = Tokenizer(self.kind, self.data, self.name, specials, chat, reads_special)
+        built = ["_declared", "vocab_size"]
+        if other._text_data == self._text_data:
+            built += ["_reference", "_fast", "cuts", "lossless"]
         other.__dict__.update({k: v for k, v in self.__dict__.items() if k in built})
         return other
+
+    @cached_property
+    def special_texts(self) -> tuple[str, ...]:
+        """The texts of its special tokens, the longest first."""
+        return special_texts(self.kind, self.data, self._roles)
+
+    @cached_property
+    def unknown_id(self) -> int | None:
+        """The id of what it has no token for; None where it can write every text."""
+        return None if self.lossless else self._declared.unknown()
+
+    @property
+    def _roles(self) -> tuple[str, ...]:
+        ids = (self.bos_id, self.eos_id, self.pad_id)
+        texts = (self._declared.name_of(i) for i in ids if i is not None)
+        return tuple(sorted({t for t in texts if t is not None})) if self.kind == "hf" else ()
+
+    @cached_property
+    def _text_data(self) -> bytes:
+        """The file that texts are encoded by."""
+        return self.data if self.reads_special else text_data(self.kind, self.data, self._roles)
+
+    @cached_property
+    def _declared(self) -> Encoder:
+        """The encoder of the file itself: names of tokens, and decoding."""
+        with _building:
+            return _reference_of(self.kind, self.data)
 
     @cached_property
     def digest(self) -> str:
         """BLAKE3 of what determines ids, frame and chats. Never a path or name."""
         specials = [self.bos_id, self.eos_id, self.pad_id]
-        chat = [] if self.chat is None else [self.chat.as_json()]
-        about = json.dumps([self.kind, specials, *chat], sort_keys=True).encode()
+        chat = [] if self._chat is None else [self._chat.as_json()]
+        reads = ["reads special tokens"] if self.reads_special else []
+        about = json.dumps([self.kind, specials, *chat, *reads], sort_keys=True).encode()
         return str(blake3.blake3(about + b"\n" + self.data).hexdigest())
 
     @cached_property
     def _reference(self) -> Encoder:
+        """The encoder that says what the ids of a text are."""
         with _building:
-            return _reference_of(self.kind, self.data)
+            return _reference_of(self.kind, self._text_data)
 
     @cached_property
     def _fast(self) -> tuple[FastEncoder | WordEncoder | None, str]:
@@ -118,7 +167,7 @@ class Tokenizer:
         if os.environ.get(REFERENCE_ONLY):
             return None, f"{REFERENCE_ONLY} is set"
         with _building:
-            return _fast_of(self.kind, self.data)
+            return _fast_of(self.kind, self._text_data)
 
     @property
     def encoder(self) -> str:
@@ -129,18 +178,19 @@ class Tokenizer:
     @cached_property
     def vocab_size(self) -> int:
         """Size of the id space: the greatest id + 1, special tokens included."""
-        return self._reference.size()
+        return self._declared.size()
 
     @cached_property
     def lossless(self) -> bool:
         """Whether decoding gives every text back, as byte-level BPE and bytes do."""
-        return self.kind == "bytes" or (self.kind == "hf" and _byte_level(_parsed(self.data)))
+        about = self._text_data
+        return self.kind == "bytes" or (self.kind == "hf" and _byte_level(_parsed(about)))
 
     @cached_property
     def _special(self) -> npt.NDArray[np.bool_]:
         marked = np.zeros(self.vocab_size, dtype=np.bool_)
         given = (self.bos_id, self.eos_id, self.pad_id)
-        ids = [*self._reference.special(), *(i for i in given if i is not None)]
+        ids = [*self._declared.special(), *(i for i in given if i is not None)]
         marked[ids] = True
         return marked
 
@@ -160,6 +210,8 @@ class Tokenizer:
             raise
 
     def _encode(self, texts: Texts) -> Ragged:
+        if self.reads_special:
+            texts = _without_marks(texts)
         fast, _ = self._fast
         if fast is None:
             self._count(self._reference.name, len(texts))
@@ -179,15 +231,17 @@ class Tokenizer:
         if self.kind == "bytes":
             return np.ones((129, 129), np.bool_)
         with _building:
-            return None if fast is None else _cuts_of(self.kind, self.data, fast)
+            return None if fast is None else _cuts_of(self.kind, self._text_data, fast)
 
     def encode_parts(self, texts: pa.Array, begins: npt.NDArray[np.bool_]) -> Parts:
         """Ids of parts of texts that are cut by `cuts`. begins: which parts begin a text."""
         fast, _ = self._fast
+        given = _without_marks(Texts.of(texts)) if self.reads_special else Texts.of(texts)
         if fast is None:
-            found = self._reference.encode(texts.to_pylist())
-            return Parts.plain(found, np.zeros(len(found), np.bool_))
-        return fast.encode_parts(Texts.of(texts), begins)
+            held = given.strings()
+            whole = np.fromiter((OPEN in t or CLOSE in t for t in held), np.bool_, len(held))
+            return Parts.plain(self._reference.encode(held), whole)
+        return fast.encode_parts(given, begins)
 
     def count_spliced(self, texts: int) -> None:
         """Count texts whose ids were put together from those of their parts."""
@@ -196,7 +250,7 @@ class Tokenizer:
 
     def reference(self, texts: Sequence[str]) -> Ragged:
         """Ids by the reference encoder, for comparison."""
-        return self._reference.encode(texts)
+        return self._reference.encode([unmarked(t) for t in texts] if self.reads_special else texts)
 
     def decode(
         self, ids: Sequence[int] | npt.NDArray[np.integer], *, skip_special: bool = False
@@ -208,14 +262,14 @@ class Tokenizer:
 
     def decode_all(self, encoded: Ragged, *, skip_special: bool = False) -> list[str]:
         """The text of each list of ids."""
-        return self._reference.decode(encoded, self._special if skip_special else None)
+        return self._declared.decode(encoded, self._special if skip_special else None)
 
     def exact(self, texts: Sequence[str] | pa.Array, encoded: Ragged) -> npt.NDArray[np.bool_]:
         """Whether decoding its ids gives each text back. -> bool[texts]."""
         if self.lossless:
             return np.ones(len(texts), dtype=np.bool_)
         pairs = zip(Texts.of(texts).strings(), self.decode_all(encoded), strict=True)
-        return np.fromiter((a == b for a, b in pairs), dtype=np.bool_, count=len(texts))
+        return np.fromiter((unmarked(a) == b for a, b in pairs), dtype=np.bool_, count=len(texts))
 
     def has_special(self, encoded: Ragged) -> npt.NDArray[np.bool_]:
         """Whether each text's ids hold a special token. -> bool[texts]."""
@@ -223,16 +277,16 @@ class Tokenizer:
 
     def token_text(self, token: int) -> str:
         """What a display shows for one id."""
-        return self._reference.text_of(int(token))
+        return self._declared.text_of(int(token))
 
     def token_id(self, text: str) -> int | None:
         """The id of a token by its text, or None."""
-        return self._reference.id_of(text)
+        return self._declared.id_of(text)
 
     def own_special(self, name: Literal["bos", "eos", "pad"]) -> int | None:
         """The id that a SentencePiece model or bytes declare for a role; None elsewhere."""
-        if isinstance(self._reference, PieceEncoder):
-            found = int(getattr(self._reference.model, f"{name}_id")())
+        if isinstance(self._declared, PieceEncoder):
+            found = int(getattr(self._declared.model, f"{name}_id")())
             return found if found >= 0 else None
         return {"pad": 0, "bos": 1, "eos": 2}[name] if self.kind == "bytes" else None
 
@@ -248,7 +302,8 @@ class Tokenizer:
             "bos_id": self.bos_id,
             "eos_id": self.eos_id,
             "pad_id": self.pad_id,
-            "chat_template": None if self.chat is None else self.chat.as_json(),
+            "chat_template": None if self._chat is None else self._chat.as_json(),
+            "reads_special": self.reads_special,
         }
         text = json.dumps(about, indent=2, sort_keys=True) + "\n"
         (folder / ABOUT).write_text(text, encoding="utf-8")
@@ -258,7 +313,14 @@ class Tokenizer:
             self.paths[path] = self.paths.get(path, 0) + texts
 
 
-@lru_cache(maxsize=2)
+def _without_marks(texts: Texts) -> Texts:
+    found = texts.array
+    for mark in (OPEN, CLOSE):
+        found = pc.replace_substring(found, mark, "")
+    return Texts.of(found)
+
+
+@lru_cache(maxsize=4)
 def _reference_of(kind: Kind, data: bytes) -> Encoder:
     """The encoder that says what the ids are; kept, for the next compile may want it again."""
     if kind == "hf":
@@ -298,8 +360,8 @@ def _cuts_of(kind: Kind, data: bytes, fast: FastEncoder | WordEncoder) -> Cuts |
 def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]:
     """(texts that must go to the reference, all texts that are tokens by themselves)."""
     if isinstance(reference, PieceEncoder):
-        controls = reference.not_text()
-        return controls, controls
+        controls = [*reference.not_text(), OPEN, CLOSE]
+        return controls, controls[:-2]
     about = _parsed(data)
     added: list[dict[str, Any]] = about.get("added_tokens") or []
     # These flags look at what stands around the token, or at the text after normalisation.
@@ -311,7 +373,12 @@ def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]
     ]
     if all(kinds):
         controls += kinds[0] if len(kinds[0]) < len(kinds[1]) else kinds[1]
-    return controls, [t["content"] for t in added]
+    return controls, list(dict.fromkeys(n for t in added for n in _both(t["content"])))
+
+
+def _both(text: str) -> tuple[str, ...]:
+    """A token's text, and what people write where it is marked."""
+    return (text, unmarked(text))
 
 
 @lru_cache(maxsize=1)

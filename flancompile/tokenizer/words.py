@@ -14,7 +14,7 @@ normalisation looks over a space. Where a newline is normalised to a space, it p
 model takes the best path by sums in float32 over the whole text, whose rounding depends on what
 stands before. `Paths` finds the sum up to which each word's path is safe from that; a text that has
 grown beyond it by a word goes to SentencePiece whole, as does one with U+2581 written out, which
-SentencePiece cannot tell from a space.
+SentencePiece cannot tell from a space, and one with a marked special token.
 
 Words are found in a table by their bytes, not by a hash alone; it is emptied when it has grown to
 `MOST_WORDS` or `MOST_BYTES`.
@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancompile.tokenizer.cuts import Cuts, Parts, no_cuts
-from flancompile.tokenizer.encoders import PieceEncoder
+from flancompile.tokenizer.encoders import NO_PREFIX, PieceEncoder
 from flancompile.tokenizer.paths import Paths
 from flancompile.tokenizer.pieces import SPACE, UNIGRAM, PieceModel
 from flancompile.tokenizer.ragged import Ragged
@@ -41,8 +41,6 @@ from flancompile.tokenizer.text import Texts
 
 __all__ = ["WordEncoder", "word_encoder"]
 
-# Appended to a .model file: normalizer_spec.add_dummy_prefix = false (the last one given holds).
-_NO_PREFIX = b"\x1a\x02\x18\x00"
 MOST_WORDS = 2_000_000
 MOST_BYTES = 64 << 20
 CHUNK = 1 << 20
@@ -102,7 +100,7 @@ class WordEncoder:
     def __init__(self, reference: PieceEncoder, data: bytes, model: PieceModel) -> None:
         self._single = model.single_spaces
         self._prefix = model.dummy_prefix and not self._single
-        self._reference = PieceEncoder(data + _NO_PREFIX) if self._prefix else reference
+        self._reference = PieceEncoder(data + NO_PREFIX) if self._prefix else reference
         newlines = self._single and model.newline_alone
         spaces = self._reference.normalized(["a b", "a\nb"]) if newlines else ["", " "]
         self._newline = ord("\n") if spaces[0] == spaces[1] else ord(" ")  # what parts words too
@@ -227,9 +225,11 @@ def _chunks(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_mark(second, third):  # type: ignore[no-untyped-def]
-    """Whether these bytes after 0xE2 are those of U+2581."""
-    return second == 0x96 and third == 0x81
+def _is_mark(first, second, third):  # type: ignore[no-untyped-def]
+    """Whether these are the bytes of U+2581, U+FDD0 or U+FDD1."""
+    if first == 0xE2:
+        return second == 0x96 and third == 0x81
+    return first == 0xEF and second == 0xB7 and third & 0xFE == 0x90
 
 
 @numba.njit(cache=True, nogil=True)
@@ -269,7 +269,11 @@ def _find(  # type: ignore[no-untyped-def]
                         break
                 elif place > begin and byte & 0xC0 != 0x80 and not joined[before, min(byte, 128)]:
                     break
-                if byte == 0xE2 and place + 2 < end and _is_mark(data[place + 1], data[place + 2]):
+                if (
+                    byte >= 0xE2
+                    and place + 2 < end
+                    and _is_mark(byte, data[place + 1], data[place + 2])
+                ):
                     unsure[text] = True
                 hashed = (hashed ^ np.uint64(byte)) * prime
                 before = min(byte, 128)

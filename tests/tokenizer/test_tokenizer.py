@@ -53,7 +53,10 @@ def test_it_pickles_as_its_bytes(each: Tokenizer) -> None:
 
 def test_special_tokens_in_text_are_found(bpe: Tokenizer, pieces: Tokenizer) -> None:
     texts = ["plain", "", "an </s> in data", "</s"]
-    assert bpe.has_special(bpe.encode(texts)).tolist() == [False, False, True, False]
+    reading = bpe.reading_special(True)
+    assert reading.has_special(reading.encode(texts)).tolist() == [False, False, True, False]
+    assert not bpe.has_special(bpe.encode(texts)).any(), "a text stays text"
+    assert reading.digest != bpe.digest
     assert not pieces.has_special(pieces.encode(texts)).any(), "SentencePiece sees letters"
 
 

@@ -1,0 +1,174 @@
+"""Special tokens and text: data that spells a special token is text, and stays text.
+
+A tokenizer's file reads `<|im_start|>` out of any text as a control token, so a row could forge a
+turn. `text_data` rewrites the file for encoding: each special token is renamed to its text between
+two Unicode noncharacters (`marked`), in the added tokens, the vocabulary and the merges. Every
+encoder built from that file then sees the bare text as ordinary characters, and ids stay as they
+are. A marked text is how our own layouts ask for a control token; data cannot hold the marks, for
+`without_marks` replaces them when a block is loaded.
+
+Special tokens are the added tokens that a tokenizer.json declares special or that have the form
+`<|...|>`, the tokens of the frame, SentencePiece's control pieces, and its user-defined pieces of
+a control token's form. Other added tokens (`<think>`, runs of spaces) are ordinary vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flancompile.marks import CLOSE, OPEN, REPLACEMENT, marked, replaced
+from flancompile.tokenizer.pieces import CONTROL, USER_DEFINED, PieceModel, with_kinds
+
+__all__ = ["special_texts", "text_data", "without_marks"]
+
+_BARS = re.compile(r"<[|｜].*[|｜]>")
+_BRACKETS = re.compile(r"<.+>|\[.+\]")
+_FORM = re.compile(
+    r"<[|｜].*[|｜]>|</?(s|pad|unk|bos|eos|mask|sep|cls|(start|end)_of_\w+|unused_?\d+|extra_id_\d+)>"
+    r"|\[/?(INST|PAD|UNK|CLS|SEP|MASK|BOS|EOS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS"
+    r"|AVAILABLE_TOOLS)\]",
+    re.IGNORECASE,
+)
+_START = OPEN.encode()[:2]  # and that of CLOSE, and of few other characters
+
+
+@lru_cache(maxsize=8)
+def special_texts(kind: str, data: bytes, roles: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The texts of a tokenizer's special tokens, the longest first.
+
+    roles: texts of the frame's tokens, which count if they are in brackets: `<s>`, `[SEP]`.
+    """
+    if kind == "hf":
+        found = set(_special_added(json.loads(data)))
+    elif kind == "sentencepiece":
+        found = {p.text for p in PieceModel.of(data).pieces if _is_control(p.text, p.kind)}
+    else:
+        found = set()
+    found |= {t for t in roles if _BRACKETS.fullmatch(t)}
+    return tuple(sorted(found, key=lambda t: (-len(t), t)))
+
+
+@lru_cache(maxsize=4)
+def text_data(kind: str, data: bytes, roles: tuple[str, ...] = ()) -> bytes:
+    """The bytes of a tokenizer with the same ids that reads special tokens only where marked.
+
+    A SentencePiece model has no place for a mark: its special pieces become control pieces, which
+    no text gives, and `PieceEncoder` reads the marks.
+    """
+    names = frozenset(special_texts(kind, data, roles))
+    if not names or kind == "bytes":
+        return data
+    if kind == "sentencepiece":
+        kinds = [
+            CONTROL if p.kind == USER_DEFINED and p.text in names else p.kind
+            for p in PieceModel.of(data).pieces
+        ]
+        return with_kinds(data, kinds)
+    about = json.loads(data)
+    _rename(about, names)
+    return json.dumps(about, ensure_ascii=False).encode()
+
+
+def _special_added(about: dict[str, Any]) -> Iterable[str]:
+    """A mark of one character that is in the vocabulary too is read as text with the same id."""
+    for token in about.get("added_tokens") or []:
+        text = token["content"]
+        if (token.get("special") or _BARS.fullmatch(text)) and len(text) > 1:
+            yield text
+
+
+def _is_control(text: str, kind: int) -> bool:
+    return kind == CONTROL or (kind == USER_DEFINED and _FORM.fullmatch(text) is not None)
+
+
+def _rename(about: dict[str, Any], names: frozenset[str]) -> None:
+    """Rename tokens wherever a tokenizer.json names them."""
+    model = about["model"]
+    known = {t["content"] for t in about.get("added_tokens") or []}
+    added: list[dict[str, Any]] = about.setdefault("added_tokens", [])
+    vocabulary = model.get("vocab") or {}
+    ids = (
+        vocabulary if isinstance(vocabulary, dict)
+        else {v[0]: i for i, v in enumerate(vocabulary)}
+    )  # fmt: skip
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    added += [
+        {"id": ids[n], "content": n, **flags, "special": True}
+        for n in sorted(names - known)
+        if n in ids
+    ]
+    added.sort(key=lambda t: t["id"])
+    for token in added:
+        if token["content"] in names:
+            flags = {"single_word": False, "normalized": False, "special": True}
+            token |= {"content": marked(token["content"]), **flags}
+    if isinstance(vocabulary, dict):
+        model["vocab"] = {_new(t, names): i for t, i in vocabulary.items()}
+    else:
+        model["vocab"] = [[_new(t, names), score] for t, score in vocabulary]
+    if model.get("merges"):
+        model["merges"] = [m for m in model["merges"] if not _makes(m, names)]
+    if isinstance(model.get("unk_token"), str):
+        model["unk_token"] = _new(model["unk_token"], names)
+    about["post_processor"] = None  # it only adds special tokens, by name
+
+
+def _new(text: str, names: frozenset[str]) -> str:
+    return marked(text) if text in names else text
+
+
+def _makes(merge: str | list[str], names: frozenset[str]) -> bool:
+    """Whether a merge gives a special token, or takes one."""
+    left, right = merge.split(" ", 1) if isinstance(merge, str) else merge
+    return left + right in names or left in names or right in names
+
+
+def without_marks(array: pa.Array) -> pa.Array:
+    """A column with U+FFFD for the marks in its texts, whatever its type; itself if it has none."""
+    if not any(map(_holds_marks, _texts(array))):
+        return array
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, without_marks(array.dictionary))
+    if _is_text(array.type):
+        found: pa.Array = array
+        for mark in (OPEN, CLOSE):
+            found = pc.replace_substring(found, mark, REPLACEMENT)
+        return found
+    return pa.array([replaced(v) for v in array.to_pylist()], array.type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _texts(array: pa.Array) -> Iterator[pa.Array]:
+    """The arrays of text in a column, however deep."""
+    kind = array.type
+    if _is_text(kind):
+        yield array
+    elif pa.types.is_dictionary(kind):
+        yield from _texts(array.dictionary)
+    elif pa.types.is_struct(kind):
+        for at in range(kind.num_fields):
+            yield from _texts(array.field(at))
+    elif pa.types.is_map(kind):
+        yield from _texts(array.keys)
+        yield from _texts(array.items)
+    elif (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    ):
+        yield from _texts(array.values)
+
+
+def _holds_marks(array: pa.Array) -> bool:
+    """Whether the bytes of an array of text hold a mark."""
+    data = array.buffers()[2]
+    held = b"" if data is None else data.to_pybytes()
+    return _START in held and any(m.encode() in held for m in (OPEN, CLOSE))
