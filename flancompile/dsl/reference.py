@@ -86,6 +86,8 @@ ENTRIES: tuple[Entry, ...] = (
        "'- a' | lstrip('- ')", "a"),
     _e(_TEXT, "rstrip", "Without white space, or given characters, at its end.",
        "'It rained.' | rstrip('.')", "It rained"),
+    _e(_TEXT, "special", "A special token of the tokenizer, where the same text in data is text.",
+       "('<s>' | special) == '<s>'", False),
     _e(_TEXT, "squeeze", "Runs of white space become one space; none at the ends.",
        "text | squeeze", "It rained ; we stayed in."),
     _e(_TEXT, "lower", "In small letters.", "'Ulm' | lower", "ulm"),
