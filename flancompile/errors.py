@@ -57,6 +57,10 @@ class Diagnostic:
     severity: Severity = "error"
     allowed: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.span is not None and not self.span.path:  # of settings that no file holds
+            object.__setattr__(self, "span", None)
+
     def render(self) -> str:
         """Plain text: place, code and message, the source line with a caret, the hint."""
         where = f"{self.span}: " if self.span else ""

@@ -33,3 +33,10 @@ def test_an_error_travels_between_processes() -> None:
 
 def test_nearest_is_silent_when_nothing_is_near() -> None:
     assert nearest("zebra", ["premise"]) is None
+
+
+def test_a_place_in_no_file_is_none() -> None:
+    found = Diagnostic("FC101", "wrong", Span("", 1, 1, 1, 1))
+    assert found.span is None
+    assert found.render() == "error FC101: wrong"
+    assert "line" not in found.as_dict()

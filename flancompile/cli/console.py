@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from flancompile.dsl.folders import holds_library
 from flancompile.errors import fail
 
 __all__ = ["bytes_of", "console", "folders", "print_json", "progress", "size", "tinted"]
@@ -34,11 +35,14 @@ def print_json(value: Any) -> None:
 
 
 def folders(given: list[Path]) -> tuple[Path, ...]:
-    """The library folders: those given, else this folder when it has a library's shape."""
+    """The library folders: those given, else this folder where it holds a library's files.
+
+    `runs/` and the like make no library: training and compiling write there.
+    """
     if given:
         return tuple(given)
     here = Path()
-    return (here,) if any((here / part).is_dir() for part in LIBRARY_PARTS) else ()
+    return (here,) if holds_library(here) else ()
 
 
 def bytes_of(text: str) -> int:

@@ -54,5 +54,6 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         raise fail("FC107", f"there is no {str(path)!r}")
     parts = [path / part for part in LIBRARY_PARTS if (path / part).is_dir()] or [path]
-    found = (f for part in parts for f in part.rglob("*.y*ml"))
+    # training writes into folders within `runs`
+    found = (f for p in parts for f in (p.glob if p.name == "runs" else p.rglob)("*.y*ml"))
     return sorted(f for f in found if f.suffix in (".yaml", ".yml"))

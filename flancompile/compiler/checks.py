@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from flancompile.compiler.cache import memo_of
 from flancompile.compiler.check_recipe import check_overlay, check_recipe
 from flancompile.compiler.plan import resolve
 from flancompile.dsl.check import check_library
-from flancompile.dsl.library import Library, builtin_library, library_folder, load_library, unseen
+from flancompile.dsl.folders import unseen
+from flancompile.dsl.library import Library, builtin_library, library_folder, load_library
+from flancompile.dsl.select import FLAGS, KEYS
 from flancompile.errors import Diagnostic, FlancompileError
 
 __all__ = ["check_libraries"]
@@ -56,12 +59,37 @@ def _mixtures(library: Library) -> Iterator[Diagnostic]:
         yield from check_overlay(library, overlay)
 
 
+_OF_NAMES = ("FC402", "FC406", "FC411")  # what they name may be in a file that did not load
+_OF_SHARES = ("FC403", "FC407", "FC419", "FC420")
+_QUOTED = re.compile(r"'([^']*)'")
+
+
 def _may_wait(diagnostic: Diagnostic, library: Library) -> bool:
-    """What may be so only as files of a `for_each` are not on this machine, or as faulty parts of
-    mixtures were left out.
+    """Whether a complaint may follow from another one, or from files that are not here.
+
+    Those are faulty files, which are reported themselves, and files of a `for_each`.
     """
-    by_files = any(d.model.for_each and d.model.for_each.files for d in library.datasets.values())
-    partial = any(m.document.partial for m in library.mixtures.values())
-    return (by_files and diagnostic.code in ("FC406", "FC407")) or (
-        partial and diagnostic.code in ("FC403", "FC407", "FC420")
-    )
+    if _without_files(library) and diagnostic.code in ("FC406", "FC407"):
+        return True
+    if diagnostic.code in _OF_SHARES:
+        return bool(library.faulty)
+    if diagnostic.code not in _OF_NAMES:
+        return False
+    named = {w for text in _QUOTED.findall(diagnostic.message) for w in _words(text)}
+    own = diagnostic.span.path if diagnostic.span else None
+    faulty = {path: text for path, text in library.faulty.items() if path != own}
+    of_files = (_words(f"{Path(path).stem} {text}") for path, text in faulty.items())
+    return any(not named.isdisjoint(words) for words in of_files)
+
+
+def _words(text: str) -> set[str]:
+    return {w for w in re.findall(r"[\w.-]+", text) if w not in (*KEYS, *FLAGS, "and", "or", "not")}
+
+
+def _without_files(library: Library) -> bool:
+    """Whether a dataset has no task only as no file of its `for_each` is on this machine."""
+    globs = {i: d.model.for_each.files for i, d in library.datasets.items() if d.model.for_each}
+    if not any(globs.values()):
+        return False
+    known = {task.dataset.id for task in library.tasks().values()}
+    return any(pattern and id_ not in known for id_, pattern in globs.items())

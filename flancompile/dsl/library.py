@@ -9,10 +9,10 @@ overrides.
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +31,8 @@ from flancompile.dsl.validate import validated
 from flancompile.errors import Diagnostic, FlancompileError, Span, TextError, fail, nearest
 
 __all__ = [
-    "Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "library_folder",
-    "load_library", "unseen",
+    "KINDS", "Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "library_folder",
+    "load_library",
 ]  # fmt: skip
 
 M = TypeVar("M", bound=BaseModel)
@@ -113,7 +113,10 @@ class TaskDef:
 
 @dataclass
 class Library:
-    """Everything loaded, by id."""
+    """Everything loaded, by id.
+
+    faulty: the texts of files of which nothing or not all could be loaded, by path.
+    """
 
     folders: list[Path] = field(default_factory=list)
     datasets: dict[str, Loaded[DatasetFile]] = field(default_factory=dict)
@@ -126,6 +129,7 @@ class Library:
     documents: list[yaml.Document] = field(default_factory=list)
     memo: Memo = field(default_factory=Memo)
     schemas: dict[str, Schema] = field(default_factory=dict)
+    faulty: dict[str, str] = field(default_factory=dict)
 
     def tasks(self, overlay: Loaded[Overlay] | None = None) -> dict[str, TaskDef]:
         """Every task by id; `for_each` over files looks where the overlay says the files lie."""
@@ -181,31 +185,6 @@ def library_folder(name: Path | str) -> Path:
     raise fail("FC107", f"there is no library folder {str(path)!r}", hint=hint)
 
 
-def unseen(folder: Path) -> list[Diagnostic]:
-    """FC107 for a library folder in which nothing would be looked at, or one part would not."""
-    known = (*KINDS, "runs")
-    try:
-        inside = sorted(p for p in folder.iterdir() if p.is_dir())
-    except OSError as error:
-        return [Diagnostic("FC107", f"{str(folder)!r} cannot be read: {error.strerror}")]
-    found = []
-    for path in inside:
-        near = difflib.get_close_matches(path.name, known, 1, cutoff=0.75)
-        if path.name not in known and near and next(path.rglob("*.y*ml"), None) is not None:
-            message = f"the folder {str(path)!r} is not looked at"
-            found.append(Diagnostic("FC107", message, None, f"did you mean {near[0]!r}?"))
-    if found or any(path.name in known for path in inside):
-        return found
-    hint = f"a library is a folder with {', '.join(f'{k}/' for k in KINDS)}"
-    libraries = [p.name for p in inside if any((p / k).is_dir() for k in known)]
-    home = next((p for p in (folder.resolve(), *folder.resolve().parents) if p.name in known), None)
-    if libraries:
-        hint = f"libraries in it: {', '.join(libraries)}; name one"
-    elif home is not None:
-        hint = f"give the library that it is a part of: {str(home.parent)!r}"
-    return [Diagnostic("FC107", f"there is no library in {str(folder)!r}", None, hint)]
-
-
 def load_library(
     folders: Iterable[Path | str] = (),
     *,
@@ -232,6 +211,8 @@ def load_library(
             found += _load(library, path, kind)
         except FlancompileError as error:
             found += error.diagnostics
+            with suppress(OSError):
+                library.faulty[str(path)] = path.read_text(encoding="utf-8", errors="replace")
     for folder in dict.fromkeys([*library.folders, *_around(singles)]) if locks else ():
         try:
             library.schemas |= read_lock(folder)
@@ -290,6 +271,8 @@ def _load(library: Library, path: Path, kind: str) -> list[Diagnostic]:
         raise fail("FC108", "the file is empty", span=span)
     kind = kind or _kind_of(document.data)
     model, document, found = validated(KINDS[kind], document)
+    if model is None or document.partial:
+        library.faulty[str(path)] = document.text
     library.documents.append(document)
     try:
         if isinstance(model, StyleFile):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flancompile.dsl.keys import meant_key
 from flancompile.dsl.yaml import Document, Index, Key
-from flancompile.errors import nearest
 
 __all__ = ["Edit", "edits_for", "real_key", "without"]
 
@@ -66,7 +66,7 @@ def edits_for(
 
 def _meant(key: Key, document: Document, known: list[str]) -> str | None:
     """The name that a misspelt key has in truth, where that is free."""
-    hint = nearest(str(key[-1]), known)
+    hint = meant_key(str(key[-1]), known)
     named = re.search(r"'(.*)'", hint) if hint else None
     free = named is not None and named[1] not in (document.value(key[:-1]) or ())
     return named[1] if named is not None and free else None

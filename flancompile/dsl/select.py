@@ -19,7 +19,7 @@ from typing import Protocol
 
 from flancompile.errors import Span, fail, nearest
 
-__all__ = ["Selectable", "Selector", "nearest_term", "parse_selector"]
+__all__ = ["FLAGS", "KEYS", "Selectable", "Selector", "nearest_term", "parse_selector"]
 
 
 class Selectable(Protocol):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import types
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flancompile.dsl.keys import home_of, meant_key
+from flancompile.dsl.members import keys_at
 from flancompile.dsl.mend import edits_for, real_key, without
 from flancompile.dsl.yaml import Document, Key
-from flancompile.errors import Diagnostic, FlancompileError, nearest
+from flancompile.errors import Diagnostic, FlancompileError, Span, nearest
 
 __all__ = ["validate", "validated"]
 
@@ -41,7 +42,7 @@ def validated(model: type[M], document: Document) -> tuple[M | None, Document, l
             errors = error.errors(include_url=False)
         told = [e for e in errors if not _follows(e, document, hurt)]
         found += [d for d in _told(model, document, told) if d not in found]
-        edits = edits_for(errors, document, lambda owner: _keys_at(model, owner))
+        edits = edits_for(errors, document, lambda owner: keys_at(model, owner))
         less = without(document, edits, hurt)
         if less is None:
             break
@@ -56,8 +57,40 @@ def _follows(error: Any, document: Document, hurt: set[Key]) -> bool:
 
 
 def _told(model: type[BaseModel], document: Document, errors: list[Any]) -> list[Diagnostic]:
-    found = [_diagnostic(model, document, e) for e in _without_consequences(errors)]
+    moved = _misplaced(model, document, errors)
+    names = {key[-1] for key in moved}
+    left = [
+        e
+        for e in _without_consequences(errors)
+        if not any(tuple(e["loc"][: len(key)]) == key for key in moved)
+        and not (e["type"] == "missing" and e["loc"][-1] in names)
+    ]
+    found = [*moved.values(), *(_diagnostic(model, document, e) for e in left)]
     return _without_branches(_without_misspelt(found))
+
+
+def _misplaced(
+    model: type[BaseModel], document: Document, errors: list[Any]
+) -> dict[Key, Diagnostic]:
+    """Keys of a value that stand beside it, among free names: a line that is indented too little.
+
+    `templates:` under `tasks:`, say, is no task.
+    """
+    found: dict[Key, Diagnostic] = {}
+    for error in errors:
+        loc: Key = tuple(error["loc"])
+        for end in range(1, len(loc) + 1):
+            key, name = loc[:end], str(loc[end - 1])
+            among_names = not keys_at(model, key[:-1])
+            others = document.value(key[:-1])
+            if among_names and isinstance(others, dict) and name in keys_at(model, key):
+                owner = next((str(o) for o in others if o not in keys_at(model, key)), "NAME")
+                message = f"{name!r} is a key, and stands among the names of {key[-2]!r}"
+                span = document.span(key, of_key=True)
+                hint = f"indent it more, so that it is a key of {owner!r}"
+                found.setdefault(key, Diagnostic("FC105", message, span, hint))
+                break
+    return found
 
 
 def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagnostic:
@@ -65,20 +98,23 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
     kind = error["type"]
     if kind == "extra_forbidden":
         name = str(key[-1])
-        known = _keys_at(model, key[:-1])
-        hint = nearest(name, known) or f"known here: {', '.join(sorted(known))}"
+        known = keys_at(model, key[:-1])
+        listed = f"known here: {', '.join(sorted(known))}"
+        hint = meant_key(name, known) or home_of(name, model) or listed
         return Diagnostic("FC105", f"unknown key {name!r}", document.span(key, of_key=True), hint)
     if kind == "missing":
         owner = key[:-1]
         span = document.span(owner, of_key=True)
         return Diagnostic("FC106", f"the key {str(key[-1])!r} is missing", span)
-    message, advice = _said(error, _keys_at(model, key))
+    message, advice = _said(error, keys_at(model, key))
+    if kind == "string_type" and error.get("input") is None:
+        advice = _empty_text(document.span(key), document) or advice
     if key == () and kind == "value_error":
         key = _named_in(message, document)
     of_key = key[-1:] == ("[key]",)
     key = key[:-1] if of_key else key
     shown = key[:-1] if of_key else key
-    where = ".".join(str(k) for k in shown if not str(k)[:1].isupper() and "[" not in str(k))
+    where = ".".join(str(k) for k in real_key(shown, document))
     if where and not message.startswith(where):
         message = f"{where}: {message}"
     return Diagnostic("FC201", message, document.span(key, of_key=of_key), advice)
@@ -134,10 +170,18 @@ def _said(error: Any, known: list[str]) -> tuple[str, str | None]:
         shown = str(given).lower() if isinstance(given, bool) else given
         return message, f'text that looks like a number or true needs quotes: "{shown}"'
     if kind in ("tuple_type", "list_type"):
-        return message, f"[{given}]" if isinstance(given, str | int | float) else "write [a, b]"
+        items = "begin each item with a dash: `- name: …`" if known else "write [a, b]"
+        return message, f"[{given}]" if isinstance(given, str | int | float) else items
     if _WANTED[kind].startswith("keys"):
         return message, f"its keys: {', '.join(sorted(known))}" if known else "write name: value"
     return message, None
+
+
+def _empty_text(span: Span, document: Document) -> str | None:
+    """Advice where a text is empty only as it begins with a #."""
+    line = document.index.lines[span.line - 1] if document.index.lines else ""
+    is_comment = line[span.column - 1 :].lstrip().startswith("#")
+    return "what follows # is a comment; put the text in quotes" if is_comment else None
 
 
 def _short(value: object) -> str:
@@ -190,32 +234,3 @@ def _without_branches(found: list[Diagnostic]) -> list[Diagnostic]:
             seen.add(place)
             kept.append(item)
     return kept
-
-
-def _keys_at(model: type[BaseModel], key: Key) -> list[str]:
-    kinds: list[Any] = [model]
-    for part in key:
-        kinds = [inner for kind in kinds for inner in _inside(kind, part)] or kinds
-    models = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
-    return [f.alias or name for m in models for name, f in m.model_fields.items()]
-
-
-def _inside(kind: Any, part: str | int) -> list[Any]:
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        return [inner for k in get_args(kind) for inner in _inside(k, part)]
-    if origin is dict:
-        return _members(get_args(kind)[1])
-    if origin in (tuple, list):
-        return _members(get_args(kind)[0])
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        for name, field in kind.model_fields.items():
-            if part in (name, field.alias):
-                return _members(field.annotation)
-    return []
-
-
-def _members(kind: Any) -> list[Any]:
-    if get_origin(kind) in (Union, types.UnionType):
-        return [k for k in get_args(kind) if k is not type(None)]
-    return [kind]

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from flancompile.dsl.places import occurrences, spots
+from flancompile.dsl.syntax import QUOTES, syntax_fault
 from flancompile.dsl.tokens import Part
 from flancompile.errors import Diagnostic, FlancompileError, Span
 
@@ -215,7 +216,7 @@ def parse(text: str, path: str) -> Document:
             raise FlancompileError(faults)
         document.data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        raise FlancompileError([_syntax(error, path, text)]) from error
+        raise FlancompileError([syntax_fault(error, path, text, _Loader)]) from error
     except yaml.reader.ReaderError as error:
         before = text.encode("utf-8", "replace")[: error.position].decode("utf-8", "ignore")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -243,41 +244,6 @@ def _too_deep(text: str) -> int | None:
 def _depth(span: Span) -> Diagnostic:
     message = f"lists and maps more than {MAX_DEPTH} deep in one another"
     return Diagnostic("FC101", message, span, "nothing in the language is that deep")
-
-
-def _syntax(error: yaml.MarkedYAMLError, path: str, text: str) -> Diagnostic:
-    problem, context = str(error.problem), str(error.context)
-    mark = error.problem_mark or error.context_mark
-    if "end of stream" in problem and error.context_mark is not None:
-        mark = error.context_mark  # where the quote or bracket was opened
-    span = None
-    if mark is not None:
-        span = Span(path, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-    parts = [p for p in (error.context, error.problem) if p]
-    if tag := re.search(r"constructor for the tag '(?:tag:yaml.org,2002:)?(.*)'", problem):
-        parts = [f"the tag {tag[1]!r} is not known"]
-    hint = None
-    line = text.splitlines()[mark.line : mark.line + 1] if mark is not None else []
-    slot = _BARE_SLOT.search(line[0]) if line else None
-    if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
-        hint = "indent with spaces: YAML takes no tabs"
-    elif slot is not None and mark is not None and slot.start("slot") <= mark.column:
-        column = slot.start("slot") + 1
-        span = Span(path, mark.line + 1, column, mark.line + 1, column + 2)
-        hint = QUOTES
-    elif "mapping values are not allowed" in problem:
-        hint = "text with a colon and a space needs quotes"
-    elif "quoted scalar" in context:
-        hint = "the quote that opens here is never closed"
-    elif "cannot start any token" in problem or "flow" in context or "expected key" in problem:
-        hint = "text that begins with {, [, % or @ needs quotes"
-    elif "could not determine a constructor" in problem:
-        hint = "take the tag out: values are texts, numbers, booleans, lists and maps"
-    return Diagnostic("FC101", f"not YAML: {', '.join(parts)}", span, hint)
-
-
-QUOTES = "text that begins with {{ needs quotes"
-_BARE_SLOT = re.compile(r"^[^\"'#]*?[:-]\s+(?P<slot>\{\{)")
 
 
 def _walk(
@@ -320,7 +286,7 @@ def _no_key(node: yaml.Node, name: yaml.Node, document: Document) -> Diagnostic:
     line, column = node.start_mark.line, node.start_mark.column
     if document.index.lines[line][column : column + 2] == "{{":
         slot = Span(document.path, line + 1, column + 1, line + 1, column + 3)
-        return Diagnostic("FC101", "not YAML: a map as a key", slot, QUOTES)
+        return Diagnostic("FC101", "not YAML: {{ begins a map", slot, QUOTES)
     kind = "map" if isinstance(name, yaml.MappingNode) else "list"
     return Diagnostic("FC101", f"not YAML: a {kind} as a key", span, "a key is a text")
 

@@ -112,7 +112,7 @@ def load_file(
     its folder's where the file has a usual name. Raises FC412.
     """
     if path.is_dir():
-        path = next((path / n for n in _NAMES if (path / n).is_file()), path / _NAMES[0])
+        path = _in_folder(path, span)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -126,6 +126,17 @@ def load_file(
     given = {k: v for k, v in (declared or {}).items() if v is not None}
     beside = {k: v for k, v in _beside(path, span).items() if k not in given}
     return from_bytes("hf", data, name, given, span, beside).with_chat(chat)
+
+
+def _in_folder(folder: Path, span: Span | None) -> Path:
+    """The tokenizer file of a folder: one of a usual name, else its only .model. Raises FC412."""
+    usual = next((folder / n for n in _NAMES if (folder / n).is_file()), None)
+    models = sorted(p.name for p in folder.glob("*.model") if p.is_file())
+    if usual is None and len(models) > 1:
+        message = f"{str(folder)!r} holds {len(models)} tokenizers: {', '.join(models)}"
+        hint = f"name one of them: {folder / models[0]}"
+        raise fail("FC412", message, span=span, hint=hint)
+    return usual or folder / (models[0] if models else _NAMES[0])
 
 
 def _instead_of(path: Path) -> str:

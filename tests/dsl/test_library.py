@@ -7,7 +7,8 @@ from toys import Library, dataset_of
 from flancompile import check
 from flancompile.compiler.lints import Reading
 from flancompile.dsl.check import check_library
-from flancompile.dsl.library import builtin_library, load_library, unseen
+from flancompile.dsl.folders import holds_library, unseen
+from flancompile.dsl.library import builtin_library, load_library
 from flancompile.errors import FlancompileError
 
 
@@ -183,3 +184,13 @@ def test_words_before_a_bracket_are_no_calls_outside_slots(tmp_path: Path) -> No
     about["tasks"]["qa"]["instruction"] = "Answer the question (in a word) as the answer (short)."
     made.write("datasets/toy.yaml", about)
     assert check(tmp_path) == []
+
+
+def test_runs_and_builds_make_no_library(tmp_path: Path) -> None:
+    for folder in ("runs/x", "build/packs", "datasets", "recipes/old"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "runs" / "x" / "run.yaml").write_text("run: x")
+    (tmp_path / "datasets" / "rows.jsonl").write_text("{}")
+    assert not holds_library(tmp_path)
+    (tmp_path / "recipes" / "old" / "r.yaml").write_text("recipe: r")
+    assert holds_library(tmp_path)

@@ -27,7 +27,7 @@ def test_places_of_values_and_keys() -> None:
     ("text", "code", "place"),
     [
         ("a: 1\nb: 2\na: 3\n", "FC102", "f:3:1"),
-        ("a: [1, 2\nb: 3\n", "FC101", "f:2:2"),
+        ("a: [1, 2\nb: 3\n", "FC101", "f:1:4"),
         ("a: b: c\n", "FC101", "f:1:5"),
         ("a: \x00\n", "FC101", "f:1:4"),
     ],

@@ -169,3 +169,14 @@ def test_gpt2_is_told_from_its_file(real: Callable[[str], Tokenizer]) -> None:
     assert (gpt2.name, gpt2.vocab_size, gpt2.eos_id) == ("gpt2", 50_257, 50_256)
     assert (gpt2.bos_id, gpt2.pad_id, gpt2.lossless) == (None, None, True)
     assert gpt2.encode(["Hello world"]).lists() == [[15496, 995]]
+
+
+def test_a_folder_with_several_models_names_them(tmp_path: Path) -> None:
+    for name in ("en.model", "de.model"):
+        (tmp_path / name).write_bytes(b"\n")
+    with pytest.raises(FlancompileError) as caught:
+        load_file(tmp_path)
+    (found,) = caught.value.diagnostics
+    assert found.code == "FC412"
+    assert "holds 2 tokenizers: de.model, en.model" in found.message
+    assert found.hint == f"name one of them: {tmp_path / 'de.model'}"
