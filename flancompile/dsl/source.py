@@ -138,6 +138,9 @@ class ReadOptions(Strict):
     def _one_way(self) -> ReadOptions:
         if (self.lines is not None) + self.blank + self.whole > 1:
             raise ValueError("a row is so many `lines`, or parted by `blank`, or the `whole` file")
+        names = self.columns or ()
+        if twice := next((n for n in names if names.count(n) > 1), None):
+            raise ValueError(f"two of the `columns` are both named {twice!r}")
         return self
 
 

@@ -1,8 +1,8 @@
-"""One type for each field over a whole split: the first kind of value in file order wins.
+"""How the values of each field over a whole split are stored, so that each comes back as it was.
 
-A column whose values Arrow has one exact type for is stored in it. Whole and other numbers in one
-column, or mappings with other keys in other rows, would come back changed (5 as 5.0, an absent key
-as null); such a column is stored as JSON, so that every value comes back as it was.
+A column whose values Arrow has one exact type for is stored in it. Others would come back changed
+(5 as 5.0, an absent key as null) or not at all (a text after numbers); such a column is stored as
+JSON, whatever the order of its rows.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def restored(column: pa.Array, field: pa.Field) -> list[Any]:
 
 
 class ColumnTypes:
-    """Kinds of the fields seen so far, nested ones included. A null fits every kind.
+    """Kinds of the fields seen so far, nested ones included. A null is of every kind.
 
     mixed: the fields whose values Arrow has no one exact type for.
     """
@@ -82,7 +82,7 @@ class ColumnTypes:
         self.mixed: set[str] = set()
 
     def misfit(self, values: Sequence[Any]) -> str | None:
-        """Why a row cannot stand in the split's columns; None when it can."""
+        """Why a row cannot be stored; None when it can."""
         row = _Row(self._kinds, self._forms)
         for name, value in zip(self._names, values, strict=True):
             if type(value) is str and self._kinds.get(name) == "text" and value.isascii():
@@ -115,8 +115,7 @@ class _Row:
         if kind is None:
             return f"field {spot}: a {type(value).__name__} cannot be stored"
         known = self._kinds.get(spot) or self.kinds.setdefault(spot, kind)
-        if kind != known:
-            return f"field {spot}: {kind} here, {known} in rows before"
+        self.mixed = self.mixed or kind != known
         if kind == "text":
             return None if _is_text(value) else f"field {spot}: a lone surrogate in the text"
         if kind == "a number":

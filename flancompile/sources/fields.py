@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from flancompile import draw
 from flancompile.dsl.expression import RowError, compile_expression
-from flancompile.sources.files import BadRow, Row
 from flancompile.sources.place import Resolved, place_rows
+from flancompile.sources.rows import BadRow, Row, Wanted
+from flancompile.sources.scalars import Unreadable
 
-__all__ = ["FieldRow", "SplitSpec", "column_rows", "field_rows"]
+__all__ = ["FieldRow", "SplitSpec", "column_rows", "field_rows", "wanted_columns"]
 
 MESSAGE_CHARS = 200
 MAX_DEPTH = 30  # Arrow reads back 64 levels, and a list of mappings is two
@@ -51,7 +52,8 @@ class FieldRow(NamedTuple):
 def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
     """Every row of the source, in its own order."""
     evaluate = _Evaluator(spec)
-    for ordinal, row in enumerate(place_rows(spec.place, evaluate.variable)):
+    rows = place_rows(spec.place, evaluate.variable, wanted_columns(spec))
+    for ordinal, row in enumerate(rows):
         if isinstance(row, BadRow):
             reason = f"{row.reason} ({row.where})" if row.where else row.reason
             yield _bad(ordinal, reason, row.where)
@@ -60,6 +62,15 @@ def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
             yield evaluate(ordinal, row)
         except RecursionError:
             yield _bad(ordinal, "nested too deep")
+
+
+def wanted_columns(spec: SplitSpec) -> Wanted:
+    """The columns that a split's expressions may read; all where one reads `row`."""
+    place = spec.place
+    texts = [*place.columns.values(), *place.items.values(), *spec.let.values()]
+    texts += [*spec.fields.values(), *(t for t in (place.id, place.where, spec.where) if t)]
+    names = {name for t in texts for name in (*compile_expression(t).names, t.strip())}
+    return Wanted(None if "row" in names else frozenset(names), identity=place.id is None)
 
 
 def _bad(ordinal: int, reason: str, where: str = "") -> FieldRow:
@@ -71,8 +82,10 @@ def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
     columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
     variable = {} if spec.variable is None else {spec.variable[0]: spec.variable[1]}
     where = compile_expression(spec.place.where) if spec.place.where is not None else None
-    read = (r for r in place_rows(spec.place, variable) if not isinstance(r, BadRow))
-    for raw in islice(read, rows):
+    every = Wanted(frozenset(), identity=True)  # a value that no row can hold is a null here
+    read = (r for r in place_rows(spec.place, variable, every) if not isinstance(r, BadRow))
+    for row in islice(read, rows):
+        raw = {n: None if isinstance(v, Unreadable) else v for n, v in row.items()}
         context: dict[str, object] = {**raw, "row": raw, **variable}
         with suppress(RowError):
             for name, expression in columns:

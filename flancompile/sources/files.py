@@ -6,32 +6,20 @@ the whole file unreadable raises FC301 to FC304.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 from xml.etree import ElementTree
 
 from flancompile.dsl.source import Format, ReadOptions, format_by_name, unknown_option
 from flancompile.errors import fail
 from flancompile.sources.instructions import instruction_rows
+from flancompile.sources.json_rows import json_lines_rows, json_rows
 from flancompile.sources.quoted import quoted_records
-from flancompile.sources.streams import is_decoded, open_bytes, open_text
+from flancompile.sources.rows import EVERY_COLUMN, BadRow, Row, Wanted
+from flancompile.sources.streams import UNDECODED, is_decoded, numbered_lines, open_bytes
 
-__all__ = ["BadRow", "Row", "format_of", "read_rows"]
-
-Row = dict[str, Any]
-WINDOW = 1 << 20
-UNDECODED = "bytes that are not in the file's encoding"
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that could not be read: why, and where."""
-
-    reason: str
-    where: str
+__all__ = ["explode", "format_of", "read_rows"]
 
 
 def format_of(path: Path, declared: Format | None) -> Format:
@@ -40,101 +28,23 @@ def format_of(path: Path, declared: Format | None) -> Format:
         return declared
     found = format_by_name(path.name)
     if found is None:
-        hint = f"say `format:` ({', '.join(sorted(_READERS))})"
+        hint = f"say `format:` ({', '.join(sorted({*_READERS, *_BY_COLUMN}))})"
         raise fail("FC303", f"{path}: the extension does not tell the format", hint=hint)
     return found
 
 
-def read_rows(path: Path, format_: Format, options: ReadOptions) -> Iterator[Row | BadRow]:
-    """The rows of one file. Raises FC303 for an option that the format does not know."""
+def read_rows(
+    path: Path, format_: Format, options: ReadOptions, wanted: Wanted = EVERY_COLUMN
+) -> Iterator[Row | BadRow]:
+    """The rows of one file. Raises FC303 for an option that the format does not know.
+
+    wanted: the columns that are read of a file whose columns may be read alone.
+    """
     if (why := unknown_option(options.model_fields_set, format_)) is not None:
         raise fail("FC303", f"{path}: {why}")
+    if format_ in _BY_COLUMN:
+        return _BY_COLUMN[format_](path, options, wanted)
     return _READERS[format_](path, options)
-
-
-def _lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
-    """(number from 1, text without its end) of each line; only U+000A ends a line."""
-    with open_text(path, options.encoding, options.errors, "\n") as text:
-        for number, line in enumerate(text, 1):
-            if number > options.skip:
-                yield number, line.removesuffix("\n").removesuffix("\r")
-
-
-def _jsonl(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
-    for number, line in _lines(path, options):
-        if not line.strip():
-            continue
-        where = f"{path.name}:{number}"
-        if not is_decoded(line):
-            yield BadRow(UNDECODED, where)
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield BadRow(f"not JSON: {error}", where)
-            continue
-        yield value if isinstance(value, dict) else BadRow("the line is no JSON object", where)
-
-
-def _json(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
-    """A top-level array is streamed; an object is loaded, whole or at `rows`."""
-    with open_text(path, options.encoding, "strict", "\n") as text:
-        head = text.read(WINDOW)
-        if options.rows is None and head.lstrip()[:1] == "[":
-            values = _array_items(path, text, head)
-        else:
-            values = iter(_loaded(path, head + text.read(), options.rows))
-        for index, value in enumerate(values):
-            if isinstance(value, dict):
-                yield value
-            else:
-                yield (
-                    {"item": value}
-                    if isinstance(value, list | str | int | float)
-                    else BadRow("the item is no JSON object", f"{path.name}: item {index}")
-                )
-
-
-def _array_items(path: Path, text: IO[str], buffer: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder()
-    place = buffer.index("[") + 1
-    ended = False
-    while True:
-        while place < len(buffer) and buffer[place] in " \t\r\n,":
-            place += 1
-        if place < len(buffer) and buffer[place] == "]":
-            return
-        try:
-            value, end = decoder.raw_decode(buffer, place)
-            whole = end < len(buffer) or ended
-        except RecursionError as error:
-            raise fail("FC304", f"{path}: not JSON: {error}") from None
-        except ValueError as error:
-            if ended:
-                raise fail("FC304", f"{path}: not JSON: {error}") from None
-            whole = False
-        if whole:
-            yield value
-            place = end
-            continue
-        more = text.read(max(WINDOW, len(buffer) - place))
-        ended = not more
-        if ended and not buffer[place:].strip():
-            raise fail("FC304", f"{path}: the array ends too soon")
-        buffer, place = buffer[place:] + more, 0
-
-
-def _loaded(path: Path, text: str, rows: str | None) -> list[Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise fail("FC304", f"{path}: not JSON: {error}") from None
-    for key in rows.split(".") if rows else ():
-        if not isinstance(value, dict) or key not in value:
-            known = ", ".join(list(value)[:12]) if isinstance(value, dict) else type(value).__name__
-            raise fail("FC304", f"{path}: `read.rows` names {key!r}; here there is: {known}")
-        value = value[key]
-    return value if isinstance(value, list) else [value]
 
 
 def _delimited(
@@ -150,7 +60,7 @@ def _delimited(
         first = next(lines, None)
         if first is None:
             return
-        names = names or first[1]
+        names = names or _header(path, *first)
     for number, values in lines:
         where = f"{path.name}:{number}"
         names = names or [f"column{i}" for i in range(1, len(values) + 1)]
@@ -163,8 +73,21 @@ def _delimited(
             yield dict(zip(names, values, strict=True))
 
 
+def _header(path: Path, number: int, names: list[str]) -> list[str]:
+    """Names of columns; one without a name is called by its place. Raises FC304 for equal ones."""
+    found = [n or f"column{i}" for i, n in enumerate(names, 1)]
+    seen: dict[str, int] = {}
+    for place, name in enumerate(found, 1):
+        if name in seen:
+            why = f"columns {seen[name]} and {place} are both named {name!r}"
+            hint = "name all of them: `read: {columns: [...]}`, with `header: true` in its place"
+            raise fail("FC304", f"{path}:{number}: {why}", hint=hint)
+        seen[name] = place
+    return found
+
+
 def _unquoted(path: Path, options: ReadOptions, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    for number, line in _lines(path, options):
+    for number, line in numbered_lines(path, options):
         if line:
             yield number, line.split(delimiter)
 
@@ -197,10 +120,10 @@ def _text(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
         yield from _line_groups(path, options)
         return
     if options.whole:
-        text = "\n".join(line for _, line in _lines(path, options))
+        text = "\n".join(line for _, line in numbered_lines(path, options))
         yield {"text": text} if is_decoded(text) else BadRow(UNDECODED, path.name)
         return
-    for number, line in _lines(path, options):
+    for number, line in numbered_lines(path, options):
         yield {"text": line} if is_decoded(line) else BadRow(UNDECODED, f"{path.name}:{number}")
 
 
@@ -208,7 +131,7 @@ def _line_groups(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
     """Rows of several lines: so many each, or those between blank lines."""
     held: list[str] = []
     number = 0
-    for number, line in _lines(path, options):
+    for number, line in numbered_lines(path, options):
         if line.strip() or not options.blank:
             held.append(line)
         if held and (not line.strip() if options.blank else len(held) == options.lines):
@@ -224,35 +147,16 @@ def _grouped(lines: list[str], where: str) -> Row | BadRow:
     return {"lines": lines} if all(map(is_decoded, lines)) else BadRow(UNDECODED, where)
 
 
-def _parquet(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
-    import pyarrow as pa
-    from pyarrow import parquet
+def _parquet(path: Path, options: ReadOptions, wanted: Wanted) -> Iterator[Row | BadRow]:
+    from flancompile.sources.arrow_rows import parquet_rows
 
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(1024):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise fail("FC304", f"{path}: not Parquet, or damaged: {error}") from None
+    return parquet_rows(path, wanted)
 
 
-def _arrow(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
-    import pyarrow as pa
+def _arrow(path: Path, options: ReadOptions, wanted: Wanted) -> Iterator[Row | BadRow]:
+    from flancompile.sources.arrow_rows import arrow_rows
 
-    try:
-        with pa.memory_map(str(path)) as source:
-            try:
-                reader = pa.ipc.open_file(source)
-                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-            except pa.ArrowInvalid:
-                source.seek(0)
-                batches = iter(pa.ipc.open_stream(source))
-            for batch in batches:
-                batch.validate(full=True)  # what is not sound would end the process when it is read
-                for start in range(0, len(batch), 1024):
-                    yield from batch.slice(start, 1024).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise fail("FC304", f"{path}: not Arrow IPC, or damaged: {error}") from None
+    return arrow_rows(path, wanted)
 
 
 def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
@@ -314,14 +218,16 @@ def _natural_instructions(path: Path, options: ReadOptions) -> Iterator[Row | Ba
         yield row if all(map(is_decoded, texts)) else BadRow(UNDECODED, f"{path.name}: {row['id']}")
 
 
+_BY_COLUMN: dict[Format, Callable[[Path, ReadOptions, Wanted], Iterator[Row | BadRow]]] = {
+    "parquet": _parquet,
+    "arrow": _arrow,
+}
 _READERS: dict[Format, Callable[[Path, ReadOptions], Iterator[Row | BadRow]]] = {
-    "jsonl": _jsonl,
-    "json": _json,
+    "jsonl": json_lines_rows,
+    "json": json_rows,
     "csv": _csv,
     "tsv": _tsv,
     "text": _text,
-    "parquet": _parquet,
-    "arrow": _arrow,
     "xml": _xml,
     "natural_instructions": _natural_instructions,
 }

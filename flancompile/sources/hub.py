@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.errors import fail
-from flancompile.sources.files import BadRow, Row
+from flancompile.sources.rows import BadRow, Row, Wanted
 
 __all__ = ["hub_commit", "hub_files", "hub_rows"]
 
@@ -17,12 +17,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def hub_rows(
-    repository: str, config: str | None, revision: str | None, split: str
+    repository: str, config: str | None, revision: str | None, split: str, wanted: Wanted
 ) -> Iterator[Row | BadRow]:
     """The rows of a Hub dataset's split, or of a local folder of that name. Raises FC306."""
+    from flancompile.sources.arrow_rows import batch_rows
+
     data = _load(repository, config, revision, split)
-    for batch in data.with_format("arrow").iter(batch_size=1024):
-        yield from batch.to_pylist()
+    number = 0
+    for table in data.with_format("arrow").iter(batch_size=1024):
+        yield from batch_rows(table, wanted, f"{repository}:{split}", number, len(table))
+        number += len(table)
 
 
 def hub_files(repository: str, config: str | None, revision: str | None, split: str) -> list[Path]:

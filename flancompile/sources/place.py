@@ -20,7 +20,8 @@ from flancompile.dsl.source import (
     options_for,
 )
 from flancompile.errors import Span, fail, nearest
-from flancompile.sources.files import BadRow, Row, explode, format_of, read_rows
+from flancompile.sources.files import explode, format_of, read_rows
+from flancompile.sources.rows import EVERY_COLUMN, BadRow, Row, Wanted
 
 __all__ = ["JoinedFiles", "Resolved", "place_rows", "resolve_place"]
 
@@ -173,35 +174,41 @@ def _found(
 
 
 def place_rows(
-    place: Resolved, variable: Mapping[str, object] | None = None
+    place: Resolved,
+    variable: Mapping[str, object] | None = None,
+    wanted: Wanted = EVERY_COLUMN,
 ) -> Iterator[Row | BadRow]:
     """The rows of a place: read, exploded, joined, in the order of its files.
 
-    variable: that of `for_each`, by name.
+    variable: that of `for_each`, by name; wanted: the columns that expressions read.
     """
+    own = wanted.and_(
+        *(path.split(".")[0] for path in place.explode),
+        *(joined.join.key for joined in place.joins if joined.join.key),
+    )
     if place.hub is not None:
         from flancompile.sources.hub import hub_rows
 
         rows: Iterator[Row | BadRow] = hub_rows(
-            place.hub, place.config, place.revision, place.split
+            place.hub, place.config, place.revision, place.split, own
         )
     else:
-        rows = _file_rows(place.files, place.format, place.read)
+        rows = _file_rows(place.files, place.format, place.read, own)
     for path in place.explode:
         rows = _exploded(rows, path.split("."))
     for name, text in place.items.items():
         rows = _itemised(rows, name, compile_expression(text), variable or {})
     for joined in place.joins:
-        rows = _joined(rows, joined)
+        rows = _joined(rows, joined, wanted)
     return rows
 
 
 def _file_rows(
-    files: tuple[str, ...], format_: Format | None, options: ReadOptions
+    files: tuple[str, ...], format_: Format | None, options: ReadOptions, wanted: Wanted
 ) -> Iterator[Row | BadRow]:
     for name in files:
         path = Path(name)
-        yield from read_rows(path, format_of(path, format_), options)
+        yield from read_rows(path, format_of(path, format_), options, wanted)
 
 
 def _exploded(rows: Iterator[Row | BadRow], path: list[str]) -> Iterator[Row | BadRow]:
@@ -234,9 +241,13 @@ def _itemised(
             yield BadRow(f"explode: {name} is no list", "")
 
 
-def _joined(rows: Iterator[Row | BadRow], joined: JoinedFiles) -> Iterator[Row | BadRow]:
+def _joined(
+    rows: Iterator[Row | BadRow], joined: JoinedFiles, wanted: Wanted
+) -> Iterator[Row | BadRow]:
     join = joined.join
-    others = _file_rows(joined.files, join.format, join.read)
+    key = join.other or join.key
+    theirs = wanted.without_prefix(join.prefix, [key] if key else ())
+    others = _file_rows(joined.files, join.format, join.read, theirs)
     if join.by == "line":
         return _by_line(rows, others, joined)
     return _by_key(rows, others, joined)

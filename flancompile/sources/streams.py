@@ -6,18 +6,24 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import zstandard
 
+from flancompile.dsl.source import ReadOptions
 from flancompile.errors import fail
 
-__all__ = ["bare_name", "is_decoded", "open_bytes", "open_text"]
+__all__ = [
+    "UNDECODED", "bare_name", "is_decoded", "numbered_lines", "open_bytes", "open_text",
+]  # fmt: skip
 
 CHUNK = 1 << 20
+UNDECODED = "bytes that are not in the file's encoding"
+_MARK = "\ufeff"
+_TAKEN_OFF = ("utf-8-sig", "utf-16", "utf-32")  # codecs that take the mark off themselves
 
 
 class _ZstdReader(io.RawIOBase):
@@ -92,8 +98,9 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
     except LookupError:
         raise fail("FC304", f"{path}: there is no encoding {encoding!r}") from None
     handler = "replace" if errors == "replace" else "surrogateescape"
+    kind = _Unmarked if _may_mark(codec) else io.TextIOWrapper
     with open_bytes(path) as stream:
-        text = io.TextIOWrapper(stream, encoding=codec, errors=handler, newline=newline)
+        text = kind(cast(Any, stream), encoding=codec, errors=handler, newline=newline)
         try:
             yield text
         except UnicodeDecodeError as error:
@@ -101,6 +108,51 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
             raise fail("FC304", f"{path}: not {encoding}: {error.reason}", hint=hint) from None
         finally:
             text.detach()
+
+
+def _may_mark(codec: str) -> bool:
+    """Whether a text in the codec may begin with a mark that the codec leaves there."""
+    if codec in _TAKEN_OFF:
+        return False
+    try:
+        return bool(_MARK.encode(codec))
+    except UnicodeEncodeError:
+        return False
+
+
+class _Unmarked(io.TextIOWrapper):
+    """Text whose byte order mark is taken off, in encodings that would leave it."""
+
+    _begun = False
+
+    def read(self, size: int | None = -1, /) -> str:
+        return self._bare(super().read(size), lambda: super(_Unmarked, self).read(size))
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        return self._bare(super().readline(size), lambda: super(_Unmarked, self).readline(size))
+
+    def __next__(self) -> str:  # type: ignore[override]
+        if not self._begun:
+            line = self.readline()
+            if not line:
+                raise StopIteration
+            return line
+        return super().__next__()
+
+    def _bare(self, text: str, again: Callable[[], str]) -> str:
+        """The text without the mark; what comes next where it was the mark alone."""
+        if self._begun or not text:
+            return text
+        self._begun = True
+        return text.removeprefix(_MARK) or again()
+
+
+def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
+    """(number from 1, text without its end) of each line; only U+000A ends a line."""
+    with open_text(path, options.encoding, options.errors, "\n") as text:
+        for number, line in enumerate(text, 1):
+            if number > options.skip:
+                yield number, line.removesuffix("\n").removesuffix("\r")
 
 
 def is_decoded(text: str) -> bool:

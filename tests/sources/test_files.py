@@ -12,7 +12,8 @@ from pyarrow import parquet
 
 from flancompile.dsl.source import ReadOptions
 from flancompile.errors import FlancompileError
-from flancompile.sources.files import BadRow, explode, format_of, read_rows
+from flancompile.sources.files import explode, format_of, read_rows
+from flancompile.sources.rows import BadRow
 
 
 def rows(path: Path, data: bytes | str, **options: Any) -> list[Any]:
@@ -176,7 +177,7 @@ def test_json_array_and_path(tmp_path: Path) -> None:
 def test_json_arrays_stream(tmp_path_factory: pytest.TempPathFactory, value: list[Any]) -> None:
     import json
 
-    import flancompile.sources.files as files
+    import flancompile.sources.json_rows as files
 
     path = tmp_path_factory.mktemp("json") / "a.json"
     before = files.WINDOW
