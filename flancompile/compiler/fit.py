@@ -2,14 +2,14 @@
 
 Whole prompts and whole targets are encoded, in batches; nothing is spliced, so the ids are the
 tokenizer's own. What is over-long loses exemplars first, from the last; then the fields that the
-task lets be shortened are cut at a word's end; else the row is dropped. A dialogue loses its last
+task lets be shortened are cut (`truncate.py`); else the row is dropped. A dialogue loses its last
 exchanges. A target is never cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from flancompile.compiler.chat import run_ids, without_last
 from flancompile.compiler.render import Draft, Renderer
+from flancompile.compiler.truncate import Cutting, Measured, longest_fitting
 from flancompile.dsl.expression import RowError
 
 __all__ = ["OVER_LONG", "Budget", "Encoder", "Fitted", "fit"]
 
 BATCH = 512
-TRIES = 12
 OVER_LONG = "the prompt is over-long"
 Ids = npt.NDArray[np.uint32]
 
@@ -110,31 +110,49 @@ def _fit_batch(
     renderer: Renderer, encoder: Encoder, budget: Budget, drafts: list[Draft]
 ) -> Iterator[Fitted]:
     done: dict[int, Fitted] = {}
+    cuttings: dict[int, Cutting[_Try]] = {}
     pending = dict(enumerate(drafts))
-    for _ in range(TRIES + max((len(d.shots) for d in drafts), default=0)):
-        if not pending:
-            break
-        pending = _tried(renderer, encoder, budget, pending, done)
-    for draft in pending.values():
-        renderer.reasons[draft.row] = OVER_LONG
+    while pending:
+        tried = _tried(renderer, encoder, budget, pending)
+        pending = {}
+        for i, measured in tried.items():
+            draft = drafts[i]
+            if measured.excess <= 0:
+                done[i] = measured.result.fitted
+            elif _without_last(draft, budget, measured):
+                pending[i] = draft
+            elif cutting := _cutting(renderer, draft, measured):
+                cuttings[i] = cutting
+            else:
+                renderer.reasons[draft.row] = OVER_LONG
+    _truncate(renderer, encoder, budget, drafts, cuttings)
+    for i, cutting in cuttings.items():
+        if cutting.best is None:
+            renderer.reasons[drafts[i].row] = OVER_LONG
+        else:
+            done[i] = cutting.best.result.fitted
     for i in sorted(done):
         yield done[i]
 
 
+@dataclass(frozen=True)
+class _Try:
+    """A draft as it stands, with its texts and its ids, which may be too many."""
+
+    texts: tuple[str, ...]
+    fitted: Fitted
+
+
 def _tried(
-    renderer: Renderer,
-    encoder: Encoder,
-    budget: Budget,
-    drafts: Mapping[int, Draft],
-    done: dict[int, Fitted],
-) -> dict[int, Draft]:
-    """Encode drafts; what fits is `done`, what was made shorter is to be tried again."""
+    renderer: Renderer, encoder: Encoder, budget: Budget, drafts: Mapping[int, Draft]
+) -> dict[int, Measured[_Try]]:
+    """Encode drafts as they stand now; what no cut can mend goes to `renderer.reasons`."""
     texts = _texts(renderer, drafts)
     shown = [t for runs in texts.values() for t in runs[::2]]
     learnt = [t for runs in texts.values() for t in runs[1::2]]
     prompts, targets = encoder.encode(shown), encoder.encode(learnt)
     exact = encoder.exact(learnt, targets)
-    again, at = {}, 0
+    found, at = {}, 0
     for i, runs in texts.items():
         draft, here = drafts[i], range(at, at + len(runs) // 2)
         at += len(runs) // 2
@@ -142,15 +160,12 @@ def _tried(
             parts = [part for k in here for part in (prompts[k], targets[k])]
             parts = run_ids(renderer.spec.layout_of(draft), encoder, runs, parts)
             excess = _excess(budget, [len(p) for p in parts])
-            if not excess:
-                kept = tuple(p.copy() for p in parts)
-                done[i] = Fitted(draft, kept, bool(exact[here.start : here.stop].all()))
-            else:
-                _shorten(renderer, draft, budget, runs, parts)
-                again[i] = draft
+            kept = tuple(p.copy() for p in parts)
+            fitted = Fitted(draft, kept, bool(exact[here.start : here.stop].all()))
+            found[i] = Measured(sum(map(len, parts[::2])), excess, _Try(runs, fitted))
         except RowError as error:
             renderer.reasons[draft.row] = str(error)
-    return again
+    return found
 
 
 def _texts(renderer: Renderer, drafts: Mapping[int, Draft]) -> dict[int, tuple[str, ...]]:
@@ -164,7 +179,10 @@ def _texts(renderer: Renderer, drafts: Mapping[int, Draft]) -> dict[int, tuple[s
 
 
 def _excess(budget: Budget, lengths: Sequence[int]) -> int:
-    """Tokens over the room that the shown runs have. Raises RowError for what no cut mends."""
+    """Tokens over the room that the shown runs have; below 0, tokens that are free.
+
+    Raises RowError for what no cut mends.
+    """
     learnt = lengths[1::2]
     most = budget.target if budget.target is not None else budget.total
     if most is not None and learnt[0] > most:
@@ -174,44 +192,64 @@ def _excess(budget: Budget, lengths: Sequence[int]) -> int:
     room = budget.room(sum(learnt), len(learnt))
     if room <= 0 and len(learnt) == 1:
         raise RowError(OVER_LONG)
-    over_long = most is not None and max(learnt) > most
-    return max(sum(lengths[::2]) - room, int(over_long), 0)
+    if most is not None and max(learnt) > most:
+        return max(sum(lengths[::2]) - room, 1)
+    return sum(lengths[::2]) - room
 
 
-def _shorten(
-    renderer: Renderer, draft: Draft, budget: Budget, runs: Sequence[str], parts: Sequence[Ids]
-) -> None:
-    """Make the draft shorter by one step. Raises RowError when nothing is left that may be cut."""
-    lengths = [len(p) for p in parts]
-    if draft.turns:
-        fitting = (n for n in range(len(parts) // 2) if n and not _excess(budget, lengths[: 2 * n]))
-        draft.turns = without_last(draft.turns, max(fitting, default=0))
-        draft.shortened = {"turns": len(draft.turns)}
-        if not draft.turns:
-            raise RowError(OVER_LONG)
-        return
-    text, tokens, room = runs[0], lengths[0], budget.room(lengths[1])
+def _without_last(draft: Draft, budget: Budget, measured: Measured[_Try]) -> bool:
+    """Leave out the last exemplar, or the exchanges that do not fit; whether there was one."""
     if draft.shots:
         draft.shots.pop()
         draft.exemplars.pop()
-        return
-    excess = int((tokens - room) * len(text) / tokens * 1.05) + 1
-    fields = draft.shortened or renderer.rows.fields(draft.row)
-    for name in renderer.spec.task.truncate:
-        value = fields.get(name)
-        if isinstance(value, str) and len(value) > excess:
-            cut = _cut(value, len(value) - excess)
-            if cut:
-                draft.shortened = {**fields, name: cut}
-                draft.input = renderer.retext(draft, draft.shortened)
-                return
-    raise RowError(OVER_LONG)
+        return True
+    if not draft.turns:
+        return False
+    lengths = [len(p) for p in measured.result.fitted.parts]
+    counts = range(1, len(lengths) // 2)
+    fitting = (n for n in counts if _excess(budget, lengths[: 2 * n]) <= 0)
+    draft.turns = without_last(draft.turns, max(fitting, default=0))
+    draft.shortened = {"turns": len(draft.turns)}
+    return bool(draft.turns)
 
 
-def _cut(text: str, length: int) -> str:
-    """The text's head of at most `length` characters, up to a word's end where there is one."""
-    head = text[:length]
-    if length < len(text) and not text[length].isspace():
-        words = head.rsplit(None, 1)
-        head = words[0] if len(words) == 2 else head
-    return head.rstrip()
+def _cutting(renderer: Renderer, draft: Draft, whole: Measured[_Try]) -> Cutting[_Try] | None:
+    """A search for the longest fields that fit; None where none may be cut."""
+    texts = list(_cut_fields(renderer, draft).values())
+    if draft.turns or not texts:
+        return None
+    return Cutting(texts, whole, sum(map(len, whole.result.texts[::2])))
+
+
+def _cut_fields(renderer: Renderer, draft: Draft) -> dict[str, str]:
+    """The texts of the fields that the task lets be shortened, in the order it names them."""
+    fields = renderer.rows.fields(draft.row)
+    named = {n: fields.get(n) for n in renderer.spec.task.truncate}
+    return {n: v for n, v in named.items() if isinstance(v, str) and v.strip()}
+
+
+def _truncate(
+    renderer: Renderer,
+    encoder: Encoder,
+    budget: Budget,
+    drafts: Sequence[Draft],
+    cuttings: Mapping[int, Cutting[_Try]],
+) -> None:
+    """Search for the longest fields of drafts; `best` of each holds what was found."""
+
+    def measure(heads: Mapping[int, Sequence[str]]) -> dict[int, Measured[_Try]]:
+        shorter = {}
+        for i, texts in heads.items():
+            names = _cut_fields(renderer, drafts[i])
+            fields = {**renderer.rows.fields(drafts[i].row), **dict(zip(names, texts, strict=True))}
+            try:
+                text = renderer.retext(drafts[i], fields)
+            except RowError:
+                continue
+            shorter[i] = replace(drafts[i], input=text, shortened=fields)
+        tried = _tried(renderer, encoder, budget, shorter)
+        for i in shorter:  # a length that cannot be is no reason to drop the row
+            renderer.reasons.pop(drafts[i].row, None)
+        return tried
+
+    longest_fitting(cuttings, measure)

@@ -38,6 +38,8 @@ from flancompile.unfinished import making_file
 
 __all__ = ["learnt_tokenizer", "named_tokenizer"]
 
+TOKEN_CHARACTERS = 8  # more than a token has on average in any text
+
 
 def named_tokenizer(request: Request) -> Tokenizer | None:
     """The tokenizer that the recipe names or has pinned; None when it is still to be learnt."""
@@ -89,8 +91,10 @@ def learnt_tokenizer(
 
 
 def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]:
-    """Prompts and targets of a task's first examples; the budget does not matter here."""
+    """Prompts and targets of a task's first examples, each as far as the lengths could reach."""
     task = planned.task
+    longest = max(workshop.recipe.lengths.model_dump(exclude_none=True).values())
+    most = longest * TOKEN_CHARACTERS
     spec = workshop.spec(task, planned.arms)
     blocks = workshop.reads[task.source_id, workshop.recipe.split]
     job = workshop.jobs(task, spec, workshop.recipe.split)
@@ -101,7 +105,7 @@ def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]
         set_, _, _ = block_rows(made)
         for draft in Renderer(spec, set_, pools_of(made, set_), {}):
             try:
-                yield from map(unmarked, draft.texts(spec))
+                yield from (unmarked(text)[:most] for text in draft.texts(spec))
             except RowError:
                 continue  # a chat layout refuses it
             rows -= 1

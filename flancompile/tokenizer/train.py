@@ -5,12 +5,16 @@ SentencePiece (the unigram trainer of `tokenizers` gives other bytes in each run
 the same order give the same bytes: BPE counts whole numbers and breaks ties by id, whatever the
 threads; SentencePiece adds up fractions, so it has one thread. Measured on 1.8 million characters
 and 8,000 tokens: BPE 1 s, unigram 4 s.
+
+Time is bounded by the amount of text: both trainers take time that grows with the square of a
+word's length, and SentencePiece passes over long lines, so longer words and lines are cut.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from flancompile.errors import fail
@@ -20,6 +24,8 @@ from flancompile.tokenizer.tokenizer import Kind, Tokenizer
 __all__ = ["train"]
 
 SPECIALS = ("<pad>", "<s>", "</s>")
+WORD, LINE = 128, 4096  # characters; no token is as long as a word, and 4,096 are at most 16 KiB
+_LONG = re.compile(rf"\S{{{WORD}}}(?=\S)|\s{{{WORD}}}(?=\s)")
 
 
 def train(kind: Literal["bpe", "unigram"], texts: Iterable[str], vocab_size: int) -> Tokenizer:
@@ -51,7 +57,7 @@ def _bpe(texts: Iterable[str], vocab_size: int) -> bytes:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    model.train_from_iterator(texts, trainer)
+    model.train_from_iterator((part for t in texts for part in _parts(t)), trainer)
     return str(model.to_str(pretty=False)).encode()
 
 
@@ -61,7 +67,7 @@ def _unigram(texts: Iterable[str], vocab_size: int) -> bytes:
     model = io.BytesIO()
     try:
         SentencePieceTrainer.train(
-            sentence_iterator=(line for text in texts for line in text.split("\n") if line.strip()),
+            sentence_iterator=(line for text in texts for line in _lines(text)),
             model_writer=model,
             model_type="unigram",
             vocab_size=vocab_size,
@@ -80,6 +86,28 @@ def _unigram(texts: Iterable[str], vocab_size: int) -> bytes:
         # "INTERNAL: trainer.cc(744) [condition] what a user can read"
         raise _too_few(str(error).strip().rpartition("] ")[2]) from None
     return model.getvalue()
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A text cut within its long words and long runs of white space."""
+    start = 0
+    for match in _LONG.finditer(text):
+        yield text[start : match.end()]
+        start = match.end()
+    yield text[start:]
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text that are not blank; long ones are cut, between words if possible."""
+    for line in text.split("\n"):
+        for part in _parts(line):
+            start = 0
+            while len(part) - start > LINE:
+                end = part.rfind(" ", start + LINE // 2, start + LINE) + 1 or start + LINE
+                yield part[start:end]
+                start = end
+            if part[start:].strip():
+                yield part[start:]
 
 
 def _too_few(message: str) -> Exception:

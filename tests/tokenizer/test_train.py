@@ -1,13 +1,19 @@
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizer_fixtures import TEXTS
 
 from flancompile.errors import FlancompileError
 from flancompile.tokenizer.tokenizer import Tokenizer
-from flancompile.tokenizer.train import train
+from flancompile.tokenizer.train import LINE, WORD, _lines, _parts, train
 
 ODD = ["unseen Ω 🜚 \x00 \u2028", "", "  two  spaces\t\n\n", "漢字", "e\u0301é"]
 CODE = """
@@ -60,3 +66,40 @@ def test_too_little_text(kind: str) -> None:
         train(kind, ["a few words"], 5000)  # type: ignore[arg-type]
     assert caught.value.code == "FC413"
     assert "train_rows" in str(caught.value) and "INTERNAL" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+@pytest.mark.parametrize(
+    "long",
+    ["a" * 200_000, "a" * 1_000_000, " " * 300_000, "ab" * 300_000, "漢字" * 100_000, "7" * 200_000,
+     "".join(chr(97 + i * i * 31 % 26) for i in range(400_000)), "word " * 100_000],
+    ids=["200,000", "million", "spaces", "pairs", "han", "digits", "mixed", "line"],
+)  # fmt: skip
+def test_long_words_and_lines_cost_no_more_than_their_text(kind: Any, long: str) -> None:
+    began = time.process_time()
+    made = train(kind, [*TEXTS * 40, long], 375)
+    assert time.process_time() - began < 20, "a million letters took minutes"
+    text = f"{TEXTS[0]} {long[:50]}"
+    assert made.decode(made.encode([text])[0]) == text
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_texts_of_usual_words_are_learnt_as_they_are(kind: Any) -> None:
+    """The ids of words as long as any in a dictionary do not depend on where a text is cut."""
+    words = [f"w{'x' * (i % 100)} {i}" for i in range(400)]
+    text = " ".join(words)
+    assert [p for t in (text, *TEXTS) for p in _parts(t)] == [text, *TEXTS]
+    assert "".join(_lines(text * 9)) == text * 9
+
+
+@given(st.text(st.sampled_from("ab \n漢\t")), st.integers(1, 400))
+def test_cutting_loses_nothing(text: str, times: int) -> None:
+    long = text * times
+    parts = [*_parts(long)]
+    assert "".join(parts) == long
+    runs = [r for p in parts for r in re.findall(r"\S+|\s+", p)]
+    assert all(len(r) <= WORD + 1 for r in runs)
+    lines = [*_lines(long)]
+    assert all(len(line) <= LINE and "\n" not in line for line in lines)
+    kept = [c for line in long.split("\n") for c in line if not c.isspace()]
+    assert [c for line in lines for c in line if not c.isspace()] == kept
