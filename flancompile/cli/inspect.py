@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ def summary(build: Build, out: Console) -> None:
     )
     if c["inexact_targets"]:
         out.print(f"{c['inexact_targets']:,} targets are not given back exactly by the tokenizer")
+    for name, parts in sorted(_left_out(build).items())[:DROPPED]:
+        out.print(f"{name} of messages: {parts:,} left out, in no turn's text", style="yellow")
     lost = build.dropped()
     for one in lost[:DROPPED]:
         rows = f"{one['rows']:,} row{'s' if one['rows'] > 1 else ''} of {one['task']}"
@@ -76,6 +79,14 @@ def summary(build: Build, out: Console) -> None:
     for name in m.empty:
         out.print(f"{name} gave no example: see ledger.parquet", style="bold red")
     out.print(f"{build.path} · root digest {m.root_digest}", style="dim")
+
+
+def _left_out(build: Build) -> dict[str, int]:
+    """Parts of messages that no text shows, by task and name, of the objects in use."""
+    path = build.path / "run.json"
+    work = json.loads(path.read_text(encoding="utf-8")).get("work", {}) if path.is_file() else {}
+    found: dict[str, int] = work.get("left_out", {})
+    return found
 
 
 def show_pack(build: Build, index: int, out: Console) -> None:

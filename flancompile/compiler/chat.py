@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from flancompile.dsl.dialogues import role_of
 from flancompile.dsl.expression import RowError, compile_expression, compile_template
 from flancompile.dsl.library import Loaded
 from flancompile.dsl.mixture import Recipe
+from flancompile.dsl.paths import paths_read
 from flancompile.dsl.style import ChatStyle
 from flancompile.dsl.task import Task, Turns
 from flancompile.errors import fail
@@ -40,11 +42,12 @@ _SLOT = re.compile(r"\{\{-?\s*text\b")
 
 @dataclass(frozen=True)
 class Turn:
-    """What one speaker says. learnt: whether it carries loss."""
+    """What one speaker says. learnt: whether it carries loss; left_out: what the text omits."""
 
     role: str
     text: str
     learnt: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 def exchange(prompt: str, target: str) -> tuple[Turn, ...]:
@@ -53,11 +56,15 @@ def exchange(prompt: str, target: str) -> tuple[Turn, ...]:
 
 
 def turns_of(context: Mapping[str, object], settings: Turns) -> tuple[Turn, ...]:
-    """A row's turns, up to the last that is learnt. Raises RowError."""
+    """A row's turns, up to the last that is learnt. Raises RowError.
+
+    An empty system turn is left out; an empty answer is shown and not learnt.
+    """
     items = compile_expression(settings.each)(context)
     if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
         raise RowError("turns: not a list")
     role, text, loss = map(compile_expression, (settings.role, settings.text, settings.loss))
+    named = ("turn", "name") in paths_read(settings.text)
     turns = []
     for n, item in enumerate(items, 1):
         scope = {**context, "turn": item, "n": n, "count": len(items), "last": n == len(items)}
@@ -65,14 +72,36 @@ def turns_of(context: Mapping[str, object], settings: Turns) -> tuple[Turn, ...]
             speaker = role_of(role(scope))
         except ValueError as error:
             raise RowError(f"turn {n}: {error}") from None
-        said = text(scope)
-        if said is None or not str(said).strip():
-            raise RowError(f"turn {n} is empty")
-        learnt = bool(loss({**scope, "role": speaker}))
+        said = _text_of(text(scope), n)
+        left_out = _left_out(item, {"name"} if named else set())
+        if not said.strip() and speaker != "tool":  # a tool may return nothing
+            if speaker == "system" and not left_out:
+                continue
+            if speaker != "assistant":
+                why = f": it has only {', '.join(left_out)}" if left_out else ""
+                raise RowError(f"turn {n} is empty{why}")
+        learnt = bool(loss({**scope, "role": speaker})) and bool(said.strip())
         if learnt and speaker != "assistant":
             raise RowError(f"turn {n} is to be learnt, and is the {speaker}'s")
-        turns.append(Turn(speaker, str(said), learnt))
+        turns.append(Turn(speaker, said, learnt, left_out))
     return _up_to_answer(turns)
+
+
+def _text_of(value: object, n: int) -> str:
+    """A turn's text; null is an empty one. Raises RowError for what is no text and no number."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    kind = {Mapping: "a map", Sequence: "a list", bool: "true or false"}
+    what = next((name for type_, name in kind.items() if isinstance(value, type_)), "no text")
+    raise RowError(f"turn {n}: its text is {what}; `| chat` reads content of parts")
+
+
+def _left_out(item: object, shown: set[str]) -> tuple[str, ...]:
+    """What `chat` names of a message that its text omits."""
+    names = item.get("left_out") if isinstance(item, Mapping) else None
+    return tuple(str(name) for name in names or () if name not in shown)
 
 
 def without_last(turns: Sequence[Turn], kept: int) -> tuple[Turn, ...]:
@@ -130,21 +159,40 @@ def _halves(text: str) -> tuple[str, str]:
 def _templated(template: ChatTemplate, turns: Sequence[Turn]) -> list[tuple[str, bool]]:
     messages = [{"role": t.role, "content": t.text} for t in turns]
     try:
-        whole = template.render(messages)
+        parts = template.parts(messages)
+        whole = template.joined(parts)
         pieces: list[tuple[str, bool]] = []
         at = 0
         for i, turn in enumerate(turns):
             if not turn.learnt:
                 continue
             before = template.render(messages[:i], generate=True)
-            upto = whole if i + 1 == len(turns) else template.render(messages[: i + 1])
-            if not (whole.startswith(upto) and upto.startswith(before) and at <= len(before)):
+            upto = parts if i + 1 == len(turns) else template.parts(messages[: i + 1])
+            end = _end_of_answer(template, parts, upto, turn.text)
+            if not (whole.startswith(before) and at <= len(before) < end):
                 raise RowError("chat template: an answer is written otherwise in the whole chat")
-            pieces += [(whole[at : len(before)], False), (whole[len(before) : len(upto)], True)]
-            at = len(upto)
+            pieces += [(whole[at : len(before)], False), (whole[len(before) : end], True)]
+            at = end
     except ChatTemplateError as error:
         raise RowError(f"chat template: {error}") from None
     return pieces
+
+
+def _end_of_answer(
+    template: ChatTemplate, parts: Sequence[str], upto: Sequence[str], answer: str
+) -> int:
+    """Where an answer ends in the whole chat. parts: of the whole; upto: of the chat up to it.
+
+    Most templates write the chat up to it as the whole's beginning. Some write an end of the chat
+    when they do not generate (Phi-3's); the answer then ends with the last part that both share.
+    -1 where it is not in those.
+    """
+    whole = template.joined(parts)
+    if whole.startswith(text := template.joined(upto)):
+        return len(text)
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(parts, upto, strict=False))
+    head = template.joined([part for part, _ in shared])
+    return len(head) if whole.startswith(head) and answer.strip() in head else -1
 
 
 def check_chat(recipe: Loaded[Recipe], tasks: Iterable[Task], chat: ChatTemplate | None) -> None:

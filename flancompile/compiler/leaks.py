@@ -18,7 +18,7 @@ from flancompile.dsl.library import TaskDef
 from flancompile.dsl.paths import Path, paths_read
 from flancompile.dsl.task import Template
 
-__all__ = ["Leaks", "made_of_answers"]
+__all__ = ["SEVERAL", "Leaks", "made_of_answers"]
 
 SHARE = 0.5  # of a template's rows
 SEVERAL = 3  # words of a target

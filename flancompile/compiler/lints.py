@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flancompile.compiler.borders import doubles_a_mark
+from flancompile.compiler.chat import Turn
 from flancompile.compiler.exemplars import Pools
-from flancompile.compiler.leaks import Leaks
+from flancompile.compiler.leaks import SEVERAL, Leaks
 from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer
 from flancompile.compiler.request import Request
 from flancompile.compiler.rows import MAX_OPTIONS, RowSet
+from flancompile.dsl.dialogues import left_out_of
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.library import TaskDef
+from flancompile.dsl.paths import paths_read
 from flancompile.dsl.task import Choices, Template
 from flancompile.dsl.yaml import Key
 from flancompile.errors import Diagnostic
@@ -124,6 +127,24 @@ class _Linter:
         if marked:
             message = f"values hold template syntax in {self.share(len(marked), total, marked[0])}"
             self.say("FC333", message, (), "they are printed as they are; nothing is to be done")
+        self.messages()
+
+    def messages(self) -> None:
+        """Keys and content parts of messages that the texts of turns omit."""
+        texts = [t.turns.text for t in self.task.task.templates if t.turns is not None]
+        shown = {"name"} if any(("turn", "name") in paths_read(text) for text in texts) else set()
+        found: Counter[str] = Counter()
+        ids: list[str] = []
+        for row in self.rows:
+            names = {name for v in row.values() for name in left_out_of(v)} - shown
+            found.update(names)
+            ids += [str(row["_id"])] if names else []
+        if found:
+            what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common())
+            share = self.share(len(ids), len(self.rows), ids[0])
+            message = f"messages have keys or parts that no turn's text shows in {share}: {what}"
+            hint = "put them into `text`, or into the content that `chat` reads"
+            self.say("FC335", message, (), hint)
 
     def template(self, index: int, template: Template) -> None:
         """One template in each of its arms."""
@@ -225,7 +246,7 @@ class _Linter:
         """Take notes of a chat: its answers, and its length in a layout."""
         answers = [turn.text for turn in draft.turns if turn.learnt]
         asked = [turn.text for turn in draft.turns if not turn.learnt]
-        if any(text.strip() == answer.strip() for text in asked for answer in answers):
+        if _answer_is_asked(draft.turns):
             facts.note("leak", row)
         self.measure(facts, row, *("".join(texts) for texts in (asked, answers)))
 
@@ -293,6 +314,21 @@ class _Linter:
             message = f"more than {MAX_OPTIONS} options in {self.share(cut, len(self.rows))}"
             hint = f"the right one and {MAX_OPTIONS - 1} others are shown"
             self.say("FC334", message, ("choices",), hint)
+
+
+def _answer_is_asked(turns: Sequence[Turn]) -> bool:
+    """Whether an answer of several words is what a user or the system has said before it.
+
+    What a tool returns may well be the answer, and short ones (a greeting) are said back.
+    """
+    before: set[str] = set()
+    for turn in turns:
+        text = turn.text.strip()
+        if turn.learnt and len(text.split()) >= SEVERAL and text in before:
+            return True
+        if turn.role in ("user", "system"):
+            before.add(text)
+    return False
 
 
 def _texts(value: Any) -> list[str]:

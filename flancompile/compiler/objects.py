@@ -53,7 +53,9 @@ OBJECT_VERSION = 7
 # which nearly all of its texts are encoded, and in later ones.
 PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)
 RESERVED = "reserved for exemplars"
-WORK = b"work"  # in an object's metadata: texts by encoder, rows by how they were rendered
+# In an object's metadata: texts by encoder, rows by how they were rendered, parts of messages that
+# their texts leave out.
+WORK = b"work"
 _MARK = b"ARROW1"
 BANK_BYTES, MOST_BANKS = 64 << 20, 16  # of all banks of a thread
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
@@ -226,6 +228,8 @@ def examples_of(
     by_row = len(rows) - reserved if left is None else len(left)
     paths = {n: c - before.get(n, 0) for n, c in tokenizer.paths.items() if c > before.get(n, 0)}
     work = {"texts": paths, "rows": {"by column": len(rows) - reserved - by_row, "by row": by_row}}
+    if renderer.left_out:
+        work["left_out"] = {f"{spec.task_id}: {n}": c for n, c in renderer.left_out.items()}
     return table.replace_schema_metadata({WORK: json.dumps(work, sort_keys=True)})
 
 

@@ -6,6 +6,7 @@ object's key. A draft still holds its exemplars apart, for the next pass may hav
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -151,6 +152,7 @@ class Renderer:
     ) -> None:
         self.spec, self.rows, self.pools = spec, rows, pools
         self.reasons: dict[int, str] = dict(dropped)
+        self.left_out: Counter[str] = Counter()  # of messages, what their turns' texts omit
         self.only = range(len(rows)) if only is None else only
         self._texts: dict[tuple[int, int, int, str | None], Texts | str] = {}
         self._option_ids = sorted(spec.option_styles)
@@ -207,6 +209,7 @@ class Renderer:
             raise RowError("where")
         if template.turns is not None:
             turns = turns_of(self.rows.context(row, template), template.turns)
+            self.left_out.update(name for turn in turns for name in turn.left_out)
             chat = self._drawn("chat layout", self._chat_ids, row)
             return Draft(row, choice, None, "", "", turns=turns, chat_style=chat)
         style = self._drawn("option style", self._option_ids, row) if choice.options else None

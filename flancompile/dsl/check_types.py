@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 
+from flancompile.dsl.check_dialogues import unread_columns
 from flancompile.dsl.check_style import near
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.infer import GUARD, bare_names, expression_faults, template_faults
@@ -22,7 +23,8 @@ Types = Mapping[str, Type]
 
 def check_types(dataset: Loaded[DatasetFile], schema: Schema) -> list[Diagnostic]:
     """Complaints by the types of a dataset's columns; none of texts that do not compile."""
-    return list(dict.fromkeys(_Typed(dataset, schema).run()))
+    found = [*_Typed(dataset, schema).run(), *unread_columns(dataset, schema)]
+    return list(dict.fromkeys(found))
 
 
 class _Typed:
@@ -130,7 +132,12 @@ class _Typed:
         for name in ("role", "text", "loss"):
             more = {"role": Type("text")} if name == "loss" else {}
             text = getattr(turns, name)
-            yield from self.expression((*key, name), text, {**inner, **more})
+            found, faults = self.typed(text, {**inner, **more})
+            yield from self.placed((*key, name), faults)
+            if name == "text" and found.kind in ("list", "map", "boolean"):
+                message = f"a {found.kind} where a turn's text is wanted"
+                hint = "`| chat` makes text of content parts and tool calls"
+                yield from self.placed((*key, name), [Fault("FC223", message, hint)])
 
     def expression(self, key: Key, text: str | None, scope: Types) -> Iterator[Diagnostic]:
         if text is not None:

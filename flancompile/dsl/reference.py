@@ -183,10 +183,11 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_JSON, "fromjson", "The value that a JSON text holds.", "(cell | fromjson).year", 1843),
     _e(_JSON, "tojson", "A value as JSON.", "{'é': [1]} | tojson", '{"é": [1]}'),
     _e(_CHATS, "chat", "A dialogue as a list of {role, content}. It reads messages, ShareGPT's "
-       "`from` and `value`, a row of Alpaca's, and lists of texts in turn.", "said | chat",
+       "`from` and `value`, a row of Alpaca's or TRL's, and lists of texts in turn; reasoning "
+       "and tool calls become part of the content.", "said | chat",
        [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello!"}]),
-    _e(_CHATS, "chat of a row", "Alpaca's columns as a dialogue, or its turns after its "
-       "`system` and `tools`; in `fields`, `row | chat`.",
+    _e(_CHATS, "chat of a row", "The columns for prompt and answer as a dialogue, or the row's "
+       "turns after its `system` and `tools`; in `fields`, `row | chat`.",
        "dict(instruction='Add.', input='2, 3', output='5') | chat | map(attribute='content')",
        ["Add.\n\n2, 3", "5"]),
     _e(_CHATS, "exchanges", "One item for each answer of a dialogue: `turns` up to it, `history`, "

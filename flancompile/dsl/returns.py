@@ -48,7 +48,8 @@ WANT_TEXT = {"split", "words", "regex_search", "regex_replace", "regex_findall",
               "fromjson"}  # fmt: skip
 WANT_LIST = {"join", "map", "select", "reject", "selectattr", "rejectattr", "flatten", "batch",
               "slice", "groupby", "enumerate", "most_frequent"}  # fmt: skip
-_TURN = Type("map", None, {"role": TEXT, "content": TEXT})
+_SOMETIMES = {"weight": INTEGER, "name": TEXT, "left_out": list_of(TEXT)}
+_TURN = Type("map", None, {"role": TEXT, "content": TEXT, **_SOMETIMES}, frozenset(_SOMETIMES))
 GIVES = {
     "chat": list_of(_TURN),
     "exchanges": list_of(

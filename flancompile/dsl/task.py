@@ -216,7 +216,8 @@ class Turns(Strict):
     )
     text: Expression = Field("turn.content", description="What is said.")
     loss: Expression = Field(
-        "role == 'assistant'", description="Whether the turn is learnt; it must be an assistant's."
+        "role == 'assistant' and turn.weight | default(1) != 0",
+        description="Whether the turn is learnt; it must be an assistant's. An empty one is not.",
     )
 
 

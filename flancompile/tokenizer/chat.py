@@ -110,12 +110,19 @@ class ChatTemplate:
 
         messages: {role, content} each. Raises ChatTemplateError where the template refuses them.
         """
+        return self.joined(self.parts(messages, generate=generate))
+
+    def joined(self, parts: Sequence[str]) -> str:
+        """The text of parts, its special tokens marked."""
+        return _marked("".join(parts), self.special)
+
+    def parts(self, messages: Sequence[Mapping[str, str]], *, generate: bool = False) -> list[str]:
+        """What each statement of the template writes, in order; `joined` makes the text of them."""
         given = [_shielded(dict(m), self.special) for m in messages]
         names = {"messages": given, "tools": None, "documents": None}
         template = _compiled(self.text)
         try:
-            text = template.render(**names, add_generation_prompt=generate, **self.tokens)
-            return _marked(text, self.special)
+            return list(template.generate(**names, add_generation_prompt=generate, **self.tokens))
         except ChatTemplateError:
             raise
         except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:

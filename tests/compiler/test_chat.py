@@ -1,5 +1,6 @@
 """Dialogues: turns of rows, layouts, what is learnt, and what is cut when a chat is over-long."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import toys
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
 from toys import Bytes, rows_of
 
+from flancompile.cli.inspect import summary
 from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.chat import ChatLayout, Turn, chat_runs, run_ids, turns_of
 from flancompile.compiler.exemplars import Pools
@@ -368,3 +373,140 @@ def test_a_dialogue_has_one_system_turn() -> None:
         found = dialogues.chat(row)
         assert [t["role"] for t in found] == ["system", "user", "assistant"]
         assert found[0]["content"] == text
+
+
+def test_an_empty_answer_costs_that_answer_alone() -> None:
+    said = [SAID[1], {"role": "assistant", "content": ""}, *SAID[3:5]]
+    found = turns(said)
+    assert [(t.text, t.learnt) for t in found] == [
+        ("One?", False),
+        ("", False),
+        ("Two?", False),
+        ("No", True),
+    ]
+    assert chat_runs(CHATML, found)[1::2] == ("No<|im_end|>\n",)
+
+
+def test_an_empty_system_turn_is_left_out_and_a_tool_may_return_nothing() -> None:
+    said = [{"role": "system", "content": " "}, *SAID[1:3], {"role": "tool", "content": ""}]
+    found = turns([*said, SAID[4]])
+    assert [t.role for t in found] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_an_answer_with_weight_zero_is_shown_and_not_learnt() -> None:
+    said = [SAID[1], {**SAID[2], "weight": 0}, SAID[3], {**SAID[4], "weight": 1}]
+    assert chat_runs(NAMES, turns(said))[1::2] == ("No.",)
+    assert chat_runs(NAMES, turns(dialogues.chat(said))) == chat_runs(NAMES, turns(said))
+    assert chat_runs(NAMES, turns(said, loss="role == 'assistant'"))[1::2] == ("Yes.", "No.")
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, True, [{"type": "text", "text": "a"}]])
+def test_a_turn_s_text_is_no_value_as_python_writes_it(value: Any) -> None:
+    with pytest.raises(RowError, match="turn 1: its text is "):
+        turns([{"role": "user", "content": value}, SAID[2]])
+    assert turns([{"role": "user", "content": 4}, SAID[2]])[0].text == "4"
+
+
+PHI = ChatTemplate(
+    "{% for m in messages %}{% if m.role == 'system' %}{{ '<|system|>\\n' + m.content + '<|end|>\\n'"
+    " }}{% elif m.role == 'user' %}{{ '<|user|>\\n' + m.content + '<|end|>\\n' }}"
+    "{% elif m.role == 'assistant' %}{{ '<|assistant|>\\n' + m.content + '<|end|>\\n' }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}",
+    {"eos_token": "<|endoftext|>"},
+)
+
+
+def test_a_template_that_writes_its_end_when_not_generating() -> None:
+    runs = chat_runs(PHI, turns(SAID))
+    assert runs == (
+        "<|system|>\nBe brief.<|end|>\n<|user|>\nOne?<|end|>\n<|assistant|>\n",
+        "Yes<|end|>\n",
+        "<|user|>\nTwo?<|end|>\n<|assistant|>\n",
+        "No<|end|>\n<|endoftext|>",
+    )
+    assert "".join(runs) == PHI.render(SAID[:-1])
+
+
+ENDS = ["{% if not add_generation_prompt %}<|end{{ 'oftext' }}|>{% endif %}",
+        "{% if add_generation_prompt %}<|a|>{% else %}{{ eos_token }}{% endif %}"]  # fmt: skip
+STARTS = {"apart": "", "like the end": "<|endo"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.text("ab<|>\n", min_size=1).filter(str.strip), st.text("ab<|>\n ")),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from(ENDS),
+    st.sampled_from(sorted(STARTS)),
+)
+def test_answers_end_where_the_template_s_own_parts_do(
+    pairs: list[tuple[str, str]], end: str, start: str
+) -> None:
+    """Against a rendering with marks around each answer, under ends that only whole chats have."""
+    lead = STARTS[start]
+    opening = "<|a|>" if "<|a|>" in end else ""
+
+    def template(left: str, right: str) -> ChatTemplate:
+        text = (
+            "{% for m in messages %}{% if m.role == 'user' %}" + lead + "<|u|>{{ m.content }}\n"
+            "{% else %}" + opening + left + "{{ m.content }}<|e|>" + right + "{% endif %}"
+            "{% endfor %}" + end
+        )
+        return ChatTemplate(text, {"eos_token": "<|endoftext|>"})
+
+    said = [
+        {"role": role, "content": text}
+        for question, answer in pairs
+        for role, text in (("user", question), ("assistant", answer))
+    ]
+    if not any(answer.strip() for _, answer in pairs):
+        return
+    made = turns(said)
+    marked = template("\x01", "\x02").render([{"role": t.role, "content": t.text} for t in made])
+    learnt = [t.text for t in made if t.role == "assistant"]
+    spans = [part.split("\x02") for part in marked.split("\x01")[1:]]
+    wanted = [a for (a, _), t in zip(spans, learnt, strict=True) if t.strip()]
+    wanted[-1] += spans[-1][1] if learnt[-1].strip() else ""
+    runs = chat_runs(template("", ""), made)
+    assert "".join(runs) == template("", "").render(
+        [{"role": t.role, "content": t.text} for t in made]
+    )
+    assert len(runs[1::2]) == len(wanted) > 0
+    assert list(runs[1::2]) == wanted
+
+
+def test_parts_that_no_text_shows_are_counted(tmp_path: Path) -> None:
+    made = library(tmp_path / "lib")
+    image = {"type": "image_url", "image_url": {"url": "x"}}
+    asked = {"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}
+    rows = [
+        {"messages": [asked, {"role": "assistant", "content": f"A cat, {i}."}]} for i in range(9)
+    ]
+    rows.append({"messages": [{"role": "user", "content": [image]}, SAID[2]]})
+    made.write("datasets/talk.jsonl", rows)
+    about = {
+        "source": {"files": {"train": "talk.jsonl"}},
+        "fields": {"messages": "messages | chat"},
+        "tasks": {
+            "chat": {
+                "signature": "-> messages",
+                "templates": [{"name": "whole", "turns": {"each": "messages"}}],
+            }
+        },
+    }
+    made.write("datasets/talk.yaml", about)
+    made.recipe(size={"examples": 9})
+    build = made.compile(tmp_path / "out", tmp_path / "cache")
+    assert build.manifest.counts["examples"] == 9
+    work = json.loads((build.path / "run.json").read_text())["work"]
+    assert work["left_out"] == {"talk/chat: image_url part": 9}
+    assert {d["reason"] for d in build.dropped()} == {"turn 1 is empty: it has only image_url part"}
+    for line in exported(build, tmp_path / "all.jsonl"):
+        assert "image" not in json.dumps(line) and "What is it?" in line["prompt"]
+    shown = io.StringIO()
+    summary(build, Console(file=shown, width=200))
+    assert "talk/chat: image_url part of messages: 9 left out" in shown.getvalue()

@@ -1,0 +1,200 @@
+"""One message of a dialogue as a turn: its role, its text, and what the text does not show.
+
+The text of a turn holds everything its message says: reasoning in `<think>` tags, then the content,
+then each tool call as JSON in `<tool_call>` tags (the form of Qwen and Hermes). Keys without a
+place in the text are named in the turn's `left_out`, so that they can be counted and reported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["Turns", "is_message", "role_of", "said", "turn_of"]
+
+Turns = list[dict[str, Any]]  # {role, content} and, where they apply, weight, name, left_out
+
+_ROLES = {
+    "user": ("user", "human", "prompter", "customer"),
+    "assistant": ("assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "ai", "function_call",
+                  "tool_call"),
+    "system": ("system", "developer"),
+    "tool": ("tool", "function", "function_response", "tool_response", "observation", "ipython"),
+}  # fmt: skip
+_ROLE_OF = {name: role for role, names in _ROLES.items() for name in names}
+_SPEAKER = ("role", "from", "speaker", "author")
+_CONTENT = ("content", "value", "text", "message")
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+_CALLS = ("tool_calls", "function_call")
+_WEIGHT = ("weight", "train", "loss")
+_LINKS = ("tool_call_id", "id", "type", "index")  # what joins results to calls: their order does
+_TEXT_PARTS = ("text", "input_text", "output_text")
+
+
+def role_of(name: Any) -> str:
+    """system, user, assistant or tool, of any usual name. Raises ValueError."""
+    role = _ROLE_OF.get(str(name).strip().lower())
+    if role is None:
+        raise ValueError(f"there is no speaker {str(name)!r}; {', '.join(_ROLES)} are known")
+    return role
+
+
+def is_message(value: Any) -> bool:
+    """Whether a value is a map with a speaker."""
+    return isinstance(value, Mapping) and any(value.get(name) is not None for name in _SPEAKER)
+
+
+def said(value: Any, name: str) -> tuple[str, list[str]]:
+    """The text of a value and the kinds of parts that are left out. name: for errors.
+
+    A value is a text, a number, null (no text) or a list of content parts. Raises ValueError for
+    any other.
+    """
+    if value is None:
+        return "", []
+    if isinstance(value, str):
+        return value, []
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ("" if value != value else json.dumps(value)), []  # NaN is how tables write null
+    if isinstance(value, Mapping) and "type" in value:
+        return said([value], name)
+    if isinstance(value, Sequence) and value and all(map(_is_part, value)):
+        texts, left_out = [], []
+        for part in value:
+            text, kind = _part(part)
+            texts.append(text)
+            left_out += [kind] if kind else []
+        return "".join(texts), left_out
+    if isinstance(value, Sequence) and not value:
+        return "", []
+    raise ValueError(f"chat: {name} is no text but {_kind(value)}")
+
+
+def turn_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A message as a turn. Raises ValueError."""
+    speaker = next((item[n] for n in _SPEAKER if item.get(n) is not None), None)
+    if speaker is None:
+        raise ValueError("chat: a turn without a speaker")
+    role = role_of(speaker)
+    name = next((n for n in _CONTENT if item.get(n) is not None), "content")
+    content = item.get(name)
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        content = [{"text": part} if isinstance(part, str) else part for part in content]
+    text, left_out = said(content, name)
+    read = {name, next(n for n in _SPEAKER if item.get(n) is not None), *_LINKS, "name"}
+    refusal = item.get("refusal")
+    if isinstance(refusal, str) and not text.strip():
+        text = refusal
+        read.add("refusal")
+    if role == "assistant":
+        thought = _first(item, _REASONING)
+        calls = [c for n in _CALLS for c in _calls(item.get(n))]
+        text = _whole(said(thought, "reasoning")[0], text, calls)
+        read |= {n for n in _REASONING if item.get(n) in (None, thought)} | {*_CALLS}
+    turn: dict[str, Any] = {"role": role, "content": text}
+    if isinstance(item.get("name"), str) and item["name"]:
+        turn["name"] = item["name"]
+    learnt = _weight(item)
+    if role == "assistant":
+        read |= {*_WEIGHT}
+        if learnt is False:
+            turn["weight"] = 0
+    elif learnt is False:
+        read |= {*_WEIGHT}  # what is never learnt need not be
+    left_out += sorted(n for n in item if n not in read and _holds(item[n]))
+    return {**turn, "left_out": left_out} if left_out else turn
+
+
+def _whole(thought: str, text: str, calls: Sequence[str]) -> str:
+    """Reasoning, content and tool calls of one answer as one text."""
+    lead = f"<think>\n{thought.strip()}\n</think>\n\n" if thought.strip() else ""
+    return lead + "\n".join([*([text] if text else []), *calls])
+
+
+def _calls(given: Any) -> list[str]:
+    """The texts of tool calls: `tool_calls`, a list, or `function_call`, one. Raises ValueError."""
+    if isinstance(given, str):
+        given = json.loads(given) if _is_json(given) else [given] if given.strip() else []
+    calls = [given] if isinstance(given, Mapping) else given or []
+    if not isinstance(calls, Sequence):
+        raise ValueError(f"chat: tool_calls is no list but {_kind(calls)}")
+    return [f"<tool_call>\n{_call(call)}\n</tool_call>" for call in calls]
+
+
+def _call(call: Any) -> str:
+    """A tool call as JSON: its name and its arguments, which may be JSON already."""
+    if isinstance(call, str):
+        return call.strip()
+    if not isinstance(call, Mapping):
+        raise ValueError(f"chat: a tool call is {_kind(call)}")
+    inner = call["function"] if isinstance(call.get("function"), Mapping) else call
+    if not isinstance(inner.get("name"), str):
+        raise ValueError("chat: a tool call without a name")
+    given = inner.get("arguments", inner.get("parameters"))
+    arguments = given.strip() if isinstance(given, str) and _is_json(given) else _json(given)
+    more = {k: v for k, v in inner.items() if k not in _CALL_KEYS and _holds(v)}
+    rest = "".join(f", {_json(k)}: {_json(v)}" for k, v in more.items())
+    return f'{{"name": {_json(inner["name"])}, "arguments": {arguments}{rest}}}'
+
+
+_CALL_KEYS = ("name", "arguments", "parameters", *_LINKS)
+
+
+def _part(part: Any) -> tuple[str, str | None]:
+    """The text of a content part, and its kind where it has none."""
+    if isinstance(part, str):
+        return part, None
+    kind = str(part.get("type") or "")
+    if isinstance(part.get("text"), str) and (not kind or kind in _TEXT_PARTS):
+        return part["text"], None
+    if kind in ("refusal", "thinking") and isinstance(part.get(kind), str):
+        text: str = part[kind]
+        return (text if kind == "refusal" else f"<think>\n{text}\n</think>\n\n"), None
+    kinds = (k for k, v in part.items() if k != "type" and _holds(v))
+    return "", f"{kind or next(kinds, 'empty')} part"
+
+
+def _is_part(value: Any) -> bool:
+    if isinstance(value, str):
+        return False
+    known = isinstance(value, Mapping) and not is_message(value)
+    return known and ("type" in value or isinstance(value.get("text"), str))
+
+
+def _first(item: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((item[n] for n in names if _holds(item.get(n))), None)
+
+
+def _weight(item: Mapping[str, Any]) -> bool | None:
+    """Whether a message asks to be learnt; None where it says nothing. Raises ValueError."""
+    given = [(n, item[n]) for n in _WEIGHT if item.get(n) is not None]
+    for name, weight in given:
+        if weight not in (0, 1):  # False and True too
+            raise ValueError(f"chat: a turn has the {name} {weight!r}; 0 and 1 are known")
+    return all(weight for _, weight in given) if given else None
+
+
+def _holds(value: Any) -> bool:
+    """Whether a key's value says anything."""
+    return value is not None and not (isinstance(value, str | Sequence | Mapping) and not value)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return f"a map of {', '.join(map(str, value))}"
+    return f"a list of {len(value):,}" if isinstance(value, Sequence) else type(value).__name__
