@@ -168,7 +168,7 @@ def _templated(template: ChatTemplate, turns: Sequence[Turn]) -> list[tuple[str,
                 continue
             before = template.render(messages[:i], generate=True)
             upto = parts if i + 1 == len(turns) else template.parts(messages[: i + 1])
-            end = _end_of_answer(template, parts, upto, turn.text)
+            end = _end_of_answer(template, (whole, parts), upto, turn.text)
             if not (whole.startswith(before) and at <= len(before) < end):
                 raise RowError("chat template: an answer is written otherwise in the whole chat")
             pieces += [(whole[at : len(before)], False), (whole[len(before) : end], True)]
@@ -179,15 +179,15 @@ def _templated(template: ChatTemplate, turns: Sequence[Turn]) -> list[tuple[str,
 
 
 def _end_of_answer(
-    template: ChatTemplate, parts: Sequence[str], upto: Sequence[str], answer: str
+    template: ChatTemplate, chat: tuple[str, Sequence[str]], upto: Sequence[str], answer: str
 ) -> int:
-    """Where an answer ends in the whole chat. parts: of the whole; upto: of the chat up to it.
+    """Where an answer ends in a chat. chat: its text and parts; upto: parts of that up to it.
 
     Most templates write the chat up to it as the whole's beginning. Some write an end of the chat
     when they do not generate (Phi-3's); the answer then ends with the last part that both share.
     -1 where it is not in those.
     """
-    whole = template.joined(parts)
+    whole, parts = chat
     if whole.startswith(text := template.joined(upto)):
         return len(text)
     shared = takewhile(lambda pair: pair[0] == pair[1], zip(parts, upto, strict=False))
