@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from flancompile.dsl.alike import near_twins
 from flancompile.dsl.allowed import allow_faults, marked
 from flancompile.dsl.check_calls import call_faults, variable_faults, variable_type
+from flancompile.dsl.check_names import name_faults
 from flancompile.dsl.check_source import check_paths, check_sources, place_expressions
 from flancompile.dsl.check_style import check_styles, near, placed
 from flancompile.dsl.check_types import check_types
@@ -95,11 +96,12 @@ class _Checker:
     def run(self) -> Iterator[Diagnostic]:
         self.found += check_sources(self.file, self.document, self.keys)
         self.found += allow_faults(self.document, ("allow",), self.file.allow)
+        self.found += dict.fromkeys(name_faults(self.file, self.document))
         for part, texts in (("let", self.file.let), ("fields", self.file.fields)):
             for name, text in texts.items():
                 self.expression((part, name), text, None)
         if self.file.where is not None:
-            seen = self.fields | self.variable | self.file.let.keys()
+            seen = self.fields | self.variable | self.file.let.keys() | {"row_number"}
             self.expression(("where",), self.file.where, seen)
         for category, task in self.file.tasks.items():
             self.task(("tasks", category), task)

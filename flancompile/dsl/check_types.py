@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 
 from flancompile.dsl.check_dialogues import unread_columns
+from flancompile.dsl.check_names import ROW_NAMES
 from flancompile.dsl.check_style import near
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.infer import GUARD, bare_names, expression_faults, template_faults
@@ -35,7 +36,9 @@ class _Typed:
         self.given: tuple[str, ...] = _texts(self.file.source.where)  # conditions in force
 
     def run(self) -> Iterator[Diagnostic]:
-        columns = {**self.schema.columns, "row": self.schema.row, **self.variable}
+        yield from self.hidden()
+        number = {"row_number": Type("integer")}
+        columns = {**number, **self.schema.columns, "row": self.schema.row, **self.variable}
         for name, text in self.file.let.items():
             yield from self.columns(("let", name), text, columns)
             found, faults = self.typed(text, columns)
@@ -49,10 +52,17 @@ class _Typed:
         scope = {**fields, **self.variable}
         lets = {name: columns[name] for name in self.file.let}
         self.given = ()
-        yield from self.expression(("where",), self.file.where, {**lets, **scope})
+        yield from self.expression(("where",), self.file.where, {**number, **lets, **scope})
         for category, task in self.file.tasks.items():
             self.given = _texts(self.file.where)
             yield from self.task(("tasks", category), task, scope)
+
+    def hidden(self) -> Iterator[Diagnostic]:
+        """A variable of `for_each` that hides a column."""
+        for name in self.variable.keys() & self.schema.columns.keys():
+            message = f"the variable {name!r} of `for_each` hides a column of the same name"
+            span = self.document.find(("for_each",), name)
+            yield Diagnostic("FC307", message, span, "give the variable another name")
 
     def columns(self, key: Key, text: str, columns: Types) -> Iterator[Diagnostic]:
         """Names that are no columns, or none of some rows."""
@@ -65,7 +75,7 @@ class _Typed:
             span = self.document.find(key, name)
             yield Diagnostic("FC222", message, span, GUARD, "warning")
         for name in sorted(names - columns.keys()):
-            known = columns.keys() - {"row"}
+            known = columns.keys() - ROW_NAMES.keys()
             severity: Severity = "error" if nearest(name, known) else "warning"
             message = f"no row that was read has a column {name!r}"
             span = self.document.find(key, name)

@@ -10,102 +10,45 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 import jinja2
 from jinja2 import meta, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from flancompile.dsl.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
+from flancompile.dsl.environment import Sandbox, environment
 from flancompile.dsl.malformed import call_faults, faulty, syntax_error
-from flancompile.errors import Diagnostic, TextError
+from flancompile.dsl.values import NullValueError, RowError, as_text, printed, settled
+from flancompile.errors import Diagnostic, FlancompileError, TextError
 
 __all__ = [
-    "Expression", "RowError", "Template", "compile_expression", "compile_template",
-    "environment", "parsed_expression", "parsed_template", "printed", "without_slot",
+    "Expression", "NullValueError", "RowError", "Template", "compile_expression",
+    "compile_template", "environment", "parsed_expression", "parsed_template", "printed",
+    "without_slot",
 ]  # fmt: skip
 
 
-class RowError(Exception):
-    """The row lacks a key or index that is asked for, or its values do not fit the operation."""
-
-
-class _Missing(jinja2.StrictUndefined):
-    """Strict; its message says what is missing in few words, as a reason in the ledger."""
-
-    @property
-    def _undefined_message(self) -> str:
-        if self._undefined_hint:
-            return str(self._undefined_hint)
-        if isinstance(self._undefined_name, int):
-            return f"no item {self._undefined_name}"
-        return f"no {self._undefined_name!r}"
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Mappings give their keys before their methods: `item.count` is the row's own."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-
-def printed(value: object) -> object:
-    """The value, where a text may print it. Raises RowError."""
-    if value is None:
-        raise RowError("a null value would be printed")
-    if _is_of_the_program(value):
-        raise RowError(f"a {type(value).__name__} would be printed; call it, or make a list of it")
-    return value
-
-
-def _is_of_the_program(value: object) -> bool:
-    """Whether a value's text is an address in memory: a method that is not called, a generator."""
-    if isinstance(value, list | tuple):
-        return any(map(_is_of_the_program, value))
-    known = isinstance(value, jinja2.Undefined)  # which says itself what is missing
-    return not known and (callable(value) or isinstance(value, Iterator))
-
-
-@lru_cache(maxsize=1)
-def environment() -> _Environment:
-    """The one environment of all texts."""
-    env = _Environment(
-        undefined=_Missing,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-        finalize=printed,
-        cache_size=0,
-    )
-    for name in LEFT_OUT_FILTERS:
-        del env.filters[name]
-    for name in LEFT_OUT_TESTS:
-        del env.tests[name]
-    del env.globals["lipsum"]
-    env.filters.update(FILTERS)
-    env.globals.update(GLOBALS)
-    return env
-
-
-_ROW_FAULTS = (
-    jinja2.TemplateRuntimeError, SecurityError, TypeError, ValueError, KeyError, IndexError,
-    AttributeError, ArithmeticError, re.error,
-)  # fmt: skip
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+MESSAGE_CHARS = 300
 
 
 def _row_error(error: Exception) -> RowError:
     """What a row lacks, in few words; faults of Python's own with their kind."""
+    if isinstance(error, RowError | FlancompileError):
+        raise error
     if isinstance(error, jinja2.TemplateRuntimeError | SecurityError):
-        return RowError(str(error))
-    if isinstance(error, re.error):
-        return RowError(f"{error.pattern!r} is no regular expression: {error}")
-    return RowError(f"{type(error).__name__}: {error}")
+        message = str(error)
+    elif isinstance(error, re.error):
+        message = f"{error.pattern!r} is no regular expression: {error}"
+    elif isinstance(error, RecursionError):
+        message = "nested too deep"
+    elif isinstance(error, MemoryError):
+        message = "more than the memory holds"
+    else:
+        message = f"{type(error).__name__}: {error}"
+    return RowError(_ADDRESS.sub("", message[:MESSAGE_CHARS]))
 
 
 class Expression:
@@ -121,14 +64,9 @@ class Expression:
     def __call__(self, context: Mapping[str, object]) -> object:
         """The expression's value for these names."""
         try:
-            value = self._run(context)
-        except RowError:
-            raise
-        except _ROW_FAULTS as error:
+            return settled(self._run(context))
+        except Exception as error:  # whatever a row's data may cause drops that row
             raise _row_error(error) from None
-        if isinstance(value, jinja2.Undefined):
-            raise RowError(value._undefined_message)
-        return list(value) if isinstance(value, Iterator) else value
 
 
 class Template:
@@ -157,9 +95,7 @@ class Template:
             if self._template is None:  # checking needs no code, so it is made when first rendered
                 self._template = environment().from_string(self.text)
             return cast(str, self._template.render(context))
-        except RowError:
-            raise
-        except _ROW_FAULTS as error:
+        except Exception as error:  # whatever a row's data may cause drops that row
             raise _row_error(error) from None
 
     def _join(self, context: Mapping[str, object]) -> str:
@@ -169,7 +105,7 @@ class Template:
                 if part.name not in context:
                     raise RowError(f"no {part.name!r}")
                 value = context[part.name]
-                pieces.append(value if isinstance(value, str) else str(printed(value)))
+                pieces.append(as_text(value))
             else:
                 pieces.append(part)
         return "".join(pieces)
@@ -286,7 +222,7 @@ def _column(name: str) -> Callable[[Mapping[str, object]], object]:
     return call
 
 
-def _checked(env: _Environment, source: str, text: str) -> nodes.Template:
+def _checked(env: Sandbox, source: str, text: str) -> nodes.Template:
     """The tree of a text whose filters and tests are all known and rightly called."""
     try:
         with warnings.catch_warnings():  # a regular expression's \\w is no escape of Jinja's

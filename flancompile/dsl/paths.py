@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import nodes
 
-from flancompile.dsl.expression import environment, parsed_expression
+from flancompile.dsl.environment import environment
+from flancompile.dsl.expression import parsed_expression
 from flancompile.errors import TextError
 
 __all__ = ["Path", "path_of", "paths_of", "paths_read"]

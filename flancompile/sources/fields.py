@@ -10,13 +10,24 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from flancompile import draw
-from flancompile.dsl.expression import RowError, compile_expression
+from flancompile.dsl.expression import Expression, RowError, compile_expression
+from flancompile.dsl.values import NullValueError, as_text
+from flancompile.errors import fail
 from flancompile.sources.place import Resolved, place_rows
 from flancompile.sources.rows import BadRow, Row, Wanted
 from flancompile.sources.scalars import Unreadable
 
-__all__ = ["FieldRow", "SplitSpec", "column_rows", "field_rows", "wanted_columns"]
+__all__ = [
+    "ROW_NUMBER",
+    "FieldRow",
+    "SplitSpec",
+    "column_rows",
+    "field_rows",
+    "wanted_columns",
+    "without_nan",
+]
 
+ROW_NUMBER = "row_number"  # the name of a row's place in its split, from 0
 MESSAGE_CHARS = 200
 MAX_DEPTH = 30  # Arrow reads back 64 levels, and a list of mappings is two
 _CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=True)
@@ -62,6 +73,8 @@ def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
             yield evaluate(ordinal, row)
         except RecursionError:
             yield _bad(ordinal, "nested too deep")
+        except (TypeError, ValueError, MemoryError) as error:  # of its digest, say
+            yield _bad(ordinal, f"{type(error).__name__}: {error}"[:MESSAGE_CHARS])
 
 
 def wanted_columns(spec: SplitSpec) -> Wanted:
@@ -84,15 +97,52 @@ def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
     where = compile_expression(spec.place.where) if spec.place.where is not None else None
     every = Wanted(frozenset(), identity=True)  # a value that no row can hold is a null here
     read = (r for r in place_rows(spec.place, variable, every) if not isinstance(r, BadRow))
-    for row in islice(read, rows):
+    for number, row in enumerate(islice(read, rows)):
         raw = {n: None if isinstance(v, Unreadable) else v for n, v in row.items()}
-        context: dict[str, object] = {**raw, "row": raw, **variable}
+        context = _context(raw, number, variable)
         with suppress(RowError):
             for name, expression in columns:
-                context[name] = expression(context)
+                context[name] = _or_null(expression, context)
             if where is not None and not where(context):
                 continue
             yield {n: v for n, v in context.items() if n in raw or n in spec.place.columns}
+
+
+def _context(raw: Row, number: int, variable: Mapping[str, Any]) -> dict[str, object]:
+    """The names that expressions over a row see. Raises FC307.
+
+    A column named as the row's number is the column.
+    """
+    for name in variable:
+        if name in raw:
+            message = f"the variable {name!r} of `for_each` hides a column of the same name"
+            raise fail("FC307", message, hint="give the variable another name")
+    known = without_nan(raw)
+    return {ROW_NUMBER: number, **known, "row": known, **variable}
+
+
+def without_nan(value: Any) -> Any:
+    """The value with null in place of NaN, by which data files write a missing number."""
+    if type(value) is float:
+        return None if value != value else value
+    if type(value) is dict and any(type(v) in _HOLDS_NAN for v in value.values()):
+        parts = {k: without_nan(v) for k, v in value.items()}
+        return parts if any(parts[k] is not v for k, v in value.items()) else value
+    if type(value) is list and any(type(v) in _HOLDS_NAN for v in value):
+        items = [without_nan(v) for v in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value
+
+
+_HOLDS_NAN = frozenset({float, dict, list})
+
+
+def _or_null(expression: Expression, context: Mapping[str, object]) -> object:
+    """The expression's value; null where it makes a text or number of a null. Raises RowError."""
+    try:
+        return expression(context)
+    except NullValueError:
+        return None
 
 
 class _Evaluator:
@@ -107,12 +157,12 @@ class _Evaluator:
         self.id_of_lets = self.id is not None and bool(self.id.names & spec.let.keys())
 
     def __call__(self, ordinal: int, raw: Row) -> FieldRow:
-        context: dict[str, object] = {**raw, "row": raw, **self.variable}
+        context = _context(raw, ordinal, self.variable)
         digest, id_, spot = 0, "", "identity"
         try:
             for name, expression in self.columns:
                 spot = f"column {name}"
-                context[name] = expression(context)
+                context[name] = _or_null(expression, context)
             if not self.id_of_lets:  # a row that a name drops still has its identity
                 spot = "id"
                 digest, id_ = self._identity(context, raw)
@@ -122,34 +172,64 @@ class _Evaluator:
                 return FieldRow(ordinal, digest, id_, None, "where")
             for name, expression in self.lets:
                 spot = f"let {name}"
-                context[name] = expression(context)
+                context[name] = _or_null(expression, context)
             if self.id_of_lets:
                 spot = "id"
                 digest, id_ = self._identity(context, raw)
-            values: dict[str, object] = {}
-            for name, expression, text in self.fields:
-                if text in context:  # a column as it is
-                    values[name] = context[text]
-                else:
-                    spot = f"field {name}"
-                    values[name] = expression(context)
-                if _is_deeper(values[name], MAX_DEPTH):
-                    spot = f"field {name}"
-                    raise RowError("nested too deep")
+            values, faults = self._values(context)
             spot = "where"
-            if self.where is not None and not self.where(self._scope(values, context)):
+            if not self._holds(values, faults, context):
                 return FieldRow(ordinal, digest, id_, None, "where")
+            for spot, error in faults.items():
+                spot = f"field {spot}"
+                raise error
         except RowError as error:
             digest = digest or _content_digest(raw)
             reason = f"{spot}: {error}"[:MESSAGE_CHARS]
             return FieldRow(ordinal, digest, id_, None, reason)
         return FieldRow(ordinal, digest, id_, tuple(values.values()))
 
+    def _values(
+        self, context: Mapping[str, object]
+    ) -> tuple[dict[str, object], dict[str, RowError]]:
+        """(the fields that the row has, why it lacks the others)."""
+        values: dict[str, object] = {}
+        faults: dict[str, RowError] = {}
+        for name, expression, text in self.fields:
+            try:
+                if text in context:  # a column as it is
+                    values[name] = context[text]
+                else:
+                    values[name] = _or_null(expression, context)
+                if _is_deeper(values[name], MAX_DEPTH):
+                    del values[name]
+                    raise RowError("nested too deep")
+            except RowError as error:
+                faults[name] = error
+        return values, faults
+
+    def _holds(
+        self,
+        values: Mapping[str, object],
+        faults: Mapping[str, RowError],
+        context: Mapping[str, object],
+    ) -> bool:
+        """Whether `where` lets the row pass; one that lacks fields is left out by the others."""
+        if self.where is None:
+            return True
+        try:
+            return bool(self.where(self._scope(values, context)))
+        except RowError:
+            if faults:  # of which the reason is told
+                return True
+            raise
+
     def _scope(
         self, values: Mapping[str, object], context: Mapping[str, object]
     ) -> dict[str, object]:
         """What `where` sees: fields, names of `let`, and the variable."""
-        return {**{name: context[name] for name, _ in self.lets}, **values, **self.variable}
+        lets = {name: context[name] for name, _ in self.lets}
+        return {ROW_NUMBER: context[ROW_NUMBER], **lets, **values, **self.variable}
 
     def _identity(self, context: Mapping[str, object], raw: Row) -> tuple[int, str]:
         if self.id is None:
@@ -158,7 +238,7 @@ class _Evaluator:
         value = self.id(context)
         if value is None:
             raise RowError("null")
-        id_ = str(value)
+        id_ = as_text(value, "is no id")
         if not id_.isascii() and any("\ud800" <= c <= "\udfff" for c in id_):
             raise RowError("a lone surrogate in the text")
         return draw.digest64("id", id_), id_

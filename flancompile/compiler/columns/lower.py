@@ -35,9 +35,12 @@ from flancompile.compiler.columns.operations import (
     attribute,
     called,
     item_of,
-    settled,
+    item_of_row,
+    part,
 )
-from flancompile.dsl.expression import compile_template, environment
+from flancompile.dsl.environment import environment, is_written_out
+from flancompile.dsl.expression import compile_template
+from flancompile.dsl.values import settled
 
 __all__ = ["evaluate", "render"]
 
@@ -144,7 +147,8 @@ class _Walk:
 
     def _concat(self, node: nodes.Concat, frame: Frame) -> Column:
         parts = [self.value(n, frame) for n in node.nodes]
-        return rowwise(lambda *values: "".join(map(str, values)), *parts, rows=frame.rows)
+        one_text = environment().one_text
+        return rowwise(lambda *values: one_text(values), *parts, rows=frame.rows)
 
     def _filter(self, node: Any, frame: Frame) -> Column:
         function = applied(type(node).__name__, node.name)
@@ -213,16 +217,16 @@ class _Walk:
         )
 
     def _getitem(self, node: nodes.Getitem, frame: Frame) -> Column:
-        item = operator.getitem if isinstance(node.arg, nodes.Slice) else item_of
+        item: Operation = item_of if is_written_out(node.arg) else item_of_row
+        if isinstance(node.arg, nodes.Slice):
+            item = operator.getitem
         return self._apply(item, [node.node, node.arg], frame)
 
     def _slice(self, node: nodes.Slice, frame: Frame) -> Column:
         none = nodes.Const(None)
-        return self._apply(
-            lambda a, b, c: slice(a, b, c),
-            [node.start or none, node.stop or none, node.step or none],
-            frame,
-        )
+        first, last, step = (b or none for b in (node.start, node.stop, node.step))
+        written_out = (is_written_out(first), is_written_out(last), is_written_out(step))
+        return self._apply(part(written_out), [first, last, step], frame)
 
     def _call(self, node: nodes.Call, frame: Frame) -> Column:
         if of_loop(node.node) == "cycle" and (place := frame.get("loop.index0")) is not None:

@@ -8,7 +8,8 @@ from functools import lru_cache
 from jinja2 import nodes
 from jinja2.runtime import Context
 
-from flancompile.dsl.expression import environment, parsed_expression, parsed_template
+from flancompile.dsl.environment import environment
+from flancompile.dsl.expression import parsed_expression, parsed_template
 
 __all__ = [
     "STATEFUL",

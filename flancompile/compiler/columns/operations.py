@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
-from jinja2 import Undefined
 from jinja2.utils import _PassArg
 
 from flancompile.compiler.columns.lowerable import context
-from flancompile.dsl.expression import environment
+from flancompile.dsl.environment import environment
+from flancompile.dsl.values import place, power, remainder, times
 
 __all__ = [
     "BINARY", "COMPARED", "UNARY", "Operation", "applied", "attribute", "called", "item_of",
-    "settled",
+    "item_of_row", "part",
 ]  # fmt: skip
 
 Operation = Callable[..., Any]
 BINARY: dict[str, Operation] = {
-    "Add": operator.add, "Sub": operator.sub, "Mul": operator.mul, "Div": operator.truediv,
-    "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow,
+    "Add": operator.add, "Sub": operator.sub, "Mul": times, "Div": operator.truediv,
+    "FloorDiv": operator.floordiv, "Mod": remainder, "Pow": power,
 }  # fmt: skip
 UNARY: dict[str, Operation] = {"Not": operator.not_, "Neg": operator.neg, "Pos": operator.pos}
 COMPARED: dict[str, Operation] = {
@@ -29,13 +29,6 @@ COMPARED: dict[str, Operation] = {
     "gt": operator.gt, "gteq": operator.ge, "in": lambda a, b: a in b,
     "notin": lambda a, b: a not in b,
 }  # fmt: skip
-
-
-def settled(value: Any) -> Any:
-    """A value as it stays; raises ValueError for one that is undefined."""
-    if isinstance(value, Undefined):
-        raise ValueError("undefined")
-    return list(value) if isinstance(value, Iterator) else value
 
 
 @lru_cache(maxsize=1024)
@@ -64,6 +57,21 @@ def attribute(value: Any, name: str) -> Any:
 def item_of(value: Any, key: Any) -> Any:
     """An item, or an attribute of that name."""
     return environment().getitem(value, key)
+
+
+def item_of_row(value: Any, key: Any) -> Any:
+    """An item by an index that a row gives; raises RowError where it is negative."""
+    return environment().item(value, key)
+
+
+def part(written_out: tuple[bool, bool, bool]) -> Operation:
+    """A slice of three bounds; those that a row gives may not be negative."""
+
+    def cut(*bounds: Any) -> slice:
+        pairs = zip(bounds, written_out, strict=True)
+        return slice(*(b if written else place(b) for b, written in pairs))
+
+    return cut
 
 
 def called(function: Any, *args: Any, **named: Any) -> Any:

@@ -23,7 +23,8 @@ from flancompile.compiler.columns.lower import render
 from flancompile.compiler.columns.strings import Program
 from flancompile.compiler.layout import Numbered, slotted
 from flancompile.compiler.rows import MAX_OPTIONS
-from flancompile.dsl.expression import compile_template, environment, parsed_template
+from flancompile.dsl.environment import environment
+from flancompile.dsl.expression import compile_template, parsed_template
 from flancompile.dsl.style import OptionStyle, ShotsStyle
 
 __all__ = [

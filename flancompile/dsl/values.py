@@ -1,0 +1,176 @@
+"""Values where they become text, numbers or indexes: what a row cannot give is a `RowError`.
+
+Every engine, filter and operator that turns a value into text does so here, so no prompt can hold
+the text of a null, of NaN, of an undefined value or of an object of the program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import (
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    ValuesView,
+)
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import jinja2
+
+__all__ = [
+    "MAX_CHARS",
+    "NullValueError",
+    "RowError",
+    "as_text",
+    "place",
+    "power",
+    "printed",
+    "remainder",
+    "settled",
+    "texts_in",
+    "times",
+    "width",
+]  # fmt: skip
+
+MAX_CHARS = 10_000_000  # of a text, and items of a list, that an operator may make
+MAX_BITS = 100_000  # of a whole number
+MAX_WIDTH = 100_000  # to which a text may be padded
+_PLAIN = frozenset({str, int, bool})
+_SCALAR = (str, int, Decimal, date, time, timedelta)  # date: datetime too; int: bool too
+
+
+class RowError(Exception):
+    """The row lacks a key or index that is asked for, or its values do not fit the operation."""
+
+
+class NullValueError(RowError):
+    """A null, or a number that is NaN or infinite, where a text or a number is made of a value."""
+
+
+def printed(value: object, where: str = "would be printed") -> object:
+    """The value, where a text may be made of it. Raises RowError, NullValueError.
+
+    Lists and mappings are searched: their text is that of all that they hold.
+    """
+    if type(value) in _PLAIN:
+        return value
+    if value is None:
+        raise NullValueError(f"a null value {where}")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NullValueError(f"the number {value} {where}")
+        return value
+    if isinstance(value, jinja2.Undefined):  # a strict one raises where its text is asked for
+        return value
+    _check_inside(value, where)
+    return value
+
+
+def _check_inside(value: object, where: str) -> None:
+    """Whether all parts of a list, a mapping or another value have a text."""
+    if isinstance(value, list | tuple):
+        items: list[object] = list(value)
+    elif isinstance(value, Mapping):
+        if type(value).__str__ is not object.__str__:  # it has a text of its own
+            return
+        items = [*value.keys(), *value.values()]
+    elif isinstance(value, _SCALAR):
+        return
+    else:
+        kind = type(value).__name__
+        raise RowError(f"a {kind} {where}; call it, or make a list of it")
+    for item in items:
+        if isinstance(item, jinja2.Undefined):
+            raise RowError(str(item._undefined_message))
+        printed(item, where)
+
+
+def as_text(value: object, where: str = "would be printed") -> str:
+    """The text of a value. Raises RowError, NullValueError."""
+    return value if type(value) is str else str(printed(value, where))
+
+
+def texts_in(values: Any, where: str) -> list[str]:
+    """The texts of a list's values. Raises RowError, NullValueError."""
+    return [v if type(v) is str else str(printed(v, where)) for v in values]
+
+
+def settled(value: Any) -> Any:
+    """A value as it is kept: iterators and views become lists, in any depth.
+
+    Raises RowError for what is undefined or is part of the program, such as a method that is not
+    called.
+    """
+    if value is None or type(value) in _PLAIN or type(value) is float:
+        return value
+    if isinstance(value, jinja2.Undefined):
+        raise RowError(str(value._undefined_message))
+    if type(value) in (list, tuple):
+        return _settled_list(value)
+    if type(value) is dict:
+        items = {k: settled(v) for k, v in value.items()}
+        return items if any(items[k] is not v for k, v in value.items()) else value
+    if isinstance(value, Iterator | KeysView | ValuesView | ItemsView | range):
+        return [settled(item) for item in value]
+    if callable(value):
+        raise RowError(f"a {type(value).__name__} is no value; call it")
+    return value
+
+
+def _settled_list(value: Any) -> Any:
+    items = [settled(item) for item in value]
+    if all(a is b for a, b in zip(items, value, strict=True)):
+        return value
+    return items if type(value) is list else tuple(items)
+
+
+def place(index: Any) -> Any:
+    """An index that a row gives. Raises RowError where it is negative."""
+    if isinstance(index, int) and index < 0:
+        raise RowError(f"the index {index} is negative")
+    return index
+
+
+def times(left: Any, right: Any) -> Any:
+    """The product, or a text or list repeated. Raises RowError where it is too large."""
+    for one, other in ((left, right), (right, left)):
+        if isinstance(other, int):
+            if isinstance(one, str | list | tuple) and len(one) * other > MAX_CHARS:
+                raise RowError(f"a {type(one).__name__} of more than {MAX_CHARS:,} items")
+            if isinstance(one, int) and one.bit_length() + other.bit_length() > MAX_BITS:
+                raise RowError("a whole number that is too large")
+    return left * right
+
+
+def power(left: Any, right: Any) -> Any:
+    """The power. Raises RowError where it is too large."""
+    whole = isinstance(left, int) and isinstance(right, int)
+    if whole and right > 0 and left.bit_length() * right > MAX_BITS:
+        raise RowError("a whole number that is too large")
+    return left**right
+
+
+def remainder(left: Any, right: Any) -> Any:
+    """The rest of a division, or printf's forms filled in. Raises RowError, NullValueError."""
+    if not isinstance(left, str):
+        return left % right
+    if isinstance(right, Mapping):
+        return left % _Printed(right)
+    return left % printed(right)
+
+
+class _Printed(dict[Any, Any]):
+    """A mapping whose values are checked where they are taken."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return printed(super().__getitem__(key))
+
+
+def width(value: Any) -> Any:
+    """A width to which a text is padded. Raises RowError where it is too large."""
+    if isinstance(value, int) and value > MAX_WIDTH:
+        raise RowError(f"a width of more than {MAX_WIDTH:,}")
+    return value
