@@ -7,6 +7,7 @@ anyone has at hand.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flancompile.compiler.lints import Reading, lint_task
@@ -26,6 +27,7 @@ from flancompile.sources.fields import column_rows
 __all__ = ["check_rows"]
 
 SCHEMA_ROWS = 200  # of each source
+HIDDEN = "FC307"  # rows that are here, and whose column a variable hides
 Tell = Callable[[str, int, int | None], None]
 
 
@@ -105,7 +107,8 @@ def _task(request: Request, task: TaskDef, reading: Reading) -> list[Diagnostic]
         found = lint_task(request, task, splits[0], reading)
         return found + _across(request, task, splits, reading)
     except FlancompileError as error:
-        return list(error.diagnostics)
+        span = task.dataset.document.span(("for_each",))
+        return [replace(d, span=span) if d.code == HIDDEN else d for d in error.diagnostics]
 
 
 def _splits(request: Request, task: TaskDef) -> list[str]:
@@ -119,8 +122,9 @@ def _splits(request: Request, task: TaskDef) -> list[str]:
     for name in sorted(names or ["train"], key=lambda n: (n != "train", n)):
         try:
             sample(split_spec(request, task, name), 1)
-        except FlancompileError:
-            continue
+        except FlancompileError as error:
+            if error.diagnostics[0].code != HIDDEN:
+                continue
         found.append(name)
     return found
 

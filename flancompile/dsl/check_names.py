@@ -62,4 +62,4 @@ def _taken(
 
 def _fault(document: Document, key: Key, name: str, meant: str) -> Diagnostic:
     message = f"the name {name!r} is taken: it is {meant}"
-    return Diagnostic("FC229", message, document.span(key), "choose another name")
+    return Diagnostic("FC229", message, document.span(key, of_key=True), "choose another name")

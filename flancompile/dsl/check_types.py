@@ -61,7 +61,7 @@ class _Typed:
         """A variable of `for_each` that hides a column."""
         for name in self.variable.keys() & self.schema.columns.keys():
             message = f"the variable {name!r} of `for_each` hides a column of the same name"
-            span = self.document.find(("for_each",), name)
+            span = self.document.span(("for_each",))
             yield Diagnostic("FC307", message, span, "give the variable another name")
 
     def columns(self, key: Key, text: str, columns: Types) -> Iterator[Diagnostic]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from flancompile.dsl.dialogues import chat, exchanges
 from flancompile.marks import marked
+from flancompile.dsl.values import place
 
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
 
@@ -62,7 +63,7 @@ def _index(items: Sequence[Any], value: Any) -> int:
 
 def _option_index(value: Any, options: Sequence[Any]) -> int:
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-        return int(value)
+        return int(place(int(value)))
     return list(options).index(value)
 
 
@@ -123,12 +124,12 @@ def _fromjson(text: str) -> Any:
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
 
 
 def _spans(marks: Iterable[Mapping[str, int]], text: str) -> list[str]:
     """The stretches of a text that marks of {start, end} name; the end counts in."""
-    return [text[m["start"] : m["end"] + 1] for m in marks]
+    return [text[place(m["start"]) : place(m["end"] + 1)] for m in marks]
 
 
 def _unescape_html(value: Any) -> str:

@@ -168,6 +168,11 @@ class _Printed(dict[Any, Any]):
     def __getitem__(self, key: Any) -> Any:
         return printed(super().__getitem__(key))
 
+    def __str__(self) -> str:
+        return str(printed(dict(self)))
+
+    __repr__ = __str__
+
 
 def width(value: Any) -> Any:
     """A width to which a text is padded. Raises RowError where it is too large."""

@@ -109,14 +109,7 @@ def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
 
 
 def _context(raw: Row, number: int, variable: Mapping[str, Any]) -> dict[str, object]:
-    """The names that expressions over a row see. Raises FC307.
-
-    A column named as the row's number is the column.
-    """
-    for name in variable:
-        if name in raw:
-            message = f"the variable {name!r} of `for_each` hides a column of the same name"
-            raise fail("FC307", message, hint="give the variable another name")
+    """The names that expressions over a row see; a column `row_number` is the row's own."""
     known = without_nan(raw)
     return {ROW_NUMBER: number, **known, "row": known, **variable}
 
@@ -157,6 +150,7 @@ class _Evaluator:
         self.id_of_lets = self.id is not None and bool(self.id.names & spec.let.keys())
 
     def __call__(self, ordinal: int, raw: Row) -> FieldRow:
+        self._check_hidden(raw)
         context = _context(raw, ordinal, self.variable)
         digest, id_, spot = 0, "", "identity"
         try:
@@ -188,6 +182,13 @@ class _Evaluator:
             reason = f"{spot}: {error}"[:MESSAGE_CHARS]
             return FieldRow(ordinal, digest, id_, None, reason)
         return FieldRow(ordinal, digest, id_, tuple(values.values()))
+
+    def _check_hidden(self, raw: Row) -> None:
+        """Raises FC307 where the variable hides a column."""
+        for name in self.variable:
+            if name in raw:
+                message = f"the variable {name!r} of `for_each` hides a column of the same name"
+                raise fail("FC307", message, hint="give the variable another name")
 
     def _values(
         self, context: Mapping[str, object]

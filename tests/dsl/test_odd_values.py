@@ -1,0 +1,319 @@
+"""Odd values in rows: no text of a null, NaN, an undefined value or an address reaches a prompt."""
+
+import math
+import re
+from typing import Any
+
+import jinja2
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from flancompile.compiler.columns.column import Column, Frame
+from flancompile.compiler.columns.lower import evaluate, render
+from flancompile.compiler.columns.lowerable import why_not
+from flancompile.dsl.environment import environment
+from flancompile.dsl.expression import RowError, compile_expression, compile_template
+from flancompile.errors import TextError
+
+NULLS = [None, math.nan, math.inf, -math.inf]
+TO_TEXT = [
+    "v | trim", "v | lower", "v | upper", "v | title", "v | capitalize", "v | replace('a', 'b')",
+    "v | string", "v | center(9)", "v | squeeze", "v | striptags", "v | unescape_html",
+    "v | urlencode", "v | upper_first", "v | lower_first", "v | lstrip", "v | rstrip", "'%s' | format(v)",
+    "v | format", "v ~ 'a'", "'a' ~ v", "[v, 1] | join", "['a', 'b'] | join(v)", "v | wordcount", "v | int",
+    "v | float", "'%s' % v", "'%s%s' % ('a', v)", "'%(k)s' % {'k': v}", "'{}'.format(v)", "'{k}'.format(k=v)",
+    "'{0[0]}'.format([v])", "'{k}'.format_map({'k': v})", "'{!r}'.format(v)", "['a'] | map('replace', 'a', v) | list",
+    "[v] | map('string') | list", "[{'k': v}] | join(', ', 'k')", "[v] | map('trim') | list", "[[v]] | join",
+    "'abc' | replace('b', v)", "v | number", "v | ordinal", "v | indent", "v | truncate", "v | wordwrap",
+    "'%s' | format({'k': v})", "v | tojson", "{'k': v} | urlencode", "'{:>5}'.format(v)", "'%s' | format(v, v)",
+]  # fmt: skip
+MARKS = re.compile(r"None|nan\b|\binf\b|NaN|Infinity|Undefined|generator|object at|0x[0-9a-f]{6}|built-in|<bound|dict_|range\(")  # fmt: skip
+
+
+def both(text: str, row: dict[str, Any]) -> tuple[Any, Any]:
+    """What the sandbox gives (None: refused) and what columns are sure of (None: unsure)."""
+    try:
+        wanted = [compile_expression(text)(row)]
+    except RowError:
+        wanted = None
+    assert why_not(text, expression=True) is None
+    column = evaluate(text, Frame(1, {n: Column.of([v]) for n, v in row.items()}))
+    sure = None if column.unsure(1)[0] else column.values(1)
+    return wanted, sure
+
+
+@pytest.mark.parametrize("text", TO_TEXT)
+@pytest.mark.parametrize("value", NULLS, ids=str)
+def test_a_value_without_a_text_is_refused(text: str, value: Any) -> None:
+    if text == "v | tojson" and value is None:
+        pytest.skip("JSON has a null")
+    assert both(text, {"v": value}) == (None, None)
+    template = "{{ " + text + " }}"
+    with pytest.raises(RowError):
+        compile_template(template).render({"v": value})
+    assert render(template, Frame(1, {"v": Column.of([value])})).unsure(1).all()
+
+
+def test_every_filter_is_asked_about_nulls() -> None:
+    """No filter gives a text for a null alone but those that are made for it."""
+    given_texts = set()
+    for name in environment().filters:
+        for value in NULLS:
+            try:
+                found = compile_expression(f"v | {name}")({"v": value})
+            except (RowError, TextError):
+                continue
+            if isinstance(found, str) or (found == found and isinstance(found, int)):
+                given_texts.add(name)
+    assert given_texts <= {"tojson"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("v | default('none', true) | trim", "none"), ("'-' if v is none else v | trim", "-"),
+        ("v | int(-1)", -1), ("v | float(0.5)", 0.5), ("v | int(default=3)", 3),
+        ("v is none or v | trim == ''", True), ("(v or 'x') | upper", "X"), ("[v, 'a'] | select | join", "a"),
+    ],
+)  # fmt: skip
+def test_a_null_may_be_handled(text: str, found: Any) -> None:
+    assert both(text, {"v": None}) == ([found], [found])
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("'7' | int", 7), ("'7.9' | int", 7), ("true | int", 1), ("' 8 ' | int", 8), ("'x' | int(2)", 2),
+     ("'ff' | int(0, 16)", 255), ("'2.5' | float", 2.5), ("'ff' | int(base=16)", 255)],
+)  # fmt: skip
+def test_numbers_of_texts(text: str, found: Any) -> None:
+    assert both(text, {}) == ([found], [found])
+
+
+@pytest.mark.parametrize(
+    "text", ["t | int", "t | float", "'' | int", "'nan' | float", "'1e999' | float | int"]
+)
+def test_a_text_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(RowError, match="is no number; write a default"):
+        compile_expression(text)({"t": "one"})
+
+
+# Indexes.
+
+INDEXED = ["['a', 'b', 'c'][i]", "xs[i]", "t[i]", "xs[i:]", "xs[:i]", "t[0:i]", "xs[i - 1 + 1]",
+           "xs[[i, 0] | first]", "xs[i | int]", "xs[::i]", "xs[i if true else 0]",
+           "xs[i | option_index(xs)]", "i | option_index(xs)", "[{'start': i, 'end': 1}] | spans(t)"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", INDEXED)
+@pytest.mark.parametrize("i", [-1, -2, -7])
+def test_a_negative_index_from_a_row_is_refused(text: str, i: int) -> None:
+    row = {"xs": ["p", "q", "r"], "t": "stu", "i": i}
+    assert both(text, row) == (None, None)
+    assert both(text, row | {"i": 1})[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("xs[-1]", "r"), ("xs[-2:]", ["q", "r"]), ("xs[:-1]", ["p", "q"]), ("xs[::-1]", ["r", "q", "p"]),
+     ("t[-1]", "u"), ("xs[-1 if i else 0]", "r"), ("xs[-i]", "r"), ("xs[-i:]", ["r"]), ("xs[1 - 2]", "r"),
+     ("{-1: 'x'}[0 - i]", "x"), ("xs | index('r')", 2), ("xs[xs | index('r')]", "r")],
+)  # fmt: skip
+def test_a_written_negative_index_counts_from_the_end(text: str, found: Any) -> None:
+    assert both(text, {"xs": ["p", "q", "r"], "t": "stu", "i": 1}) == ([found], [found])
+
+
+# Whatever a row's values raise.
+
+RAISING = [
+    "xs | select('gt', 3)", "xs | map('round')", "xs | unique", "xs | slice(0)",
+    "n | items", "xs | map(attribute='k.m')", "xs | reject('divisibleby', 0)", "xs | sort", "xs | selectattr('k.m')",
+    "2 ** n", "'a' * n", "xs * n", "9.0 ** n", "range(n) | list", "'a' | center(n)", "'a\nb' | indent(n)",
+    "t | truncate(-1)", "'%d' | format(t)", "t.encode('ascii')", "t.encode('nowhere')", "n.to_bytes(1)",
+    "[xs | map('upper')]", "{'k': xs | map('upper')}", "t | regex_search('(' ~ n)", "t | fromjson", "t | wordwrap(0)",
+    "xs | groupby('k')", "xs | sum", "xs | max", "missing | map('trim')", "[missing]", "[[{'k': missing}]]", "t.upper",
+    "[t.upper]", "deep | string | length", "deep == deep2", "xs | map('nothing' ~ n)", "t | format(n, n)", "n.bit_length",
+]  # fmt: skip
+
+
+def nested(levels: int) -> Any:
+    found: Any = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize("text", RAISING)
+def test_what_a_row_raises_is_its_own(text: str) -> None:
+    row = {
+        "xs": [1, "a", None, [2]],
+        "n": 10**12,
+        "t": "é\ud800",
+        "deep": nested(3000),
+        "deep2": nested(3000),
+    }
+    with pytest.raises(RowError) as caught:
+        compile_expression(text)(row)
+    assert len(str(caught.value)) <= 300
+    assert "0x" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("xs | map('upper')", ["A", "B"]), ("[xs | map('upper')]", [["A", "B"]]), ("m.items()", [("k", 1)]),
+     ("{'a': xs | reverse}", {"a": ["b", "a"]}), ("range(2)", [0, 1]), ("xs | batch(1)", [["a"], ["b"]]),
+     ("xs | map('list') | map('map', 'upper')", [["A"], ["B"]]), ("m.keys()", ["k"]),
+     ("'some' if xs | reject('in', xs) else 'none'", "none"), ("xs | select | length", 2)],
+)  # fmt: skip
+def test_lazy_values_become_lists(text: str, found: Any) -> None:
+    assert both(text, {"xs": ["a", "b"], "m": {"k": 1}}) == ([found], [found])
+
+
+# Generated rows and texts.
+
+CHARACTERS = st.characters(exclude_categories=("Cs",))
+TEXTS = st.one_of(st.text(CHARACTERS, max_size=6), st.sampled_from(["", " ", "a", "İß", "ﬁ\u0301", "\u202e\u200d", "0", "-1"]))  # fmt: skip
+SCALARS = st.one_of(
+    st.none(), st.booleans(), TEXTS, st.floats(), st.sampled_from([0, 1, -1, -3, 2, 10**25, -(2**63)])
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("kv"), inner, max_size=2),
+    max_leaves=5,
+)  # fmt: skip
+ROWS = st.dictionaries(st.sampled_from(["a", "b", "c"]), VALUES, max_size=3)
+ATOMS = st.sampled_from(
+    ["a", "b", "c", "a.k", "b[0]", "a[b]", "c[-1]", "a[:b]", "'x'", "1", "[a, b]", "{'k': c}"]
+)
+FILTERS = st.sampled_from(
+    [t.removeprefix("v | ") for t in TO_TEXT if t.startswith("v | ")]
+    + ["first", "last", "length", "list", "map('trim')", "map('upper')", "join(', ')", "unique", "reverse",
+       "select", "items", "batch(2)", "default('d')", "default('d', true)", "sort", "sum", "max", "round", "abs",
+       "tojson", "words", "map(attribute='k')", "map('int')", "join", "dictsort", "flatten", "zip(b)", "slice(2)"]
+)  # fmt: skip
+EXPRESSIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.builds("({} | {})".format, inner, FILTERS),
+        st.builds("({} {} {})".format, inner, st.sampled_from(["~", "+", "*", "%", "and", "or", "==", "in", "<"]), inner),
+        st.builds("({} if {} else {})".format, inner, inner, inner),
+        st.builds("({} if {})".format, inner, inner),
+        st.builds("{}[{}]".format, inner, inner),
+        st.builds("{}.k".format, inner),
+        st.builds("'%s' % {}".format, inner),
+        st.builds("'{{}}'.format({})".format, inner),
+    ),
+    max_leaves=4,
+)  # fmt: skip
+TEMPLATES = st.one_of(
+    st.builds("{{{{ {} }}}}".format, EXPRESSIONS),
+    st.builds("{{% for v in {} %}}{{{{ v }}}};{{% endfor %}}".format, EXPRESSIONS),
+    st.builds("{{% if {} %}}{{{{ {} }}}}{{% endif %}}".format, EXPRESSIONS, EXPRESSIONS),
+    st.builds("{{% set s = {} %}}{{{{ s ~ a }}}}".format, EXPRESSIONS),
+)
+MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def has_mark(value: Any) -> bool:
+    """Whether a row's own texts look like the text of a null."""
+    if isinstance(value, str):
+        return MARKS.search(value) is not None
+    if isinstance(value, dict):
+        return any(map(has_mark, [*value, *value.values()]))
+    return isinstance(value, list) and any(map(has_mark, value))
+
+
+def by_row(text: str, rows: list[dict[str, Any]]) -> list[str | None]:
+    found: list[str | None] = []
+    for row in rows:
+        try:
+            found.append(compile_template(text).render(row))
+        except RowError:
+            found.append(None)
+    return found
+
+
+@MANY
+@given(text=TEMPLATES, rows=st.lists(ROWS, min_size=1, max_size=4))
+@example(text="{{ (a | map('upper')) }}", rows=[{"a": ["x"]}])
+@example(text="{{ [a, b] }}", rows=[{"a": None, "b": 1}, {"a": 1, "b": 2}])
+def test_no_text_of_a_null_or_an_object_is_printed(text: str, rows: list[dict[str, Any]]) -> None:
+    try:
+        found = by_row(text, rows)
+    except TextError:
+        return
+    for row, shown in zip(rows, found, strict=True):
+        if shown is not None and not has_mark(row) and "tojson" not in text:
+            assert not MARKS.search(shown), shown
+
+
+@MANY
+@given(text=TEMPLATES, rows=st.lists(ROWS, min_size=1, max_size=4))
+def test_columns_agree_with_the_sandbox(text: str, rows: list[dict[str, Any]]) -> None:
+    try:
+        wanted = by_row(text, rows)
+    except TextError:
+        return
+    if why_not(text) is not None:
+        return
+    names = set.intersection(*(set(r) for r in rows))
+    same = [{n: r[n] for n in names} for r in rows]
+    wanted = by_row(text, same)
+    column = render(text, Frame(len(same), {n: Column.of([r[n] for r in same]) for n in names}))
+    texts, unsure = column.text(len(same)).to_pylist(), column.unsure(len(same))
+    for given_text, right, asked in zip(texts, wanted, unsure, strict=True):
+        if not asked:
+            assert given_text == right
+
+
+PLAIN = jinja2.Environment(
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=jinja2.StrictUndefined,
+)
+ORDINARY = st.fixed_dictionaries(
+    {"a": TEXTS | st.lists(TEXTS, max_size=3) | st.integers(0, 3), "b": st.integers(0, 3),
+     "c": st.lists(TEXTS | st.integers(0, 9), min_size=1, max_size=3)}
+)  # fmt: skip
+JINJA_OWN = st.sampled_from(
+    ["trim", "lower", "upper", "title", "capitalize", "replace('a', 'b')", "string", "center(9)",
+     "urlencode", "first", "last", "length", "list", "join(', ')", "sort", "sum", "max", "wordcount",
+     "map('trim') | list", "map('upper') | join", "unique | list", "reverse | list", "select | list",
+     "batch(2) | list", "default('d')", "float(0)", "int(1)", "striptags", "truncate(5)", "indent"]
+)  # fmt: skip
+JINJA_EXPRESSIONS = st.recursive(
+    st.sampled_from(["a", "b", "c", "c[0]", "c[-1]", "c[b]", "c[:b]", "a[b]", "'x'", "1"]),
+    lambda inner: st.one_of(
+        st.builds("({} | {})".format, inner, JINJA_OWN),
+        st.builds("({} {} {})".format, inner, st.sampled_from(["~", "+", "*", "and", "or", "==", "in"]), inner),
+        st.builds("({} if {} else {})".format, inner, inner, inner),
+    ),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@MANY
+@given(text=st.builds("{{{{ {} }}}}".format, JINJA_EXPRESSIONS), row=ORDINARY)
+def test_ordinary_rows_give_what_jinja_gives(text: str, row: dict[str, Any]) -> None:
+    """Where both give a text it is the same; what Jinja refuses, we refuse."""
+    try:
+        wanted = PLAIN.from_string(text).render(row)
+    except Exception:
+        wanted = None
+    try:
+        found = by_row(text, [row])[0]
+    except TextError:
+        return
+    if wanted is None or found is None:
+        assert found is None
+    else:
+        assert found == wanted
+
+
+def test_null_in_arrow_columns_is_seen() -> None:
+    frame = Frame(2, {"v": Column.of_array(pa.array([None, "a"]))})
+    column = render("{{ v | trim }}", frame)
+    assert column.unsure(2).tolist() == [True, False]
+    assert column.text(2).to_pylist()[1] == "a"
