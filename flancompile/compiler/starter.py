@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.compiler.golds import Gold, gold_of
+from flancompile.dsl.check_names import TAKEN
 from flancompile.errors import fail
 
 __all__ = ["Column", "columns_of", "default_id", "is_headerless", "starter"]
@@ -247,7 +248,7 @@ def _kind(values: Sequence[Any]) -> str:
 def _field(name: str, taken: set[str]) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     field = re.sub(r"\W+", "_", plain.strip()).strip("_").lower() or "column"
-    if field[0].isdigit() or field in _WORDS:
+    if field[0].isdigit() or field in _WORDS | TAKEN:
         field = f"column_{field}"
     while field in taken:
         field += "_"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from flancompile.dsl.names import names_of
 from flancompile.dsl.task import DatasetFile
 from flancompile.dsl.yaml import Document, Key
 from flancompile.errors import Diagnostic
 
-__all__ = ["ROW_NAMES", "name_faults"]
+__all__ = ["ROW_NAMES", "TAKEN", "name_faults"]
 
 ROW_NAMES = {
     "row": "the whole row, in `fields`, `let` and `id`",
@@ -25,17 +26,19 @@ _WORDS = dict.fromkeys(
      "super", "true", "False", "None", "True"),
     "a word of expressions",
 )  # fmt: skip
-_TURNS = dict.fromkeys(("turn", "n", "count", "last", "role"), "a name of each turn")
+_TURN = "what its turns see under this name"
+TURN_NAMES = frozenset({"turn", "n", "count", "last", "role"})
+_TAKEN = {**ROW_NAMES, **_SHOWN, **_STORED, **_WORDS}
+TAKEN = frozenset(_TAKEN)
 
 
 def name_faults(file: DatasetFile, document: Document) -> Iterator[Diagnostic]:
     """FC229 for each name that is taken."""
-    taken = {**ROW_NAMES, **_SHOWN, **_STORED, **_WORDS}
     yield from _taken(document, ("let",), file.let, {**ROW_NAMES, **_WORDS})
-    yield from _taken(document, ("fields",), file.fields, taken)
+    yield from _taken(document, ("fields",), file.fields, _TAKEN)
     each = file.for_each
     if each is not None:
-        meant = taken.get(each.variable)
+        meant = _TAKEN.get(each.variable)
         if meant is not None:
             yield _fault(document, ("for_each",), each.variable, meant)
         hidden = "the variable of `for_each`, which would hide it"
@@ -43,13 +46,16 @@ def name_faults(file: DatasetFile, document: Document) -> Iterator[Diagnostic]:
             yield from _taken(document, (part,), names, {each.variable: hidden})
     for category, task in file.tasks.items():
         key = ("tasks", category)
-        yield from _taken(document, (*key, "let"), task.let, taken)
+        yield from _taken(document, (*key, "let"), task.let, _TAKEN)
         for index, template in enumerate(task.templates):
             spot = (*key, "templates", index)
-            yield from _taken(document, (*spot, "let"), template.let, taken)
+            yield from _taken(document, (*spot, "let"), template.let, _TAKEN)
             if template.turns is not None:
-                yield from _taken(document, ("fields",), file.fields, _TURNS)
-                yield from _taken(document, (*spot, "let"), template.let, _TURNS)
+                turns = template.turns
+                used = [names_of(t) or frozenset() for t in (turns.role, turns.text, turns.loss)]
+                of_turns = dict.fromkeys(TURN_NAMES & frozenset().union(*used), _TURN)
+                yield from _taken(document, ("fields",), file.fields, of_turns)
+                yield from _taken(document, (*spot, "let"), template.let, of_turns)
 
 
 def _taken(

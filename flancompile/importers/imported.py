@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 
+from flancompile.dsl.check_names import TAKEN as NAMES
 from flancompile.errors import TextError
 from flancompile.importers.statements import names_of
 
 __all__ = ["FUNCTIONS", "TAKEN", "Imported", "LeftOut", "dumped", "first_line", "slug", "through"]
 
-TAKEN = {"options", "gold", "row", "pick", "loop", "instruction"}  # names with a meaning of ours
+TAKEN = NAMES | {"instruction"}  # names with a meaning of ours
 FUNCTIONS = {"zip", "len", "range", "dict", "namespace", "joiner", "cycler"}
 
 
