@@ -39,7 +39,7 @@ from flancompile.store.schema import EVAL
 
 __all__ = ["EvalJob", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 4
+EVAL_VERSION = 5
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 UNRANKED = "no options to rank"
 _COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined

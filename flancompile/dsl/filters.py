@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from flancompile.dsl.dialogues import chat, exchanges
-from flancompile.marks import marked
 from flancompile.dsl.values import place
+from flancompile.marks import marked
 
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
 

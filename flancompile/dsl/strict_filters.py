@@ -26,8 +26,8 @@ Filter = Callable[..., Any]
 _OF_TEXT: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(
         ("capitalize", "center", "format", "indent", "lower", "lower_first", "lstrip", "number",
-         "ordinal", "rstrip", "squeeze", "string", "striptags", "title", "trim", "truncate",
-         "unescape_html", "upper", "upper_first", "urlencode", "wordcount", "wordwrap"),
+         "ordinal", "rstrip", "special", "squeeze", "string", "striptags", "title", "trim",
+         "truncate", "unescape_html", "upper", "upper_first", "urlencode", "wordcount", "wordwrap"),
         (0,),
     ),
     "format": None,
