@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile import draw
+from flancompile.dsl.conclusion import answer_names
 from flancompile.dsl.expression import RowError, compile_template
 from flancompile.dsl.mixture import Arms
 from flancompile.dsl.task import Task
@@ -22,7 +23,10 @@ from flancompile.dsl.task import Template as TaskTemplate
 if TYPE_CHECKING:
     from flancompile.compiler.rows import RowSet
 
-__all__ = ["NO_TEMPLATE", "ArmShares", "Choice", "arm_shares", "choose", "draw_arms"]
+__all__ = [
+    "NO_TEMPLATE", "ArmShares", "Choice", "arm_shares", "choose", "draw_arms",
+    "empty_targets",
+]  # fmt: skip
 
 
 NO_TEMPLATE = -1
@@ -71,13 +75,19 @@ def arm_shares(task: Task, chain: Sequence[Arms]) -> ArmShares:
 
 
 def choose(
-    rows: RowSet, shares: ArmShares, allowed: Sequence[int], only: Sequence[int] | None = None
+    rows: RowSet,
+    shares: ArmShares,
+    allowed: Sequence[int],
+    only: Sequence[int] | None = None,
+    *,
+    evaluated: bool = False,
 ) -> list[Choice | str]:
     """Arm and template of every row; a text is the reason why none applies.
 
-    allowed: indexes of the templates that may be used; only: the rows that are asked for.
+    allowed: indexes of the templates that may be used; only: the rows that are asked for;
+    evaluated: the rows are queries of an evaluation, which need no rationale.
     """
-    walk = _Walk(rows, shares, allowed)
+    walk = _Walk(rows, shares, allowed, evaluated)
     found: list[Choice | str] = []
     for row in range(len(rows)) if only is None else only:
         try:
@@ -105,12 +115,14 @@ def draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
 class _Walk:
     """Rows through the passes up to this one, each from where the last walk over it ended."""
 
-    def __init__(self, rows: RowSet, shares: ArmShares, allowed: Sequence[int]) -> None:
-        self.rows, self.shares, self.allowed = rows, shares, allowed
+    def __init__(
+        self, rows: RowSet, shares: ArmShares, allowed: Sequence[int], evaluated: bool
+    ) -> None:
+        self.rows, self.shares, self.allowed, self.evaluated = rows, shares, allowed, evaluated
         self.start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
         self.drawn: dict[int, _Arrays] = {}
         settled = (rows.task_id, rows.task.model_dump_json(), repr(rows.variable), rows.seed)
-        key = ("templates before, by row", *settled, shares, tuple(allowed))
+        key = ("templates before, by row", *settled, shares, tuple(allowed), evaluated)
         self.before: dict[int, tuple[_InArms, int, int]] = rows.known.setdefault(key, {})
 
     def draws(self, pass_: int) -> _Arrays:
@@ -124,7 +136,7 @@ class _Walk:
         any_options = any(_has_options(rows, row, t) for t in usable)
         shows = (False, True) if any_options else (False,)
         pairs = [(show, cot) for show in shows for cot in (False, True)]
-        arms = tuple(tuple(_in_arm(rows, row, usable, *pair)) for pair in pairs)
+        arms = tuple(tuple(self.in_arm(row, usable, *pair)) for pair in pairs)
         known, pass_, previous = self.before.get(row, (arms, -1, NO_TEMPLATE))
         if known != arms or pass_ >= last:
             pass_, previous = -1, NO_TEMPLATE
@@ -136,10 +148,35 @@ class _Walk:
         if last > 0:  # most rows are met once
             self.before[row] = known if known == arms else arms, last, previous
         if previous == NO_TEMPLATE:
-            raise RowError("no template applies")
+            raise RowError(self.why_none(row, usable))
         template = rows.task.templates[previous]
         shown = show and template.options != "none"
         return Choice(previous, int(self.draws(last)[0][row]), shown, template.cot)
+
+    def in_arm(self, row: int, usable: Sequence[int], show: bool, cot: bool) -> list[int]:
+        rows, templates = self.rows, self.rows.task.templates
+        if show:
+            arm = [t for t in usable if _has_options(rows, row, t)]
+        else:
+            arm = [t for t in usable if templates[t].options != "required"]
+        chains = [t for t in arm if templates[t].cot]
+        reasoned = [t for t in chains if not self.lacks(row, templates[t])]
+        direct = [t for t in arm if not templates[t].cot]
+        return (reasoned or direct) if cot else (direct or reasoned)
+
+    def lacks(self, row: int, template: TaskTemplate) -> list[str]:
+        """The empty fields that the template's target needs."""
+        if self.evaluated:
+            names = answer_names(template.target)
+            return [n for n in empty_targets(self.rows, row, template) if n in names]
+        return empty_targets(self.rows, row, template)
+
+    def why_none(self, row: int, usable: Sequence[int]) -> str:
+        """The reason why no template applies: the empty fields, where they alone stop one."""
+        for template in (self.rows.task.templates[t] for t in usable):
+            if template.cot and (lacking := self.lacks(row, template)):
+                return f"no template applies: {' and '.join(map(repr, lacking))} is empty"
+        return "no template applies"
 
 
 def _met(arm: Sequence[int], place: int, previous: int) -> int:
@@ -148,17 +185,6 @@ def _met(arm: Sequence[int], place: int, previous: int) -> int:
         return NO_TEMPLATE
     at = place % len(arm)
     return arm[(at + 1) % len(arm)] if arm[at] == previous and len(arm) > 1 else arm[at]
-
-
-def _in_arm(rows: RowSet, row: int, usable: Sequence[int], show: bool, cot: bool) -> list[int]:
-    templates = rows.task.templates
-    if show:
-        arm = [t for t in usable if _has_options(rows, row, t)]
-    else:
-        arm = [t for t in usable if templates[t].options != "required"]
-    reasoned = [t for t in arm if templates[t].cot and has_targets(rows, row, templates[t])]
-    direct = [t for t in arm if not templates[t].cot]
-    return (reasoned or direct) if cot else (direct or reasoned)
 
 
 def _has_options(rows: RowSet, row: int, index: int) -> bool:
@@ -173,10 +199,14 @@ def _has_options(rows: RowSet, row: int, index: int) -> bool:
     return True
 
 
-def has_targets(rows: RowSet, row: int, template: TaskTemplate) -> bool:
-    """Whether the fields that the template's target prints are there: rationales may be missing."""
-    for name in compile_template(template.target).names:
+def empty_targets(rows: RowSet, row: int, template: TaskTemplate) -> list[str]:
+    """The fields that the template's target prints and that are empty, sorted.
+
+    Rationales may be missing.
+    """
+    found = []
+    for name in sorted(compile_template(template.target).names):
         values = rows.columns.get(name)
         if values is not None and (values[row] is None or not str(values[row]).strip()):
-            return False
-    return True
+            found.append(name)
+    return found

@@ -39,7 +39,7 @@ from flancompile.store.schema import EVAL
 
 __all__ = ["EvalJob", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 5
+EVAL_VERSION = 6
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 UNRANKED = "no options to rank"
 _COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined
@@ -85,7 +85,7 @@ def build_eval(job: EvalJob) -> str:
         return str(path)
     rows, ids, _ = block_rows(job.object)
     dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), "not wanted")
-    renderer = Renderer(job.object.spec, rows, pools_of(job.object, rows), dropped)
+    renderer = Renderer(job.object.spec, rows, pools_of(job.object, rows), dropped, evaluated=True)
     tokenizer = job.object.tokenizer.load()
     fitted = list(fit(renderer, tokenizer, job.object.budget))
     lines = [_line(renderer, rows, ids, f) for f in fitted]

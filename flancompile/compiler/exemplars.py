@@ -1,4 +1,8 @@
-"""Exemplar pools: never the query, never a duplicate of it, no two of a kind.
+"""Exemplar pools: never the query, never a duplicate of it, no two equal ones of those drawn.
+
+A duplicate has equal inputs and outputs but for case, white space and Unicode form; equal inputs
+with different outputs are different examples. Fixed exemplars are shown as they are, all but the
+query itself.
 
 A pool is a row set and an order in which its rows are offered; the renderer takes the first that
 render. Draws are a function of (seed, task, row, pass) alone.
@@ -35,22 +39,24 @@ class Pool:
     def candidates(self, queries: RowSet, row: int, shots: int) -> Iterator[int]:
         """Row numbers of the pool, in the order in which they are to be tried."""
         own = self.rows is queries
-        self._barred = {int(queries.inputs_digest[row])}
+        own_split = self.rows.origin == queries.origin
+        self._barred = {int(queries.example_digest[row])}
         unlike = self.settings.unlike
         mine = queries.folded(unlike)[row] if unlike is not None else None
         for candidate in self._offered(queries, row, shots):
             if own and candidate == row:
                 continue
-            if self.rows.digests[candidate] == queries.digests[row]:
+            if own_split and self.rows.digests[candidate] == queries.digests[row]:
                 continue
             if unlike is not None and self.rows.folded(unlike)[candidate] == mine:
                 continue
-            if int(self.rows.inputs_digest[candidate]) not in self._barred:
+            if int(self.rows.example_digest[candidate]) not in self._barred:
                 yield candidate
 
     def take(self, candidate: int) -> None:
-        """The candidate is shown: its duplicates are out from now on."""
-        self._barred.add(int(self.rows.inputs_digest[candidate]))
+        """Show the candidate: its duplicates are out from now on, unless exemplars are fixed."""
+        if not self.settings.is_fixed:
+            self._barred.add(int(self.rows.example_digest[candidate]))
 
     def explanation(self, candidate: int) -> str | None:
         """Why the candidate's answer is right; None where nothing is said."""
@@ -186,6 +192,7 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         digests=np.array(digests, dtype=np.uint64),
         columns=columns if settings.explanation is None else {**columns, EXPLANATION: explanations},
         variable=rows.variable,
+        origin="items",
     )
 
 

@@ -1,10 +1,15 @@
-"""Text without case, punctuation and white space, and digests by which duplicates are found."""
+"""Texts compared without case, white space and Unicode forms, and digests that find duplicates.
+
+Signs, digits and punctuation count: `C`, `C++` and `C#` are three texts, and so are `3 + 4` and
+`3 - 4`. Canonical equivalence alone is folded (NFC), for compatibility forms change a meaning: `x²`
+is not `x2`.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,31 +19,34 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["fold", "folded_digests"]
+__all__ = ["fold", "folded_digests", "read_form"]
 
-_FOLDED = re.compile(r"[\W_]+")
 _MOST = 0x3000  # characters below it have a place in the table of folds
 _BETWEEN, _UNSURE = -1, -2
-_ASCII = {c: " " for c in range(128) if not chr(c).isalnum()}
 
 
 def fold(text: str) -> str:
-    """Text without case, punctuation and white space, for comparing.
+    """Text for comparing: case folded, white space as single spaces, in Unicode form C.
 
-    >>> fold("It  rained -- again!")
-    'it rained again'
+    >>> fold(" It  rained:  C++ ")
+    'it rained: c++'
     """
-    if text.isascii():
-        folded = " ".join(text.lower().translate(_ASCII).split())
-    else:
-        folded = _FOLDED.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
-    return folded or text
+    if not text.isascii():
+        text = unicodedata.normalize("NFD", text).casefold()
+        return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(text.lower().split())
+
+
+def read_form(text: str) -> str:
+    """Text as a reader sees it: case kept, white space as single spaces, in Unicode form C."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[np.uint64]:
     """A digest of each row's folded texts: rows that are equal but for form have equal ones.
 
-    columns: of equal lengths; what is no text counts as it is printed. -> uint64[rows]
+    columns: of equal lengths; lists and mappings count by their folded texts, other values as they
+    are printed. -> uint64[rows]
     """
     state, folds = np.zeros(len(columns[0]), np.uint64), _folds()
     for column in map(_as_text, columns):
@@ -62,25 +70,39 @@ def _as_text(column: pa.Array | Sequence[Any]) -> pa.Array:
         if (joined := _listed(column)) is not None:
             return joined
         column = column.to_pylist()
-    texts = [str(v).encode("utf-8", "replace") for v in column]
+    texts = [_printed(v).encode("utf-8", "replace") for v in column]
     return pa.array(texts, pa.binary()).cast(pa.string())
 
 
+def _printed(value: object) -> str:
+    if isinstance(value, list | tuple | Mapping):
+        return json.dumps(_folded(value), ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _folded(value: object) -> object:
+    """A value with every text in it folded."""
+    if isinstance(value, str):
+        return fold(value)
+    if isinstance(value, Mapping):
+        return {str(k): _folded(v) for k, v in value.items()}
+    return [_folded(v) for v in value] if isinstance(value, list | tuple) else value
+
+
 def _listed(column: pa.Array) -> pa.Array | None:
-    """Lists of plain ASCII texts with commas between, which folds to what their `str` folds to."""
+    """Lists of plain ASCII texts as `_printed` has them; None where Python has to write them."""
     kind = column.type
     if not pa.types.is_list(kind) or not pa.types.is_string(kind.value_type):
         return None
     flat = column.flatten()
     if column.null_count or flat.null_count:
         return None
-    odd = pc.any(pc.match_substring_regex(flat, r"[^ -\[\]-~]"))  # which `str` escapes, or is wide
+    odd = pc.any(pc.match_substring_regex(flat, r"[^ !#-\[\]-~]|^ | $"))  # escaped, wide or trimmed
     if odd.as_py():
         return None
-    joined = pc.binary_join(column, ", ")
-    bare = pc.invert(pc.match_substring_regex(joined, "[0-9A-Za-z]"))  # whose own bytes count
-    printed = [str(v) for v in column.filter(bare).to_pylist()]
-    return pc.replace_with_mask(joined, bare, pa.array(printed, joined.type))
+    joined = pc.binary_join_element_wise('["', pc.binary_join(column, '", "'), '"]', "")
+    empty = pc.equal(pc.list_value_length(column), 0)
+    return pc.if_else(empty, pa.scalar("[]", joined.type), joined)
 
 
 def _buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -101,11 +123,11 @@ def _folds() -> npt.NDArray[np.int32]:
     """
     table = np.full(_MOST, _UNSURE, np.int32)
     for code in (*range(0x590), *range(0x2000, 0x2C00)):
-        normal = unicodedata.normalize("NFKC", chr(code))
-        folded = normal.casefold()
-        if any(unicodedata.category(c)[0] == "M" for c in normal + folded):
+        folded = unicodedata.normalize("NFD", chr(code)).casefold()
+        folded = unicodedata.normalize("NFC", folded)
+        if any(unicodedata.category(c)[0] == "M" for c in folded):
             continue
-        if _FOLDED.fullmatch(folded):
+        if folded.isspace():
             table[code] = _BETWEEN
         elif len(folded) == 1:
             table[code] = ord(folded)
@@ -167,10 +189,6 @@ def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
                 hashed = (hashed ^ np.uint64(32)) * prime
             hashed = (hashed ^ np.uint64(code)) * prime
             words, between = True, False
-        if not words:  # nothing is left of it: its own bytes count
-            for at in range(offsets[row], offsets[row + 1]):
-                hashed = (hashed ^ np.uint64(data[at])) * prime
-            hashed ^= np.uint64(1)
         mixed = (hashed ^ state[row]) * np.uint64(0xFF51AFD7ED558CCD)
         mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
         state[row] = mixed ^ (mixed >> np.uint64(33))

@@ -153,7 +153,7 @@ class _Linter:
         for options in arms[template.options]:
             wanted = Wanted(template=template.name, options=options, cot=template.cot)
             spec = spec_of(self.request, self.task, wanted)
-            rows = row_set(spec, self.rows, 0)
+            rows = row_set(spec, self.rows, 0, self.split)
             pools: Pools = pools_for(self.request, self.task, spec, rows, self.split)
             renderer = Renderer(spec, rows, pools, {})
             facts = _Facts(rows, Leaks.of(self.task, template))
@@ -298,7 +298,7 @@ class _Linter:
 
     def without_options(self, settings: Choices) -> None:
         """Rows whose options or gold answer cannot be had."""
-        rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0)
+        rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0, self.split)
         wrong: Counter[str] = Counter()
         cut = 0
         for row in range(len(self.rows)):

@@ -48,7 +48,7 @@ __all__ = [
     "read_object", "row_set", "runs_of", "used_fields", "write_object",
 ]  # fmt: skip
 
-OBJECT_VERSION = 8
+OBJECT_VERSION = 9
 # One example in so many is proven, and at least so many an object: in a block's first pass, in
 # which nearly all of its texts are encoded, and in later ones.
 PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)
@@ -97,6 +97,7 @@ def object_key(
             "pass": job.pass_,
             "reserved": job.reserved,
             "pool": pool,
+            "pool of own split": job.pool is not None and job.pool.folder == job.folder,
         }
     )
 
@@ -287,8 +288,8 @@ def runs_of(table: pa.Table) -> Runs:
     return Runs(np.array([n for m in many for n in m], np.int64), np.cumsum(counts))
 
 
-def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int) -> RowSet:
-    """A block's rows as templates see them."""
+def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) -> RowSet:
+    """A block's rows as templates see them. folder: the read split that they are of."""
     names = used_fields(spec.task, batch.schema.names)
     fields = {f.name: f for f in batch.schema if f.name in names}
     columns = Stored({n: without_marks(batch.column(n)) for n in fields}, fields)
@@ -301,13 +302,14 @@ def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int) -> RowSet:
         columns=columns,
         variable=spec.variable,
         arrays=columns.exact(),
+        origin=folder,
     )
 
 
 def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
     """A job's rows, with their ids and their places in the source's own order."""
     batch = _opened(job.folder).block(job.block)
-    rows = row_set(job.spec, batch, job.pass_)
+    rows = row_set(job.spec, batch, job.pass_, job.folder)
     rows.known = _held.known(job.folder, job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
 
@@ -354,4 +356,5 @@ def pools_of(job: ObjectJob, rows: RowSet) -> Pools:
     if job.pool.folder is None:
         items = [replaced(json.loads(r)) for r in job.pool.rows]
         return Pools(settings, item_rows(rows, items, settings))
-    return Pools(settings, row_set(job.spec, pool_batch(job.pool, settings), job.pass_))
+    batch = pool_batch(job.pool, settings)
+    return Pools(settings, row_set(job.spec, batch, job.pass_, job.pool.folder))

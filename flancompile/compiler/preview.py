@@ -107,7 +107,7 @@ def preview(
     """Examples of a task, and why rows of the sample gave none (reason -> rows)."""
     rows, dropped = sample(split_spec(request, task, split), SAMPLE_ROWS)
     spec = spec_of(request, task, wanted)
-    set_ = row_set(spec, rows, wanted.pass_)
+    set_ = row_set(spec, rows, wanted.pass_, split)
     renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
     if wanted.row is not None and not 0 <= wanted.row < len(rows):
         raise fail("FC308", f"there is no row {wanted.row}; the sample has {len(rows)}, from 0")
@@ -171,8 +171,8 @@ def _styles(table: Mapping[str, Any], pattern: str) -> dict[str, Any]:
     return found
 
 
-def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int) -> RowSet:
-    """Sampled rows as the render pass takes them."""
+def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int, split: str) -> RowSet:
+    """Sampled rows of a split as the render pass takes them."""
     names = [n for n in (rows[0] if rows else ()) if not n.startswith("_")]
     return RowSet(
         task_id=spec.task_id,
@@ -182,6 +182,7 @@ def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int) -> 
         digests=np.array([r["_row"] for r in rows], dtype=np.uint64),
         columns={n: [r[n] for r in rows] for n in names},
         variable=spec.variable,
+        origin=split,
     )
 
 
@@ -194,5 +195,5 @@ def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, s
     if settings.source == "split":
         rows_ = SAMPLE_ROWS if settings.same is None else POOL_ROWS
         others, _ = sample(split_spec(request, task, str(settings.split)), rows_)
-        return Pools(settings, row_set(spec, others, rows.pass_))
+        return Pools(settings, row_set(spec, others, rows.pass_, str(settings.split)))
     return Pools(settings, rows)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from flancompile.compiler.arms import ArmShares, Choice, choose, has_targets
+from flancompile.compiler.arms import ArmShares, Choice, choose, empty_targets
 from flancompile.compiler.chat import (
     ChatLayout,
     Turn,
@@ -139,7 +139,8 @@ class Renderer:
     """Drafts of one block, in the rows' order; `reasons` fills with the rows that give none.
 
     dropped: rows that may not be used (reserved for exemplars, say), each with its reason; only:
-    the rows that are asked for, ascending.
+    the rows that are asked for, ascending; evaluated: the rows are queries of an evaluation, whose
+    rationales may be missing: their targets are then the answers alone.
     """
 
     def __init__(
@@ -149,8 +150,10 @@ class Renderer:
         pools: Pools,
         dropped: Mapping[int, str],
         only: Sequence[int] | None = None,
+        *,
+        evaluated: bool = False,
     ) -> None:
-        self.spec, self.rows, self.pools = spec, rows, pools
+        self.spec, self.rows, self.pools, self.evaluated = spec, rows, pools, evaluated
         self.reasons: dict[int, str] = dict(dropped)
         self.left_out: Counter[str] = Counter()  # of messages, what their turns' texts omit
         self.only = range(len(rows)) if only is None else only
@@ -162,7 +165,9 @@ class Renderer:
         self._chat_ids = sorted(spec.chat_styles)
 
     def __iter__(self) -> Iterator[Draft]:
-        choices = choose(self.rows, self.spec.shares, self.spec.templates, self.only)
+        choices = choose(
+            self.rows, self.spec.shares, self.spec.templates, self.only, evaluated=self.evaluated
+        )
         for row, choice in zip(self.only, choices, strict=True):
             if row in self.reasons:
                 continue
@@ -268,19 +273,21 @@ class Renderer:
         where = self.spec.task.where
         if where is not None and not compile_expression(where)(rows.fields(row)):
             raise RowError("where")
-        if not rows.applies(row, template) or not has_targets(rows, row, template):
+        if not rows.applies(row, template) or empty_targets(rows, row, template):
             raise RowError("the template does not apply")
 
     def _rendered(self, rows: RowSet, row: int, index: int, style_id: str | None) -> Texts:
         task, template = self.spec.task, self.spec.task.templates[index]
         choices = template.choices or task.choices
         context = rows.context(row, template)
+        missing = empty_targets(rows, row, template) if self.evaluated and template.cot else ()
         if style_id is not None and choices is not None:
             style = self.spec.option_styles[style_id]
-            return self._texts_of(context, template, style, rows.options(row, choices))
+            options = rows.options(row, choices)
+            return self._texts_of(context, template, style, options, missing)
         if choices is not None and "gold" in compile_template(template.target).names:
             context["gold"] = rows.gold(row, choices)
-        return self._texts_of(context, template, None, None)
+        return self._texts_of(context, template, None, None, missing)
 
     def _texts_of(
         self,
@@ -288,7 +295,9 @@ class Renderer:
         template: TaskTemplate,
         style: OptionStyle | None,
         options: Options | None,
+        missing: Sequence[str] = (),
     ) -> Texts:
+        """(input, target) over a context; the target prints nothing for what is missing."""
         if style is not None and options is not None:
             context["gold"] = gold_text(style, options.texts, options.gold)
             context["options"] = option_block(style, options.texts)
@@ -296,7 +305,8 @@ class Renderer:
             context["options"] = ""
         source = template.input if style is not None else hidden(template.input)
         text = compile_template(source).render(context)
-        target = compile_template(template.target).render(context)
+        target = compile_template(template.target).render(context | dict.fromkeys(missing, ""))
+        target = target.strip() if missing else target
         if not text.strip():
             raise RowError("the input is empty")
         if not target.strip():

@@ -17,13 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
-from flancompile.compiler.folding import fold, folded_digests
+from flancompile.compiler.folding import fold, folded_digests, read_form
+from flancompile.dsl.conclusion import rationale_fields
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
 from flancompile.sources.columns import is_json, restored
 
-__all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "gold_index"]
+__all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "gold_index", "without_doubles"]
 
 MAX_OPTIONS = 26
 T = TypeVar("T")
@@ -47,7 +48,8 @@ class RowSet:
 
     digests: uint64[rows]; columns: each field's values, a list of `rows` items; arrays: the same in
     Arrow, where they come from a block; known: what does not change from pass to pass, by what it
-    is, kept for the next pass.
+    is, kept for the next pass; origin: the read split that the rows are of, for a row's identity is
+    its split with its digest.
     """
 
     task_id: str
@@ -59,6 +61,7 @@ class RowSet:
     variable: tuple[str, Any] | None = None
     arrays: Mapping[str, pa.Array] = field(default_factory=dict)
     known: dict[Any, Any] = field(default_factory=dict)
+    origin: str = ""
     _options: dict[tuple[int, int], Options | str] = field(default_factory=dict)
     _bits: dict[tuple[str, int], npt.NDArray[np.uint64]] = field(default_factory=dict)
     _lets: dict[tuple[int, str | None], dict[str, object]] = field(default_factory=dict)
@@ -140,7 +143,7 @@ class RowSet:
             right = self.gold(row, choices)
             texts, gold = [right, *self._distractors(row, choices, right)], 0
         else:
-            texts, gold = _given_options(self.context(row), choices)
+            texts, gold = without_doubles(*_given_options(self.context(row), choices))
         if len(texts) < 2:
             raise RowError("choices: fewer than two options")
         order = np.arange(len(texts))
@@ -207,13 +210,18 @@ class RowSet:
         return found
 
     @cached_property
-    def inputs_digest(self) -> npt.NDArray[np.uint64]:
-        """A digest of each row's normalised signature inputs: duplicates have equal ones."""
-        names = [n for n in self.task.signature.inputs if n in self.columns]
+    def example_digest(self) -> npt.NDArray[np.uint64]:
+        """A digest of each row's folded signature inputs and outputs: duplicates have equal ones.
+
+        Rationales are left out, for one question with one answer may have several.
+        """
+        signature, unread = self.task.signature, rationale_fields(self.task)
+        outputs = [n for n in signature.outputs if n not in unread]
+        names = [n for n in (*signature.inputs, *outputs) if n in self.columns]
         if not names:
             return self.digests
         return self.once(
-            ("inputs", *names),
+            ("example", *names),
             lambda: folded_digests([self.arrays.get(n, self.columns[n]) for n in names]),
         )
 
@@ -288,6 +296,20 @@ def _given_options(context: Mapping[str, object], choices: Choices) -> tuple[lis
     if gold is None:
         raise RowError("choices: no gold answer")
     return texts, gold_index(gold, texts, labels, choices.gold_by)
+
+
+def without_doubles(texts: Sequence[str], gold: int) -> tuple[list[str], int]:
+    """Options less those that read like another, and the right one's new index.
+
+    Of equal options the right one is kept, else the first.
+    """
+    right = read_form(texts[gold])
+    seen, kept = {right}, list[int]()
+    for index, form in enumerate(map(read_form, texts)):
+        if index == gold or form not in seen:
+            seen.add(form)
+            kept.append(index)
+    return [texts[i] for i in kept], kept.index(gold)
 
 
 def _listed(value: object, context: Mapping[str, object], what: str) -> list[object]:

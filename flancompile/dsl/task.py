@@ -162,6 +162,13 @@ class Exemplars(Strict):
         "`item` (column and file) or the fields. An empty text leaves the slot out.",
     )
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether exemplars are shown as they are, doubles too: a file's, or in file order."""
+        if self.source in ("split", "column"):
+            return self.order == "file"
+        return self.source == "file"
+
     @model_validator(mode="after")
     def _complete(self) -> Exemplars:
         needs = {"reserved": "count", "split": "split", "column": "rows", "file": "file"}

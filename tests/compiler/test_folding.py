@@ -16,7 +16,7 @@ LETTERS = [
 def test_digests_are_equal_where_folded_texts_are() -> None:
     chance = random.Random(1)
     texts = ["".join(chance.choices(LETTERS, k=chance.randrange(7))) for _ in range(30_000)]
-    texts = [t for t in texts if any(c.isalnum() for c in t)]
+    texts = [t for t in texts if t.strip()]
     digests = folded_digests([pa.array(texts)]).tolist()
     of_text = dict(zip(map(fold, texts), digests, strict=True))
     assert [of_text[fold(t)] for t in texts] == digests
@@ -34,5 +34,5 @@ def test_lists_count_as_they_are_printed() -> None:
 def test_columns_do_not_run_into_each_other() -> None:
     one = folded_digests([["a b", "a"], ["c", "b c"]])
     assert one[0] != one[1]
-    assert folded_digests([[1, "1."], [None, "none"]]).tolist() == [one_ := int(
+    assert folded_digests([[1, " 1"], [None, "none"]]).tolist() == [one_ := int(
         folded_digests([["1"], ["None"]])[0]), one_]  # fmt: skip

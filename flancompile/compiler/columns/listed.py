@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from flancompile.compiler.columns.column import Column, Frame
 from flancompile.compiler.columns.lower import evaluate
 from flancompile.compiler.columns.lowerable import why_not
+from flancompile.compiler.folding import read_form
 from flancompile.compiler.rows import MAX_OPTIONS, RowSet, gold_index
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.task import Choices
@@ -63,6 +65,20 @@ class Listing:
     counts: Ints
     right: Ints
     asked: Flags
+
+    @cached_property
+    def doubled(self) -> Flags:
+        """Rows with two options that read alike: the row set itself leaves one of them out."""
+        distinct, forms = self.flat.dictionary_encode(), dict[str, int]()
+        texts = distinct.dictionary.to_pylist()
+        numbers = np.array([forms.setdefault(read_form(t), len(forms)) for t in texts], np.int64)
+        of = numbers[distinct.indices.to_numpy(zero_copy_only=False)]
+        found = np.zeros(len(self.counts), np.bool_)
+        for size in np.unique(self.counts[self.counts > 1]).tolist():
+            some = np.flatnonzero(self.counts == size)
+            held = np.sort(of[self.starts[some][:, None] + np.arange(size)], axis=1)
+            found[some] = (held[:, 1:] == held[:, :-1]).any(axis=1)
+        return found
 
 
 def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> Listing:
@@ -172,7 +188,9 @@ def _places(
 def option_table(rows: RowSet, found: Listing, choices: Choices) -> OptionTable:
     """The options in their drawn order."""
     held = ~found.asked & (found.right >= 0) & (found.counts >= 2)
-    asked = found.asked | (held & (found.counts > MAX_OPTIONS))
+    doubled = held & found.doubled
+    held &= ~doubled
+    asked = found.asked | doubled | (held & (found.counts > MAX_OPTIONS))
     held &= found.counts <= MAX_OPTIONS
     texts, own = [found.flat], len(found.flat)
     counts, gold = np.where(held, found.counts, 0), np.full(len(rows), NONE, np.int64)

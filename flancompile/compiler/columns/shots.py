@@ -47,13 +47,15 @@ class _Offer:
         self.queries, self.at, self.fits, self.kinds = queries, at, fits, kinds
         self.peers, self.starts, self.counts = peers, starts, counts
         self.own = pool.rows is queries
-        self.pool = (pool.rows.digests, pool.rows.inputs_digest)
-        self.mine = (queries.digests[at], queries.inputs_digest[at])
+        self.own_split = pool.rows.origin == queries.origin
+        self.pool = (pool.rows.digests, pool.rows.example_digest)
+        self.mine = (queries.digests[at], queries.example_digest[at])
         none, name = np.zeros(0, np.uint64), pool.settings.unlike
         self.unlike = (none, none)
         if name is not None:
             self.unlike = (pool.rows.folded(name), queries.folded(name)[at])
         settings = pool.settings
+        self.fixed = settings.is_fixed
         self.by_file = settings.source not in ("drawn", "reserved") and settings.order == "file"
 
     def taken(self, shots: Ints) -> Ints:
@@ -70,8 +72,8 @@ class _Offer:
                 return taken
             _draw(
                 open_, first, self._places(open_, first, end), shots, self.by_file, self.own,
-                self.at, self.peers, self.starts, self.counts, self.fits, self.kinds, *self.pool,
-                *self.mine, *self.unlike, taken, tried, found,
+                self.own_split, self.fixed, self.at, self.peers, self.starts, self.counts,
+                self.fits, self.kinds, *self.pool, *self.mine, *self.unlike, taken, tried, found,
             )  # fmt: skip
         for row in open_[found[open_] < shots[open_]].tolist():
             left = self._left(row, int(shots[row]), most, tried[row], taken[row, : found[row]])
@@ -88,7 +90,7 @@ class _Offer:
         return (np.stack(bits) % counts).astype(np.int64)
 
     def _left(self, row: int, shots: int, most: int, tried: Ints, held: Ints) -> Ints:
-        """What may still be shown of the peers in order, no two of a kind."""
+        """What may still be shown of the peers in order, no two equal ones of those drawn."""
         count, begin = int(self.counts[row]), int(self.starts[row])
         if self.by_file:
             offered = self.peers[begin + np.arange(min(4 * most + 8, count), count)]
@@ -96,24 +98,28 @@ class _Offer:
             bits = self.queries.bits("exemplar", 4 * shots + 7, self.at[[row]])
             last = int(bits[0]) % count
             offered = self.peers[begin + (last + np.arange(1, count)) % count]
-        digests, inputs = self.pool
-        good = self.fits[self.kinds[row], offered] & (digests[offered] != self.mine[0][row])
-        good &= ~np.isin(offered, tried)
-        good &= ~np.isin(inputs[offered], [self.mine[1][row], *inputs[held]])
+        digests, examples = self.pool
+        good = self.fits[self.kinds[row], offered] & ~np.isin(offered, tried)
+        if self.own_split:
+            good &= digests[offered] != self.mine[0][row]
+        shown = [] if self.fixed else examples[held]
+        good &= ~np.isin(examples[offered], np.array([self.mine[1][row], *shown], np.uint64))
         if self.own:
             good &= offered != self.at[row]
         if len(self.unlike[1]):
             good &= self.unlike[0][offered] != self.unlike[1][row]
-        left = offered[good]
-        _, first = np.unique(inputs[left], return_index=True)
+        left: Ints = offered[good]
+        if self.fixed:
+            return left
+        _, first = np.unique(examples[left], return_index=True)
         found: Ints = left[np.sort(first)]
         return found
 
 
 @numba.njit(cache=True, nogil=True)
 def _draw(  # type: ignore[no-untyped-def]
-    rows, first, places, shots, by_file, own, at, peers, starts, counts, fits, kinds, digests,
-    inputs, my_digests, my_inputs, unlike, my_unlike, taken, tried, found,
+    rows, first, places, shots, by_file, own, own_split, fixed, at, peers, starts, counts, fits,
+    kinds, digests, examples, my_digests, my_examples, unlike, my_unlike, taken, tried, found,
 ):  # fmt: skip
     """Attempts from `first` on, for the queries at `rows`."""
     for i in range(len(rows)):
@@ -123,15 +129,16 @@ def _draw(  # type: ignore[no-untyped-def]
             if found[row] >= shots[row] or first + n >= limit:
                 break
             candidate = peers[starts[row] + places[n, i]]
-            good = fits[kinds[row], candidate] and digests[candidate] != my_digests[row]
-            good = good and inputs[candidate] != my_inputs[row]
+            good = fits[kinds[row], candidate]
+            good = good and not (own_split and digests[candidate] == my_digests[row])
+            good = good and examples[candidate] != my_examples[row]
             good = good and not (own and candidate == at[row])
             if good and len(my_unlike) > 0:
                 good = unlike[candidate] != my_unlike[row]
             for k in range(first + n):
                 good = good and tried[row, k] != candidate
-            for k in range(found[row]):
-                good = good and inputs[taken[row, k]] != inputs[candidate]
+            for k in range(0 if fixed else found[row]):
+                good = good and examples[taken[row, k]] != examples[candidate]
             tried[row, first + n] = candidate
             if good:
                 taken[row, found[row]] = candidate
