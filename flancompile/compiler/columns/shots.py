@@ -102,7 +102,7 @@ class _Offer:
         good = self.fits[self.kinds[row], offered] & ~np.isin(offered, tried)
         if self.own_split:
             good &= digests[offered] != self.mine[0][row]
-        shown = [] if self.fixed else examples[held]
+        shown = np.zeros(0, np.uint64) if self.fixed else examples[held]
         good &= ~np.isin(examples[offered], np.array([self.mine[1][row], *shown], np.uint64))
         if self.own:
             good &= offered != self.at[row]
