@@ -9,6 +9,7 @@ from pathlib import Path
 from flancompile.compiler.asked import unmet_rates
 from flancompile.compiler.cache import memo_of
 from flancompile.compiler.check_recipe import check_overlay, check_recipe
+from flancompile.compiler.missing_files import missing_files
 from flancompile.compiler.plan import resolve
 from flancompile.dsl.check import check_library
 from flancompile.dsl.folders import unseen
@@ -35,6 +36,7 @@ def check_libraries(
     found += [d for folder in folders for d in unseen(folder)]
     found += check_library(library, typed=typed)
     library.memo.save()
+    found += missing_files(library)
     found += _mixtures(library)
     unique = dict.fromkeys(found)
     return sorted(

@@ -6,17 +6,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.cache import Cache
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
+from flancompile.compiler.exemplar_files import exemplar_items, exemplar_path
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import NONE, FrameIds
 from flancompile.compiler.objects import ObjectJob, json_digest, object_key
 from flancompile.compiler.pools import PoolRef, pool_digest
 from flancompile.compiler.render import RenderSpec
-from flancompile.dsl import yaml
 from flancompile.dsl.library import Library, TaskDef
 from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.style import ShotsStyle
@@ -25,7 +25,7 @@ from flancompile.sources.blocks import SplitBlocks
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
 
-__all__ = ["Workshop", "budget_of", "exemplar_items", "served"]
+__all__ = ["Workshop", "budget_of", "served"]
 
 S = TypeVar("S")
 
@@ -102,8 +102,8 @@ class Workshop:
         """Where a task's exemplars come from, when not from the block or the row itself."""
         exemplars = task.task.exemplars
         if exemplars.source == "file":
-            items = exemplar_items(task)
-            return PoolRef(rows=tuple(json.dumps(i, sort_keys=True) for i in items))
+            items = tuple(json.dumps(i, sort_keys=True) for i in exemplar_items(task))
+            return PoolRef(rows=items, name=exemplar_path(task).name)
         if exemplars.source not in ("split", "reserved"):
             return None
         if not self.reads[task.source_id, split].kept:  # there is no example to show any to
@@ -152,25 +152,3 @@ def _picked(table: Mapping[str, S], patterns: Sequence[str], kind: str) -> dict[
             hint = nearest(pattern, table)
             raise fail("FC411", f"no {kind} style matches {pattern!r}", hint=hint)
     return {i: s for i, s in table.items() if any(fnmatchcase(i, p) for p in patterns)}
-
-
-def exemplar_items(task: TaskDef) -> list[Any]:
-    """Rows of a task's fixed exemplar file: JSON Lines, or a YAML list. Raises FC301, FC303."""
-    name = str(task.task.exemplars.file)
-    path = task.dataset.folder / name
-    span = task.span("exemplars", "file")
-    if not path.is_file():
-        near = nearest(path.name, [p.name for p in path.parent.glob("*")])
-        raise fail("FC301", f"there is no exemplar file {name!r}", span=span, hint=near)
-    items: Any
-    if path.suffix == ".jsonl":
-        try:
-            lines = path.read_text(encoding="utf-8-sig").split("\n")  # U+2028 ends no line
-            items = [json.loads(line) for line in lines if line.strip()]
-        except (ValueError, RecursionError) as error:
-            raise fail("FC303", f"{name}: not JSON Lines: {error}", span=span) from None
-    else:
-        items = yaml.read(path).data
-    if not isinstance(items, list):
-        raise fail("FC303", f"{name}: an exemplar file is a list of rows", span=span)
-    return items

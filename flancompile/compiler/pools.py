@@ -36,13 +36,14 @@ class PoolRef:
     """Where shared exemplars come from, when not from the block itself.
 
     folder: a read split, of which `pool_batch` says the rows; count: only the first so many rows of
-    its first block; rows: those of a fixed file.
+    its first block; rows: those of a fixed file, whose name is for people.
     """
 
     folder: str | None = None
     digest: str = ""
     count: int | None = None
     rows: tuple[str, ...] = ()
+    name: str = ""
 
 
 def pool_digest(blocks: SplitBlocks, settings: Exemplars) -> str:
@@ -69,7 +70,7 @@ def pool_names(ref: PoolRef, settings: Exemplars) -> dict[int, str]:
     """What the pool's rows are called, by digest: `dev:12`, `shots.jsonl:3` (its third item)."""
     if ref.folder is None:
         items = map(json.loads, ref.rows)
-        return {item_digest(i): f"{settings.file}:{n}" for n, i in enumerate(items, 1)}
+        return {item_digest(i): f"{ref.name}:{n}" for n, i in enumerate(items, 1)}
     batch = pool_batch(ref, settings)
     pairs = zip(batch.column("_row").to_pylist(), batch.column("_id").to_pylist(), strict=True)
     return {row: f"{settings.split}:{id_}" for row, id_ in pairs}

@@ -11,8 +11,9 @@ import numpy as np
 
 from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
+from flancompile.compiler.exemplar_files import exemplar_items
 from flancompile.compiler.exemplars import Pools, item_rows
-from flancompile.compiler.jobs import exemplar_items, served
+from flancompile.compiler.jobs import served
 from flancompile.compiler.pools import POOL_ROWS
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer, RenderSpec

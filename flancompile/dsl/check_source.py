@@ -28,6 +28,9 @@ def check_sources(
     for category, task in file.tasks.items():
         for index, rung in enumerate(task.rungs):
             found += _path(document, ("tasks", category, "rungs", index), rung, variable)
+        if task.exemplars.file is not None:
+            key = ("tasks", category, "exemplars", "file")
+            found += _path(document, key, task.exemplars.file, variable)
     return found
 
 

@@ -145,14 +145,18 @@ class ReadOptions(Strict):
 
 
 class Join(Strict):
-    """A second file whose columns are added to the rows, by line or by key."""
+    """A second file whose columns are added to the rows: by line, by key, or each to every row."""
 
     files: dict[str, str | tuple[str, ...]] | str = Field(
         description="Path or glob; or one for each split."
     )
     format: Format | None = None
     read: ReadOptions = ReadOptions()
-    by: Literal["line", "key"] = "line"
+    by: Literal["line", "key", "cross"] = Field(
+        "line",
+        description="line: the row of the same number. key: the row of an equal value. cross: "
+        "every row of the second file in turn, so that each pair is a row.",
+    )
     key: str | None = Field(None, description="The column of these rows that is matched, by key.")
     other: str | None = Field(None, description="The column of the second file; default: `key`.")
     prefix: str = Field("", description="Put before the names of the added columns.")

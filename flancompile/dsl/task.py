@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from flancompile.dsl.base import Expression, Identifier, Strict, TemplateText
 from flancompile.dsl.codes import WARNINGS
-from flancompile.dsl.source import Source
+from flancompile.dsl.source import Format, ReadOptions, Source, format_by_name, unknown_option
 
 __all__ = [
     "Choices",
@@ -151,7 +151,13 @@ class Exemplars(Strict):
         None, description="column: expression that gives a list of items."
     )
     file: str | None = Field(
-        None, description="file: JSON Lines or YAML list of rows, beside this file."
+        None,
+        description="file: a YAML list of rows, or a data file of any format, beside this file; "
+        "its name may show the variable of `for_each`.",
+    )
+    format: Format | None = Field(None, description="file: its format. Default: by its extension.")
+    read: ReadOptions = Field(
+        ReadOptions(), description="file: how it is read, as for a source's files."
     )
     fields: dict[str, Expression] = Field(
         {}, description="column and file: field -> expression over `item` (the exemplar's own row)."
@@ -177,6 +183,13 @@ class Exemplars(Strict):
             if (getattr(self, name) is not None) != (name == need):
                 verb = "needs" if name == need else "does not take"
                 raise ValueError(f"exemplars `from: {self.source}` {verb} `{name}`")
+        given = self.model_fields_set & {"format", "read"}
+        if given and self.file is None:
+            raise ValueError(f"`{min(given)}` goes with exemplars `from: file`")
+        if self.file is not None and self.read.model_fields_set:
+            format_ = self.format or format_by_name(self.file)
+            if format_ and (why := unknown_option(self.read.model_fields_set, format_)):
+                raise ValueError(why)
         return self
 
 

@@ -23,7 +23,7 @@ from flancompile.errors import Span, fail, nearest
 from flancompile.sources.files import explode, format_of, read_rows
 from flancompile.sources.rows import EVERY_COLUMN, BadRow, Row, Wanted
 
-__all__ = ["JoinedFiles", "Resolved", "place_rows", "resolve_place"]
+__all__ = ["JoinedFiles", "Resolved", "named_path", "place_rows", "resolve_place"]
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ def resolve_place(
     paths = () if items else place.explode or ()
     files = _found(place.files, split, folder, names, span) if place.files else ()
     return Resolved(
-        split=_named((place.splits or {}).get(split, split), names, span),
-        hub=_named(place.hub, names, span) if place.hub else None,
-        config=_named(place.config, names, span) if place.config else None,
+        split=named_path((place.splits or {}).get(split, split), names, span),
+        hub=named_path(place.hub, names, span) if place.hub else None,
+        config=named_path(place.config, names, span) if place.config else None,
         revision=place.revision,
         files=files,
         format=place.format,
@@ -132,7 +132,7 @@ def _read(place: PlaceOptions, files: tuple[str, ...]) -> ReadOptions:
     return options_for(place.read, [format_of(Path(f), place.format) for f in files])
 
 
-def _named(text: str, names: Mapping[str, object], span: Span | None) -> str:
+def named_path(text: str, names: Mapping[str, object], span: Span | None) -> str:
     """A path or a name that may show the variable of `for_each`. Raises FC202."""
     if "{{" not in text:
         return text
@@ -157,7 +157,7 @@ def _found(
         files = files[split]
     found: list[str] = []
     for pattern in (files,) if isinstance(files, str) else files:
-        name = _named(pattern, names, span)
+        name = named_path(pattern, names, span)
         path = Path(name) if Path(name).is_absolute() else folder / name
         is_glob = any(c in name for c in "*?[") and not path.exists()
         paths = [path]
@@ -250,6 +250,8 @@ def _joined(
     others = _file_rows(joined.files, join.format, join.read, theirs)
     if join.by == "line":
         return _by_line(rows, others, joined)
+    if join.by == "cross":
+        return _crossed(rows, others, joined)
     return _by_key(rows, others, joined)
 
 
@@ -283,6 +285,21 @@ def _by_key(
             yield BadRow(f"join: no row with {other_key} = {row[key]!r} in the second file", "")
         else:
             yield _merged(row, table[str(row[key])], joined.join)
+
+
+def _crossed(
+    rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], joined: JoinedFiles
+) -> Iterator[Row | BadRow]:
+    """Each row with every row of the second file, which is held. Raises FC305 for an empty one."""
+    held = list(others)
+    if not held:
+        raise fail("FC305", f"{', '.join(joined.files)}: join by cross: the file has no rows")
+    for row in rows:
+        if isinstance(row, BadRow):
+            yield row
+            continue
+        for other in held:
+            yield other if isinstance(other, BadRow) else _merged(row, other, joined.join)
 
 
 def _merged(row: Any, other: Any, join: Join) -> Row:

@@ -183,6 +183,7 @@ def test_words_before_a_bracket_are_no_calls_outside_slots(tmp_path: Path) -> No
     about = dataset_of("toy")
     about["tasks"]["qa"]["instruction"] = "Answer the question (in a word) as the answer (short)."
     made.write("datasets/toy.yaml", about)
+    made.write("datasets/toy.jsonl", [])
     assert check(tmp_path) == []
 
 
