@@ -66,6 +66,12 @@ def summary(build: Build, out: Console) -> None:
         out.print(f"{c['inexact_targets']:,} targets are not given back exactly by the tokenizer")
     for name, parts in sorted(_left_out(build).items())[:DROPPED]:
         out.print(f"{name} of messages: {parts:,} left out, in no turn's text", style="yellow")
+    if c.get("unknown_prompts"):
+        out.print(f"{c['unknown_prompts']:,} prompts hold the tokenizer's unknown token")
+    if c.get("special_in_data"):
+        as_what = m.recipe.get("tokenizer", {}).get("special_in_data", "text")
+        said = "ordinary text" if as_what == "text" else "those tokens"
+        out.print(f"{c['special_in_data']:,} examples have data that spells special tokens: {said}")
     lost = build.dropped()
     for one in lost[:DROPPED]:
         rows = f"{one['rows']:,} row{'s' if one['rows'] > 1 else ''} of {one['task']}"

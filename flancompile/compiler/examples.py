@@ -135,6 +135,7 @@ def example_table(
         "cot": pa.array(lines.cot),
         "truncated": pa.array(lines.truncated),
         "exact": pa.array(lines.exact),
+        "unknown": pa.array(lines.unknown),
         "exemplars": lines.exemplar_lists(),
         "runs": pa.array(lines.runs, pa.list_(pa.uint32())),
         "prompt_tokens": pa.array(lines.prompt_tokens),
@@ -160,8 +161,8 @@ class _Lines:
         self.template, self.option_style, self.layout = (np.full(rows, -1) for _ in range(3))
         self.shots_asked, self.shots = (np.zeros(rows, np.uint8) for _ in range(2))
         self.prompt_tokens, self.target_tokens = (np.zeros(rows, np.uint32) for _ in range(2))
-        self.kept, self.options, self.cot, self.truncated, self.exact = (
-            np.zeros(rows, np.bool_) for _ in range(5)
+        self.kept, self.options, self.cot, self.truncated, self.exact, self.unknown = (
+            np.zeros(rows, np.bool_) for _ in range(6)
         )
         self.runs: list[list[int] | None] = [None] * rows
         self.exemplars: dict[int, Any] = {}
@@ -178,6 +179,7 @@ class _Lines:
         self.layout[rows] = made.layout[at]
         self.shots_asked[rows], self.options[rows] = drawn.shots[at], drawn.options[at]
         self.cot[rows], self.exact[rows] = drawn.cot[at], columns.exact
+        self.unknown[rows] = columns.prompts.unknown(at)
         taken = made.exemplars[at]
         self.shots[rows] = made.shots[at]
         self.prompt_tokens[rows] = columns.prompts.lengths[at]
@@ -197,6 +199,7 @@ class _Lines:
         self.shots_asked[row], self.shots[row] = choice.shots, len(draft.shots)
         self.options[row], self.cot[row] = choice.options, choice.cot
         self.truncated[row], self.exact[row] = bool(draft.shortened), one.exact
+        self.unknown[row] = one.unknown
         self.prompt_tokens[row], self.target_tokens[row] = one.lengths
         self.runs[row] = one.many
         self.exemplars[row] = draft.exemplars

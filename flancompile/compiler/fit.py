@@ -36,7 +36,13 @@ class Encoded(Protocol):
 
 
 class Encoder(Protocol):
-    """What this pass needs of a tokenizer."""
+    """What this pass needs of a tokenizer.
+
+    unknown_id: the id of what it has no token for, if there is such.
+    """
+
+    @property
+    def unknown_id(self) -> int | None: ...
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Ids of each text as a whole, without special tokens."""
@@ -66,7 +72,8 @@ class Budget:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A draft with its ids. exact: whether decoding the targets gives them back.
+    """A draft with its ids. exact: whether decoding the targets gives them back; unknown: whether
+    the tokenizer cannot write all that is shown.
 
     parts: ids of its runs, which alternate between no loss and loss: prompt and target, or those
     of a chat.
@@ -75,6 +82,7 @@ class Fitted:
     draft: Draft
     parts: tuple[Ids, ...]
     exact: bool
+    unknown: bool = False
 
     @property
     def prompt(self) -> Ids:
@@ -161,7 +169,8 @@ def _tried(
             parts = run_ids(renderer.spec.layout_of(draft), encoder, runs, parts)
             excess = _excess(budget, [len(p) for p in parts])
             kept = tuple(p.copy() for p in parts)
-            fitted = Fitted(draft, kept, bool(exact[here.start : here.stop].all()))
+            unknown = any(bool((p == encoder.unknown_id).any()) for p in kept[::2])
+            fitted = Fitted(draft, kept, bool(exact[here.start : here.stop].all()), unknown)
             found[i] = Measured(sum(map(len, parts[::2])), excess, _Try(runs, fitted))
         except RowError as error:
             renderer.reasons[draft.row] = str(error)

@@ -38,7 +38,7 @@ from flancompile.sources.blocks import SplitBlocks
 from flancompile.store.runs import Runs
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
-from flancompile.tokenizer.special import without_marks
+from flancompile.tokenizer.special import spelling, without_marks
 from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.unfinished import making_file
 
@@ -226,12 +226,24 @@ def examples_of(
     _prove(spec, rows, tokenizer, columns, fitted)
     wide = tokenizer.vocab_size > 1 << 16
     table = example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
+    table = table.append_column("spells_special", pa.array(_spelling(rows, tokenizer)))
     by_row = len(rows) - reserved if left is None else len(left)
     paths = {n: c - before.get(n, 0) for n, c in tokenizer.paths.items() if c > before.get(n, 0)}
     work = {"texts": paths, "rows": {"by column": len(rows) - reserved - by_row, "by row": by_row}}
     if renderer.left_out:
         work["left_out"] = {f"{spec.task_id}: {n}": c for n, c in renderer.left_out.items()}
     return table.replace_schema_metadata({WORK: json.dumps(work, sort_keys=True)})
+
+
+def _spelling(rows: RowSet, tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
+    """Which rows spell a special token of the tokenizer in a field that the task reads."""
+    held = rows.columns
+    columns = held.arrays() if isinstance(held, Stored) else held
+    names = sorted(columns)
+    return rows.once(
+        ("special", tokenizer.digest, *names),
+        lambda: spelling((columns[n] for n in names), tokenizer.special_texts, len(rows)),
+    )
 
 
 def _prove(

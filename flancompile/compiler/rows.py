@@ -247,6 +247,10 @@ class Stored(Mapping[str, Sequence[Any]]):
     def __init__(self, arrays: Mapping[str, pa.Array], fields: Mapping[str, pa.Field]) -> None:
         self._arrays, self._fields, self._made = arrays, fields, dict[str, list[Any]]()
 
+    def arrays(self) -> Mapping[str, pa.Array]:
+        """The columns as they are stored."""
+        return self._arrays
+
     def exact(self) -> dict[str, pa.Array]:
         """The columns whose Arrow values are the rows' own."""
         return {n: a for n, a in self._arrays.items() if not is_json(self._fields[n])}

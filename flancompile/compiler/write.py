@@ -255,6 +255,8 @@ def _manifest(
     }
     mixture = prepared.request.library.mixture(recipe.mixture).model
     tasks = task_counts(prepared, streams, linked, mixture.rate_in)
+    counts["unknown_prompts"] = sum(t.unknown_prompts for t in tasks)
+    counts["special_in_data"] = sum(t.special_in_data for t in tasks)
     about = recipe.model_dump(mode="json", by_alias=True, exclude={"overlay", "description"})
     return Manifest(
         flancompile_version=__version__,
@@ -323,7 +325,10 @@ def _task_count(
 ) -> TaskCount:
     task = stream.planned.task
     blocks = prepared.workshop.reads[task.source_id, prepared.workshop.recipe.split]
-    columns = ("template", "shots_asked", "shots", "options", "cot", "truncated", "exact")
+    columns = (
+        "template", "shots_asked", "shots", "options", "cot", "truncated", "exact", "unknown",
+        "spells_special",
+    )  # fmt: skip
     tables = [_plain(read_object(p.piece.path, columns).take(p.rows)) for p in parts]
     table = pa.concat_tables(tables) if tables else None
     lengths = [linked.lengths[p.first : p.first + p.count].sum(axis=0) for p in parts]
@@ -350,6 +355,8 @@ def _task_count(
         cot=_counted(table, "cot").get(True, 0),
         truncated=_counted(table, "truncated").get(True, 0),
         inexact_targets=_counted(table, "exact").get(False, 0),
+        unknown_prompts=_counted(table, "unknown").get(True, 0),
+        special_in_data=_counted(table, "spells_special").get(True, 0),
         templates=_counted(table, "template"),
     )
 

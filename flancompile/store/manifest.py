@@ -78,6 +78,8 @@ class TaskCount(_Frozen):
     cot: int
     truncated: int
     inexact_targets: int
+    unknown_prompts: int = 0
+    special_in_data: int = 0
     templates: dict[str, int]
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from flancompile.tokenizer.text import Texts
 
-__all__ = ["NEWER", "Doubt"]
+__all__ = ["NEWER", "Doubt", "quoted"]
 
 # Letters, digits and marks of Unicode 17, found by comparing gigatoken 0.10 with tokenizers 0.23
 # on every code point under the split rules of cl100k, o200k and Qwen 2. A slow test does it again.
@@ -40,7 +40,7 @@ class Doubt:
 
     def __init__(self, controls: Sequence[str]) -> None:
         words = sorted({c for c in controls if c}, key=lambda c: (-len(c), c))
-        self._controls = "|".join(map(_quoted, words))
+        self._controls = "|".join(map(quoted, words))
 
     def marked(self, texts: Texts) -> npt.NDArray[np.bool_]:
         """Which texts are doubtful. -> bool[texts]"""
@@ -55,7 +55,8 @@ class Doubt:
         return [int(i) for i in np.flatnonzero(self.marked(Texts.of(texts)))]
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a regular expression of RE2 that matches it alone."""
     return "".join(c if c.isalnum() or ord(c) >= 128 else f"\\x{{{ord(c):x}}}" for c in text)
 
 

@@ -16,17 +16,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancompile.marks import CLOSE, OPEN, REPLACEMENT, marked, replaced
+from flancompile.tokenizer.doubt import quoted
 from flancompile.tokenizer.pieces import CONTROL, USER_DEFINED, PieceModel, with_kinds
 
-__all__ = ["special_texts", "text_data", "without_marks"]
+__all__ = ["USUAL", "special_texts", "spelling", "text_data", "without_marks"]
 
 _BARS = re.compile(r"<[|｜].*[|｜]>")
 _BRACKETS = re.compile(r"<.+>|\[.+\]")
@@ -36,6 +39,14 @@ _FORM = re.compile(
     r"|AVAILABLE_TOOLS)\]",
     re.IGNORECASE,
 )
+# Special tokens of common tokenizers, where none is at hand.
+USUAL = (
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|end_of_text|>",
+    "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|user|>", "<|assistant|>",
+    "<|system|>", "<|end|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<s>", "</s>",
+    "<pad>", "<unk>", "<mask>", "<extra_id_0>", "[INST]", "[/INST]", "[CLS]", "[SEP]", "[MASK]",
+    "[PAD]", "[UNK]", "<｜end▁of▁sentence｜>", "<｜begin▁of▁sentence｜>",
+)  # fmt: skip
 _START = OPEN.encode()[:2]  # and that of CLOSE, and of few other characters
 
 
@@ -130,6 +141,45 @@ def _makes(merge: str | list[str], names: frozenset[str]) -> bool:
     return left + right in names or left in names or right in names
 
 
+def spelling(columns: Iterable[Any], special: Sequence[str], rows: int) -> npt.NDArray[np.bool_]:
+    """Which rows spell a special token in one of their columns. -> bool[rows]
+
+    columns: of `rows` values each, in Arrow or as Python values.
+    """
+    found = np.zeros(rows, np.bool_)
+    if not special:
+        return found
+    pattern = "|".join(map(quoted, special))
+    compiled = re.compile("|".join(map(re.escape, special)))
+    starts = tuple({t.encode()[:2] for t in special})
+    for column in columns:
+        if not isinstance(column, pa.Array):
+            found |= np.fromiter((_spells(v, compiled) for v in column), np.bool_, rows)
+        elif any(_holds(t, starts) for t in _texts(column)):
+            if _is_text(column.type):
+                held = pc.fill_null(pc.match_substring_regex(column, pattern), False)
+                found |= held.to_numpy(zero_copy_only=False).astype(np.bool_)
+            else:
+                values = column.to_pylist()
+                found |= np.fromiter((_spells(v, compiled) for v in values), np.bool_, rows)
+    return found
+
+
+def _spells(value: Any, special: re.Pattern[str]) -> bool:
+    if isinstance(value, str):
+        return special.search(value) is not None
+    if isinstance(value, dict):
+        return any(_spells(v, special) for pair in value.items() for v in pair)
+    return isinstance(value, list | tuple) and any(_spells(v, special) for v in value)
+
+
+def _holds(array: pa.Array, starts: Sequence[bytes]) -> bool:
+    """Whether the bytes of an array of text hold one of these."""
+    data = array.buffers()[2]
+    held = b"" if data is None else data.to_pybytes()
+    return any(s in held for s in starts)
+
+
 def without_marks(array: pa.Array) -> pa.Array:
     """A column with U+FFFD for the marks in its texts, whatever its type; itself if it has none."""
     if not any(map(_holds_marks, _texts(array))):
@@ -169,6 +219,4 @@ def _texts(array: pa.Array) -> Iterator[pa.Array]:
 
 def _holds_marks(array: pa.Array) -> bool:
     """Whether the bytes of an array of text hold a mark."""
-    data = array.buffers()[2]
-    held = b"" if data is None else data.to_pybytes()
-    return _START in held and any(m.encode() in held for m in (OPEN, CLOSE))
+    return _holds(array, [_START]) and _holds(array, [OPEN.encode(), CLOSE.encode()])

@@ -22,6 +22,8 @@ from flancompile.store.build import Build
 class Bytes:
     """One token a UTF-8 byte."""
 
+    unknown_id = None
+
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         return [np.frombuffer(t.encode(), dtype=np.uint8).astype(np.uint32) for t in texts]
 

@@ -51,14 +51,19 @@ class Bank:
         self.start = np.full(1 << 10, UNKNOWN, np.int64)
         self.length = np.zeros(1 << 10, np.int32)
         self.sums, self.slack = (np.zeros(1 << 10, np.float64) for _ in range(2))
-        self.unsure = np.zeros(1 << 10, np.bool_)
+        self.unsure, self.unknown = (np.zeros(1 << 10, np.bool_) for _ in range(2))
+        self._unknown: Flags | None = None  # the ids that stand for what has no token
+        if tokenizer.unknown_id is not None:
+            self._unknown = np.arange(tokenizer.vocab_size) == tokenizer.unknown_id
         self.ids: npt.NDArray[np.uint32] = np.zeros(1 << 12, np.uint32)
 
     @property
     def nbytes(self) -> int:
         """Bytes that its arrays hold."""
         arrays = (self.keys, self.values, self.parent, self.fragment, self.start, self.length)
-        own = sum(a.nbytes for a in (*arrays, self.sums, self.slack, self.unsure, self.ids))
+        own = sum(
+            a.nbytes for a in (*arrays, self.sums, self.slack, self.unsure, self.unknown, self.ids)
+        )
         return own + self.fragments.nbytes
 
     def encode(self, strings: Strings) -> Spliced:
@@ -94,7 +99,7 @@ class Bank:
         count = int(self.count[0])
         if count + nodes > len(self.parent):
             most = max(count + nodes, 2 * len(self.parent))
-            names = ("parent", "fragment", "start", "length", "sums", "slack", "unsure")
+            names = ("parent", "fragment", "start", "length", "sums", "slack", "unsure", "unknown")
             for name in names:
                 setattr(self, name, grown(getattr(self, name), most))
         if 2 * (count + nodes) > len(self.keys):
@@ -121,6 +126,8 @@ class Bank:
         self.ids[held : held + more] = encoded.ids
         self.start[nodes] = held + encoded.offsets[:-1]
         self.length[nodes] = encoded.lengths
+        if self._unknown is not None:
+            self.unknown[nodes] = encoded.holds(self._unknown)
         self.count[1] += more
 
     def add_whole(self, encoded: Ragged) -> Numbers:
@@ -163,6 +170,10 @@ class Spliced:
             self.segments, self.first[texts], self.last[texts], self.bank.start, self.bank.length,
             self.bank.ids, out, to,
         )  # fmt: skip
+
+    def unknown(self, texts: Ints) -> Flags:
+        """Whether the ids of some texts hold the tokenizer's unknown token. -> bool[texts]"""
+        return _any(self.segments, self.first[texts], self.last[texts], self.bank.unknown)
 
     def take(self, texts: Ints) -> Ragged:
         """The ids of some texts."""
@@ -270,6 +281,16 @@ def _is_unsure(segments, ends, sums, slack, unsure):  # type: ignore[no-untyped-
                 out[text] = True
                 break
             total += sums[node]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _any(segments, first, last, marked):  # type: ignore[no-untyped-def]
+    """Whether each text has a marked segment."""
+    out = np.zeros(len(first), np.bool_)
+    for text in range(len(out)):
+        for k in range(first[text], last[text]):
+            out[text] |= marked[segments[k]]
     return out
 
 
