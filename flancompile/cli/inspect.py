@@ -82,6 +82,11 @@ def summary(build: Build, out: Console) -> None:
         out.print(f"{name} is left out: {why}", style="yellow")
     if len(m.left_out) > DROPPED:
         out.print(f"… and {len(m.left_out) - DROPPED} tasks more, in manifest.json", style="yellow")
+    for name, why in sorted(m.unwritten_styles.items())[:DROPPED]:
+        out.print(f"the style {name} is left out: {why}", style="yellow")
+    if len(m.unwritten_styles) > DROPPED:
+        more = len(m.unwritten_styles) - DROPPED
+        out.print(f"… and {more} styles more, in manifest.json", style="yellow")
     for name in m.empty:
         out.print(f"{name} gave no example: see ledger.parquet", style="bold red")
     out.print(f"{build.path} · root digest {m.root_digest}", style="dim")

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
 
 from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.cache import Cache
@@ -17,6 +18,7 @@ from flancompile.compiler.frame import NONE, FrameIds
 from flancompile.compiler.objects import ObjectJob, json_digest, object_key
 from flancompile.compiler.pools import PoolRef, pool_digest
 from flancompile.compiler.render import RenderSpec
+from flancompile.compiler.writable import check_special, unwritable
 from flancompile.dsl.library import Library, TaskDef
 from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.style import ShotsStyle
@@ -28,6 +30,7 @@ from flancompile.tokenizer.load import TokenizerRef
 __all__ = ["Workshop", "budget_of", "served"]
 
 S = TypeVar("S")
+_KEYS = {"option": "options", "shots": "shots", "chat": "chat"}  # in a recipe's `styles`
 
 
 @dataclass(frozen=True)
@@ -52,24 +55,59 @@ class Workshop:
         """The render spec of a task under these arms."""
         chosen = self.recipe.styles
         is_chat = any(t.turns is not None for t in task.task.templates)
+        if self.tokenizer.folder:
+            check_special(task, self.tokenizer.load())
         return RenderSpec(
             task_id=task.id,
             task=task.task,
-            option_styles=_picked(self.library.option_styles, chosen.options, "option"),
-            shots_styles=served(_picked(self.library.shots_styles, chosen.shots, "shots")),
+            option_styles=self._written("option", needed=_has_choices(task)),
+            shots_styles=served(self._written("shots")),
             shares=shares,
             seed=self.recipe.seed,
             templates=tuple(templates or range(len(task.task.templates))),
             variable=task.variable,
             chat_styles=self._chat_styles() if is_chat or chosen.wrap else {},
             wrap=chosen.wrap,
+            join=self.recipe.frame.text,
         )
+
+    @cached_property
+    def unwritten(self) -> dict[str, dict[str, str]]:
+        """Why the tokenizer cannot write some of the styles chosen, by kind and id."""
+        if not self.tokenizer.folder:  # it is still to be learnt, and can then write any
+            return {}
+        tokenizer = self.tokenizer.load()
+        return {k: unwritable(self._chosen(k), tokenizer) for k in ("option", "shots", "chat")}
+
+    def _chosen(self, kind: str) -> dict[str, Any]:
+        """The styles that the recipe chooses."""
+        library, chosen = self.library, self.recipe.styles
+        tables: dict[str, tuple[Mapping[str, Any], Sequence[str]]] = {
+            "option": (library.option_styles, chosen.options),
+            "shots": (library.shots_styles, chosen.shots),
+            "chat": (library.chat_styles, [p for p in chosen.chat if p != TOKENIZERS_OWN]),
+        }
+        return _picked(*tables[kind], kind)
+
+    def _written(self, kind: str, needed: bool = True) -> dict[str, Any]:
+        """The styles chosen that the tokenizer can write. Raises FC421 where it can write none.
+
+        needed: whether the task uses any.
+        """
+        chosen, bad = self._chosen(kind), self.unwritten.get(kind, {})
+        if bad and needed and not chosen.keys() - bad.keys():
+            id_, why = next(iter(bad.items()))
+            message = f"no {kind} style that the recipe chooses can be used: {id_}: {why}"
+            hint = f"choose others under `styles: {{{_KEYS[kind]}: ...}}`, or another tokenizer"
+            raise fail("FC421", message, hint=hint)
+        return {i: s for i, s in chosen.items() if i not in bad}
 
     def _chat_styles(self) -> dict[str, ChatLayout]:
         chosen = self.recipe.styles.chat
-        patterns = [p for p in chosen if p != TOKENIZERS_OWN]
-        found: dict[str, ChatLayout] = dict(_picked(self.library.chat_styles, patterns, "chat"))
-        if TOKENIZERS_OWN in chosen and self.chat is not None:
+        own = TOKENIZERS_OWN in chosen and self.chat is not None
+        named = chosen != (TOKENIZERS_OWN,)
+        found: dict[str, ChatLayout] = dict(self._written("chat")) if named else {}
+        if own and self.chat is not None:
             found[TOKENIZERS_OWN] = self.chat
         return found
 
@@ -117,6 +155,12 @@ class Workshop:
             raise fail("FC302", message, span=task.span("exemplars", "count"))
         digest = pool_digest(blocks, exemplars)
         return PoolRef(folder=str(blocks.folder), digest=digest, count=exemplars.count)
+
+
+def _has_choices(task: TaskDef) -> bool:
+    return any(
+        c is not None for c in (task.task.choices, *(t.choices for t in task.task.templates))
+    )
 
 
 def budget_of(recipe: Recipe, frame: FrameIds) -> Budget:

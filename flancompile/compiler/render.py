@@ -38,7 +38,8 @@ __all__ = ["Draft", "RenderSpec", "Renderer", "hidden"]
 class RenderSpec:
     """Everything that determines a task's texts but the rows. Picklable.
 
-    chat_styles: layouts for dialogues; wrap: whether ordinary examples are laid out by them too.
+    chat_styles: layouts for dialogues; wrap: whether ordinary examples are laid out by them too;
+    join: white space with which the target of an example that is no chat begins.
     """
 
     task_id: str
@@ -51,6 +52,7 @@ class RenderSpec:
     variable: tuple[str, Any] | None = None
     chat_styles: Mapping[str, ChatLayout] = field(default_factory=dict)
     wrap: bool = False
+    join: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready; what does not change a text (tags, clusters, rungs, metrics) is left out."""
@@ -73,6 +75,7 @@ class RenderSpec:
             "templates": self.templates,
             "variable": self.variable,
             **({"chat": chats, "wrap": self.wrap} if (chats := self._chats()) else {}),
+            **({"join": self.join} if self.join else {}),
         }
 
     def layout_of(self, draft: Draft) -> ChatLayout | None:
@@ -129,7 +132,7 @@ class Draft:
         if not turns:
             prompt = "".join(self.pieces(spec.shots_styles))
             if layout is None:
-                return prompt, self.target
+                return prompt, spec.join + self.target
             turns = exchange(prompt, self.target)
         assert layout is not None
         return chat_runs(layout, turns)

@@ -282,10 +282,24 @@ def _manifest(
         tasks=tuple(tasks),
         held_out=prepared.held_out,
         left_out=prepared.left_out,
+        unwritten_styles=_unwritten(prepared),
         empty=tuple(sorted(i for i, s in streams.streams.items() if s.usable == 0)),
         packing=packs.certificate.as_dict(),
         evaluation=tuple(evaluation),
     )
+
+
+def _unwritten(prepared: Prepared) -> dict[str, str]:
+    """Why styles are left out of the draw, of the kinds that the build's tasks use."""
+    tasks = [p.task.task for p in prepared.planned.values()]
+    chats = any(t.turns is not None for task in tasks for t in task.templates)
+    used = {
+        "shots": True,
+        "option": any(t.options != "none" for task in tasks for t in task.templates),
+        "chat": chats or prepared.workshop.recipe.styles.wrap,
+    }
+    found = prepared.workshop.unwritten
+    return {i: why for kind, styles in found.items() if used[kind] for i, why in styles.items()}
 
 
 def _frame(prepared: Prepared) -> dict[str, int]:

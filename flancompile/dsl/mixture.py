@@ -190,10 +190,24 @@ class Frame(Strict):
     """The special tokens around an example's texts."""
 
     bos: bool = Field(False, description="Begin with the beginning token.")
-    join: Literal["eos", "none"] | None = Field(
-        None, description="What stands between prompt and target. Decoder default: eos."
+    join: str | None = Field(
+        None,
+        description="What stands between prompt and target: `eos`, `none`, or white space such as "
+        '" ", with which the target then begins. Decoder default: eos.',
     )
     eos: bool = Field(True, description="End a target (and an encoder's input) with eos.")
+
+    @field_validator("join")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in ("eos", "none") and (value.strip() or not value):
+            raise ValueError("join is `eos`, `none` or white space in quotes")
+        return value
+
+    @property
+    def text(self) -> str:
+        """The text between prompt and target; learnt as the target's beginning."""
+        return "" if self.join in (None, "eos", "none") else self.join
 
 
 class Lengths(Strict):
@@ -300,6 +314,6 @@ class Recipe(Strict):
         for most, pack in _WITHIN.items():
             if most in given and given[most] > given[pack]:
                 raise ValueError(f"lengths: {most} may be at most {pack}, which is {given[pack]}")
-        if self.layout == "encoder_decoder" and self.frame.join == "eos":
+        if self.layout == "encoder_decoder" and self.frame.join not in (None, "none"):
             raise ValueError("layout encoder_decoder has no join: the two sides are apart")
         return self

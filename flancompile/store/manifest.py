@@ -105,6 +105,7 @@ class Manifest(_Frozen):
     tasks: tuple[TaskCount, ...]
     held_out: dict[str, str]
     left_out: dict[str, str] = {}
+    unwritten_styles: dict[str, str] = {}
     empty: tuple[str, ...]
     packing: dict[str, Any]
     shards: tuple[FileEntry, ...] = ()

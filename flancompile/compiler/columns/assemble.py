@@ -7,10 +7,11 @@ that are not lowered, small pools, dialogues) is left to that renderer, row by r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from flancompile.compiler.columns.chosen import Chosen, chosen
 from flancompile.compiler.columns.column import Column
@@ -78,7 +79,11 @@ def assemble(
     """The block's sure examples; None where nothing of it can be done by columns."""
     if spec.wrap or len(rows) == 0 or styles_why_not(spec) is not None:
         return None
-    return _Assembler(spec, rows, pools, dropped, bank).run()
+    made = _Assembler(spec, rows, pools, dropped, bank).run()
+    if spec.join:
+        (before,) = bank.fragments.of(pa.array([spec.join], pa.string())).tolist()
+        made = replace(made, targets=made.targets.after(before))
+    return made
 
 
 class _Assembler:

@@ -52,6 +52,13 @@ class Strings:
         flat = np.concatenate([np.zeros(0, np.int32), *held])
         return cls(flat, np.concatenate([np.zeros(1, np.int64), *ends]))
 
+    def after(self, fragment: int) -> Strings:
+        """The texts, each with this fragment before it."""
+        own = self.fragments[self.ends[0] : self.ends[-1]]
+        begins = self.ends[:-1] - self.ends[0]
+        ends = self.ends - self.ends[0] + np.arange(len(self.ends))
+        return Strings(np.insert(own, begins, fragment).astype(np.int32), ends)
+
     def __len__(self) -> int:
         return len(self.ends) - 1
 
