@@ -133,7 +133,7 @@ def test_a_build_leaves_such_styles_out_and_names_them(
     drawn = {build.example(i)["shots_style"] for i in range(40)}
     assert "fine" in drawn and "braces" not in drawn
     assert set(json.loads((build.path / "manifest.json").read_text())["unwritten_styles"])
-    assert not verify(build.path)
+    assert not verify(build)
     assert build.manifest.counts["unknown_prompts"] >= 0
     library.recipe(
         tokenizer={"file": "../tokenizer.json", "eos": "</s>"}, styles={"shots": ["braces"]}
@@ -160,7 +160,7 @@ def test_special_tokens_in_data_make_no_turn_unless_the_recipe_says_so(
         about = {"file": "../tokenizer.json", "eos": "</s>", "special_in_data": mode}
         library.recipe(tokenizer=about, styles={"shots": ["fine"]}, size={"examples": 20})
         build = library.compile(tmp_path / mode, tmp_path / "cache")
-        assert not verify(build.path)
+        assert not verify(build)
         assert build.manifest.counts["special_in_data"] == 20
         ids = np.concatenate([np.concatenate([*build.example_ids(p, s)[1].values()])
                               for p in range(len(build.packs))
