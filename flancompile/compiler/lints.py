@@ -16,6 +16,7 @@ from flancompile.compiler.borders import doubles_a_mark
 from flancompile.compiler.chat import Turn
 from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.leaks import SEVERAL, Leaks
+from flancompile.compiler.objects import used_fields
 from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer
@@ -29,6 +30,7 @@ from flancompile.dsl.task import Choices, Template
 from flancompile.dsl.yaml import Key
 from flancompile.errors import Diagnostic
 from flancompile.sources.blocks import sample
+from flancompile.tokenizer.special import USUAL, spelt_in
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
@@ -128,6 +130,28 @@ class _Linter:
             message = f"values hold template syntax in {self.share(len(marked), total, marked[0])}"
             self.say("FC333", message, (), "they are printed as they are; nothing is to be done")
         self.messages()
+        self.special_tokens()
+
+    def special_tokens(self) -> None:
+        """Values that spell special tokens: of the tokenizer, or of common ones."""
+        tokenizer = self.reading.tokenizer
+        special = USUAL if tokenizer is None else tokenizer.special_texts
+        found: Counter[str] = Counter()
+        ids: list[str] = []
+        for row in self.rows:
+            names = set().union(
+                *(spelt_in(row[n], special) for n in used_fields(self.task.task, row))
+            )
+            found.update(names)
+            ids += [str(row["_id"])] if names else []
+        if found:
+            what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(5))
+            share = self.share(len(ids), len(self.rows), ids[0])
+            hint = (
+                "they are encoded as text; take them off in `fields`, or allow them in a recipe by "
+                "`tokenizer: {special_in_data: token}`"
+            )
+            self.say("FC336", f"values spell special tokens in {share}: {what}", (), hint)
 
     def messages(self) -> None:
         """Keys and content parts of messages that the texts of turns omit."""

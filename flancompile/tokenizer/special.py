@@ -29,7 +29,7 @@ from flancompile.marks import CLOSE, OPEN, REPLACEMENT, marked, replaced
 from flancompile.tokenizer.doubt import quoted
 from flancompile.tokenizer.pieces import CONTROL, USER_DEFINED, PieceModel, with_kinds
 
-__all__ = ["USUAL", "special_texts", "spelling", "text_data", "without_marks"]
+__all__ = ["USUAL", "special_texts", "spelling", "spelt_in", "text_data", "without_marks"]
 
 _BARS = re.compile(r"<[|｜].*[|｜]>")
 _BRACKETS = re.compile(r"<.+>|\[.+\]")
@@ -163,6 +163,21 @@ def spelling(columns: Iterable[Any], special: Sequence[str], rows: int) -> npt.N
                 values = column.to_pylist()
                 found |= np.fromiter((_spells(v, compiled) for v in values), np.bool_, rows)
     return found
+
+
+def spelt_in(value: Any, special: Sequence[str]) -> set[str]:
+    """The special tokens that a value's texts spell."""
+    if isinstance(value, str):
+        return set(_any_of(tuple(special)).findall(value))
+    inner = [*value, *value.values()] if isinstance(value, dict) else value
+    if not isinstance(inner, list | tuple):
+        return set()
+    return set().union(*(spelt_in(v, special) for v in inner))
+
+
+@lru_cache(maxsize=8)
+def _any_of(special: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
 
 def _spells(value: Any, special: re.Pattern[str]) -> bool:

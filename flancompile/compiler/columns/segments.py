@@ -173,7 +173,8 @@ class Spliced:
 
     def unknown(self, texts: Ints) -> Flags:
         """Whether the ids of some texts hold the tokenizer's unknown token. -> bool[texts]"""
-        return _any(self.segments, self.first[texts], self.last[texts], self.bank.unknown)
+        found = _any(self.segments, self.first[texts], self.last[texts], self.bank.unknown)
+        return np.asarray(found, dtype=np.bool_)
 
     def take(self, texts: Ints) -> Ragged:
         """The ids of some texts."""
