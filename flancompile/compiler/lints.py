@@ -133,9 +133,10 @@ class _Linter:
         self.special_tokens()
 
     def special_tokens(self) -> None:
-        """Values that spell special tokens: of the tokenizer, or of common ones."""
+        """Values that spell special tokens: of the tokenizer, and of common ones."""
         tokenizer = self.reading.tokenizer
-        special = USUAL if tokenizer is None else tokenizer.special_texts
+        own = () if tokenizer is None else tokenizer.special_texts
+        special = tuple(sorted({*USUAL, *own}, key=lambda t: (-len(t), t)))
         found: Counter[str] = Counter()
         ids: list[str] = []
         for row in self.rows:
