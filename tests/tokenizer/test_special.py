@@ -21,7 +21,6 @@ KINDS = (
     "rstrip", "undeclared", "learnt bpe", "learnt unigram", "bytes", "llama2", "gemma", "t5",
     "tekken", "wordpiece", "wordlevel", "t5 json", "llama2 json",
 )  # fmt: skip
-UNDECLARED = {t for t in CONTROLS if not t.startswith(("<|", "<｜"))}  # of a file that says so
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,3 +118,23 @@ def test_data_holds_no_marks(texts: list[str | None], data: Any) -> None:
 def test_a_column_without_marks_is_itself() -> None:
     for column in (pa.array(["a", "\ufdcf"]), pa.array([0x90B7EF] * 4), pa.array([["x"], None])):
         assert without_marks(column) is column
+
+
+@pytest.mark.parametrize("name", ["gpt2.json", "t5.model", "bpe_32k_c4.model"])
+def test_real_tokenizers_read_no_special_tokens_out_of_data(
+    real: Callable[[str], Tokenizer], name: str, odd_texts: Callable[..., list[str]]
+) -> None:
+    tokenizer = real(name)
+    own = list(tokenizer.special_texts)
+    assert own
+    texts = odd_texts(300, 33, [*CONTROLS, *own])
+    found = tokenizer.encode(texts)
+    special = {i for t in own if (i := tokenizer.token_id(t)) is not None}
+    assert not (special - {tokenizer.unknown_id}) & set(found.ids.tolist())
+    assert found.lists() == tokenizer.reference(texts).lists()
+    plain = [t for t in texts if not any(c in t for c in own)]
+    assert (
+        tokenizer.encode(plain).lists() == tokenizer.reading_special(True).reference(plain).lists()
+    )
+    ids = tokenizer.encode([marked(t) for t in own])
+    assert [i.tolist()[-1] for i in ids] == [tokenizer.token_id(t) for t in own]
