@@ -139,7 +139,7 @@ def _across(
     seen: dict[int, str] = {}
     found = []
     for split in splits:
-        rows, _ = sample(split_spec(request, task, split), 1 << 62)
+        rows, _ = sample(split_spec(request, task, split), 1 << 62, names)
         keys = {hash(tuple(" ".join(str(r.get(n)).lower().split()) for n in names)) for r in rows}
         for other in splits[: splits.index(split)]:
             if double := sum(seen.get(k) == other for k in keys):

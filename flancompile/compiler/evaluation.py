@@ -24,6 +24,7 @@ from flancompile.compiler.objects import (
     block_rows,
     is_built,
     json_digest,
+    lost_rows,
     object_key,
     pools_of,
     read_object,
@@ -96,6 +97,8 @@ def build_eval(job: EvalJob) -> str:
         lines = [line for line, b in zip(lines, bare, strict=True) if not b]
     _encode_options(lines, [job.object.spec.layout_of(f.draft) for f in fitted], tokenizer)
     reasons = {str(r): why for r, why in sorted(renderer.reasons.items()) if why != "not wanted"}
+    if (lost := lost_rows(job.object)) is not None:
+        reasons |= {str(n): why for n, why in enumerate(lost[-1], len(rows))}
     table = pa.Table.from_pylist([*map(_shown, lines)], schema=_COLUMNS)
     table = table.replace_schema_metadata({"dropped": json.dumps(reasons)})
     write_object(path, table)

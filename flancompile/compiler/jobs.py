@@ -15,7 +15,7 @@ from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.exemplar_files import exemplar_items, exemplar_path
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import NONE, FrameIds
-from flancompile.compiler.objects import ObjectJob, json_digest, object_key
+from flancompile.compiler.objects import ObjectJob, json_digest, object_key, used_fields
 from flancompile.compiler.pools import PoolRef, pool_digest
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.writable import check_special, unwritable
@@ -27,7 +27,7 @@ from flancompile.sources.blocks import SplitBlocks
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
 
-__all__ = ["Workshop", "budget_of", "served"]
+__all__ = ["Workshop", "budget_of", "served", "task_fields"]
 
 S = TypeVar("S")
 _KEYS = {"option": "options", "shots": "shots", "chat": "chat"}  # in a recipe's `styles`
@@ -144,17 +144,24 @@ class Workshop:
             return PoolRef(rows=items, name=exemplar_path(task).name)
         if exemplars.source not in ("split", "reserved"):
             return None
-        if not self.reads[task.source_id, split].kept:  # there is no example to show any to
-            return None
+        fields = task_fields(task)
+        if not self.reads[task.source_id, split].kept_for(fields):
+            return None  # there is no example to show any to
         blocks = self.reads[task.source_id, exemplars.split or split]
-        if not blocks.kept:
+        if not blocks.kept_for(fields):
             message = f"{task.id}: the split {exemplars.split!r} has no rows for exemplars"
             raise fail("FC302", message, span=task.span("exemplars", "split"))
         if exemplars.count is not None and blocks.block_rows[0] <= exemplars.count:
             message = f"{task.id}: {exemplars.count} rows reserved of {blocks.kept}"
             raise fail("FC302", message, span=task.span("exemplars", "count"))
         digest = pool_digest(blocks, exemplars)
-        return PoolRef(folder=str(blocks.folder), digest=digest, count=exemplars.count)
+        folder = str(blocks.folder)
+        return PoolRef(folder=folder, digest=digest, count=exemplars.count, fields=fields)
+
+
+def task_fields(task: TaskDef) -> tuple[str, ...]:
+    """The fields of its dataset that a task reads, sorted."""
+    return tuple(sorted(used_fields(task.task, task.dataset.model.fields)))
 
 
 def _has_choices(task: TaskDef) -> bool:

@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancompile.compiler.jobs import task_fields
 from flancompile.compiler.objects import RESERVED, read_object
 from flancompile.compiler.streams import Piece, Stream
 from flancompile.sources.blocks import SplitBlocks
+from flancompile.sources.gaps import split_gaps
 from flancompile.store.schema import LEDGER
 
 __all__ = ["drop_reasons", "ledger_of"]
@@ -39,10 +41,28 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
             table = read_object(piece.path, _COLUMNS)
             seen += len(table)
             yield _of_piece(stream.id, split, piece, table, used)
+        lost = _unbuilt(stream, blocks, split, pass_)
+        seen += pc.sum(lost["rows"]).as_py() or 0
+        yield lost
         if blocks.kept > seen:
             cap = stream.planned.cap_rows
             why = "not reached" if cap is None or seen < cap else "beyond the cap"
             yield _line(stream.id, split, pass_, "unused", why, blocks.kept - seen)
+
+
+def _unbuilt(stream: Stream, blocks: SplitBlocks, split: str, pass_: int) -> pa.Table:
+    """Rows that lack a field, in blocks that the task has no object of in this pass."""
+    fields = task_fields(stream.planned.task)
+    if blocks.kept_for(fields) == blocks.kept:
+        return LEDGER.empty_table()
+    built = {p.block for p in stream.pieces if p.pass_ == pass_}
+    found = [LEDGER.empty_table()]
+    for block in (b for b in range(blocks.batches) if b not in built):
+        _, lost, reasons = split_gaps(blocks.block(block), fields)
+        row, id_, ordinal = (lost.column(n) for n in ("_row", "_id", "_ordinal"))
+        why = pa.array(reasons, pa.string())
+        found.append(_dropped(stream.id, split, pass_, row, id_, ordinal, why))
+    return pa.concat_tables(found)
 
 
 def drop_reasons(stream: Stream, blocks: SplitBlocks, most: int = 3) -> str:
@@ -85,12 +105,19 @@ def _unread(task: str, split: str, pass_: int, blocks: SplitBlocks) -> pa.Table:
     dropped = blocks.dropped()
     if pass_ > 0:
         return _line(task, split, pass_, "dropped", "when read", len(dropped))
+    about = (dropped["row"], dropped["id"], dropped["ordinal"], dropped["reason"])
+    return _dropped(task, split, pass_, *about)
+
+
+def _dropped(
+    task: str, split: str, pass_: int, row: Any, row_id: Any, ordinal: Any, reason: Any
+) -> pa.Table:
+    """A line for each of some rows that were dropped."""
     return _lines(
         task, split, pass_,
-        row=dropped["row"], row_id=dropped["id"], ordinal=dropped["ordinal"],
-        disposition=pa.array(["dropped"] * len(dropped), pa.string()),
-        reason=dropped["reason"],
-        rows=pa.array(np.ones(len(dropped), dtype=np.uint64)),
+        row=row, row_id=row_id, ordinal=ordinal, reason=reason,
+        disposition=pa.array(["dropped"] * len(row), pa.string()),
+        rows=pa.array(np.ones(len(row), dtype=np.uint64)),
     )  # fmt: skip
 
 

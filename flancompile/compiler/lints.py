@@ -15,6 +15,7 @@ from typing import Any
 from flancompile.compiler.borders import doubles_a_mark
 from flancompile.compiler.chat import Turn
 from flancompile.compiler.exemplars import Pools
+from flancompile.compiler.jobs import task_fields
 from flancompile.compiler.leaks import SEVERAL, Leaks
 from flancompile.compiler.objects import used_fields
 from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
@@ -77,7 +78,8 @@ class _Facts:
 
 def lint_task(request: Request, task: TaskDef, split: str, reading: Reading) -> list[Diagnostic]:
     """Complaints about a task from the rows of a split. Raises what reading raises (FC3xx)."""
-    rows, dropped = sample(split_spec(request, task, split), reading.rows or 1 << 62)
+    spec, wanted = split_spec(request, task, split), reading.rows or 1 << 62
+    rows, dropped = sample(spec, wanted, task_fields(task))
     lint = _Linter(request, task, split, rows, reading)
     lint.rows_alone([str(r.reason) for r in dropped])
     for index, template in enumerate(task.task.templates):

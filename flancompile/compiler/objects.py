@@ -35,6 +35,7 @@ from flancompile.dsl.task import Choices, Task
 from flancompile.errors import fail
 from flancompile.marks import replaced
 from flancompile.sources.blocks import SplitBlocks
+from flancompile.sources.gaps import GAP, gap_fields, split_gaps, without_gaps
 from flancompile.store.runs import Runs
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
@@ -44,7 +45,7 @@ from flancompile.unfinished import making_file
 
 __all__ = [
     "OBJECT_VERSION", "RESERVED", "WORK", "ObjectJob", "block_rows", "build_object",
-    "examples_of", "is_built", "json_digest", "object_key", "object_table", "pools_of",
+    "examples_of", "is_built", "json_digest", "lost_rows", "object_key", "object_table", "pools_of",
     "read_object", "row_set", "runs_of", "used_fields", "write_object",
 ]  # fmt: skip
 
@@ -85,7 +86,8 @@ def object_key(
     digests: of the block's columns, by name; spec: the digest of the job's spec, where it is known.
     """
     names = used_fields(job.spec.task, digests)
-    read = {n: d for n, d in digests.items() if n in names or n.startswith("_")}
+    own = {*names, *(GAP + n for n in names), "_row", "_id", "_ordinal"}
+    read = {n: d for n, d in digests.items() if n in own}
     pool = None if job.pool is None else [job.pool.digest, job.pool.count, list(job.pool.rows)]
     return json_digest(
         {
@@ -188,12 +190,22 @@ def write_object(path: Path, table: pa.Table) -> None:
 
 def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
     """A job's examples. by_columns: false renders every row alone, with the same result."""
-    block = block_rows(job)
+    block, lost = block_rows(job), lost_rows(job)
     pools, tokenizer = pools_of(job, block[0]), job.tokenizer.load()
-    return examples_of(
-        job.spec, block, pools, tokenizer, job.budget, reserved=job.reserved,
-        by_columns=by_columns, bank=_held.bank(job.folder, job.block, tokenizer),
+    reserved, gaps = job.reserved, _gaps(job)
+    if reserved and gaps:  # they are the first rows of which some lack a field
+        reserved = len(without_gaps(_batch(job).slice(0, reserved), gaps))
+    table = examples_of(
+        job.spec, block, pools, tokenizer, job.budget, reserved=reserved,
+        by_columns=by_columns, bank=_held.bank(_scope(job), job.block, tokenizer),
     )  # fmt: skip
+    if lost is None:
+        return table
+    wide = tokenizer.vocab_size > 1 << 16
+    rows, ids, ordinals, reasons = lost
+    more = example_table(job.spec, rows, ids, ordinals, None, (), dict(enumerate(reasons)), wide)
+    whole = pa.concat_tables([table, more.replace_schema_metadata(table.schema.metadata)])
+    return whole.combine_chunks()
 
 
 def examples_of(
@@ -319,27 +331,52 @@ def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) ->
 
 
 def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
-    """A job's rows, with their ids and their places in the source's own order."""
-    batch = _opened(job.folder).block(job.block)
+    """A job's rows, with their ids and their places in the source's own order; without those that
+    lack a field that the task reads (`lost_rows`)."""
+    batch = without_gaps(_batch(job), _gaps(job))
     rows = row_set(job.spec, batch, job.pass_, job.folder)
-    rows.known = _held.known(job.folder, job.block)
+    rows.known = _held.known(_scope(job), job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
+
+
+def lost_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array, list[str]] | None:
+    """A block's rows without a field that the task reads: rows, ids, ordinals and reasons."""
+    _, batch, reasons = split_gaps(_batch(job), _gaps(job))
+    if not reasons:
+        return None
+    rows = row_set(job.spec, batch, job.pass_, job.folder)
+    return rows, batch.column("_id"), batch.column("_ordinal"), reasons
+
+
+def _batch(job: ObjectJob) -> pa.RecordBatch:
+    return _opened(job.folder).block(job.block)
+
+
+def _gaps(job: ObjectJob) -> tuple[str, ...]:
+    """Fields that the task reads and that some row of the block lacks."""
+    batch = _batch(job)
+    return gap_fields(batch, used_fields(job.spec.task, batch.schema.names))
+
+
+def _scope(job: ObjectJob) -> str:
+    """A name for the rows of the job's block that its task sees."""
+    return "|".join((job.folder, *_gaps(job)))
 
 
 class _Held(threading.local):
     """What a thread holds of the blocks that it rendered last.
 
     banks: as many as `BANK_BYTES` hold; known: what passes over a block have worked out of its
-    fields, by the folder, which holds what its name says.
+    fields. Both are by `_scope` and block.
     """
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, int, str], Bank] = {}
-        self.known = lru_cache(maxsize=32)(lambda folder, block: dict[Any, Any]())
+        self.known = lru_cache(maxsize=32)(lambda scope, block: dict[Any, Any]())
 
-    def bank(self, folder: str, block: int, tokenizer: Tokenizer) -> Bank:
+    def bank(self, scope: str, block: int, tokenizer: Tokenizer) -> Bank:
         """A block's bank; what no longer fits beside it is let go, the oldest first."""
-        key = (folder, block, tokenizer.digest)
+        key = (scope, block, tokenizer.digest)
         found = self._held.pop(key, None)
         if found is None or found.nbytes > BANK_BYTES:
             found = Bank(tokenizer)

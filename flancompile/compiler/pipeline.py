@@ -16,7 +16,7 @@ from flancompile.compiler.chat import check_chat
 from flancompile.compiler.evaluate import evaluation_tables
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import frame_ids
-from flancompile.compiler.jobs import Workshop, budget_of
+from flancompile.compiler.jobs import Workshop, budget_of, task_fields
 from flancompile.compiler.learn import learnt_tokenizer, named_tokenizer
 from flancompile.compiler.ledger import drop_reasons
 from flancompile.compiler.link import Linked, link
@@ -30,7 +30,9 @@ from flancompile.compiler.request import Request
 from flancompile.compiler.schedule import within
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.compiler.write import write_build
+from flancompile.dsl.library import TaskDef
 from flancompile.errors import fail
+from flancompile.sources.blocks import SplitBlocks
 from flancompile.store.claim import check_out
 from flancompile.store.manifest import Manifest
 from flancompile.tokenizer.load import TokenizerRef
@@ -75,7 +77,7 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
     if not planned:
         why = f"{tasks[0].id}: {left_out[tasks[0].id]}"
         raise fail("FC407", f"no task of {recipe.mixture!r} has its rows here", span=span, hint=why)
-    rows = {i: reads[p.task.source_id, recipe.split].kept for i, p in planned.items()}
+    rows = {i: _kept(reads, p.task, recipe.split) for i, p in planned.items()}
     shares_ = shares(node, rows)
     if tokenizer is None:
         draft = TokenizerRef("", "")
@@ -101,7 +103,8 @@ def streams_of(prepared: Prepared, executor: Executor | None) -> Streams:
         blocks = prepared.workshop.reads[planned.task.source_id, split]
         spec = prepared.workshop.spec(planned.task, planned.arms)
         job = prepared.workshop.jobs(planned.task, spec, split)
-        found[id_] = Stream(planned, blocks.block_rows, job, prepared.frame)
+        rows = blocks.rows_for(task_fields(planned.task))
+        found[id_] = Stream(planned, rows, job, prepared.frame)
     return Streams(found, executor)
 
 
@@ -110,7 +113,12 @@ def rows_over(prepared: Prepared, member: str | None) -> dict[str, float]:
     nodes = [c for c in prepared.node.children if member is None or c.name == member]
     reads, split = prepared.workshop.reads, prepared.workshop.recipe.split
     tasks = [t for n in nodes for t in n.all_tasks()]
-    return {t.task.id: float(t.capped(reads[t.task.source_id, split].kept)) for t in tasks}
+    return {t.task.id: float(t.capped(_kept(reads, t.task, split))) for t in tasks}
+
+
+def _kept(reads: Mapping[tuple[str, str], SplitBlocks], task: TaskDef, split: str) -> int:
+    """The rows of a split that have every field that a task reads."""
+    return reads[task.source_id, split].kept_for(task_fields(task))
 
 
 def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:

@@ -21,6 +21,7 @@ from flancompile.compiler.exemplars import item_digest
 from flancompile.dsl.task import Exemplars
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.sources.columns import restored
+from flancompile.sources.gaps import GAP, without_gaps
 
 __all__ = ["POOL_ROWS", "PoolRef", "pool_batch", "pool_digest", "pool_names"]
 
@@ -36,7 +37,8 @@ class PoolRef:
     """Where shared exemplars come from, when not from the block itself.
 
     folder: a read split, of which `pool_batch` says the rows; count: only the first so many rows of
-    its first block; rows: those of a fixed file, whose name is for people.
+    its first block; rows: those of a fixed file, whose name is for people; fields: those that the
+    task reads, so that rows that lack one are left out.
     """
 
     folder: str | None = None
@@ -44,6 +46,7 @@ class PoolRef:
     count: int | None = None
     rows: tuple[str, ...] = ()
     name: str = ""
+    fields: tuple[str, ...] = ()
 
 
 def pool_digest(blocks: SplitBlocks, settings: Exemplars) -> str:
@@ -61,9 +64,11 @@ def pool_batch(ref: PoolRef, settings: Exemplars) -> pa.RecordBatch:
     """The pool's rows in the order in which they are offered."""
     assert ref.folder is not None
     if _is_first_block(settings):
-        batch = SplitBlocks.open(Path(ref.folder)).block(0)
+        batch = without_gaps(SplitBlocks.open(Path(ref.folder)).block(0), ref.fields)
         return batch if ref.count is None else batch.slice(0, ref.count)
-    return _picked_batch(ref.folder, settings.order, settings.same)
+    first = SplitBlocks.open(Path(ref.folder)).block(0)
+    fields = tuple(n for n in ref.fields if GAP + n in first.schema.names)
+    return _picked_batch(ref.folder, settings.order, settings.same, fields)
 
 
 def pool_names(ref: PoolRef, settings: Exemplars) -> dict[int, str]:
@@ -77,10 +82,13 @@ def pool_names(ref: PoolRef, settings: Exemplars) -> dict[int, str]:
 
 
 @lru_cache(maxsize=8)
-def _picked_batch(folder: str, order: str, same: str | None) -> pa.RecordBatch:
-    """The rows picked of all blocks; folders hold what their name says."""
+def _picked_batch(
+    folder: str, order: str, same: str | None, fields: tuple[str, ...]
+) -> pa.RecordBatch:
+    """The rows picked of all blocks, without those that lack one of the fields."""
     blocks = SplitBlocks.open(Path(folder))
-    batches = [blocks.block(i) for i in range(len(blocks.block_rows))]
+    whole = [blocks.block(i) for i in range(len(blocks.block_rows))]
+    batches = [without_gaps(batch, fields) for batch in whole]
     ordinals = np.concatenate([b.column("_ordinal").to_numpy() for b in batches])
     places = np.argsort(ordinals, kind="stable") if order == "file" else np.arange(len(ordinals))
     if same is None:
@@ -90,7 +98,7 @@ def _picked_batch(folder: str, order: str, same: str | None) -> pa.RecordBatch:
         column = pa.chunked_array([b.column(same) for b in batches]).take(pa.array(places))
         values = restored(column, batches[0].schema.field(same))
         places = _first_of_each(list(map(repr, values)), places)
-    starts = np.cumsum([0, *blocks.block_rows])
+    starts = np.cumsum([0, *(len(b) for b in batches)])
     parts, at = [], []
     for index, batch in enumerate(batches):
         inside = np.flatnonzero((places >= starts[index]) & (places < starts[index + 1]))

@@ -13,7 +13,7 @@ from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.exemplar_files import exemplar_items
 from flancompile.compiler.exemplars import Pools, item_rows
-from flancompile.compiler.jobs import served
+from flancompile.compiler.jobs import served, task_fields
 from flancompile.compiler.pools import POOL_ROWS
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer, RenderSpec
@@ -106,7 +106,7 @@ def preview(
     request: Request, task: TaskDef, split: str, wanted: Wanted
 ) -> tuple[list[Preview], dict[str, int]]:
     """Examples of a task, and why rows of the sample gave none (reason -> rows)."""
-    rows, dropped = sample(split_spec(request, task, split), SAMPLE_ROWS)
+    rows, dropped = sample(split_spec(request, task, split), SAMPLE_ROWS, task_fields(task))
     spec = spec_of(request, task, wanted)
     set_ = row_set(spec, rows, wanted.pass_, split)
     renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
@@ -195,6 +195,6 @@ def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, s
         return Pools(settings, item_rows(rows, items, settings))
     if settings.source == "split":
         rows_ = SAMPLE_ROWS if settings.same is None else POOL_ROWS
-        others, _ = sample(split_spec(request, task, str(settings.split)), rows_)
+        others, _ = sample(split_spec(request, task, str(settings.split)), rows_, task_fields(task))
         return Pools(settings, row_set(spec, others, rows.pass_, str(settings.split)))
     return Pools(settings, rows)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Any, cast
 
 import blake3
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
@@ -33,13 +33,15 @@ from flancompile.sources.columns import (
 )
 from flancompile.sources.digests import file_digest
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
+from flancompile.sources.gaps import GAP, count_gaps, gap_columns, without_empty, without_gaps
 from flancompile.sources.hub import hub_commit, hub_files
+from flancompile.sources.order import block_sizes, fresh, sorted_rows
 from flancompile.sources.place import Resolved
 from flancompile.unfinished import clear, making_folder, remove
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
-READ_VERSION = 5
+READ_VERSION = 6
 MEMORY_BYTES = 256 << 20
 RUN_BYTES = 256 << 20  # a run's most: a column of text has 31 bits for its places
 BLOCK_BYTES = 256 << 20  # rows that are longer than 64 KiB each come fewer to a block
@@ -54,7 +56,8 @@ HEAD = [("_row", pa.uint64()), ("_id", pa.string()), ("_ordinal", pa.uint64())]
 class SplitBlocks:
     """A split that has been read: memory-mapped blocks, and the rows that were dropped.
 
-    commit: of the Hub's repository that the rows are from, where it is known.
+    commit: of the Hub's repository that the rows are from, where it is known; gaps: sets of fields
+    that failed together in rows that are kept, with the number of those rows.
     """
 
     folder: Path
@@ -64,6 +67,7 @@ class SplitBlocks:
     column_digests: tuple[dict[str, str], ...]
     columns: tuple[str, ...]
     commit: str | None = None
+    gaps: tuple[tuple[tuple[str, ...], int], ...] = ()
 
     @classmethod
     def open(cls, folder: Path) -> SplitBlocks:
@@ -77,7 +81,18 @@ class SplitBlocks:
             tuple(about["column_digests"]),
             tuple(about["columns"]),
             about.get("commit"),
+            tuple((tuple(names), rows) for names, rows in about.get("gaps", ())),
         )
+
+    def kept_for(self, fields: Collection[str]) -> int:
+        """The kept rows that have a value in every one of these fields."""
+        return self.kept - count_gaps(self.gaps, fields)
+
+    def rows_for(self, fields: Collection[str]) -> tuple[int, ...]:
+        """Rows of each block that have a value in every one of these fields."""
+        if self.kept_for(fields) == self.kept:
+            return self.block_rows
+        return tuple(len(without_gaps(self.block(i), fields)) for i in range(self.batches))
 
     @cached_property
     def _file(self) -> Any:
@@ -89,7 +104,7 @@ class SplitBlocks:
         return int(self._file.num_record_batches)
 
     def block(self, index: int) -> pa.RecordBatch:
-        """A block: `_row`, `_id`, `_ordinal`, then one column a field, to be `restored`."""
+        """A block: `_row`, `_id`, `_ordinal`, one column a field, to be `restored`, and gaps."""
         return self._file.get_batch(index)
 
     def digests(self, index: int) -> dict[str, str]:
@@ -185,17 +200,20 @@ def _pinned(spec: SplitSpec) -> SplitSpec:
     return spec if commit is None else replace(spec, place=replace(place, revision=commit))
 
 
-def sample(spec: SplitSpec, rows: int) -> tuple[list[dict[str, Any]], list[FieldRow]]:
+def sample(
+    spec: SplitSpec, rows: int, fields: Collection[str] | None = None
+) -> tuple[list[dict[str, Any]], list[FieldRow]]:
     """The first rows of a source: fields of the usable ones, and those that were dropped.
 
-    They are as a compile sees them: stored in columns and restored.
+    They are as a compile sees them: stored in columns and restored. fields: those that a task
+    reads, so that a row is dropped where one of them has no value; None stands for all.
     """
     kept: list[FieldRow] = []
     dropped: list[FieldRow] = []
     names = list(spec.fields)
     types = ColumnTypes(names)
     for row in field_rows(spec):
-        fitting = _fitting(row, types)
+        fitting = _fitting(row, types).without(names if fields is None else fields)
         (dropped if fitting.values is None else kept).append(fitting)
         if len(kept) >= rows or len(dropped) >= 100 * rows:
             break
@@ -231,6 +249,7 @@ class _Reader:
         self.types = ColumnTypes(self.names)
         self.runs: list[Path] = []
         self.total_bytes = self.rows = self.kept = self.weight = 0
+        self.gaps: Counter[tuple[str, ...]] = Counter()
 
     def run(self) -> None:
         sink = pa.OSFile(str(self.work / "dropped.arrow"), "wb")
@@ -247,6 +266,9 @@ class _Reader:
                 else:
                     held.append(row)
                     size = weight(row.values)
+                    if row.gaps:
+                        self.gaps[tuple(sorted(row.gaps))] += 1
+                        size += sum(map(weight, row.gaps.values()))
                     self.weight += size
                     held_bytes += ROW_BYTES + size
                 if held_bytes > self.limit:
@@ -281,6 +303,9 @@ class _Reader:
         for place, name in enumerate(self.names):
             columns.append(stored([cast(Any, r.values)[place] for r in held], name in mixed))
             fields.append(column_field(name, columns[-1], mixed))
+        for name, column in gap_columns([r.gaps for r in held]).items():
+            columns.append(column)
+            fields.append(pa.field(name, column.type))
         table = pa.table(columns, schema=pa.schema(fields)).take(order)
         self.total_bytes += table.nbytes
         path = self.work / f"run{len(self.runs)}.arrow"
@@ -290,7 +315,7 @@ class _Reader:
 
     def _write_blocks(self) -> None:
         fitting = self.kept * BLOCK_BYTES // max(1, self.weight)
-        sizes = _block_sizes(self.kept, max(1, min(self.spec.block_rows, fitting)))
+        sizes = block_sizes(self.kept, max(1, min(self.spec.block_rows, fitting)))
         digests: list[dict[str, str]] = []
         schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])  # of no rows
         sink = pa.OSFile(str(self.work / "blocks.arrow"), "wb")
@@ -299,7 +324,7 @@ class _Reader:
             for batch in self._blocks(sizes):
                 writer = writer or pa.ipc.new_file(sink, batch.schema)
                 writer.write_batch(batch)
-                digests.append(column_digests(batch))
+                digests.append(column_digests(without_empty(batch)))
                 del batch  # a block may be large: it is gone before the next is made
             (writer or pa.ipc.new_file(sink, schema)).close()
         for path in self.runs:
@@ -311,6 +336,7 @@ class _Reader:
             "block_rows": sizes,
             "column_digests": digests,
             "columns": self.names,
+            **({"gaps": sorted(self.gaps.items())} if self.gaps else {}),
         }
         if place.hub is not None and (commit := hub_commit(place.hub, place.revision)) is not None:
             about["commit"] = commit
@@ -326,7 +352,7 @@ class _Reader:
                 ready.append(part)
                 count += len(part)
             table = pa.concat_tables(ready)
-            batch = _fresh(table.slice(0, size))
+            batch = fresh(table.slice(0, size))
             ready, count = [table.slice(size)], count - size
             del table
             yield batch
@@ -348,43 +374,9 @@ class _Reader:
             slices = [t.slice(a, b - a) for t, a, b in zip(tables, starts, ends, strict=True)]
             starts = ends
             parts_ = [mixed_as_json(t, self.types.mixed) for t in (*slices, *empties)]
-            yield _sorted(pa.concat_tables(parts_, promote_options="permissive"))
-
-
-def _sorted(table: pa.Table) -> pa.Table:
-    keys = table["_key"].to_numpy()
-    table = table.take(np.lexsort((table["_ordinal"].to_numpy(), keys))).drop_columns(["_key"])
-    digests = _unique(table["_row"].to_numpy())
-    return table.set_column(0, "_row", pa.array(digests))
-
-
-def _fresh(table: pa.Table) -> pa.RecordBatch:
-    """One batch in buffers of its own: their bytes depend on the values alone, not on slices."""
-    columns = []
-    for column in table.columns:
-        chunks = column.chunks or [pa.array([], column.type)]
-        columns.append(pa.concat_arrays([*chunks, chunks[0].slice(0, 0)]))
-    return pa.record_batch(columns, schema=table.schema)
-
-
-def _unique(digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Equal digests stand together: from the second on, each gets its ordinal mixed in."""
-    found = digests.copy()
-    ordinal = 0
-    for place in np.flatnonzero(digests[1:] == digests[:-1]) + 1:
-        is_second = place == 1 or digests[place - 2] != digests[place]
-        ordinal = 1 if is_second else ordinal + 1
-        found[place] = draw.bits(0, "duplicate", "", digests[place : place + 1], 0, ordinal)[0]
-    return found
-
-
-def _block_sizes(rows: int, wanted: int) -> list[int]:
-    """Rows of each block: as near to `wanted` as a whole number of even blocks comes."""
-    if rows == 0:
-        return []
-    count = max(1, round(rows / wanted))
-    base, more = divmod(rows, count)
-    return [base + (i < more) for i in range(count)]
+            table = sorted_rows(pa.concat_tables(parts_, promote_options="permissive"))
+            gaps = sorted(n for n in table.column_names if n.startswith(GAP))
+            yield table.select([*(n for n, _ in HEAD), *self.names, *gaps])
 
 
 def _plain(text: str | None) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flancompile import draw
@@ -30,6 +31,7 @@ __all__ = [
 ROW_NUMBER = "row_number"  # the name of a row's place in its split, from 0
 MESSAGE_CHARS = 200
 MAX_DEPTH = 30  # Arrow reads back 64 levels, and a list of mappings is two
+_NO_GAPS: Mapping[str, str] = MappingProxyType({})
 _CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=True)
 
 
@@ -50,7 +52,9 @@ class SplitSpec:
 class FieldRow(NamedTuple):
     """A row of the source: its fields, or the reason why it has none.
 
-    ordinal: its place in the source's own order; digest: of its identity (not yet made unique).
+    ordinal: its place in the source's own order; digest: of its identity (not yet made unique);
+    gaps: fields whose expression failed, with the reason. They are null in `values`; only tasks
+    that read one of them drop the row.
     """
 
     ordinal: int
@@ -58,6 +62,12 @@ class FieldRow(NamedTuple):
     id: str
     values: tuple[Any, ...] | None
     reason: str | None = None
+    gaps: Mapping[str, str] = _NO_GAPS
+
+    def without(self, fields: Collection[str]) -> FieldRow:
+        """The row as a task that reads these fields has it: dropped where one is a gap."""
+        reason = next((why for name, why in self.gaps.items() if name in fields), None)
+        return self if reason is None else self._replace(values=None, reason=reason)
 
 
 def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
@@ -170,18 +180,23 @@ class _Evaluator:
             if self.id_of_lets:
                 spot = "id"
                 digest, id_ = self._identity(context, raw)
-            values, faults = self._values(context)
+            values, gaps = self._values(context)
+            if gaps and not values:
+                return FieldRow(ordinal, digest, id_, None, next(iter(gaps.values())))
             spot = "where"
-            if not self._holds(values, faults, context):
-                return FieldRow(ordinal, digest, id_, None, "where")
-            for spot, error in faults.items():
-                spot = f"field {spot}"
-                raise error
+            try:
+                if self.where is not None and not self.where(self._scope(values, context)):
+                    return FieldRow(ordinal, digest, id_, None, "where")
+            except RowError:
+                if (gap := self._gap_of_where(gaps)) is None:
+                    raise
+                return FieldRow(ordinal, digest, id_, None, gap)
         except RowError as error:
             digest = digest or _content_digest(raw)
             reason = f"{spot}: {error}"[:MESSAGE_CHARS]
             return FieldRow(ordinal, digest, id_, None, reason)
-        return FieldRow(ordinal, digest, id_, tuple(values.values()))
+        held = tuple(values.get(name) for name, _, _ in self.fields)
+        return FieldRow(ordinal, digest, id_, held, None, gaps)
 
     def _check_hidden(self, raw: Row) -> None:
         """Raises FC307 where the variable hides a column."""
@@ -190,40 +205,24 @@ class _Evaluator:
                 message = f"the variable {name!r} of `for_each` hides a column of the same name"
                 raise fail("FC307", message, hint="give the variable another name")
 
-    def _values(
-        self, context: Mapping[str, object]
-    ) -> tuple[dict[str, object], dict[str, RowError]]:
+    def _values(self, context: Mapping[str, object]) -> tuple[dict[str, object], Mapping[str, str]]:
         """(the fields that the row has, why it lacks the others)."""
         values: dict[str, object] = {}
-        faults: dict[str, RowError] = {}
+        gaps: dict[str, str] = {}
         for name, expression, text in self.fields:
-            try:
-                if text in context:  # a column as it is
-                    values[name] = context[text]
-                else:
-                    values[name] = _or_null(expression, context)
-                if _is_deeper(values[name], MAX_DEPTH):
-                    del values[name]
+            try:  # a column as it is needs no evaluation
+                value = context[text] if text in context else _or_null(expression, context)
+                if _is_deeper(value, MAX_DEPTH):
                     raise RowError("nested too deep")
+                values[name] = value
             except RowError as error:
-                faults[name] = error
-        return values, faults
+                gaps[name] = f"field {name}: {error}"[:MESSAGE_CHARS]
+        return values, gaps or _NO_GAPS
 
-    def _holds(
-        self,
-        values: Mapping[str, object],
-        faults: Mapping[str, RowError],
-        context: Mapping[str, object],
-    ) -> bool:
-        """Whether `where` lets the row pass; one that lacks fields is left out by the others."""
-        if self.where is None:
-            return True
-        try:
-            return bool(self.where(self._scope(values, context)))
-        except RowError:
-            if faults:  # of which the reason is told
-                return True
-            raise
+    def _gap_of_where(self, gaps: Mapping[str, str]) -> str | None:
+        """The reason of a gap that `where` reads."""
+        names = frozenset[str]() if self.where is None else self.where.names
+        return next((why for name, why in gaps.items() if name in names), None)
 
     def _scope(
         self, values: Mapping[str, object], context: Mapping[str, object]

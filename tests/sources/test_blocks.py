@@ -338,11 +338,11 @@ def test_rows_that_cannot_be_stored_are_dropped(tmp_path: Path) -> None:
         tmp_path, {"files": "a.jsonl", "id": "id"}, {"a": "a", "b": "row.b | default(none)"}
     )
     read = read_split(made, tmp_path / "cache")
-    assert sorted(values(read, "_id")) == ["1", "4"]
-    assert read.dropped()["reason"].to_pylist() == [
-        "id: a lone surrogate in the text",
-        "field b: nested too deep",
-    ]
+    assert sorted(values(read, "_id")) == ["1", "3", "4"]
+    assert read.dropped()["reason"].to_pylist() == ["id: a lone surrogate in the text"]
+    at = values(read, "_id").index("3")
+    assert values(read, "_gap:b")[at] == "field b: nested too deep"
+    assert read.gaps == ((("b",), 1),) and read.kept_for(["a"]) == 3 and read.kept_for(["b"]) == 2
 
 
 def test_a_reason_may_quote_half_a_character(tmp_path: Path) -> None:
