@@ -58,10 +58,20 @@ def check(
 
         tell = progress or (lambda *_: None)
         try:
-            found += check_rows(folders, overlay, data, loose=loose, tell=tell)
+            absent = {d.span.path for d in found if d.code == "FC319" and d.span}
+            rows = check_rows(folders, overlay, data, loose=loose, tell=tell)
+            found += [d for d in rows if not _reported(d, absent)]
         except FlancompileError as error:  # files that do not load are told of already
             found += [d for d in error.diagnostics if d not in found]
+    if data is not None and data.on_hand:
+        found = [d for d in found if d.code != "FC319"]
     return [d for d in found if allowed or d.allowed is None]
+
+
+def _reported(diagnostic: Diagnostic, absent: set[str]) -> bool:
+    """Whether absent rows are reported already, by their file's name."""
+    span = diagnostic.span
+    return diagnostic.code == "FC319" and span is not None and span.path in absent
 
 
 @disk_errors()

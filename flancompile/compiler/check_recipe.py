@@ -8,6 +8,7 @@ from functools import partial
 
 from flancompile.compiler.asked import short_size, unmet_rates
 from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
+from flancompile.compiler.check_places import USUAL_SPLITS, named_splits
 from flancompile.compiler.plan import resolve
 from flancompile.compiler.quota import check_size
 from flancompile.dsl.check_style import near
@@ -22,7 +23,6 @@ from flancompile.tokenizer.chat import ChatTemplate
 __all__ = ["check_overlay", "check_recipe"]
 
 _ANY = ChatTemplate("")  # only the tokenizer knows its own
-USUAL_SPLITS = ("train", "validation", "test", "dev")
 
 
 def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnostic]:
@@ -118,7 +118,7 @@ def _split(
         return
     lacking: dict[str, list[str]] = {}
     for task in tasks.values():
-        known = _splits(task, overlay)
+        known = named_splits(_place(task, overlay))
         misspelt = split not in USUAL_SPLITS and nearest(split, known or ())
         named_by_files = known is not None and _place(task, overlay).hub is None
         if known is not None and split not in known and (named_by_files or misspelt):
@@ -138,14 +138,6 @@ def _place(task: TaskDef, overlay: Loaded[Overlay] | None) -> PlaceOptions:
     if choice is None:
         return source
     return choice if choice.place is None else source.places.get(choice.place, choice)
-
-
-def _splits(task: TaskDef, overlay: Loaded[Overlay] | None) -> list[str] | None:
-    """The splits that a source names; None where it names none."""
-    place = _place(task, overlay)
-    if place.hub is not None:
-        return list(place.splits) if place.splits else None
-    return list(place.files) if isinstance(place.files, dict) else None
 
 
 def check_overlay(library: Library, overlay: Loaded[Overlay]) -> Iterator[Diagnostic]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from flancompile.compiler.asked import unmet_rates
 from flancompile.compiler.cache import memo_of
+from flancompile.compiler.check_places import check_places
 from flancompile.compiler.check_recipe import check_overlay, check_recipe
-from flancompile.compiler.missing_files import missing_files
 from flancompile.compiler.plan import resolve
+from flancompile.dsl.allowed import marked
 from flancompile.dsl.check import check_library
 from flancompile.dsl.folders import unseen
 from flancompile.dsl.library import Library, builtin_library, library_folder, load_library
@@ -36,12 +37,25 @@ def check_libraries(
     found += [d for folder in folders for d in unseen(folder)]
     found += check_library(library, typed=typed)
     library.memo.save()
-    found += missing_files(library)
+    found += _placed(library)
     found += _mixtures(library)
     unique = dict.fromkeys(found)
     return sorted(
         unique, key=lambda d: (d.span.path, d.span.line, d.span.column) if d.span else ("", 0, 0)
     )
+
+
+def _placed(library: Library) -> list[Diagnostic]:
+    """Complaints about splits and files, those that their dataset file allows marked."""
+    try:
+        found = list(check_places(library))
+    except FlancompileError as error:  # of a `for_each` that gives no tasks
+        return list(error.diagnostics)
+    paths = {d.document.path: d for d in library.datasets.values()}
+    by_path: dict[str, list[Diagnostic]] = {}
+    for one in found:
+        by_path.setdefault(one.span.path if one.span else "", []).append(one)
+    return [d for path, some in by_path.items() for d in marked(paths[path], some)]
 
 
 def _mixtures(library: Library) -> Iterator[Diagnostic]:

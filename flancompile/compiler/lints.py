@@ -39,6 +39,10 @@ __all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
 SAMPLE_ROWS = 200
 SKEW = 0.9  # of one label
 NOT_MEANT = {"no template applies", "where"}  # reasons by which an author leaves rows out
+_MARKED = (
+    "values are never read as templates; leave such rows out with `where`, or say why they may "
+    'stay: `allow: {FC333: "code samples"}`'
+)
 _SYNTAX = re.compile(r"\{\{|\{%")
 
 
@@ -130,7 +134,7 @@ class _Linter:
         ]
         if marked:
             message = f"values hold template syntax in {self.share(len(marked), total, marked[0])}"
-            self.say("FC333", message, (), "they are printed as they are; nothing is to be done")
+            self.say("FC333", message, (), _MARKED)
         self.messages()
         self.special_tokens()
 
@@ -145,7 +149,7 @@ class _Linter:
             names = set().union(
                 *(spelt_in(row[n], special) for n in used_fields(self.task.task, row))
             )
-            found.update(names)
+            found.update(sorted(names))
             ids += [str(row["_id"])] if names else []
         if found:
             what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(5))
@@ -164,7 +168,7 @@ class _Linter:
         ids: list[str] = []
         for row in self.rows:
             names = {name for v in row.values() for name in left_out_of(v)} - shown
-            found.update(names)
+            found.update(sorted(names))
             ids += [str(row["_id"])] if names else []
         if found:
             what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common())

@@ -133,11 +133,12 @@ class Library:
 
     def tasks(self, overlay: Loaded[Overlay] | None = None) -> dict[str, TaskDef]:
         """Every task by id; `for_each` over files looks where the overlay says the files lie."""
-        found: dict[str, TaskDef] = {}
+        return {task.id: task for task in self.every_task(overlay)}
+
+    def every_task(self, overlay: Loaded[Overlay] | None = None) -> Iterator[TaskDef]:
+        """The same one by one, those of equal ids too."""
         for dataset in self.datasets.values():
-            for task in _expand(dataset, overlay):
-                found[task.id] = task
-        return found
+            yield from _expand(dataset, overlay)
 
     @property
     def styles(self) -> dict[str, Mapping[str, BaseModel]]:

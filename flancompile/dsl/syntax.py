@@ -64,7 +64,7 @@ def _found(error: Any, mark: Any, lines: list[str], text: str, loader: Any) -> _
         lambda: _slot(line, mark),
         lambda: _quoted(problem, context, mark, lines, tokens),
         lambda: _special(line, mark, problem),
-        lambda: _bracket(problem, error, mark, line, lines),
+        lambda: _bracket(context, mark, line, tokens),
         lambda: _no_colon(problem, error, mark, lines),
         lambda: _indentation(problem, mark, lines, tokens),
         lambda: _other(problem, mark),
@@ -132,7 +132,7 @@ def _quoted(
 ) -> _Fault | None:
     """A quote that is never closed, is closed too late or too soon, or holds a wrong escape."""
     if "unknown escape" in problem:
-        line = lines[mark.line]
+        line = lines[mark.line] if mark.line < len(lines) else ""
         at = mark.column - (line[mark.column : mark.column + 1] != "\\")
         shown = line[at : at + 2]
         hint = "double the backslash, or use 'single quotes', in which it is itself"
@@ -177,24 +177,37 @@ def _unclosed(line: int, column: int) -> _Fault:
     return _Fault(line, column, message, "close it, or write the text as a block with |-")
 
 
-def _bracket(problem: str, error: Any, mark: Any, line: str, lines: list[str]) -> _Fault | None:
+def _bracket(context: str, mark: Any, line: str, tokens: list[Any]) -> _Fault | None:
     """A bracket that is never closed, or that nothing opens."""
-    if line[mark.column : mark.column + 1] in ("}", "]") and "flow" not in str(error.context):
-        shown = line[mark.column]
-        return _Fault(mark.line, mark.column, f"nothing opens this {shown!r}", "take it out")
-    opened = error.context_mark
-    if "flow" not in str(error.context) or opened is None:
+    here = line[mark.column : mark.column + 1]
+    opened = _opened(tokens, mark)
+    if here in ("}", "]") and here and opened is None:
+        return _Fault(mark.line, mark.column, f"nothing opens this {here!r}", "take it out")
+    if opened is None or "flow" not in context:
         return None
-    shown = lines[opened.line][opened.column]
-    if opened.line < mark.line or mark.column >= len(line.rstrip()):
-        close = {"{": "}", "[": "]"}.get(shown, "")
+    shown = "{" if isinstance(opened, yaml.FlowMappingStartToken) else "["
+    place = opened.start_mark
+    if place.line < mark.line or mark.column >= len(line.rstrip()):
+        close = {"{": "}", "[": "]"}[shown]
         hint = f"close it with {close}; a text with brackets in it needs quotes"
-        return _Fault(
-            opened.line, opened.column, f"the {shown!r} that opens here is not closed", hint
-        )
+        message = f"the {shown!r} that opens here is not closed"
+        return _Fault(place.line, place.column, message, hint)
     message = f"within {shown!r} a comma or an end is wanted here"
     hint = "text that holds , : { } [ or ] needs quotes there"
     return _Fault(mark.line, mark.column, message, hint)
+
+
+def _opened(tokens: list[Any], mark: Any) -> Any:
+    """The innermost bracket that is open at a place; None for none."""
+    open_ = []
+    for token in tokens:
+        if (token.start_mark.line, token.start_mark.column) >= (mark.line, mark.column):
+            break
+        if isinstance(token, yaml.FlowMappingStartToken | yaml.FlowSequenceStartToken):
+            open_.append(token)
+        elif isinstance(token, yaml.FlowMappingEndToken | yaml.FlowSequenceEndToken) and open_:
+            open_.pop()
+    return open_[-1] if open_ else None
 
 
 def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Fault | None:

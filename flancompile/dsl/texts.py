@@ -27,6 +27,9 @@ _SPEAKS = re.compile(
 )
 
 
+_TAKE_OFF = "take the white space off the line's end; models learn it too"
+
+
 @dataclass(frozen=True)
 class Fault:
     """A fault in a text: where, what, and what to do.
@@ -92,11 +95,12 @@ def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterato
         word = doubled[0].strip()
         message = f"doubled or detached punctuation: {word!r}"
         at = doubled.start() + doubled[0].index(word)
-        yield Fault("FC217", message, word=word, severity="warning", at=at)
+        hint = "keep one mark, next to the word before it"
+        yield Fault("FC217", message, hint, word=word, severity="warning", at=at)
     place = 0
     for line in text.split("\n")[:-1]:
         if line != line.rstrip(" \t"):
-            yield _space("a line ends in white space", None, place + len(line.rstrip(" \t")))
+            yield _space("a line ends in white space", _TAKE_OFF, place + len(line.rstrip(" \t")))
         place += len(line) + 1
 
 

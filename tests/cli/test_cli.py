@@ -58,7 +58,7 @@ def test_a_broken_file_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "datasets" / "m.yaml").write_bytes(b"\xff")
     (tmp_path / "datasets" / "z.yaml").write_text("a:   1\n")
     told = run("fmt", ".", cwd=tmp_path, ok=2)
-    assert "a.yaml:2:1: error FC101" in told and "m.yaml:1:1: error FC101" in told
+    assert "a.yaml:1:4: error FC101" in told and "m.yaml:1:1: error FC101" in told
     assert (tmp_path / "datasets" / "z.yaml").read_text() == "a: 1\n"
     files = [f"datasets/{name}.yaml" for name in ("a", "m", "toy")]
     found = json.loads(

@@ -1,7 +1,8 @@
 """Seeded mistakes: files in, diagnostics out, as pairs in the .txt files beside this one.
 
 A case is `### name`, then `@ file NAME` with the file's text for each file, then `@ says` with what
-`check` prints, or `@ says of rows` with what `check --data --all` prints. Run with MISTAKES=write to write what is printed now, and read the difference by eye.
+`check` prints, `@ says of rows` with what `check --data --all` prints, or `@ says without data`.
+Under `@ says` the data files that a dataset file names are there, and empty. Run with MISTAKES=write to write what is printed now, and read the difference by eye.
 """
 
 import os
@@ -16,7 +17,8 @@ from flancompile import check
 from flancompile.compiler.lints import Reading
 from flancompile.tokenizer.load import from_bytes
 
-SAYS, OF_ROWS = "says", "says of rows"
+SAYS, OF_ROWS, WITHOUT = "says", "says of rows", "says without data"
+DATA = re.compile(r"[\w./-]+\.(?:jsonl|json|csv|tsv|txt)\b(?:\.gz)?")
 
 
 def tokenizer_json() -> bytes:
@@ -55,6 +57,14 @@ def said(texts: dict[str, str], root: Path) -> str:
             path = root / part.removeprefix("file ")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.rstrip("\n") + "\n")
+    if SAYS in texts:
+        for part, text in texts.items():
+            if part.startswith("file datasets/"):
+                for name in DATA.findall(text):
+                    path = (root / part.removeprefix("file ")).parent / name
+                    if not path.exists():
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        path.touch()
     reading = Reading(rows=None, tokenizer=BERT_LIKE, length=40) if OF_ROWS in texts else None
     found = [d.render() for d in check(root, data=reading)]
     return "\n".join(found).replace(f"{root}/", "") + "\n"
@@ -67,16 +77,17 @@ def test_a_mistake_is_told_at_its_place(
     path: Path, name: str, texts: dict[str, str], tmp_path: Path
 ) -> None:
     found = said(texts, tmp_path)
+    kind = next(k for k in (SAYS, OF_ROWS, WITHOUT) if k in texts)
     if os.environ.get("MISTAKES") == "write":
         whole = path.read_text()
         start = whole.index(f"### {name}\n")
-        mark = f"@ {OF_ROWS if OF_ROWS in texts else SAYS}\n"
+        mark = f"@ {kind}\n"
         at = whole.index(mark, start) + len(mark)
         end = whole.find("\n### ", at)
         end = len(whole) if end < 0 else end
         path.write_text(whole[:at] + found + whole[end:])
         return
-    assert found.strip() == texts[OF_ROWS if OF_ROWS in texts else SAYS].strip()
+    assert found.strip() == texts[kind].strip()
 
 
 def test_there_are_enough() -> None:

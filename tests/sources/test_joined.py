@@ -137,7 +137,7 @@ def test_missing_files_are_reported_where_they_are_named(tmp_path: Path) -> None
     rows = found["there is no file 'tpy.jsonl'"]
     shots = found["there is no exemplar file 'shots.jsonl'"]
     assert [d.code for d in (rows, shots)] == ["FC301", "FC301"]
-    assert [d.severity for d in (rows, shots)] == ["warning", "error"]
+    assert [d.severity for d in (rows, shots)] == ["error", "error"]
     lines = path.read_text().splitlines()
     assert rows.span and "tpy.jsonl" in lines[rows.span.line - 1]
     assert shots.span and "shots.jsonl" in lines[shots.span.line - 1]
