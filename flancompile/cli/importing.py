@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.cli.console import console, print_json, progress
+from flancompile.cli.trying import RENDERS, try_out
 from flancompile.errors import fail, nearest
 from flancompile.importers import lm_eval, promptsource
 from flancompile.importers.imported import Imported
@@ -57,16 +58,30 @@ def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -
         files |= imported.files
     _write(files, out)
     left = [(one.id, x.name, x.reason) for one in found for x in one.left_out]
+    notes = [(one.id, x.name, x.reason) for one in found for x in one.notes]
+    tried = try_out([one for one in found if one.text], out)
     count = sum(len(one.templates) for one in found)
     if as_json:
-        print_json({"files": len(found), "templates": count, "left_out": left})
+        about = {"files": len(found), "templates": count, "left_out": left}
+        print_json({**about, "notes": notes, "tried": tried})
     else:
-        _tell(left, count, out)
+        _tell(left, notes, tried, count, out)
     return int(bool(left))
 
 
-def _tell(left: list[tuple[str, str, str]], count: int, out: Path) -> None:
+def _tell(
+    left: list[tuple[str, str, str]],
+    notes: list[tuple[str, str, str]],
+    tried: dict[str, str],
+    count: int,
+    out: Path,
+) -> None:
     say = console()
+    for id_, name, reason in notes:
+        say.print(f"{id_}: {name}: {reason}", style="dim", highlight=False, markup=False)
+    for task, verdict in tried.items():
+        style = "green" if verdict == RENDERS else "yellow"
+        say.print(f"{task}: {verdict}", style=style, highlight=False, markup=False)
     for id_, name, reason in left:
         about = id_ if id_ == name else f"{id_} · {name}"
         say.print(f"left out: {about}: {reason}", style="yellow", highlight=False, markup=False)

@@ -143,7 +143,9 @@ def eval_metadata(
         found["random_baseline"] = max(found["random_baseline"], mean)
     if _reasons(spec) and settings.metric == "accuracy":
         found |= {"metric": "exact_match", "extract": None}
-    if found["extract"] is None and found["metric"] in ANSWER_METRICS:
+    found["filters"] = [f.model_dump() for f in settings.filters]
+    found["ignore"] = settings.ignored
+    if found["extract"] is None and not settings.filters and found["metric"] in ANSWER_METRICS:
         found["between"] = _between(spec)
     ends = [ending(layout) for layout in spec.chat_styles.values()] if spec.wrap else []
     return {**found, "stop": [*settings.stop, *(e for e in ends if e)]}

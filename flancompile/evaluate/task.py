@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.errors import fail
+from flancompile.evaluate.filters import filtered, plainer
 from flancompile.evaluate.interval import interval
 from flancompile.evaluate.metrics import Metric, metric
 
@@ -167,13 +168,16 @@ def _judge(line: dict[str, Any], how: Metric, about: dict[str, Any]) -> None:
     """Put a row's answer and score into it."""
     output = line["output"]
     if "chosen" in line:
-        line |= {"answer": output, "score": float(line["chosen"] == line["gold"])}
+        right = line["chosen"] == line["gold"] or output in line["accepted"]  # several may be
+        line |= {"answer": output, "score": float(right)}
         return
     for stop in about["stop"]:
         output = output.split(stop, 1)[0]
     pattern, accepted = about["extract"], line["accepted"]
     between = (about.get("between") or {}).get(line["template"])
-    if between is not None:
+    if about.get("filters"):
+        answer = filtered(output, about["filters"])
+    elif between is not None:
         answer = concluded(output, *between)
         accepted = [concluded(a, *between) for a in accepted]
     elif pattern is not None:
@@ -181,7 +185,11 @@ def _judge(line: dict[str, Any], how: Metric, about: dict[str, Any]) -> None:
         accepted = [_last(pattern, a) or a for a in accepted]
     else:
         answer = output.strip()
-    line |= {"answer": answer, "score": how.score(answer, accepted)}
+    if (ignore := about.get("ignore")) is not None:
+        score = float(plainer(answer, ignore) in {plainer(a.strip(), ignore) for a in accepted})
+    else:
+        score = how.score(answer, accepted)
+    line |= {"answer": answer, "score": score}
 
 
 def concluded(text: str, before: str, after: str) -> str:

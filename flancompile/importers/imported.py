@@ -20,7 +20,7 @@ FUNCTIONS = {"zip", "len", "range", "dict", "namespace", "joiner", "cycler"}
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A template that was not brought in, and why."""
+    """A template, or a key of one, that was not brought in, and why."""
 
     name: str
     reason: str
@@ -31,7 +31,8 @@ class Imported:
     """A template file in our language.
 
     text: the dataset file's YAML; templates: their name of a template -> (task, our name);
-    files: path in the library -> text, of what goes beside it.
+    files: path in the library -> text, of what goes beside it; notes: keys of what was brought in
+    that have no place here, and what becomes of them.
     """
 
     id: str
@@ -39,6 +40,12 @@ class Imported:
     templates: dict[str, tuple[str, str]] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    notes: list[LeftOut] = field(default_factory=list)
+
+    def note(self, key: str, becomes: str) -> None:
+        """Take a note of a key, once."""
+        if (one := LeftOut(key, becomes)) not in self.notes:
+            self.notes.append(one)
 
 
 class _Dumper(yaml.SafeDumper):

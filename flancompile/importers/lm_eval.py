@@ -1,8 +1,9 @@
 """lm-evaluation-harness's task files as dataset files of ours.
 
 A task's `doc_to_text`, `doc_to_target` and `doc_to_choice` become a template, its choices and its
-gold; `fewshot_config` becomes exemplars, `metric_list` and `filter_list` the evaluation. What needs
-Python (`!function`) is left out and named.
+gold; `fewshot_config` becomes exemplars, `metric_list` and `filter_list` the evaluation
+(`lm_eval_scoring.py`). What needs Python (`!function`) for its texts is left out and named; what
+of a task has no place in our language is noted for that task.
 
 Source of the format: lm-evaluation-harness's task guide (MIT).
 """
@@ -29,6 +30,13 @@ from flancompile.importers.imported import (
     first_line,
 )
 from flancompile.importers.jinja_split import Output, SplitError, Text, parse, renamed, source
+from flancompile.importers.lm_eval_scoring import (
+    few_shot_notes,
+    layout,
+    layout_notes,
+    metric_of,
+    scoring,
+)
 from flancompile.importers.statements import names_of
 
 __all__ = ["import_task", "layouts", "loaded"]
@@ -38,8 +46,6 @@ _PYTHON = (
     "doc_to_image", "doc_to_audio", "fewshot_config", "description",
 )  # fmt: skip
 _CATEGORIES = {"multiple_choice": "multiple_choice", "loglikelihood": "completion"}
-_METRICS = {"acc": "accuracy", "acc_norm": "accuracy", "exact_match": "exact_match",
-            "f1": "squad_f1", "bleu": "bleu", "chrf": "chrf", "rouge": "rouge_l"}  # fmt: skip
 
 
 class _Function(str):
@@ -60,6 +66,7 @@ class _Task:
     input: str
     target: str
     choices: dict[str, Any] | None
+    answers: str | None = None  # an expression: what else counts as right
 
 
 def import_task(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Imported | None:
@@ -83,14 +90,7 @@ def import_task(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Imported | N
 
 def layouts() -> str:
     """The harness's own layout of instruction, exemplars and query, as a styles file."""
-    style = {
-        "opening": "{{ instruction }}\n\n",
-        "exemplar": "{{ input }} {{ target }}",
-        "separator": "\n\n",
-        "query": "{{ input }}",
-        "zero": "{{ instruction }}\n\n{{ input }}",
-    }
-    return dumped({"shots": {"lm_eval": style}})
+    return layout({})[1]
 
 
 def loaded(path: Path, seen: dict[Path, Mapping[str, Any]]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
         **({"choices": one.choices} if one.choices else {}),
         **_instruction(about),
         **_exemplars(found, about, splits),
-        "eval": _evaluation(about, splits),
+        "eval": _evaluation(found, about, splits, one),
         "templates": [{"name": "template", "input": one.input, "target": one.target}],
     }
     for text in (one.input, one.target):
@@ -160,9 +160,15 @@ def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
     fields = {
         n: f"row[{json.dumps(aliases.get(n, n))}]" for n in (*columns[0], *columns[1], *spoken)
     }
+    name, styles = layout(about)
+    if styles != layouts():
+        found.files[f"styles/{name}.yaml"] = styles
+    layout_notes(about, name, found.note)
+    few_shot_notes(about, found.note)
+    notes = "".join(f"\n{n.name}: {n.reason}." for n in found.notes)
     data = {
         "id": found.id,
-        "description": f"lm-evaluation-harness: {about['task']}",
+        "description": f"lm-evaluation-harness: {about['task']}{notes}",
         "source": _source(about, splits),
         "fields": fields,
         "tasks": {_category(about): task},
@@ -176,16 +182,29 @@ def _task(about: Mapping[str, Any]) -> _Task:
         text = f"{text}{about.get('target_delimiter', ' ')}{_template(prefix)}"
     if not text.strip():
         raise SplitError("no prompt: `doc_to_text` is empty")
-    if _category(about) == "multiple_choice":
+    text, target = text.rstrip(), about.get("doc_to_target")
+    if _category(about) == "multiple_choice" or about.get("doc_to_choice") is not None:
         options = _options(about.get("doc_to_choice"))
-        choices = {"options": options, "gold": _gold(about.get("doc_to_target"), options),
-                   "by": "index", "shuffle": False}  # fmt: skip
-        return _Task(text.rstrip(), "{{ gold }}", choices)
-    target = about.get("doc_to_target")
-    if isinstance(target, str) and target.isidentifier():
-        first = f"{target} if {target} is string or {target} is not sequence else {target}[0]"
-        return _Task(text.rstrip(), f"{{{{ {first} }}}}", None)
-    return _Task(text.rstrip(), _template(target).strip(), None)
+        gold, answers = _gold(target, options)
+        choices = {"options": options, "gold": gold, "by": "index", "shuffle": False}
+        return _Task(text, "{{ gold }}", choices, answers)
+    code = _path(target)
+    if code is None:
+        return _Task(text, _template(target).strip(), None)
+    is_list = f"{code} is sequence and {code} is not string"
+    first = f"{code}[0] if {is_list} else {code}"
+    return _Task(text, f"{{{{ {first} }}}}", None, f"{code} if {is_list} else [{code}]")
+
+
+def _path(given: object) -> str | None:
+    """The column, or the part of one, that a text alone prints: it may be a list of answers."""
+    code = _sole(given)
+    if code is not None:
+        code = re.sub(r"\s*\|\s*tojson\s*$", "", code)
+    return code if code is not None and _PATH.fullmatch(code) else None
+
+
+_PATH = re.compile(r"""[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[(?:'[^'\]]*'|"[^"\]]*"|\d+)\])*""")
 
 
 def _template(given: object) -> str:
@@ -216,20 +235,34 @@ def _options(given: object) -> Any:
     return code
 
 
-def _gold(given: object, options: Any) -> str:
-    """The right option's index: a number stands for itself, a text for its place."""
+def _gold(given: object, options: Any) -> tuple[str, str | None]:
+    """The right option's index, and the texts of all right ones where there may be several.
+
+    A number stands for itself, a text for its place; of a list the first is the gold.
+    """
     if isinstance(given, int):
-        return str(given)
+        return str(given), None
     if isinstance(given, str) and given.strip().isdigit():
-        return given.strip()
+        return given.strip(), None
     code = _sole(given)
     if code is None:
         raise SplitError("`doc_to_target` is neither a number nor one expression")
     if re.search(r"\.index\([^()]*\)\s*$|\|\s*int\s*$", code):
-        return code  # a number already
+        return code, None  # a number already
     listed = json.dumps(options, ensure_ascii=False) if isinstance(options, list) else options
-    simple = re.fullmatch(r"[\w.]+(\[[^][]*\])*", code)
-    return f"{code if simple else f'({code})'} | option_index({listed})"
+    path = _path(given)
+    if path is None:
+        simple = re.fullmatch(r"[\w.]+(\[[^][]*\])*", code)
+        return f"{code if simple else f'({code})'} | option_index({listed})", None
+    is_list = f"{path} is sequence and {path} is not string"
+    numbered = f"zip({listed}, range({listed} | length))" if isinstance(options, list) else (
+        f"zip({listed}, range(({listed}) | length))"
+    )  # fmt: skip
+    right = f"{numbered} | selectattr(1, 'in', {path}) | map(attribute=0) | list"
+    return (
+        f"({path}[0] if {is_list} else {path}) | option_index({listed})",
+        f"({right}) if {is_list} else []",
+    )
 
 
 def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
@@ -237,6 +270,7 @@ def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
     codes = [v for v in (one.choices or {}).values() if isinstance(v, str) and v != "index"]
     shown = names_of(one.input) - FUNCTIONS
     target = names_of(one.target) if one.choices is None else set[str]()
+    codes += [one.answers] if one.choices is not None and one.answers is not None else []
     asked = target.union(*(names_of("{{ " + c + " }}") for c in codes)) - FUNCTIONS
     clash = {n: f"{n}_column" for n in (shown | asked) & TAKEN}
     right = dict(clash)
@@ -254,6 +288,8 @@ def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
             k: renamed(v, right) if isinstance(v, str) and v != "index" else v
             for k, v in one.choices.items()
         }
+    if one.answers is not None:
+        one.answers = renamed(one.answers, right)
     sides = [clash.get(n, n) for n in sorted(shown)], [right.get(n, n) for n in outputs]
     columns = {alias: name for table in (right, clash) for name, alias in table.items()}
     return sides, columns
@@ -308,36 +344,18 @@ def _exemplars(
     return {"exemplars": {"from": "split", "split": ours, **order}}
 
 
-def _evaluation(about: Mapping[str, Any], splits: Mapping[str, str]) -> dict[str, Any]:
-    metrics = [m.get("metric") for m in about.get("metric_list") or [] if isinstance(m, dict)]
+def _evaluation(
+    found: Imported, about: Mapping[str, Any], splits: Mapping[str, str], one: _Task
+) -> dict[str, Any]:
     is_choice = _category(about) == "multiple_choice"
-    default = "accuracy" if is_choice else "exact_match"
-    metric = next((_METRICS[m] for m in metrics if m in _METRICS), default)
-    if is_choice or metric == "accuracy":
-        metric = default
+    metric = metric_of(about, is_choice, found.note)
     until = (about.get("generation_kwargs") or {}).get("until") or []
     stop = [until] if isinstance(until, str) else [str(u) for u in until]
     split = next((s for s in ("test", "validation", "train") if s in splits), None)
     return {
         "metric": metric,
-        **({"extract": pattern} if (pattern := _pattern(about)) else {}),
+        **({"answers": one.answers} if one.answers is not None else {}),
+        **scoring(about, metric, found.note),
         **({"stop": stop} if stop and not is_choice else {}),
         **({"split": split} if split else {}),
     }
-
-
-def _pattern(about: Mapping[str, Any]) -> str | None:
-    """The last filter's regular expression, if it is one of ours too."""
-    for pipeline in reversed(about.get("filter_list") or []):
-        for step in pipeline.get("filter") or []:
-            pattern = step.get("regex_pattern") if isinstance(step, dict) else None
-            if isinstance(pattern, str) and _is_pattern(pattern):
-                return pattern
-    return None
-
-
-def _is_pattern(text: str) -> bool:
-    try:
-        return re.compile(text).groups <= 1
-    except re.error:
-        return False

@@ -60,7 +60,13 @@ def test_a_task_of_generation(tmp_path: Path) -> None:
     made = data["tasks"]["generation"]
     assert data["source"] == {"hub": "some/colours", "splits": {"test": "test"}}
     assert made["signature"] == "thing -> colour"
-    assert made["eval"] == {"metric": "exact_match", "stop": ["\n"], "split": "test"}
+    assert made["eval"] == {
+        "metric": "exact_match",
+        "answers": "colour if colour is sequence and colour is not string else [colour]",
+        "ignore_case": False,
+        "stop": ["\n"],
+        "split": "test",
+    }
     assert made["templates"][0]["input"] == "What colour is {{ thing }}?"
 
 
@@ -100,6 +106,81 @@ def test_python_is_named(tmp_path: Path) -> None:
     found = import_task(path, {})
     assert found is not None and found.text == ""
     assert found.left_out[0].reason == "`doc_to_text` needs Python: utils.text"
+
+
+def rendered(data: dict[str, Any], row: dict[str, Any]) -> tuple[str, list[str]]:
+    """Target and accepted answers of an imported task's row."""
+    (made,) = data["tasks"].values()
+    names = {n: compile_expression(e)({"row": row}) for n, e in data["fields"].items()}
+    answers = compile_expression(made["eval"]["answers"])(names)
+    assert isinstance(answers, list)
+    target = compile_template(made["templates"][0]["target"])
+    if "choices" in made:
+        options = made["choices"]["options"]
+        place = compile_expression(made["choices"]["gold"])(names)
+        names["gold"] = options[int(str(place))]
+    return target.render(names), answers
+
+
+@pytest.mark.parametrize("form", ["dates", "{{dates}}", "{{ dates | tojson }}", "{{doc.dates}}"])
+def test_a_list_of_answers_is_no_python_text(tmp_path: Path, form: str) -> None:
+    data = brought(task(tmp_path, output_type="generate_until", doc_to_target=form))
+    dates = ["14 December 1972 UTC", "1972"]
+    row = {"thing": "x", "dates": dates, "doc": {"dates": dates}}
+    assert rendered(data, row) == (dates[0], dates)
+    row = {"thing": "x", "dates": "1972", "doc": {"dates": "1972"}}
+    assert rendered(data, row) == ("1972", ["1972"])
+
+
+def test_generation_with_choices_learns_the_choice(tmp_path: Path) -> None:
+    keys = {"output_type": "generate_until", "doc_to_choice": ["choice1", "choice2"]}
+    data = brought(task(tmp_path, **keys))
+    made = data["tasks"]["generation"]
+    assert made["eval"]["metric"] == "exact_match"
+    assert rendered(data, {"thing": "x", "colour": 1})[0] == "choice2"
+
+
+def test_several_right_options(tmp_path: Path) -> None:
+    keys = {"output_type": "multiple_choice", "doc_to_choice": ["red", "blue", "grey"]}
+    data = brought(task(tmp_path, **keys))
+    assert rendered(data, {"thing": "x", "colour": [2, 0]}) == ("grey", ["red", "grey"])
+    assert rendered(data, {"thing": "x", "colour": 1}) == ("blue", [])
+
+
+def test_filters_and_what_is_ignored_come_in(tmp_path: Path) -> None:
+    steps = [
+        {"function": "regex", "regex_pattern": r"(\d+)", "group_select": -1},
+        {"function": "lowercase"},
+        {"function": "take_first"},
+    ]
+    majority = [{"function": "take_first_k", "k": 8}, {"function": "majority_vote"}]
+    found = import_task(
+        task(
+            tmp_path,
+            output_type="generate_until",
+            filter_list=[{"name": "last", "filter": steps}, {"name": "maj@8", "filter": majority}],
+            metric_list=[{"metric": "exact_match", "ignore_case": True,
+                          "regexes_to_ignore": [","], "hf_evaluate": True}],
+            target_delimiter="\n",
+            process_results="x",
+            num_fewshot=3,
+        ),
+        {},
+    )  # fmt: skip
+    assert found is not None
+    data = yaml.safe_load(found.text)
+    evaluation = data["tasks"]["generation"]["eval"]
+    assert evaluation["filters"] == [{"regex": r"(\d+)", "select": -1}, {"case": "lower"}]
+    assert evaluation["ignore_case"] is True and evaluation["regexes_to_ignore"] == [","]
+    ((name, styles),) = found.files.items()
+    assert name.startswith("styles/lm_eval_")
+    (style,) = yaml.safe_load(styles)["shots"].values()
+    assert style["exemplar"] == "{{ input }}\n{{ target }}"
+    said = {(n.name, n.reason.split()[0]) for n in found.notes}
+    assert {name for name, _ in said} == {
+        "filter_list", "metric_list", "process_results", "target_delimiter", "num_fewshot",
+    }  # fmt: skip
+    assert all(n.reason in data["description"] for n in found.notes)
 
 
 def reference(about: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any] | None:
