@@ -61,15 +61,11 @@ def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]
     for given in _metrics(about):
         for key, value in given.items():
             if key in _IGNORES and given.get("metric") == "exact_match":
-                flags[key] = [value] if isinstance(value, str) else value
+                flags[key] = _patterns(value, note) if key == "regexes_to_ignore" else bool(value)
             elif key not in _PLAIN_KEYS:
                 note("metric_list", f"`{key}` of {given.get('metric')} has no place")
     if metric == "exact_match":
         flags = {"ignore_case": False, **{k: v for k, v in flags.items() if v}}
-        bad = [p for p in flags.get("regexes_to_ignore") or () if not _is_pattern(p)]
-        if bad:
-            note("metric_list", f"no regular expression: {bad[0]!r}")
-            flags["regexes_to_ignore"] = [p for p in flags["regexes_to_ignore"] if p not in bad]
         found |= flags
     for key in ("process_results", "repeats"):
         if about.get(key) not in (None, 1):
@@ -131,6 +127,17 @@ def few_shot_notes(about: Mapping[str, Any], note: Note) -> None:
 
 def _metrics(about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [m for m in about.get("metric_list") or [] if isinstance(m, Mapping)]
+
+
+def _patterns(given: Any, note: Note) -> list[str]:
+    """The regular expressions that are some; the others are noted."""
+    found = []
+    for pattern in [given] if isinstance(given, str) else given or []:
+        if _is_pattern(pattern):
+            found.append(pattern)
+        else:
+            note("metric_list", f"`regexes_to_ignore`: {pattern!r} is no regular expression")
+    return found
 
 
 def _filters(about: Mapping[str, Any], note: Note) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """lm-evaluation-harness's task files: what needs no Python comes in and renders the same."""
 
-import ast
 import importlib.util
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -14,6 +14,7 @@ import yaml
 from made_rows import made_rows
 
 from flancompile import check
+from flancompile.cli import importing
 from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.importers.imported import Imported
 from flancompile.importers.lm_eval import import_task, layouts, loaded
@@ -183,30 +184,61 @@ def test_filters_and_what_is_ignored_come_in(tmp_path: Path) -> None:
     assert all(n.reason in data["description"] for n in found.notes)
 
 
+def test_tasks_are_tried_on_rows_that_are_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"thing": "snow", "colour": "white"}, {"thing": "coal", "colour": "black"}]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = {"data_files": {"test": str(data)}}
+    for name, column in (("good", "colour"), ("bad", "color")):
+        (folder := tmp_path / name).mkdir()
+        keys = {"doc_to_target": column, "dataset_kwargs": files, "repeats": 4, "task": name}
+        task(folder, dataset_path="json", **keys)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    task(elsewhere, task="elsewhere")
+    folders = [tmp_path / name for name in ("good", "bad", "elsewhere")]
+    importing.run("lm-eval", folders, tmp_path / "out", "train", as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    tried = said["tried"]
+    assert tried.keys() == {"good/generation/template", "bad/generation/template"}
+    assert tried["good/generation/template"] == "renders"
+    assert tried["bad/generation/template"].startswith("never renders on 2 rows; in 2: no 'color'")
+    assert [name for name, key, _ in said["notes"] if key == "repeats"] == ["good", "bad"]
+    importing.run("lm-eval", folders, tmp_path / "again", "train", as_json=False)
+    shown = capsys.readouterr().out
+    assert "good/generation/template: renders" in shown
+    assert "bad: repeats: 4 has no place" in shown
+
+
 def reference(about: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any] | None:
-    """Prompt and answer as the harness makes them; None where the row does not fit."""
-
-    def text(given: Any) -> Any:
-        if isinstance(given, str) and given in row:
-            return row[given]
-        return ENV.from_string(given).render(**row) if isinstance(given, str) else given
-
+    """Prompt and answer by the harness's own code; None where the row does not fit."""
+    api = pytest.importorskip("lm_eval.api.task").ConfigurableTask
+    keys = ("doc_to_text", "doc_to_target", "doc_to_choice", "fewshot_delimiter")
+    config = SimpleNamespace(**{k: about.get(k) for k in keys})
+    if isinstance(config.doc_to_target, str):  # with a space before it a list is printed
+        config.doc_to_target = config.doc_to_target.strip()
+    stub = SimpleNamespace(prompt=None, config=config, _config=config, features=[*row])
     try:
-        prompt = str(text(about["doc_to_text"]))
+        prompt = str(api.doc_to_text(stub, row))
         if about.get("gen_prefix"):
-            prompt += str(about.get("target_delimiter", " ")) + text(about["gen_prefix"])
-        answer = text(about["doc_to_target"])
-        if about.get("output_type") != "multiple_choice":
+            given = about["gen_prefix"]
+            given = row[given] if given in row else ENV.from_string(given).render(**row)
+            prompt += f"{about.get('target_delimiter', ' ')}{given}"
+        answer = api.doc_to_target(stub, row)
+        if about.get("doc_to_choice") is None:
             answer = answer[0] if isinstance(answer, list) else answer
             return prompt.rstrip(), str(answer).strip()
-        choices = text(about["doc_to_choice"])
-        if isinstance(choices, dict):
-            choices = list(choices.values())
-        choices = ast.literal_eval(choices) if isinstance(choices, str) else choices
+        choices = api.doc_to_choice(stub, row)
+        if isinstance(choices, str):
+            return None
+        choices = [str(choice) for choice in choices]
+        answer = answer[0] if isinstance(answer, list) else answer
         if isinstance(answer, str) and answer.isdecimal():
             answer = int(answer)
         place = answer if isinstance(answer, int) else choices.index(answer)
-        return prompt.rstrip(), (choices[place], list(choices))
+        return prompt.rstrip(), (choices[place], choices)
     except Exception:
         return None
 
@@ -226,6 +258,7 @@ def ours(data: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any]:
     listed = compile_expression(options)(names) if isinstance(options, str) else options
     assert isinstance(listed, list)
     place = compile_expression(made["choices"]["gold"])(names)
+    listed = [str(option) for option in listed]
     return prompt.rstrip(), (listed[int(str(place))], listed)
 
 
