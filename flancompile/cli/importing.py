@@ -54,7 +54,13 @@ def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -
     files = {f"styles/{name}.yaml": text for name, text in kinds[kind].beside.items()}
     for imported in found:
         if imported.text:
-            files[f"datasets/{imported.id}.yaml"] = imported.text
+            first, number = imported.id, 2
+            while f"datasets/{imported.id}.yaml" in files:  # another file of the same dataset
+                imported.id, number = f"{first}_{number}", number + 1
+            text = imported.text
+            if imported.id != first:
+                text = text.replace(f"id: {first}\n", f"id: {imported.id}\n", 1)
+            files[f"datasets/{imported.id}.yaml"] = text
         files |= imported.files
     _write(files, out)
     left = [(one.id, x.name, x.reason) for one in found for x in one.left_out]

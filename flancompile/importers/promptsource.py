@@ -110,8 +110,8 @@ def _template(given: dict[str, Any], taken: set[str]) -> _Made:
     choices = given.get("answer_choices")
     sides = [_trimmed(left), _trimmed(right)]
     used = [names_of(source(s)) for s in sides]
-    if choices and "answer_choices" in used[0] | used[1]:
-        let["answer_choices"] = _choices(str(choices))
+    if choices and "answer_choices" in through(used[0] | used[1], let):
+        let = {"answer_choices": _choices(str(choices)), **let}
     own = set(let) | FUNCTIONS
     fields = [through(names, let) - own for names in used]
     inputs = sorted(fields[0])
@@ -169,16 +169,27 @@ def _choices(text: str) -> str:
     if all(isinstance(n, Text) for n in tree):
         listed = [part.strip() for part in text.split("|||")]
         return json.dumps(listed, ensure_ascii=False)
-    parts = []
+    parts: list[list[str]] = [[]]  # of each choice; `|||` in a value does not end it
     for node in tree:
         if isinstance(node, Text):
-            parts.append(json.dumps(node.text, ensure_ascii=False))
+            first, *others = node.text.split("|||")
+            parts[-1].append(json.dumps(first, ensure_ascii=False))
+            parts += [[json.dumps(t, ensure_ascii=False)] for t in others]
         elif isinstance(node, Output):
-            parts.append(f"({node.code})")
+            parts[-1].append(f"({node.code})")
         else:
             raise SplitError("answer choices that are computed by statements")
-    joined = " ~ ".join(['""', *parts])
+    if not any("|||" in code for part in parts for code in part):
+        each = ["(" + " ~ ".join(['""', *part]) + ")" for part in parts]
+        return f'[{", ".join(each)}] | map("trim") | list'
+    only = tree[0].code if len(tree) == 1 and isinstance(tree[0], Output) else ""
+    if match := _JOINED.fullmatch(only):
+        return f'({match[1].strip()}) | map("trim") | list'
+    joined = ' ~ "|||" ~ '.join(" ~ ".join(['""', *part]) for part in parts)
     return f'({joined}) | split("|||") | map("trim") | list'
+
+
+_JOINED = re.compile(r"""(.*)\|\s*join\(\s*(['"])\s*\|\|\|\s*\2\s*\)""", re.DOTALL)
 
 
 def _trimmed(tree: list[Node]) -> list[Node]:

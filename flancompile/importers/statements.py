@@ -34,7 +34,9 @@ def with_draws(tree: list[Node]) -> dict[str, str]:
     Where the template computes them in blocks, a number is drawn and taken modulo their count.
     """
     trial = deepcopy(tree)
-    let = _drawn(trial, "pick({items})", "{name}")
+    let = None if _draws_sometimes(tree) else _drawn(trial, "pick({items})", "{name}")
+    if let is None:  # what is drawn from may be there only where the draw is made
+        return _drawn(tree, f"pick(range({_MANY}))", "({items})[{name} % ({items} | length)]")
     found = _hoisted(trial, let) if let else let
     if found is not None:
         tree[:] = trial
@@ -70,6 +72,16 @@ def _drawn(tree: list[Node], let_form: str, use_form: str) -> dict[str, str]:
     return let
 
 
+def _draws_sometimes(tree: Sequence[Node]) -> bool:
+    """Whether a draw is made only in a block, or in a part of an expression, that rows choose."""
+    blocks = [n for n in tree if isinstance(n, Block)]
+    codes = [n.code for n in tree if isinstance(n, Output | Set)]
+    return any(_CHOICE.search(source([b])) for b in blocks) or any(
+        _CHOICE.search(code) and _SOMETIMES.search(code) for code in codes
+    )
+
+
+_SOMETIMES = re.compile(r"\b(?:if|and|or)\b")
 _MANY = 55_440  # divisible by every count to 12, so that a draw modulo a count is even
 _CHOICE = re.compile(r"\|\s*choice\b(?!\s*\()")
 
@@ -155,6 +167,13 @@ def with_namespaces(tree: list[Node]) -> None:
                 node.code = assigned(node.code)
 
     walk(tree)
+    if match := _CHANGES.search(source(tree)):
+        raise SplitError(f"{match[1]!r} changes a value in place, which only `set` may do here")
+
+
+_CHANGES = re.compile(
+    r"\.(append|clear|extend|insert|pop|popitem|remove|reverse|setdefault|sort|update)\s*\("
+)
 
 
 def _all_outputs(tree: Sequence[Node]) -> Iterator[Output]:
