@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from functools import partial
 
 from flancompile.compiler.asked import short_size, unmet_rates
@@ -13,10 +12,11 @@ from flancompile.compiler.plan import resolve
 from flancompile.compiler.quota import check_size
 from flancompile.dsl.check_style import near
 from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library
-from flancompile.dsl.mixture import EvalChoice, Recipe
+from flancompile.dsl.mixture import EvalChoice, Recipe, StyleChoice
 from flancompile.dsl.select import nearest_term, parse_selector
 from flancompile.dsl.source import Overlay, PlaceOptions
-from flancompile.dsl.yaml import Key
+from flancompile.dsl.style import StyleNames, draws
+from flancompile.dsl.yaml import Document, Key
 from flancompile.errors import Diagnostic, FlancompileError, nearest
 from flancompile.tokenizer.chat import ChatTemplate
 
@@ -43,11 +43,23 @@ def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnosti
         if file is not None and not (recipe.folder / file).exists():
             span = document.span(("tokenizer", key))
             yield Diagnostic("FC412", f"there is no {what} {file!r}", span, _beside(recipe, file))
+    yield from _styles(library, document, ("styles",), recipe.model.styles)
+    for index, choice in enumerate(recipe.model.evaluate):
+        yield from _styles(library, document, ("evaluate", index, "styles"), choice.styles)
+    for task in {(t.dataset.id, t.category): t for t in tasks.values()}.values():
+        place = ("tasks", task.category, "styles")
+        yield from _styles(library, task.dataset.document, place, task.task.styles)
+
+
+def _styles(
+    library: Library, document: Document, place: Key, given: StyleChoice | StyleNames
+) -> Iterator[Diagnostic]:
+    """Patterns that match no style."""
     for kind, table in library.styles.items():
-        for index, pattern in enumerate(getattr(recipe.model.styles, kind)):
+        for index, pattern in enumerate(getattr(given, kind, None) or ()):
             own = kind == "chat" and pattern == TOKENIZERS_OWN
-            if not own and not any(fnmatchcase(id_, pattern) for id_ in table):
-                span = document.span(("styles", kind, index))
+            if not own and not any(draws(pattern, i, s) for i, s in table.items()):
+                span = document.span((*place, kind, index))
                 message = f"no {kind} style matches {pattern!r}"
                 yield Diagnostic("FC411", message, span, near(pattern, table))
 

@@ -93,7 +93,7 @@ def _spec(shop: Workshop, task: TaskDef, choice: EvalChoice) -> RenderSpec:
         (1.0, 0.0) if shown else (0.0, 1.0),
         (1.0, 0.0) if cot else (0.0, 1.0),
     )
-    return shop.spec(task, arms, templates)
+    return shop.spec(task, arms, templates, choice.styles)
 
 
 def _jobs(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+<<<<<<< HEAD
 from fnmatch import fnmatchcase
 from functools import cached_property
+=======
+>>>>>>> 053aef9 (Let tasks and evaluate entries name their styles)
 from typing import Any, TypeVar
 
 from flancompile.compiler.arms import ArmShares
@@ -21,7 +24,7 @@ from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.writable import check_special, unwritable
 from flancompile.dsl.library import Library, TaskDef
 from flancompile.dsl.mixture import Recipe
-from flancompile.dsl.style import ShotsStyle
+from flancompile.dsl.style import ShotsStyle, StyleNames, draws
 from flancompile.errors import fail, nearest
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.tokenizer.chat import ChatTemplate
@@ -50,18 +53,30 @@ class Workshop:
     chat: ChatTemplate | None = None
 
     def spec(
-        self, task: TaskDef, shares: ArmShares, templates: Sequence[int] | None = None
+        self,
+        task: TaskDef,
+        shares: ArmShares,
+        templates: Sequence[int] | None = None,
+        styles: StyleNames | None = None,
     ) -> RenderSpec:
-        """The render spec of a task under these arms."""
+        """The render spec of a task under these arms. styles: of an `evaluate` entry."""
         chosen = self.recipe.styles
+        named = [n for n in (styles, task.task.styles) if n is not None]
+        options = next((n.options for n in named if n.options is not None), chosen.options)
+        shots = next((n.shots for n in named if n.shots is not None), chosen.shots)
         is_chat = any(t.turns is not None for t in task.task.templates)
         if self.tokenizer.folder:
             check_special(task, self.tokenizer.load())
         return RenderSpec(
             task_id=task.id,
             task=task.task,
+<<<<<<< HEAD
             option_styles=self._written("option", needed=_has_choices(task)),
             shots_styles=served(self._written("shots")),
+=======
+            option_styles=_picked(self.library.option_styles, options, "option"),
+            shots_styles=served(_picked(self.library.shots_styles, shots, "shots")),
+>>>>>>> 053aef9 (Let tasks and evaluate entries name their styles)
             shares=shares,
             seed=self.recipe.seed,
             templates=tuple(templates or range(len(task.task.templates))),
@@ -199,7 +214,33 @@ def served(styles: Mapping[str, ShotsStyle]) -> dict[str, ShotsStyle]:
 
 def _picked(table: Mapping[str, S], patterns: Sequence[str], kind: str) -> dict[str, S]:
     for pattern in patterns:
-        if not any(fnmatchcase(id_, pattern) for id_ in table):
+        if not any(draws(pattern, i, s) for i, s in table.items()):
             hint = nearest(pattern, table)
             raise fail("FC411", f"no {kind} style matches {pattern!r}", hint=hint)
+<<<<<<< HEAD
     return {i: s for i, s in table.items() if any(fnmatchcase(i, p) for p in patterns)}
+=======
+    return {i: s for i, s in table.items() if any(draws(p, i, s) for p in patterns)}
+
+
+def exemplar_items(task: TaskDef) -> list[Any]:
+    """Rows of a task's fixed exemplar file: JSON Lines, or a YAML list. Raises FC301, FC303."""
+    name = str(task.task.exemplars.file)
+    path = task.dataset.folder / name
+    span = task.span("exemplars", "file")
+    if not path.is_file():
+        near = nearest(path.name, [p.name for p in path.parent.glob("*")])
+        raise fail("FC301", f"there is no exemplar file {name!r}", span=span, hint=near)
+    items: Any
+    if path.suffix == ".jsonl":
+        try:
+            lines = path.read_text(encoding="utf-8-sig").split("\n")  # U+2028 ends no line
+            items = [json.loads(line) for line in lines if line.strip()]
+        except (ValueError, RecursionError) as error:
+            raise fail("FC303", f"{name}: not JSON Lines: {error}", span=span) from None
+    else:
+        items = yaml.read(path).data
+    if not isinstance(items, list):
+        raise fail("FC303", f"{name}: an exemplar file is a list of rows", span=span)
+    return items
+>>>>>>> 053aef9 (Let tasks and evaluate entries name their styles)

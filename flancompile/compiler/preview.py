@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from flancompile.compiler.request import Request
 from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.library import Library, TaskDef
+from flancompile.dsl.style import draws
 from flancompile.errors import fail, nearest
 from flancompile.marks import unmarked
 from flancompile.sources.blocks import sample
@@ -166,7 +166,7 @@ def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:
 
 
 def _styles(table: Mapping[str, Any], pattern: str) -> dict[str, Any]:
-    found = {i: s for i, s in table.items() if fnmatchcase(i, pattern)}
+    found = {i: s for i, s in table.items() if draws(pattern, i, s)}
     if not found:
         raise fail("FC411", f"no style matches {pattern!r}", hint=nearest(pattern, table))
     return found

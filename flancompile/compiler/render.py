@@ -29,6 +29,7 @@ from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.dsl.task import Template as TaskTemplate
 
+_UNREAD_OF_STYLES = {"tags", "only_where_named"}
 Texts = tuple[str, str]  # input and target
 
 __all__ = ["Draft", "RenderSpec", "Renderer", "hidden"]
@@ -57,14 +58,17 @@ class RenderSpec:
     def as_json(self) -> dict[str, Any]:
         """JSON-ready; what does not change a text (tags, clusters, rungs, metrics) is left out."""
         unread = {"tags", "rungs", "cluster", "description", "eval", "inverted", "allow"}
+        unread |= {"styles"}  # those that they name are here
         few = any(k > 0 for k, _ in self.shares.shots)
         zero = any(k == 0 for k, _ in self.shares.shots) or few
         shots = {
-            k: v.model_dump(exclude={"tags"})
+            k: v.model_dump(exclude=_UNREAD_OF_STYLES)
             for k, v in self.shots_styles.items()
             if (v.when != "zero" or zero) and (v.when != "few" or few)
         }
-        options = {k: v.model_dump(exclude={"tags"}) for k, v in self.option_styles.items()}
+        options = {
+            k: v.model_dump(exclude=_UNREAD_OF_STYLES) for k, v in self.option_styles.items()
+        }
         return {
             "task_id": self.task_id,
             "task": self.task.model_dump(mode="json", exclude=unread),
@@ -84,7 +88,7 @@ class RenderSpec:
 
     def _chats(self) -> dict[str, Any]:
         return {
-            k: v.model_dump(exclude={"tags"}) if isinstance(v, ChatStyle) else v.as_json()
+            k: v.model_dump(exclude=_UNREAD_OF_STYLES) if isinstance(v, ChatStyle) else v.as_json()
             for k, v in self.chat_styles.items()
         }
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from flancompile.dsl.base import Strict
+from flancompile.dsl.style import StyleNames
 
 __all__ = [
     "Frame", "HoldOut", "Lengths", "Member", "Mixture", "Packing", "Recipe", "Shards", "Size",
@@ -267,6 +268,9 @@ class EvalChoice(Strict):
     options: bool = True
     cot: bool = False
     max_rows: int | None = Field(None, ge=1)
+    styles: StyleNames = Field(
+        StyleNames(), description="Option styles and few-shot layouts of this entry alone."
+    )
 
 
 class Recipe(Strict):

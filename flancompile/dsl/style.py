@@ -5,13 +5,14 @@ All texts here are Jinja over a few names only, so a style is one small entry of
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from pydantic import Field
 
 from flancompile.dsl.base import Strict, TemplateText
 
-__all__ = ["ChatStyle", "OptionStyle", "ShotsStyle", "StyleFile"]
+__all__ = ["ChatStyle", "OptionStyle", "ShotsStyle", "StyleFile", "StyleNames", "draws"]
 
 
 class OptionStyle(Strict):
@@ -27,6 +28,9 @@ class OptionStyle(Strict):
     opening: TemplateText = ""
     ending: TemplateText = ""
     gold: TemplateText = Field("{{ text }}", description="What `gold` becomes in the target.")
+    only_where_named: bool = Field(
+        False, description="Drawn only where its id is named in full; `*` does not draw it."
+    )
     tags: tuple[str, ...] = ()
 
 
@@ -48,6 +52,9 @@ class ShotsStyle(Strict):
     when: Literal["any", "zero", "few"] = Field(
         "any", description="The arms that draw this layout."
     )
+    only_where_named: bool = Field(
+        False, description="Drawn only where its id is named in full; `*` does not draw it."
+    )
     tags: tuple[str, ...] = ()
 
 
@@ -65,7 +72,20 @@ class ChatStyle(Strict):
     assistant: TemplateText = "{{ text }}"
     tool: TemplateText = Field("{{ text }}", description="What a tool answers.")
     between: TemplateText = Field("\n\n", description="Between two turns; never learnt.")
+    only_where_named: bool = Field(
+        False, description="Drawn only where its id is named in full; `*` does not draw it."
+    )
     tags: tuple[str, ...] = ()
+
+
+class StyleNames(Strict):
+    """Styles for one task or one `evaluate` entry, by id or glob; a kind left out is inherited.
+
+    The entry's come before the task's, and those before the recipe's.
+    """
+
+    options: tuple[str, ...] | None = Field(None, description="Option styles, by id or glob.")
+    shots: tuple[str, ...] | None = Field(None, description="Few-shot layouts, by id or glob.")
 
 
 class StyleFile(Strict):
@@ -77,3 +97,10 @@ class StyleFile(Strict):
     options: dict[str, OptionStyle] = {}
     shots: dict[str, ShotsStyle] = {}
     chat: dict[str, ChatStyle] = {}
+
+
+def draws(pattern: str, id_: str, style: object) -> bool:
+    """Whether a pattern selects a style: one of `only_where_named` by its whole id alone."""
+    if getattr(style, "only_where_named", False):
+        return pattern == id_
+    return fnmatchcase(id_, pattern)

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from flancompile.dsl.base import Expression, Identifier, Strict, TemplateText
 from flancompile.dsl.codes import WARNINGS
 from flancompile.dsl.source import Format, ReadOptions, Source, format_by_name, unknown_option
+from flancompile.dsl.style import StyleNames
 
 __all__ = [
     "Choices",
@@ -361,6 +362,9 @@ class Task(Strict):
         (), description="Fields that may be shortened, at their end, when a prompt is over-long."
     )
     eval: Eval | None = None
+    styles: StyleNames = Field(
+        StyleNames(), description="Option styles and few-shot layouts of this task alone."
+    )
     allow: Allow = {}
     templates: tuple[Template, ...] = Field(min_length=1)
 

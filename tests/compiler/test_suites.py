@@ -1,0 +1,207 @@
+"""Evaluation suites in their published formats: few-shot prompts are the standard ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from toys import Library, dataset_of
+
+from flancompile.compiler.check_recipe import check_recipe
+from flancompile.dsl.library import load_library
+
+LAYOUT = {"shots": {"standard": {"exemplar": "{{ input }} {{ target }}"}}}
+
+
+def compiled(root: Path, dataset: dict[str, Any], files: dict[str, str], **entry: Any) -> Any:
+    library = Library(root / "lib")
+    for name, text in files.items():
+        library.write(f"datasets/{name}", text)
+    library.dataset()
+    library.write("datasets/suite.yaml", dataset)
+    library.write("styles/standard.yaml", LAYOUT)
+    library.mixture({"select": "toy/qa"})
+    library.recipe(
+        lengths={"pack": 4096}, evaluate=[{"select": "all and not toy/qa", "split": "test", **entry}],
+        styles={"shots": ["standard"]},
+    )  # fmt: skip
+    return library.compile(root / "build", root / "cache")
+
+
+def test_mmlu_shows_five_of_the_subject_in_file_order(tmp_path: Path) -> None:
+    """Headerless CSV with a dev and a test file for each subject; one dev row stands twice."""
+    files = {}
+    for subject in ("algebra", "law"):
+        dev = [f"{subject} dev {max(i, 1)}?,a{i},b,c,d,{'ABCD'[max(i, 1) % 4]}" for i in range(5)]
+        files[f"dev/{subject}.csv"] = "\n".join(dev) + "\n"
+        files[f"test/{subject}.csv"] = "".join(f"{subject} test {i}?,w,x,y,z,C\n" for i in range(4))
+    dataset = {
+        "source": {
+            "files": {"dev": "dev/{{ subject }}.csv", "test": "test/{{ subject }}.csv"},
+            "read": {"header": False, "columns": ["question", "A", "B", "C", "D", "letter"]},
+        },
+        "for_each": {"subject": ["algebra", "law"]},
+        "fields": {"question": "question", "a": "A", "b": "B", "c": "C", "d": "D", "letter": "letter"},
+        "tasks": {
+            "mc": {
+                "signature": "question, a, b, c, d -> letter",
+                "exemplars": {"from": "split", "split": "dev", "order": "file"},
+                "instruction": "Questions about {{ subject }}.",
+                "eval": {"metric": "exact_match"},
+                "templates": [{
+                    "name": "standard",
+                    "input": "{{ question }}\nA. {{ a }}\nB. {{ b }}\nC. {{ c }}\nD. {{ d }}\nAnswer:",
+                    "target": "{{ letter }}",
+                }],
+            }
+        },
+    }  # fmt: skip
+    build = compiled(tmp_path, dataset, files, shots=5)
+    entries = [e.task for e in build.manifest.evaluation]
+    assert len(entries) == 2
+    for task, subject in zip(sorted(entries), ("algebra", "law"), strict=True):
+        table, _ = build.evaluation(task)
+        assert table["shots"].to_pylist() == [5] * 4
+        for line in table.to_pylist():
+            shown = [
+                f"{subject} dev {max(i, 1)}?\nA. a{i}\nB. b\nC. c\nD. d\nAnswer: {'ABCD'[max(i, 1) % 4]}"
+                for i in range(5)
+            ]
+            opening, *blocks = line["prompt"].split("\n\n")
+            assert opening == f"Questions about {subject}."
+            assert blocks[:-1] == shown
+            assert blocks[-1].startswith(f"{subject} test ") and blocks[-1].endswith("Answer:")
+
+
+def test_bbh_shows_three_rationales_that_only_the_exemplars_have(tmp_path: Path) -> None:
+    """`{"examples": [...]}`, and exemplars in a file; inputs differ in their brackets alone."""
+    signs = ["( (", "( [", "{ (", "[ ["]
+    rows = [
+        {"input": f"Close: {s}", "target": s.translate(str.maketrans("([{", ")]}"))} for s in signs
+    ]
+    shots = [
+        {"input": f"Close: {s}", "rationale": f"We see {s}.", "target": t}
+        for s, t in (("(", ")"), ("[", "]"), ("{", "}"))
+    ]
+    dataset = {
+        "source": {"files": {"test": "dyck.json"}, "explode": "examples"},
+        "fields": {"input": "input", "target": "target", "rationale": "rationale | default('')"},
+        "tasks": {
+            "cot": {
+                "signature": "input -> rationale, target",
+                "exemplars": {
+                    "from": "file", "file": "cot.jsonl", "order": "file",
+                    "fields": {n: f"item.{n}" for n in ("input", "rationale", "target")},
+                },
+                "eval": {"metric": "exact_match"},
+                "templates": [{
+                    "name": "standard", "cot": True,
+                    "input": "Q: {{ input }}\nA: Let's think step by step.",
+                    "target": "{{ rationale }} So the answer is {{ target }}.",
+                }],
+            }
+        },
+    }  # fmt: skip
+    files = {
+        "dyck.json": json.dumps({"canary": "x", "examples": rows}),
+        "cot.jsonl": "".join(json.dumps(s) + "\n" for s in shots),
+    }
+    build = compiled(tmp_path, dataset, files, shots=3, cot=True)
+    table, about = build.evaluation(build.manifest.evaluation[0].task)
+    assert sorted(line["target"] for line in table.to_pylist()) == sorted(
+        f"So the answer is {r['target']}." for r in rows
+    )
+    assert about["between"] == {"standard": ["So the answer is", "."]}
+    for line in table.to_pylist():
+        *shown, query = line["prompt"].split("\n\n")
+        assert shown == [
+            f"Q: {s['input']}\nA: Let's think step by step. {s['rationale']} So the answer is {s['target']}."
+            for s in shots
+        ]
+        assert query.startswith("Q: Close: ") and query.endswith("step by step.")
+
+
+def test_mgsm_shows_eight_rationales_of_a_file(tmp_path: Path) -> None:
+    """Headerless TSV without any rationale, and exemplars in a JSON Lines file."""
+    shots = [
+        {"q": f"Frage {i}: {i} + 1?", "why": f"{i} und 1 sind {i + 1}.", "a": str(i + 1)}
+        for i in range(8)
+    ]
+    dataset = {
+        "source": {
+            "files": {"test": "de.tsv"},
+            "read": {"header": False, "columns": ["q", "a"], "quoting": False},
+        },
+        "fields": {"question": "q", "answer": "a", "rationale": "none"},
+        "tasks": {
+            "cot": {
+                "signature": "question -> rationale, answer",
+                "exemplars": {
+                    "from": "file", "file": "de.jsonl", "order": "file",
+                    "fields": {"question": "item.q", "rationale": "item.why", "answer": "item.a"},
+                },
+                "eval": {"metric": "exact_match_number", "answers": "[answer]"},
+                "templates": [{
+                    "name": "standard", "cot": True, "input": "{{ question }}\nAntwort:",
+                    "target": "{{ rationale }} Die Antwort ist {{ answer }}.",
+                }],
+            }
+        },
+    }  # fmt: skip
+    files = {
+        "de.tsv": "".join(f"Wie viel sind {i} + 5?\t{i + 5}\n" for i in range(6)),
+        "de.jsonl": "".join(json.dumps(s) + "\n" for s in shots),
+    }
+    build = compiled(tmp_path, dataset, files, shots=8, cot=True)
+    table, _ = build.evaluation(build.manifest.evaluation[0].task)
+    assert table["shots"].to_pylist() == [8] * 6
+    for line in table.to_pylist():
+        assert line["prompt"].split("\n\n")[:-1] == [
+            f"{s['q']}\nAntwort: {s['why']} Die Antwort ist {s['a']}." for s in shots
+        ]
+
+
+def test_a_layout_of_ones_own_joins_only_where_it_is_named(tmp_path: Path) -> None:
+    library = Library(tmp_path / "lib")
+    library.dataset()
+    mine = {"zero": "MINE {{ input }}", "when": "zero", "only_where_named": True}
+    other = {**mine, "zero": "TASK {{ input }}"}
+    letters = {"item": "§§{{ text }}", "only_where_named": True}
+    library.write(
+        "styles/own.yaml", {"shots": {"mine": mine, "other": other}, "options": {"own": letters}}
+    )
+    library.mixture({"select": "toy/qa"})
+    plain = {"select": "toy/qa", "split": "validation", "max_rows": 30}
+    library.recipe(evaluate=[plain])
+
+    def prompts(name: str) -> list[str]:
+        build = library.compile(tmp_path / name, tmp_path / "cache")
+        table, _ = build.evaluation("toy/qa")
+        assert len(table) == 30
+        return [str(p) for p in table["prompt"].to_pylist()]
+
+    assert not any(p.startswith(("MINE", "TASK")) or "§§" in p for p in prompts("default"))
+    library.recipe(evaluate=[{**plain, "styles": {"shots": ["mine"], "options": ["own"]}}])
+    found = prompts("entry")
+    assert all(p.startswith("MINE ") for p in found) and any("§§" in p for p in found)
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["styles"] = {"shots": ["other"]}
+    library.dataset(tasks=about["tasks"])
+    assert all(p.startswith("MINE ") for p in prompts("both"))  # the entry's come first
+    library.recipe(evaluate=[plain])
+    assert all(p.startswith("TASK ") for p in prompts("task"))
+
+
+def test_styles_that_do_not_exist_are_found_where_they_are_named(tmp_path: Path) -> None:
+    library = Library(tmp_path / "lib")
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["styles"] = {"options": ["nowhere"]}
+    library.dataset(tasks=about["tasks"])
+    library.mixture({"select": "toy/qa"})
+    library.recipe(evaluate=[{"select": "toy/qa", "styles": {"shots": ["missing"]}}])
+    loaded, found = load_library([library.root])
+    assert not found
+    complaints = list(check_recipe(loaded, loaded.recipes["r"]))
+    places = {
+        Path(d.span.path).name for d in complaints if d.code == "FC411" and d.span is not None
+    }
+    assert places == {"toy.yaml", "r.yaml"}
