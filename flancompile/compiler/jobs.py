@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-<<<<<<< HEAD
-from fnmatch import fnmatchcase
 from functools import cached_property
-=======
->>>>>>> 053aef9 (Let tasks and evaluate entries name their styles)
 from typing import Any, TypeVar
 
 from flancompile.compiler.arms import ArmShares
@@ -62,21 +58,16 @@ class Workshop:
         """The render spec of a task under these arms. styles: of an `evaluate` entry."""
         chosen = self.recipe.styles
         named = [n for n in (styles, task.task.styles) if n is not None]
-        options = next((n.options for n in named if n.options is not None), chosen.options)
-        shots = next((n.shots for n in named if n.shots is not None), chosen.shots)
+        options = next((n.options for n in named if n.options is not None), None)
+        shots = next((n.shots for n in named if n.shots is not None), None)
         is_chat = any(t.turns is not None for t in task.task.templates)
         if self.tokenizer.folder:
             check_special(task, self.tokenizer.load())
         return RenderSpec(
             task_id=task.id,
             task=task.task,
-<<<<<<< HEAD
-            option_styles=self._written("option", needed=_has_choices(task)),
-            shots_styles=served(self._written("shots")),
-=======
-            option_styles=_picked(self.library.option_styles, options, "option"),
-            shots_styles=served(_picked(self.library.shots_styles, shots, "shots")),
->>>>>>> 053aef9 (Let tasks and evaluate entries name their styles)
+            option_styles=self._written("option", options, needed=_has_choices(task)),
+            shots_styles=served(self._written("shots", shots)),
             shares=shares,
             seed=self.recipe.seed,
             templates=tuple(templates or range(len(task.task.templates))),
@@ -94,22 +85,27 @@ class Workshop:
         tokenizer = self.tokenizer.load()
         return {k: unwritable(self._chosen(k), tokenizer) for k in ("option", "shots", "chat")}
 
-    def _chosen(self, kind: str) -> dict[str, Any]:
-        """The styles that the recipe chooses."""
+    def _chosen(self, kind: str, named: Sequence[str] | None = None) -> dict[str, Any]:
+        """The styles that the recipe chooses, or those that are named in place of them."""
         library, chosen = self.library, self.recipe.styles
         tables: dict[str, tuple[Mapping[str, Any], Sequence[str]]] = {
             "option": (library.option_styles, chosen.options),
             "shots": (library.shots_styles, chosen.shots),
             "chat": (library.chat_styles, [p for p in chosen.chat if p != TOKENIZERS_OWN]),
         }
-        return _picked(*tables[kind], kind)
+        table, patterns = tables[kind]
+        return _picked(table, patterns if named is None else named, kind)
 
-    def _written(self, kind: str, needed: bool = True) -> dict[str, Any]:
+    def _written(
+        self, kind: str, named: Sequence[str] | None = None, *, needed: bool = True
+    ) -> dict[str, Any]:
         """The styles chosen that the tokenizer can write. Raises FC421 where it can write none.
 
-        needed: whether the task uses any.
+        named: in place of the recipe's; needed: whether the task uses any.
         """
-        chosen, bad = self._chosen(kind), self.unwritten.get(kind, {})
+        chosen, bad = self._chosen(kind, named), self.unwritten.get(kind, {})
+        if named is not None and self.tokenizer.folder:
+            bad = unwritable(chosen, self.tokenizer.load())
         if bad and needed and not chosen.keys() - bad.keys():
             id_, why = next(iter(bad.items()))
             message = f"no {kind} style that the recipe chooses can be used: {id_}: {why}"
@@ -217,30 +213,4 @@ def _picked(table: Mapping[str, S], patterns: Sequence[str], kind: str) -> dict[
         if not any(draws(pattern, i, s) for i, s in table.items()):
             hint = nearest(pattern, table)
             raise fail("FC411", f"no {kind} style matches {pattern!r}", hint=hint)
-<<<<<<< HEAD
-    return {i: s for i, s in table.items() if any(fnmatchcase(i, p) for p in patterns)}
-=======
     return {i: s for i, s in table.items() if any(draws(p, i, s) for p in patterns)}
-
-
-def exemplar_items(task: TaskDef) -> list[Any]:
-    """Rows of a task's fixed exemplar file: JSON Lines, or a YAML list. Raises FC301, FC303."""
-    name = str(task.task.exemplars.file)
-    path = task.dataset.folder / name
-    span = task.span("exemplars", "file")
-    if not path.is_file():
-        near = nearest(path.name, [p.name for p in path.parent.glob("*")])
-        raise fail("FC301", f"there is no exemplar file {name!r}", span=span, hint=near)
-    items: Any
-    if path.suffix == ".jsonl":
-        try:
-            lines = path.read_text(encoding="utf-8-sig").split("\n")  # U+2028 ends no line
-            items = [json.loads(line) for line in lines if line.strip()]
-        except (ValueError, RecursionError) as error:
-            raise fail("FC303", f"{name}: not JSON Lines: {error}", span=span) from None
-    else:
-        items = yaml.read(path).data
-    if not isinstance(items, list):
-        raise fail("FC303", f"{name}: an exemplar file is a list of rows", span=span)
-    return items
->>>>>>> 053aef9 (Let tasks and evaluate entries name their styles)
