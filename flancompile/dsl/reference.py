@@ -50,9 +50,11 @@ _ROW = {
     "said": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "Hello!"}],
 }
 
+_SEEN = {**_ROW, "row": _ROW, "row_number": 41}
+
 
 def _e(group: str, name: str, about: str, example: str, result: Any) -> Entry:
-    return Entry(group, name, about, example, result, _ROW)
+    return Entry(group, name, about, example, result, _SEEN)
 
 
 _VALUES, _OPERATORS = "Values", "Operators"
@@ -67,7 +69,12 @@ ENTRIES: tuple[Entry, ...] = (
        "['yes', 2, {\"a\": true}]", ["yes", 2, {"a": True}]),
     _e(_VALUES, ".key, [\"key\"]", "A key of a map. One that is absent drops the row.",
        "answers.text", ["a poet", "a poet", "Ada"]),
-    _e(_VALUES, "[n]", "An item, from 0; from the end with a negative number.", "names[-1]", "Cy"),
+    _e(_VALUES, "row", "The whole row as a map, in the expressions over its columns.",
+       "row['question']", "Who wrote it?"),
+    _e(_VALUES, "row_number", "The row's place in its split, from 0, in the expressions over its "
+       "columns and in the file's `where`; a column of that name comes first.", "row_number", 41),
+    _e(_VALUES, "[n]", "An item, from 0; from the end with a negative number that is written out. "
+       "A negative index that a row gives drops that row.", "names[-1]", "Cy"),
     _e(_VALUES, "[a:b]", "A slice of a list or text.", "question[:3]", "Who"),
     _e(_OPERATORS, "+ - * / // % **", "Arithmetic. `//` divides whole, `%` gives the rest.",
        "(7 // 2) * 10 + 7 % 2", 31),
@@ -126,8 +133,9 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_NUMBERS, "number", "In a form of Python's `format`; by default with commas.",
        "score | number(',.2f')", "1,234.57"),
     _e(_NUMBERS, "ordinal", "1st, 2nd, 3rd.", "22 | ordinal", "22nd"),
-    _e(_NUMBERS, "int", "A whole number of a text; a default for what is none.", "'7' | int", 7),
-    _e(_NUMBERS, "float", "A number of a text.", "'7.5' | float", 7.5),
+    _e(_NUMBERS, "int", "A whole number of a text. What is no number drops the row, unless "
+       "a default is given.", "'7' | int", 7),
+    _e(_NUMBERS, "float", "A number of a text; as `int`.", "'7.5' | float", 7.5),
     _e(_NUMBERS, "round", "To so many places.", "score | round(1)", 1234.6),
     _e(_NUMBERS, "abs", "Without its sign.", "-3 | abs", 3),
     _e(_NUMBERS, "sum", "The sum, of an attribute if one is named.", "people | sum('age')", 94),
@@ -246,6 +254,12 @@ _HEAD = """# Expressions
 `fields`, `where`, `id`, `let`, `when`, `choices`, `exemplars` and the slots of templates are all of
 one language: Jinja's, in a sandbox. It is strict: what a row lacks drops that row, with the reason
 in the ledger, and nothing is printed as an empty text. It draws nothing but by `pick`.
+
+A null has no text and is no number; NaN in data is a null, and an infinite number has no text. A
+row is dropped where a filter or an operator would make a text or a number of one, or a text would
+print one, be it in a list; `default(…, true)`, `is none` or a condition handles it before. A field
+whose expression meets a null is null, so `where: premise and hypothesis` leaves that row out.
+Filters give lists, never generators.
 
 The examples see this row:
 
