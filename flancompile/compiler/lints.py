@@ -26,7 +26,7 @@ from flancompile.compiler.rows import MAX_OPTIONS, RowSet
 from flancompile.dsl.dialogues import left_out_of
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.library import TaskDef
-from flancompile.dsl.paths import paths_read
+from flancompile.dsl.paths import label_names, paths_read
 from flancompile.dsl.task import Choices, Template
 from flancompile.dsl.yaml import Key
 from flancompile.errors import Diagnostic
@@ -38,11 +38,14 @@ __all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
 
 SAMPLE_ROWS = 200
 SKEW = 0.9  # of one label
+SAME = 10  # rows whose inputs are one text before that is told
+EACH = 20  # rows a label, before one that is never met is told
 NOT_MEANT = {"no template applies", "where"}  # reasons by which an author leaves rows out
 _MARKED = (
     "values are never read as templates; leave such rows out with `where`, or say why they may "
     'stay: `allow: {FC333: "code samples"}`'
 )
+_OUTSIDE = re.compile(r"the index -[0-9]+ is negative|no item [0-9]+|is not in the table")
 _SYNTAX = re.compile(r"\{\{|\{%")
 
 
@@ -125,7 +128,8 @@ class _Linter:
             kinds = Counter(re.sub(r"'[^']*'", "'…'", r) for r in faults)
             why = kinds.most_common(1)[0][0]
             message = f"{self.share(len(faults), total)} are dropped when read; mostly: {why}"
-            self.say("FC320", message, ())
+            outside = "a label outside its list? `where` can leave those rows out"
+            self.say("FC320", message, (), outside if _OUTSIDE.search(why) else None)
         names = self.task.task.signature.inputs
         marked = [
             str(row["_id"])
@@ -292,6 +296,9 @@ class _Linter:
         if facts.rows > 1 and len(facts.prompts) == 1 and len(facts.inputs) > 1:
             message = f"{where} gives one prompt for {facts.rows:,} rows that differ"
             self.say("FC322", message, (*key, "input"), "show the fields that tell rows apart")
+        if facts.rows >= SAME and len(facts.inputs) == 1 and not self.task.task.inverted:
+            message = f"all {facts.rows:,} rows have the same inputs"
+            self.say("FC322", message, ("signature",), "does a name hide the column that is meant?")
         texts = {
             "leak": ("FC324", "input", "its target in the input", "take the answer out"),
             "end": ("FC325", "input", "white space before its target", "trim the last field"),
@@ -326,6 +333,22 @@ class _Linter:
             message = f"{count / total:.0%} of the answers are {label!r}"
             place = "choices" if settings is not None else "signature"
             self.say("FC331", message, (place,), "a constant guess scores as much")
+        elif total:
+            self.never_met(total)
+
+    def never_met(self, total: int) -> None:
+        """Labels of a list in the file that are the answer of no row."""
+        settings = self.task.task.choices
+        place, listed = "choices", list[str]()
+        if settings is not None and isinstance(settings.options, list | tuple | dict):
+            given = settings.options
+            listed = [str(v) for v in (given.values() if isinstance(given, dict) else given)]
+        elif settings is None and len(names := self.task.task.signature.outputs) == 1:
+            place, listed = "signature", label_names(self.task.dataset.model.fields[names[0]])
+        never = [repr(name) for name in listed if name not in self.golds]
+        if listed and never and total >= EACH * len(listed) and len(never) < len(listed):
+            message = f"no answer of {total:,} rows is {' or '.join(never)}"
+            self.say("FC331", message, (place,), "are the labels in the data's order?")
 
     def without_options(self, settings: Choices) -> None:
         """Rows whose options or gold answer cannot be had."""

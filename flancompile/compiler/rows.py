@@ -22,6 +22,7 @@ from flancompile.dsl.conclusion import rationale_fields
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
+from flancompile.dsl.values import as_text, texts_in
 from flancompile.sources.columns import is_json, restored
 
 __all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "gold_index", "without_doubles"]
@@ -189,10 +190,9 @@ class RowSet:
         expression, values = compile_expression(text), list[str | None]()
         for row in range(len(self)):
             try:
-                value = expression(self.context(row))
+                values.append(as_text(expression(self.context(row)), "is an option"))
             except RowError:
-                value = None
-            values.append(None if value is None else str(value))
+                values.append(None)
         return values
 
     def _distractors(self, row: int, choices: Choices, gold: str) -> list[str]:
@@ -293,7 +293,7 @@ def _given_options(context: Mapping[str, object], choices: Choices) -> tuple[lis
     if isinstance(options, dict):
         labels, texts = list(options), list(options.values())
     else:
-        texts = [str(v) for v in _listed(options, context, "options")]
+        texts = texts_in(_listed(options, context, "options"), "is an option")
         if choices.labels is not None:
             labels = _listed(choices.labels, context, "labels")
     gold = compile_expression(choices.gold)(context)

@@ -12,7 +12,7 @@ from flancompile.dsl.environment import environment
 from flancompile.dsl.expression import parsed_expression
 from flancompile.errors import TextError
 
-__all__ = ["Path", "path_of", "paths_of", "paths_read"]
+__all__ = ["Path", "label_names", "path_of", "paths_of", "paths_read"]
 
 Path = tuple[str, ...]
 
@@ -48,3 +48,20 @@ def path_of(node: Any) -> Path | None:
         return None
     base = path_of(node.node)
     return None if base is None or key is None else (*base, key)
+
+
+def label_names(text: str) -> list[str]:
+    """The names in an expression that takes one of a written list or table; none for others."""
+    try:
+        output = parsed_expression(text).body[0]
+    except TextError:
+        return []
+    node = output.nodes[0] if isinstance(output, nodes.Output) else output
+    found: list[nodes.Expr] = []
+    if isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.List):
+        found = node.node.items
+    elif isinstance(node, nodes.Filter) and node.name == "lookup" and node.args:
+        table = node.args[0]
+        found = [p.value for p in table.items] if isinstance(table, nodes.Dict) else []
+    names = [n.value for n in found if isinstance(n, nodes.Const) and isinstance(n.value, str)]
+    return names if len(names) == len(found) else []

@@ -18,6 +18,7 @@ from flancompile.compiler.folding import read_form
 from flancompile.compiler.rows import MAX_OPTIONS, RowSet, gold_index
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.task import Choices
+from flancompile.dsl.values import texts_in
 
 __all__ = ["Listing", "OptionTable", "gold_texts", "listing", "option_table"]
 
@@ -157,7 +158,10 @@ def _keys(choices: Choices, shared: Frame, count: int) -> Column:
 def _texts(value: object) -> list[str] | None:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence) or None in value:
         return None
-    return [str(v) for v in value]
+    try:
+        return texts_in(value, "is an option")
+    except RowError:
+        return None
 
 
 def _places(
