@@ -24,7 +24,11 @@ def unwritable(styles: Mapping[str, Any], tokenizer: Tokenizer) -> dict[str, str
     """Why a tokenizer cannot write some styles, by their ids. styles: models of texts."""
     found = {}
     for id_, style in styles.items():
-        texts = [v for v in style.model_dump(exclude={"tags", "when"}).values() if v]
+        texts = [
+            v
+            for v in style.model_dump(exclude={"tags", "when"}).values()
+            if v and isinstance(v, str)
+        ]
         lacking = _lacking(texts, tokenizer)
         if lacking is not None:
             found[id_] = f"the tokenizer has no special token {lacking!r}"
