@@ -32,7 +32,9 @@ def read(
 
 
 def told(rows: list[FieldRow]) -> list[Any]:
-    return [r.reason if r.values is None else list(r.values) for r in rows]
+    """The values of each row, or why it lacks some of them."""
+    reasons = [r.reason or next(iter(r.gaps.values()), None) for r in rows]
+    return [why or list(r.values or ()) for why, r in zip(reasons, rows, strict=True)]
 
 
 @pytest.mark.parametrize(
