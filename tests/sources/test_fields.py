@@ -65,7 +65,7 @@ def test_a_row_that_where_leaves_out_has_no_other_fault(tmp_path: Path) -> None:
     fields = {"label": "label", "name": "['a', 'b'][label]"}
     found = told(read(rows, fields, tmp_path, "label >= 0"))
     assert found[:3] == ["where", [0, "a"], "field name: no item 7"]
-    assert found[3].startswith("field name: ")
+    assert found[3].startswith("where: ")
     assert told(read(rows, fields, tmp_path))[0] == "field name: the index -1 is negative"
     assert told(read(rows, fields, tmp_path, "name == 'a'"))[0].startswith("field name: the index")
 
