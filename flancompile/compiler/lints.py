@@ -19,6 +19,7 @@ from flancompile.compiler.jobs import task_fields
 from flancompile.compiler.leaks import SEVERAL, Leaks
 from flancompile.compiler.objects import used_fields
 from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
+from flancompile.compiler.read_lints import commonest, empty_files, header_hint, lost_characters
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer
 from flancompile.compiler.request import Request
@@ -46,6 +47,7 @@ _MARKED = (
     'stay: `allow: {FC333: "code samples"}`'
 )
 _OUTSIDE = re.compile(r"the index -[0-9]+ is negative|no item [0-9]+|is not in the table")
+LOSSY_ROWS, LOST_SHOWN = 50, 8  # rows whose lost characters are looked for; those that are shown
 _SYNTAX = re.compile(r"\{\{|\{%")
 
 
@@ -77,6 +79,7 @@ class _Facts:
     inputs: set[int] = field(default_factory=set)
     faults: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
+    lost: Counter[str] = field(default_factory=Counter)
 
     def note(self, fault: str, row: str) -> None:
         self.faults[fault] += 1
@@ -123,13 +126,18 @@ class _Linter:
         total = len(self.rows) + len(faults)
         if total == 0:
             left = f"; `where` leaves out all {len(reasons):,}" if reasons else ""
+            empty = empty_files(split_spec(self.request, self.task, self.split).place)
+            left += f"; the file {empty[0]!r} is empty" if empty else ""
             self.say("FC320", f"the split {self.split!r} has no rows{left}", ())
         elif faults:
-            kinds = Counter(re.sub(r"'[^']*'", "'…'", r) for r in faults)
-            why = kinds.most_common(1)[0][0]
+            why = commonest(faults)
             message = f"{self.share(len(faults), total)} are dropped when read; mostly: {why}"
-            outside = "a label outside its list? `where` can leave those rows out"
-            self.say("FC320", message, (), outside if _OUTSIDE.search(why) else None)
+            hint = None
+            if _OUTSIDE.search(why):
+                hint = "a label outside its list? `where` can leave those rows out"
+            elif len(faults) == total:
+                hint = header_hint(split_spec(self.request, self.task, self.split).place)
+            self.say("FC320", message, (), hint)
         names = self.task.task.signature.inputs
         marked = [
             str(row["_id"])
@@ -276,6 +284,8 @@ class _Linter:
             facts.note("long", row)
         if not tokenizer.exact([prompt, target], encoded).all():
             facts.note("lossy", row)
+            if facts.faults["lossy"] <= LOSSY_ROWS:
+                facts.lost += lost_characters(tokenizer, (prompt, target))
 
     def dialogue(self, facts: _Facts, row: str, draft: Draft) -> None:
         """Take notes of a chat: its answers, and its length in a layout."""
@@ -314,6 +324,9 @@ class _Linter:
             side = "turns" if template.turns is not None else side
             if count := facts.faults[fault]:
                 share = self.share(count, facts.rows, facts.first[fault])
+                if fault == "lossy" and facts.lost:
+                    lost = ", ".join(f"{c!r}" for c, _ in facts.lost.most_common(LOST_SHOWN))
+                    what = f"{what} ({lost})"
                 self.say(code, f"{where} has {what} in {share}", (*key, side), hint)
 
     def labels(self) -> None:

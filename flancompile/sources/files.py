@@ -80,7 +80,7 @@ def _header(path: Path, number: int, names: list[str]) -> list[str]:
     for place, name in enumerate(found, 1):
         if name in seen:
             why = f"columns {seen[name]} and {place} are both named {name!r}"
-            hint = "name all of them: `read: {columns: [...]}`, with `header: true` in its place"
+            hint = "name them by `read: {columns: [...]}`, with `header: false` where it is a row"
             raise fail("FC304", f"{path}:{number}: {why}", hint=hint)
         seen[name] = place
     return found

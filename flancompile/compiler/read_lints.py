@@ -1,0 +1,67 @@
+"""What a data lint says of rows that were dropped when read, and of characters that are lost."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from flancompile.sources.files import format_of, read_rows
+from flancompile.sources.place import Resolved
+from flancompile.sources.rows import BadRow
+from flancompile.tokenizer.tokenizer import Tokenizer
+
+__all__ = ["commonest", "empty_files", "header_hint", "lost_characters"]
+
+_PARTICULAR = re.compile(r"'[^']*'|\([^()]*:[^()]*\)$|\d+")
+_LONG_NAME = 60
+_NAMES = 4  # of columns in a hint
+
+
+def commonest(reasons: Sequence[str]) -> str:
+    """The first reason of the most common kind; kinds differ in more than names and numbers."""
+    kinds: dict[str, list[str]] = {}
+    for reason in reasons:
+        kinds.setdefault(_PARTICULAR.sub("…", reason), []).append(reason)
+    return max(kinds.values(), key=len)[0]
+
+
+def empty_files(place: Resolved) -> list[str]:
+    """Names of a place's files that hold no byte."""
+    return [Path(f).name for f in place.all_files() if Path(f).stat().st_size == 0]
+
+
+def header_hint(place: Resolved) -> str | None:
+    """Advice where the names of a CSV or TSV file's columns look like the values of a row."""
+    if not place.files or not place.read.header or place.read.columns:
+        return None
+    path = Path(place.files[0])
+    if format_of(path, place.format) not in ("csv", "tsv"):
+        return None
+    row = next(read_rows(path, format_of(path, place.format), place.read), None)
+    if row is None or isinstance(row, BadRow) or not looks_like_values(row):
+        return None
+    shown = ", ".join(repr(n if len(n) < 30 else f"{n[:27]}...") for n in list(row)[:_NAMES])
+    return (
+        f"the first line gives the names of the columns: {shown}; where it is a row, say "
+        "`read: {header: false, columns: [...]}`"
+    )
+
+
+def looks_like_values(names: Iterable[str]) -> bool:
+    """Whether one of the names is a number, though no count of columns, or a sentence."""
+    names = list(names)
+    counted = names[:1] in (["0"], ["1"]) and all(n.isdigit() for n in names)
+    return not counted and any(
+        re.fullmatch(r"[-+]?\d+(\.\d+)?", n) or len(n) > _LONG_NAME or n.endswith((".", "?", "!"))
+        for n in names
+    )
+
+
+def lost_characters(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
+    """Characters of texts that are not there after encoding and decoding, each counted once."""
+    every = sorted(set("".join(texts)))
+    held = [f"a{char}a" for char in every]
+    exact = tokenizer.exact(held, tokenizer.encode(held))
+    return Counter(char for char, kept in zip(every, exact.tolist(), strict=True) if not kept)
