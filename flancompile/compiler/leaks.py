@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flancompile.compiler.chat import Turn
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.library import TaskDef
 from flancompile.dsl.paths import Path, paths_read
 from flancompile.dsl.task import Template
 
-__all__ = ["SEVERAL", "Leaks", "made_of_answers"]
+__all__ = ["Leaks", "answer_is_asked", "made_of_answers"]
 
 SHARE = 0.5  # of a template's rows
 SEVERAL = 3  # words of a target
@@ -139,3 +140,18 @@ def _columns(text: str, let: Mapping[str, str]) -> list[Path]:
         else:
             found.append(path[1:] if path[0] == "row" else path)
     return found
+
+
+def answer_is_asked(turns: Sequence[Turn]) -> bool:
+    """Whether an answer of several words is what a user or the system has said before it.
+
+    What a tool returns may well be the answer, and short ones (a greeting) are said back.
+    """
+    before: set[str] = set()
+    for turn in turns:
+        text = turn.text.strip()
+        if turn.learnt and len(text.split()) >= SEVERAL and text in before:
+            return True
+        if turn.role in ("user", "system"):
+            before.add(text)
+    return False

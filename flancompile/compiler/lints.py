@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flancompile.compiler.borders import doubles_a_mark
-from flancompile.compiler.chat import Turn
 from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.jobs import task_fields
-from flancompile.compiler.leaks import SEVERAL, Leaks
+from flancompile.compiler.leaks import Leaks, answer_is_asked
 from flancompile.compiler.objects import used_fields
 from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.read_lints import commonest, empty_files, header_hint, lost_characters
@@ -291,7 +290,7 @@ class _Linter:
         """Take notes of a chat: its answers, and its length in a layout."""
         answers = [turn.text for turn in draft.turns if turn.learnt]
         asked = [turn.text for turn in draft.turns if not turn.learnt]
-        if _answer_is_asked(draft.turns):
+        if answer_is_asked(draft.turns):
             facts.note("leak", row)
         self.measure(facts, row, *("".join(texts) for texts in (asked, answers)))
 
@@ -381,21 +380,6 @@ class _Linter:
             message = f"more than {MAX_OPTIONS} options in {self.share(cut, len(self.rows))}"
             hint = f"the right one and {MAX_OPTIONS - 1} others are shown"
             self.say("FC334", message, ("choices",), hint)
-
-
-def _answer_is_asked(turns: Sequence[Turn]) -> bool:
-    """Whether an answer of several words is what a user or the system has said before it.
-
-    What a tool returns may well be the answer, and short ones (a greeting) are said back.
-    """
-    before: set[str] = set()
-    for turn in turns:
-        text = turn.text.strip()
-        if turn.learnt and len(text.split()) >= SEVERAL and text in before:
-            return True
-        if turn.role in ("user", "system"):
-            before.add(text)
-    return False
 
 
 def _texts(value: Any) -> list[str]:
