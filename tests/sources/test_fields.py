@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flancompile.dsl.source import Source
@@ -119,6 +119,7 @@ FIELDS = [
 
 
 @given(st.lists(st.fixed_dictionaries({"a": VALUES, "b": VALUES}), min_size=1, max_size=3))
+@settings(deadline=None, max_examples=50)
 def test_every_row_has_its_fields_or_a_reason(rows: list[dict[str, Any]]) -> None:
     """No value of a row may end the reading, in any field."""
     import tempfile
