@@ -1,4 +1,4 @@
-"""What only rows tell of a task: texts that are constant, empty, leaking, over-long or malformed.
+"""Data lints of a task: texts that are constant, empty, leaking, over-long or malformed.
 
 Every template is rendered on the same rows, in each arm that it serves; a fault is told once for a
 template, with the share of rows that show it and one of them by its id.
@@ -116,8 +116,7 @@ class _Linter:
         self.found.append(Diagnostic(code, f"{self.task.id}: {message}", span, hint, "warning"))
 
     def share(self, count: int, of: int, row: str | None = None) -> str:
-        example = f", such as {row!r}" if row is not None else ""
-        return f"{count:,} of {of:,} rows{example}"
+        return f"{count:,} of {of:,} rows" + ("" if row is None else f", such as {row!r}")
 
     def rows_alone(self, reasons: Sequence[str]) -> None:
         """What is wrong before anything is rendered."""
@@ -125,8 +124,8 @@ class _Linter:
         total = len(self.rows) + len(faults)
         if total == 0:
             left = f"; `where` leaves out all {len(reasons):,}" if reasons else ""
-            empty = empty_files(split_spec(self.request, self.task, self.split).place)
-            left += f"; the file {empty[0]!r} is empty" if empty else ""
+            for name in empty_files(split_spec(self.request, self.task, self.split).place)[:1]:
+                left += f"; the file {name!r} is empty"
             self.say("FC320", f"the split {self.split!r} has no rows{left}", ())
         elif faults:
             why = commonest(faults)
@@ -292,7 +291,7 @@ class _Linter:
         asked = [turn.text for turn in draft.turns if not turn.learnt]
         if answer_is_asked(draft.turns):
             facts.note("leak", row)
-        self.measure(facts, row, *("".join(texts) for texts in (asked, answers)))
+        self.measure(facts, row, "".join(asked), "".join(answers))
 
     def _outputs(self, row: dict[str, Any]) -> list[str]:
         names = self.task.task.signature.outputs

@@ -167,8 +167,8 @@ def _said(error: Any, known: list[str]) -> tuple[str, str | None]:
         return message, None
     message = f"{_WANTED[kind]}, and this is {_short(given)}"
     if kind == "string_type" and isinstance(given, dict) and "files" in given:
-        shown = given["files"] if isinstance(given["files"], str) else "PATH"
-        return message, f"a split is a path, or a list of paths: write {shown!s}, without `files:`"
+        path = given["files"] if isinstance(given["files"], str) else "PATH"
+        return message, f"a split is a path, or a list of paths: write {path}, without `files:`"
     if kind == "string_type" and isinstance(given, bool | int | float):
         shown = str(given).lower() if isinstance(given, bool) else given
         return message, f'text that looks like a number or true needs quotes: "{shown}"'

@@ -176,7 +176,7 @@ def test_an_object_s_key_covers_its_spec() -> None:
         "task_id": ["u"], "task": tasks, "seed": [2], "templates": [(0,), (1, 0)],
         "option_styles": [{}, {"letters": LETTERS.model_copy(update={"item": "{{ text }}"})}],
         "shots_styles": [{}, {"plain": PLAIN.model_copy(update={"separator": "--"})}],
-        "shares": shares, "variable": [("x", 1), ("x", 2), ("y", 1)],
+        "shares": shares, "join": [" ", "\n"], "variable": [("x", 1), ("x", 2), ("y", 1)],
         "chat_styles": [{"c": ChatTemplate("a", {})}, {"c": ChatTemplate("b", {})}],
     }  # fmt: skip
 

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Library, dataset_of
 
+from flancompile.compiler.check_data import check_rows
 from flancompile.compiler.checks import check_libraries
 from flancompile.compiler.exemplar_files import exemplar_items
+from flancompile.compiler.lints import Reading
 from flancompile.dsl.library import load_library
 from flancompile.dsl.source import Source
 from flancompile.errors import FlancompileError
@@ -144,3 +146,35 @@ def test_missing_files_are_reported_where_they_are_named(tmp_path: Path) -> None
     assert "toy.jsonl" in str(rows.hint) and "shot.jsonl" in str(shots.hint)
     made.write("overlays/o.yaml", {"overlay": "o", "sources": {"toy": {"files": "x.jsonl"}}})
     assert not any("tpy" in d.message for d in check_libraries([tmp_path]))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the file 'toy.csv' is empty"),
+        ("7,what is 7?\n8,what is 8?\n", "`read: {header: false, columns: [...]}`"),
+        ("q,a\n1,2\n3,4\n", "mostly: "),
+    ],
+)
+def test_what_a_file_without_usable_rows_is_said_to_be(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    made = Library(tmp_path)
+    about = dataset_of("toy")
+    about["source"] = {"files": "toy.csv"}
+    about["fields"] = {"question": "question | trim", "answer": "answer", "topic": "1", "note": "1"}
+    made.write("datasets/toy.yaml", about)
+    made.write("datasets/toy.csv", text)
+    found = check_rows([tmp_path], None, Reading())
+    told = [f"{d.message} {d.hint}" for d in found if d.code == "FC320"]
+    assert len(told) == 1 and said in told[0]
+    assert "…" not in told[0]
+
+
+def test_files_within_a_split_are_told_to_be_written_without(tmp_path: Path) -> None:
+    made = Library(tmp_path)
+    about = dataset_of("toy")
+    about["source"] = {"files": {"train": {"files": "toy.jsonl"}}}
+    made.write("datasets/toy.yaml", about)
+    hints = [d.hint for d in check_libraries([tmp_path]) if d.code == "FC201"]
+    assert "a split is a path, or a list of paths: write toy.jsonl, without `files:`" in hints
