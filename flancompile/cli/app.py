@@ -144,7 +144,9 @@ def ls(
 def show(
     task: Annotated[str, typer.Argument(help="A task's id.")],
     template: Annotated[Optional[str], typer.Option("--template", "-t", help="One only.")] = None,
-    row: Annotated[Optional[int], typer.Option(help="One row of the source's head.")] = None,
+    row: Annotated[
+        Optional[str], typer.Option(metavar="ID", help="One row, by its id or its number, from 0.")
+    ] = None,
     shots: Annotated[int, typer.Option(min=0, help="Exemplars.")] = 0,
     options: Annotated[Optional[bool], typer.Option(help="Show answer options, or not.")] = None,
     cot: Annotated[Optional[bool], typer.Option(help="Chain of thought, or direct.")] = None,
@@ -156,7 +158,9 @@ def show(
     tokenizer: Annotated[
         Optional[Path], typer.Option(help="Show the ids' borders by this tokenizer.")
     ] = None,
-    split: Annotated[str, typer.Option(help="The split to show.")] = "train",
+    split: Annotated[
+        Optional[str], typer.Option(help="The split to show. Default: train, else the first.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The seed of all draws.")] = 0,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many examples.")] = 3,
     whitespace: Annotated[
@@ -357,12 +361,16 @@ def demo(
 def inspect(
     build: Dir,
     pack: Annotated[Optional[int], typer.Option(help="Show this pack's tokens.")] = None,
+    evaluation: Annotated[
+        Optional[str],
+        typer.Option("--eval", metavar="SET", help="Show this evaluation set's first rows."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """What a build holds: counts, shares asked and realised, fill; or one pack in colour."""
+    """What a build holds: counts, shares asked and realised, fill; a pack or evaluation set."""
     from flancompile.cli import inspect as command
 
-    command.run(build, pack, as_json=json)
+    command.run(build, pack, evaluation, as_json=json)
 
 
 @app.command()
@@ -371,7 +379,12 @@ def explain(
     pack: Annotated[Optional[int], typer.Option(help="A pack, with --segment.")] = None,
     segment: Annotated[int, typer.Option(min=0, help="The example in the pack, from 0.")] = 0,
     step: Annotated[Optional[int], typer.Option(help="A step of the feed, with --row.")] = None,
-    row: Annotated[int, typer.Option(min=0, help="The pack in the step's batch, from 0.")] = 0,
+    evaluation: Annotated[
+        Optional[str], typer.Option("--eval", metavar="SET", help="An evaluation set, with --row.")
+    ] = None,
+    row: Annotated[
+        int, typer.Option(min=0, help="The pack in the step's batch, or the set's row; from 0.")
+    ] = 0,
     batch_packs: Annotated[int, typer.Option(min=1, help="Packs a batch of the feed.")] = 64,
     seed: Annotated[int, typer.Option(help="The feed's seed.")] = 0,
     json: Json = False,
@@ -379,7 +392,10 @@ def explain(
     """Which source row, template, exemplars and draws made these tokens."""
     from flancompile.cli import explain as command
 
-    command.run(build, pack, segment, step, row, batch_packs, seed, as_json=json)
+    if evaluation is not None:
+        command.explain_evaluation(build, evaluation, row, as_json=json)
+    else:
+        command.run(build, pack, segment, step, row, batch_packs, seed, as_json=json)
 
 
 @app.command()
@@ -396,11 +412,15 @@ def export(
     to: Annotated[str, typer.Option(help="parquet, jsonl or hf-disk.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file or folder to write.")],
     text: Annotated[bool, typer.Option(help="jsonl: add the decoded texts.")] = True,
+    evaluation: Annotated[
+        Optional[str],
+        typer.Option("--eval", metavar="SET", help="An evaluation set in place of the packs."),
+    ] = None,
 ) -> None:
-    """Write a build in another form."""
+    """Write a build, or one of its evaluation sets, in another form."""
     from flancompile.cli import export as command
 
-    command.run(build, to, out, text)
+    command.run(build, to, out, text, evaluation)
 
 
 @app.command()

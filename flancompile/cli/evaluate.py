@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from rich.table import Table
 
 from flancompile.api import evaluate
 from flancompile.cli.console import console, print_json, progress
-from flancompile.evaluate.results import TaskResult
+from flancompile.evaluate.results import TaskResult, group_means
 from flancompile.evaluate.task import Score
 
 __all__ = ["run"]
@@ -25,9 +26,11 @@ def run(
         return
     out = console()
     out.print(_table(results))
+    if any(r.group for r in results):
+        out.print(_groups(results))
     good = sum(r.beats_baselines for r in results)
     out.print(
-        f"{good} of {len(results)} tasks lie above chance and above the untrained model at 95%",
+        f"{good} of {len(results)} evaluation sets are above chance and the untrained model at 95%",
         style="bold",
     )
     out.print(f"{folder} · evaluation/, report.html", style="dim")
@@ -35,11 +38,11 @@ def run(
 
 def _table(results: list[TaskResult]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("task", "metric", "rows", "trained", "untrained", "chance", ""):
-        table.add_column(name, justify="left" if name in ("task", "metric") else "right")
+    for name in ("set", "metric", "rows", "trained", "untrained", "chance", ""):
+        table.add_column(name, justify="left" if name in ("set", "metric") else "right")
     for r in results:
         table.add_row(
-            r.task + (" (held out)" if r.held_out else ""),
+            r.name + (" (held out)" if r.held_out else ""),
             r.metric,
             f"{r.trained.rows:,}",
             _shown(r.trained),
@@ -47,6 +50,19 @@ def _table(results: list[TaskResult]) -> Table:
             f"{r.chance:.1%}",
             "above both" if r.beats_baselines else "",
         )
+    return table
+
+
+def _groups(results: list[TaskResult]) -> Table:
+    """Mean score of each group, and the mean over groups."""
+    means = group_means(results)
+    table = Table(box=None, pad_edge=False)
+    for name in ("group", "sets", "mean"):
+        table.add_column(name, justify="left" if name == "group" else "right")
+    sizes = Counter(r.group_name for r in results)
+    for name, mean in means.items():
+        table.add_row(name, str(sizes[name]), f"{mean:.1%}")
+    table.add_row("all groups", str(len(results)), f"{sum(means.values()) / len(means):.1%}")
     return table
 
 

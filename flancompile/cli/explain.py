@@ -9,12 +9,12 @@ from rich.table import Table
 
 from flancompile import feed
 from flancompile.cli.console import console, print_json
-from flancompile.cli.inspect import pack_text
+from flancompile.cli.inspect import pack_text, print_evaluation_row
 from flancompile.errors import fail
 from flancompile.store.build import Build
 from flancompile.tokenizer.load import load_folder
 
-__all__ = ["run"]
+__all__ = ["explain_evaluation", "run"]
 
 
 def run(
@@ -48,6 +48,29 @@ def run(
     out.print(text, soft_wrap=True)
 
 
+def explain_evaluation(path: Path, name: str, row: int, *, as_json: bool) -> None:
+    """Print one row of an evaluation set with its provenance and its file."""
+    build = Build.open(path)
+    entry = build.evaluation_entry(name)
+    rows, _ = build.evaluation(name)
+    if row >= len(rows):
+        raise fail("FC507", f"there is no row {row}; {name!r} has {len(rows)}, from 0")
+    line = rows.slice(row, 1).to_pylist()[0]
+    file = build.template_places(entry.task).get(line["template"])
+    if as_json:
+        print_json({**line, "task": entry.task, "set": name, "split": entry.split, "file": file})
+        return
+    out = console()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    shown = {"set": name, "task": entry.task, "split": entry.split, "template": line["template"]}
+    shown |= {"file": file, "row_id": line["row_id"], "shots": line["shots"]}
+    shown["exemplars"] = " ".join(f"{e:016x}" for e in line["exemplars"])
+    for key, value in shown.items():
+        table.add_row(key, str(value))
+    out.print(table)
+    print_evaluation_row(line, f"row {row} of {name}", out)
+
+
 def _pack(
     build: Build, pack: int | None, step: int | None, row: int, batch_packs: int, seed: int
 ) -> int:
@@ -75,6 +98,7 @@ def _about(build: Build, example_id: int) -> dict[str, Any]:
     names = build.exemplar_names(about["task"]) if wanted else {}
     about["exemplars"] = [names.get(e) or f"{e:016x}" for e in wanted]
     about["row"] = f"{about['row']:016x}"
+    about["file"] = build.template_places(about["task"]).get(about["template"])
     about["seed"] = build.manifest.recipe["seed"]
     about["recipe"] = build.manifest.recipe["recipe"]
     return about

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,34 @@ from rich.text import Text
 from flancompile.cli.console import LOSS, console, print_json
 from flancompile.errors import fail
 from flancompile.store.build import Build
+from flancompile.store.manifest import EvalEntry
 from flancompile.tokenizer.load import load_folder
 from flancompile.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["pack_text", "run", "summary"]
+__all__ = ["pack_text", "print_evaluation_row", "run", "summary"]
 
 NAMES = ("task", "asked", "got", "passes", "share asked", "realised", "shots", "options", "cot")
 
+EVAL_NAMES = (
+    "evaluation set",
+    "split",
+    "metric",
+    "shots requested",
+    "realised",
+    "rows",
+    "dropped",
+    "unused",
+)
+SHOWN_ROWS = 3  # of an evaluation set
 DROPPED = 5  # reasons for dropped rows that a summary shows
 
 
-def run(path: Path, pack: int | None, *, as_json: bool) -> None:
-    """Print a build's summary, or one pack."""
+def run(path: Path, pack: int | None, evaluation: str | None, *, as_json: bool) -> None:
+    """Print a build's summary, one pack, or the first rows of an evaluation set."""
     build = Build.open(path)
-    if as_json:
+    if evaluation is not None:
+        show_evaluation(build, evaluation, as_json=as_json)
+    elif as_json:
         print_json(build.manifest.model_dump(mode="json"))
     elif pack is None:
         summary(build, console())
@@ -72,6 +87,8 @@ def summary(build: Build, out: Console) -> None:
         as_what = m.recipe.get("tokenizer", {}).get("special_in_data", "text")
         said = "ordinary text" if as_what == "text" else "those tokens"
         out.print(f"{c['special_in_data']:,} examples have data that spells special tokens: {said}")
+    if m.evaluation:
+        _evaluation(m.evaluation, out)
     lost = build.dropped()
     for one in lost[:DROPPED]:
         rows = f"{one['rows']:,} row{'s' if one['rows'] > 1 else ''} of {one['task']}"
@@ -98,6 +115,54 @@ def _left_out(build: Build) -> dict[str, int]:
     work = json.loads(path.read_text(encoding="utf-8")).get("work", {}) if path.is_file() else {}
     found: dict[str, int] = work.get("left_out", {})
     return found
+
+
+def _evaluation(entries: Sequence[EvalEntry], out: Console) -> None:
+    """Evaluation sets: rows, shots requested and realised, and why rows are missing."""
+    table = Table(box=None, pad_edge=False)
+    for name in EVAL_NAMES:
+        table.add_column(name, justify="left" if name in EVAL_NAMES[:3] else "right")
+    for entry in entries:
+        realised = ", ".join(f"{n:,} with {k}" for k, n in entry.shots.items())
+        counts = (f"{n:,}" for n in (entry.rows, entry.dropped, entry.unused))
+        table.add_row(
+            entry.name, entry.split, entry.metric, str(entry.shots_requested), realised, *counts
+        )
+    out.print(table)
+    for entry in entries:
+        for reason, rows in list(entry.reasons.items())[:DROPPED]:
+            out.print(f"{entry.name}: {rows:,} dropped: {reason}", style="yellow")
+        few = sum(n for k, n in entry.shots.items() if k < entry.shots_requested)
+        if few:
+            message = f"{few:,} rows have fewer than {entry.shots_requested} exemplars"
+            out.print(f"{entry.name}: {message}", style="yellow")
+
+
+def show_evaluation(build: Build, name: str, *, as_json: bool) -> None:
+    """The first rows of an evaluation set: prompt, target, options and accepted answers."""
+    entry = build.evaluation_entry(name)
+    rows, about = build.evaluation(name)
+    if as_json:
+        print_json({"entry": entry.model_dump(mode="json"), "about": about})
+        return
+    out = console()
+    _evaluation([entry], out)
+    for number, row in enumerate(rows.slice(0, SHOWN_ROWS).to_pylist()):
+        print_evaluation_row(row, f"row {number} · id {row['row_id']} · {row['template']}", out)
+
+
+def print_evaluation_row(row: Mapping[str, Any], title: str, out: Console) -> None:
+    """One evaluation row as text; the target is tinted."""
+    out.print(f"── {title} · {row['shots']} shots", style="dim", highlight=False, markup=False)
+    text = Text(row["prompt"] + "\n")
+    text.append(row["target"], style=LOSS)
+    out.print(text, soft_wrap=True)
+    if row["options"] is not None:
+        for place, option in enumerate(row["options"]):
+            mark = "→" if place == row["gold"] else " "
+            out.print(f"{mark} {option}", style="dim", highlight=False, markup=False)
+    accepted = " | ".join(row["accepted"])
+    out.print(f"accepted: {accepted}", style="dim", highlight=False, markup=False)
 
 
 def show_pack(build: Build, index: int, out: Console) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 from rich.text import Text
 
 from flancompile.cli.console import console, folders, print_json, tinted
+from flancompile.compiler.check_recipe import splits_of_task
 from flancompile.compiler.preview import Preview, Wanted, preview
 from flancompile.compiler.request import bare_request
+from flancompile.dsl.library import Loaded, TaskDef
+from flancompile.dsl.source import Overlay
 from flancompile.errors import fail, nearest
 from flancompile.tokenizer.load import load_file
 from flancompile.tokenizer.tokenizer import Tokenizer
@@ -21,7 +24,7 @@ __all__ = ["run"]
 def run(
     task: str,
     wanted: Wanted,
-    split: str,
+    split: str | None,
     seed: int,
     tokenizer: Path | None,
     library: list[Path],
@@ -38,7 +41,8 @@ def run(
     request.check({task})
     loaded = load_file(tokenizer) if tokenizer is not None else None
     wanted = replace(wanted, chat=loaded.chat if loaded is not None else None)
-    found, reasons = preview(request, request.tasks[task], split, wanted)
+    chosen = split or _default_split(request.tasks[task], request.overlay)
+    found, reasons = preview(request, request.tasks[task], chosen, wanted)
     if as_json:
         print_json({"examples": [_as_json(p) for p in found], "dropped": reasons})
         return
@@ -52,6 +56,12 @@ def run(
         out.print("no row of the sample gives an example", style="bold red")
     for reason, rows in sorted(reasons.items(), key=lambda item: -item[1])[:8]:
         out.print(f"dropped {rows} rows of the sample: {reason}", style="dim")
+
+
+def _default_split(task: TaskDef, overlay: Loaded[Overlay] | None) -> str:
+    """`train`, or the first split that the source names where it has no such split."""
+    splits = splits_of_task(task, overlay)
+    return "train" if not splits or "train" in splits else splits[0]
 
 
 def _as_json(one: Preview) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from flancompile.dsl.yaml import Document, Key
 from flancompile.errors import Diagnostic, FlancompileError, nearest
 from flancompile.tokenizer.chat import ChatTemplate
 
-__all__ = ["check_overlay", "check_recipe"]
+__all__ = ["check_overlay", "check_recipe", "splits_of_task"]
 
 _ANY = ChatTemplate("")  # only the tokenizer knows its own
 
@@ -150,6 +150,11 @@ def _place(task: TaskDef, overlay: Loaded[Overlay] | None) -> PlaceOptions:
     if choice is None:
         return source
     return choice if choice.place is None else source.places.get(choice.place, choice)
+
+
+def splits_of_task(task: TaskDef, overlay: Loaded[Overlay] | None) -> list[str] | None:
+    """The splits that a task's source names where the overlay puts it; None where it names none."""
+    return named_splits(_place(task, overlay))
 
 
 def check_overlay(library: Library, overlay: Loaded[Overlay]) -> Iterator[Diagnostic]:

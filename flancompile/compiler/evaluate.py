@@ -10,7 +10,15 @@ from typing import Any
 import pyarrow as pa
 
 from flancompile.compiler.arms import ArmShares
-from flancompile.compiler.evaluation import EvalJob, build_eval, eval_key, eval_metadata, read_eval
+from flancompile.compiler.evaluation import (
+    EvalJob,
+    Lost,
+    build_eval,
+    eval_key,
+    eval_metadata,
+    read_eval,
+)
+from flancompile.compiler.evaluation_sets import EvalSet, evaluation_sets
 from flancompile.compiler.jobs import Workshop
 from flancompile.compiler.reading import missing_for, read_all, splits_of
 from flancompile.compiler.render import RenderSpec
@@ -18,7 +26,6 @@ from flancompile.compiler.request import Request
 from flancompile.dsl.library import TaskDef
 from flancompile.dsl.mixture import EvalChoice
 from flancompile.dsl.ranking import can_be_ranked
-from flancompile.dsl.select import parse_selector
 from flancompile.errors import fail, nearest
 
 __all__ = ["EvalTable", "evaluation_tables"]
@@ -26,60 +33,58 @@ __all__ = ["EvalTable", "evaluation_tables"]
 
 @dataclass(frozen=True)
 class EvalTable:
-    """One evaluation task: its rows, and what an evaluator has to know."""
+    """An evaluation set: its rows, what an evaluator needs, and the rows that it lacks.
 
-    task: str
-    split: str
+    unused: rows beyond `max_rows`.
+    """
+
+    set: EvalSet
+    arms: ArmShares
     table: pa.Table
     about: dict[str, Any]
-    dropped: int
+    dropped: list[Lost]
+    unused: int
 
 
 def evaluation_tables(
     workshop: Workshop, request: Request, executor: Executor | None
 ) -> tuple[list[EvalTable], dict[str, str]]:
-    """A table for each task that the recipe's `evaluate` selects, sorted by task.
+    """A table for each evaluation set of the recipe, sorted by name.
 
-    The second is why others are left out, by task.
+    The second is why tasks are left out, by task.
     """
-    chosen: dict[str, tuple[TaskDef, EvalChoice, str]] = {}
-    for index, choice in enumerate(request.recipe.model.evaluate):
-        span = request.recipe.document.span(("evaluate", index, "select"))
-        ids = parse_selector(choice.select, span).pick(request.tasks.values())
-        if not ids:
-            raise fail("FC406", f"evaluate: {choice.select!r} selects no task", span=span)
-        for id_ in ids:
-            task = request.tasks[id_]
-            settings = task.task.eval
-            split = settings.split if settings and settings.split else choice.split
-            chosen.setdefault(id_, (task, choice, split))
-    if not chosen:
+    sets = evaluation_sets(request.recipe, request.tasks)
+    if not sets:
         return [], {}
-    request.check(set(chosen))
-    wanted = [pair for task, _, split in chosen.values() for pair in splits_of([task], split)]
+    request.check({s.task.id for s in sets})
+    wanted = [pair for s in sets for pair in splits_of([s.task], s.split)]
     reads, missing = read_all(request, wanted, executor)
     left_out: dict[str, str] = {}
-    for task, _, split in chosen.values():
-        left_out |= missing_for([task], split, missing)
+    for one in sets:
+        left_out |= missing_for([one.task], one.split, missing)
     shop = replace(workshop, reads={**workshop.reads, **reads})
+    here = [s for s in sets if s.task.id not in left_out]
     found = []
     with request.stage("evaluation") as tell:
-        here = sorted(set(chosen) - set(left_out))
-        for done, id_ in enumerate(here, 1):
-            found.append(_table(shop, *chosen[id_], executor))
+        for done, one in enumerate(here, 1):
+            found.append(_table(shop, one, executor))
             tell(done, len(here))
     return found, left_out
 
 
-def _table(
-    shop: Workshop, task: TaskDef, choice: EvalChoice, split: str, executor: Executor | None
-) -> EvalTable:
-    spec = _spec(shop, task, choice)
-    jobs = list(_jobs(shop, task, spec, choice, split))
+def _table(shop: Workshop, set_: EvalSet, executor: Executor | None) -> EvalTable:
+    spec = _spec(shop, set_.task, set_.choice)
+    jobs = list(_jobs(shop, set_.task, spec, set_.choice, set_.split))
     run = map if executor is None else executor.map
-    table, dropped = read_eval(list(run(build_eval, jobs)))
-    about = eval_metadata(task.task.eval, table["options"], spec)
-    return EvalTable(task.id, split, table, about, dropped)
+    table, lost = read_eval(list(run(build_eval, jobs)))
+    blocks = shop.reads[set_.task.source_id, set_.split]
+    unread = [
+        Lost(row["row"], row["id"], row["ordinal"], row["reason"])
+        for row in blocks.dropped().to_pylist()
+    ]
+    unused = blocks.kept - len(table) - len(lost)
+    about = eval_metadata(set_.task.task.eval, table["options"], spec)
+    return EvalTable(set_, spec.shares, table, about, [*unread, *lost], unused)
 
 
 def _spec(shop: Workshop, task: TaskDef, choice: EvalChoice) -> RenderSpec:

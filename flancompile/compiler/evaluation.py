@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -38,12 +38,22 @@ from flancompile.dsl.task import Eval
 from flancompile.marks import unmarked
 from flancompile.store.schema import EVAL
 
-__all__ = ["EvalJob", "build_eval", "eval_key", "eval_metadata", "read_eval"]
+__all__ = ["UNWANTED", "EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 6
+EVAL_VERSION = 7
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 UNRANKED = "no options to rank"
+UNWANTED = "beyond max_rows"
 _COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined
+
+
+class Lost(NamedTuple):
+    """A row that gives no evaluation example, and why."""
+
+    row: int
+    row_id: str | None
+    ordinal: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,8 @@ def build_eval(job: EvalJob) -> str:
     if is_built(path):
         os.utime(path)
         return str(path)
-    rows, ids, _ = block_rows(job.object)
-    dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), "not wanted")
+    rows, ids, ordinals = block_rows(job.object)
+    dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), UNWANTED)
     renderer = Renderer(job.object.spec, rows, pools_of(job.object, rows), dropped, evaluated=True)
     tokenizer = job.object.tokenizer.load()
     fitted = list(fit(renderer, tokenizer, job.object.budget))
@@ -96,11 +106,17 @@ def build_eval(job: EvalJob) -> str:
         fitted = [f for f, b in zip(fitted, bare, strict=True) if not b]
         lines = [line for line, b in zip(lines, bare, strict=True) if not b]
     _encode_options(lines, [job.object.spec.layout_of(f.draft) for f in fitted], tokenizer)
-    reasons = {str(r): why for r, why in sorted(renderer.reasons.items()) if why != "not wanted"}
-    if (lost := lost_rows(job.object)) is not None:
-        reasons |= {str(n): why for n, why in enumerate(lost[-1], len(rows))}
+    lost = [
+        (int(rows.digests[row]), ids[row].as_py(), ordinals[row].as_py(), why)
+        for row, why in sorted(renderer.reasons.items())
+        if why != UNWANTED
+    ]
+    if (gaps := lost_rows(job.object)) is not None:
+        others, other_ids, places, reasons = gaps
+        keys = zip(others.digests.tolist(), other_ids.to_pylist(), places.to_pylist(), strict=True)
+        lost += [(*key, why) for key, why in zip(keys, reasons, strict=True)]
     table = pa.Table.from_pylist([*map(_shown, lines)], schema=_COLUMNS)
-    table = table.replace_schema_metadata({"dropped": json.dumps(reasons)})
+    table = table.replace_schema_metadata({"dropped": json.dumps(lost)})
     write_object(path, table)
     return str(path)
 
@@ -112,10 +128,10 @@ def _shown(line: dict[str, Any]) -> dict[str, Any]:
     return {n: unmarked(v) if n in texts else v for n, v in line.items()} | lists
 
 
-def read_eval(paths: Sequence[str]) -> tuple[pa.Table, int]:
-    """The task's rows over all its blocks, numbered, and how many rows were dropped."""
+def read_eval(paths: Sequence[str]) -> tuple[pa.Table, list[Lost]]:
+    """A set's rows over all its blocks, numbered, and the rows that were dropped."""
     tables = [read_object(p) for p in paths]
-    dropped = sum(len(json.loads(t.schema.metadata[b"dropped"])) for t in tables)
+    dropped = [Lost(*row) for t in tables for row in json.loads(t.schema.metadata[b"dropped"])]
     bare = [t.replace_schema_metadata(None) for t in tables] or [_COLUMNS.empty_table()]
     table = pa.concat_tables(bare).combine_chunks()
     numbers = pa.array(range(len(table)), pa.uint64())

@@ -7,13 +7,14 @@ holds their number. Lines come task by task, so the ledger is written as a strea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancompile.compiler.evaluation import UNWANTED, Lost
 from flancompile.compiler.jobs import task_fields
 from flancompile.compiler.objects import RESERVED, read_object
 from flancompile.compiler.streams import Piece, Stream
@@ -21,7 +22,7 @@ from flancompile.sources.blocks import SplitBlocks
 from flancompile.sources.gaps import split_gaps
 from flancompile.store.schema import LEDGER
 
-__all__ = ["drop_reasons", "ledger_of"]
+__all__ = ["drop_reasons", "eval_ledger", "ledger_of"]
 
 _COLUMNS = ("row", "row_id", "ordinal", "reason", "truncated")
 
@@ -74,6 +75,36 @@ def drop_reasons(stream: Stream, blocks: SplitBlocks, most: int = 3) -> str:
             counts[reason] += rows
     found = [f"{rows:,} rows: {reason}" for reason, rows in counts.most_common(most)]
     return f"{stream.id}: {', '.join(found)}" if found else ""
+
+
+def eval_ledger(
+    name: str, split: str, kept: pa.Table, dropped: Sequence[Lost], unused: int
+) -> pa.Table:
+    """The lines of one evaluation set. unused: rows that `max_rows` leaves out.
+
+    Their `rows` sum to the rows of the split; `task` is the set's name.
+    """
+    n = len(kept)
+    lost = [list(column) for column in zip(*dropped, strict=True)] or [[], [], [], []]
+    row, row_id, ordinal, reason = lost
+    parts = [
+        _lines(
+            name, split, 0,
+            row=kept["row"], row_id=kept["row_id"], ordinal=pa.nulls(n, pa.uint64()),
+            disposition=pa.array(["kept"] * n, pa.string()), reason=pa.nulls(n, pa.string()),
+            rows=pa.array(np.ones(n, dtype=np.uint64)),
+        ),
+        _lines(
+            name, split, 0,
+            row=pa.array(row, pa.uint64()), row_id=pa.array(row_id, pa.string()),
+            ordinal=pa.array(ordinal, pa.uint64()),
+            disposition=pa.array(["dropped"] * len(row), pa.string()),
+            reason=pa.array(reason, pa.string()),
+            rows=pa.array(np.ones(len(row), dtype=np.uint64)),
+        ),
+        _line(name, split, 0, "unused", UNWANTED, unused),
+    ]  # fmt: skip
+    return pa.concat_tables(parts)
 
 
 def _of_piece(task: str, split: str, piece: Piece, table: pa.Table, used: int) -> pa.Table:

@@ -21,9 +21,10 @@ from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.library import Library, TaskDef
 from flancompile.dsl.style import draws
-from flancompile.errors import fail, nearest
+from flancompile.errors import FlancompileError, fail, nearest
 from flancompile.marks import unmarked
 from flancompile.sources.blocks import sample
+from flancompile.sources.fields import FieldRow
 from flancompile.tokenizer.chat import ChatTemplate
 
 __all__ = ["Preview", "Wanted", "pools_for", "preview", "row_set", "spec_of"]
@@ -36,7 +37,7 @@ class Wanted:
     """What to show. None leaves the choice to the draw."""
 
     template: str | None = None
-    row: int | None = None
+    row: str | None = None  # an id, or a place in the sample, from 0
     shots: int = 0
     options: bool | None = None
     cot: bool | None = None
@@ -106,15 +107,20 @@ def preview(
     request: Request, task: TaskDef, split: str, wanted: Wanted
 ) -> tuple[list[Preview], dict[str, int]]:
     """Examples of a task, and why rows of the sample gave none (reason -> rows)."""
-    rows, dropped = sample(split_spec(request, task, split), SAMPLE_ROWS, task_fields(task))
+    place, fields = split_spec(request, task, split), task_fields(task)
+    rows, dropped = sample(place, SAMPLE_ROWS, fields)
+    only = None if wanted.row is None else _place_of(wanted.row, rows)
+    if wanted.row is not None and only is None:
+        rows, dropped = sample(place, SAMPLE_ROWS, fields, wanted.row)
+        only = _place_of(wanted.row, rows)
+        if only is None:
+            raise _no_row(wanted.row, rows, dropped)
     spec = spec_of(request, task, wanted)
     set_ = row_set(spec, rows, wanted.pass_, split)
     renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
-    if wanted.row is not None and not 0 <= wanted.row < len(rows):
-        raise fail("FC308", f"there is no row {wanted.row}; the sample has {len(rows)}, from 0")
     found: list[Preview] = []
     for draft in renderer:
-        if wanted.row in (None, draft.row) and len(found) < wanted.count:
+        if only in (None, draft.row) and len(found) < wanted.count:
             try:
                 found.append(Preview.of(draft, rows, spec, set_))
             except RowError as error:  # a chat layout refuses it
@@ -123,6 +129,26 @@ def preview(
     for reason in [*(str(r.reason) for r in dropped), *renderer.reasons.values()]:
         reasons[reason] = reasons.get(reason, 0) + 1
     return found, reasons
+
+
+def _place_of(row: str, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Place of a row in the sample, by its id, else by its number."""
+    ids = [str(r["_id"]) for r in rows]
+    if row in ids:
+        return ids.index(row)
+    return int(row) if row.isdecimal() and int(row) < len(rows) else None
+
+
+def _no_row(
+    row: str, rows: Sequence[Mapping[str, Any]], dropped: Sequence[FieldRow]
+) -> FlancompileError:
+    """FC308, with the reason where the row was read and dropped."""
+    for one in dropped:
+        if one.id == row:
+            return fail("FC308", f"row {row!r} is dropped when it is read: {one.reason}")
+    hint = nearest(row, [str(r["_id"]) for r in rows])
+    hint = hint or f"the sample has rows 0 to {len(rows) - 1}; an id finds any row of the split"
+    return fail("FC308", f"there is no row {row!r}", hint=hint)
 
 
 def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:

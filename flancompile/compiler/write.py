@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from pyarrow import parquet
 from flancompile._version import __version__
 from flancompile.compiler.evaluate import EvalTable
 from flancompile.compiler.frame import NONE, framed
-from flancompile.compiler.ledger import ledger_of
+from flancompile.compiler.ledger import eval_ledger, ledger_of
 from flancompile.compiler.link import Linked, Taken
 from flancompile.compiler.objects import json_digest, read_object
 from flancompile.compiler.packing.pack import PackPlan
@@ -33,8 +33,10 @@ from flancompile.compiler.pools import pool_names
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.schedule import threads_within
 from flancompile.compiler.streams import Stream, Streams
+from flancompile.dsl.library import TaskDef
+from flancompile.store.build import general_reason
 from flancompile.store.manifest import EvalEntry, Manifest, TaskCount, TokenizerAbout
-from flancompile.store.schema import NAMES
+from flancompile.store.schema import EVAL_LEDGER, NAMES
 from flancompile.store.writer import BuildWriter, PackTable
 
 __all__ = ["write_build"]
@@ -78,7 +80,8 @@ def write_build(
             with request.stage("ledger"):
                 ledger.result()
         evaluation = [_write_eval(writer, t) for t in tables]
-        others = _write_others(writer, prepared) | _write_names(writer, prepared)
+        others = _write_others(writer, prepared, tables) | _write_names(writer, prepared)
+        others |= _write_eval_ledger(writer, tables)
         manifest = _manifest(prepared, streams, linked, packs, dtype, pad, evaluation)
         with request.stage("finish"):
             _write_run(writer, prepared, streams)
@@ -155,16 +158,41 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _write_eval(writer: BuildWriter, table: EvalTable) -> EvalEntry:
-    entry = writer.write_eval(table.task, table.table, {**table.about, "task": table.task})
+    one, rows = table.set, table.table
+    names = {"name": one.name, "task": one.task.id, "entry": one.entry}
+    entry = writer.write_eval(one.name, rows, {**table.about, **names})
     about = {k: table.about[k] for k in ("metric", "group", "random_baseline")}
+    reasons = Counter(general_reason(lost.reason) for lost in table.dropped)
     return EvalEntry(
-        **entry.model_dump(), task=table.task, split=table.split, dropped=table.dropped, **about
+        **entry.model_dump(),
+        **names,
+        split=one.split,
+        shots_requested=one.choice.shots,
+        shots=dict(sorted(Counter(rows["shots"].to_pylist()).items())),
+        options=table.arms.options[0] > 0,
+        cot=table.arms.cot[0] > 0,
+        dropped=len(table.dropped),
+        reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        unused=table.unused,
+        **about,
     )
 
 
-def _write_others(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
+def _write_eval_ledger(writer: BuildWriter, tables: Sequence[EvalTable]) -> dict[str, int]:
+    """The disposition of each row of each evaluation set, in a file beside the ledger."""
+    parts = [eval_ledger(t.set.name, t.set.split, t.table, t.dropped, t.unused) for t in tables]
+    if not parts:
+        return {}
+    whole = pa.concat_tables(parts)
+    parquet.write_table(whole, writer.folder / EVAL_LEDGER, compression="zstd")
+    return {EVAL_LEDGER: len(whole)}
+
+
+def _write_others(
+    writer: BuildWriter, prepared: Prepared, tables: Sequence[EvalTable]
+) -> dict[str, int]:
     prepared.tokenizer.save(writer.folder / "tokenizer")
-    lock = _lock(prepared)
+    lock = _lock(prepared, tables)
     text = json.dumps(lock, indent=2, sort_keys=True) + "\n"
     (writer.folder / "recipe.lock").write_text(text, encoding="utf-8")
     names = [f"tokenizer/{p.name}" for p in (writer.folder / "tokenizer").iterdir()]
@@ -190,9 +218,11 @@ def _write_names(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
     return {"exemplars.parquet": len(table)}
 
 
-def _lock(prepared: Prepared) -> dict[str, Any]:
+def _lock(prepared: Prepared, tables: Sequence[EvalTable]) -> dict[str, Any]:
     """Resolved digests and versions: enough to make the build again, and to see what moved."""
     workshop = prepared.workshop
+    trained = [p.task for p in prepared.planned.values()]
+    tasks = sorted([*trained, *(t.set.task for t in tables)], key=lambda t: t.id)
     library = {
         "/".join(Path(d.path).parts[-2:]): json_digest(d.index.lines)
         for d in prepared.request.library.documents
@@ -207,8 +237,18 @@ def _lock(prepared: Prepared) -> dict[str, Any]:
         "sources": sources,
         "hub": prepared.request.pins,
         "library": library,
+        "templates": {t.id: template_places(t) for t in tasks},
         "versions": {"flancompile": __version__, **{n: metadata.version(n) for n in _PINNED}},
     }
+
+
+def template_places(task: TaskDef) -> dict[str, str]:
+    """Template -> `folder/file.yaml:line`, from the library's folder on."""
+    found = {}
+    for place, template in enumerate(task.task.templates):
+        span = task.span("templates", place)
+        found[template.name] = f"{'/'.join(Path(span.path).parts[-2:])}:{span.line}"
+    return found
 
 
 def _write_run(writer: BuildWriter, prepared: Prepared, streams: Streams) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from flancompile.dsl.base import Strict
+from flancompile.dsl.base import Identifier, Strict
 from flancompile.dsl.style import StyleNames
 
 __all__ = [
@@ -260,14 +260,24 @@ class StyleChoice(Strict):
 
 
 class EvalChoice(Strict):
-    """Which tasks are compiled for evaluation."""
+    """Tasks compiled for evaluation under one arm: an evaluation set for each of them."""
 
-    select: str
-    split: str = "validation"
-    shots: int = Field(0, ge=0, le=MAX_SHOTS)
-    options: bool = True
-    cot: bool = False
-    max_rows: int | None = Field(None, ge=1)
+    name: Identifier | None = Field(
+        None,
+        description="Name of the entry: its sets are called `TASK@NAME`. Default: the task alone, "
+        "or the arm as name (`5shot`, `5shot_cot`) where several entries select the task.",
+    )
+    select: str = Field(description="Selector of the tasks.")
+    split: str = Field(
+        "validation", description="Split of the rows, unless the task's `eval` names its own."
+    )
+    shots: int = Field(0, ge=0, le=MAX_SHOTS, description="Exemplars in each prompt.")
+    options: bool = Field(True, description="Whether prompts show the answer options.")
+    cot: bool = Field(
+        False,
+        description="Whether templates with a chain of thought are used, where there are any.",
+    )
+    max_rows: int | None = Field(None, ge=1, description="At most so many rows of each task.")
     styles: StyleNames = Field(
         StyleNames(), description="Option styles and few-shot layouts of this entry alone."
     )

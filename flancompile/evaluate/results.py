@@ -24,9 +24,14 @@ Who = Literal["trained", "untrained"]
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A task's scores. chance: what a guess gets; held_out: the model was not trained on it."""
+    """The scores of an evaluation set. name: the set's; entry: the part after `@` of it, if any.
 
+    chance: score of a random guess; held_out: the model was not trained on the task.
+    """
+
+    name: str
     task: str
+    entry: str | None
     metric: str
     split: str
     group: str | None
@@ -41,10 +46,18 @@ class TaskResult:
         other = self.untrained.high if self.untrained else 0.0
         return self.trained.low > max(self.chance, other)
 
+    @property
+    def group_name(self) -> str:
+        """Name of the group that the set counts in, under its entry."""
+        group = self.group or self.task
+        return group if self.entry is None else f"{group}@{self.entry}"
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
+            "name": self.name,
             "task": self.task,
+            "entry": self.entry,
             "metric": self.metric,
             "split": self.split,
             "group": self.group,
@@ -57,21 +70,25 @@ class TaskResult:
 
 
 def group_means(results: list[TaskResult]) -> dict[str, float]:
-    """Mean of the tasks' scores in each group; a task without a group is one by itself."""
+    """Mean score of the trained model in each group, 0 to 1, by the group's name.
+
+    A task without a group is one by itself. Sets of different `evaluate` entries are never
+    averaged: the group of the entry `5shot` is called `GROUP@5shot`.
+    """
     groups: dict[str, list[float]] = defaultdict(list)
     for result in results:
-        groups[result.group or result.task].append(result.trained.mean)
+        groups[result.group_name].append(result.trained.mean)
     return {name: sum(scores) / len(scores) for name, scores in sorted(groups.items())}
 
 
-def answers_path(folder: Path, task: str, who: Who) -> Path:
-    """Where a task's answers lie in a run's folder."""
-    return folder / FOLDER / who / f"{task}.arrow"
+def answers_path(folder: Path, name: str, who: Who) -> Path:
+    """Path of the answers to an evaluation set in a run's folder."""
+    return folder / FOLDER / who / f"{name}.arrow"
 
 
-def write_answers(folder: Path, task: str, who: Who, table: pa.Table) -> None:
-    """Keep a task's answers; the file is there whole or not at all."""
-    path = answers_path(folder, task, who)
+def write_answers(folder: Path, name: str, who: Who, table: pa.Table) -> None:
+    """Keep the answers to an evaluation set; the file is there whole or not at all."""
+    path = answers_path(folder, name, who)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}")
     with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
@@ -79,9 +96,9 @@ def write_answers(folder: Path, task: str, who: Who, table: pa.Table) -> None:
     partial.replace(path)
 
 
-def read_answers(folder: Path, task: str, who: Who = "trained") -> pa.Table:
-    """A task's answers."""
-    with pa.memory_map(str(answers_path(folder, task, who))) as source:
+def read_answers(folder: Path, name: str, who: Who = "trained") -> pa.Table:
+    """Answers to an evaluation set."""
+    with pa.memory_map(str(answers_path(folder, name, who))) as source:
         return pa.ipc.open_file(source).read_all()
 
 

@@ -83,13 +83,15 @@ class _Work:
 
     def task(self, entry: EvalEntry) -> TaskResult:
         """One task's scores."""
-        rows, about = self.build.evaluation(entry.task)
+        rows, about = self.build.evaluation(entry.name)
         rows = rows if self.most is None else rows.slice(0, self.most)
         untrained = None
         if self.models.evaluation.untrained:
             untrained = self._by("untrained", entry, rows, about)
         return TaskResult(
+            name=entry.name,
             task=entry.task,
+            entry=entry.entry,
             metric=entry.metric,
             split=entry.split,
             group=entry.group,
@@ -100,7 +102,7 @@ class _Work:
         )
 
     def _by(self, who: Any, entry: EvalEntry, rows: pa.Table, about: dict[str, Any]) -> Score:
-        stage = f"{entry.task} ({who})"
+        stage = f"{entry.name} ({who})"
         self.tell(stage, 0, len(rows))
         found = answers(
             rows,
@@ -111,5 +113,5 @@ class _Work:
             self.models.evaluation.max_new_tokens,
             lambda done: self.tell(stage, done, len(rows)),
         )
-        write_answers(self.folder, entry.task, who, found)
+        write_answers(self.folder, entry.name, who, found)
         return score_of(found)

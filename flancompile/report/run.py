@@ -38,6 +38,7 @@ def run_view(folder: Path) -> dict[str, Any]:
         "speed": _speed(metrics),
         "eval_step": scores["step"] if scores else None,
         "eval_build": _other_build(about, scores or {}),
+        "groups": scores["groups"] if scores else {},
         "tasks": [_task(folder, t) for t in scores["tasks"]] if scores else [],
     }
 
@@ -85,8 +86,8 @@ def _curve(metrics: list[dict[str, Any]], key: str, name: str) -> dict[str, Any]
 def _task(folder: Path, scores: dict[str, Any]) -> dict[str, Any]:
     """A task's scores, with answers spread evenly over its rows."""
     shown: list[dict[str, Any]] = []
-    if answers_path(folder, scores["task"], "trained").is_file():
-        table = read_answers(folder, scores["task"])
+    if answers_path(folder, scores["name"], "trained").is_file():
+        table = read_answers(folder, scores["name"])
         step = max(1, len(table) // ANSWERS)
         shown = [table.slice(i, 1).to_pylist()[0] for i in range(0, len(table), step)][:ANSWERS]
     return {**scores, "answers": shown}

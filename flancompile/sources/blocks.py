@@ -201,21 +201,32 @@ def _pinned(spec: SplitSpec) -> SplitSpec:
 
 
 def sample(
-    spec: SplitSpec, rows: int, fields: Collection[str] | None = None
+    spec: SplitSpec,
+    rows: int,
+    fields: Collection[str] | None = None,
+    row_id: str | None = None,
 ) -> tuple[list[dict[str, Any]], list[FieldRow]]:
     """The first rows of a source: fields of the usable ones, and those that were dropped.
 
     They are as a compile sees them: stored in columns and restored. fields: those that a task
-    reads, so that a row is dropped where one of them has no value; None stands for all.
+    reads, so that a row is dropped where one of them has no value; None stands for all. row_id: a
+    row that is wanted beside them, wherever it is in the source.
     """
+    waiting = row_id is not None
     kept: list[FieldRow] = []
     dropped: list[FieldRow] = []
     names = list(spec.fields)
     types = ColumnTypes(names)
     for row in field_rows(spec):
+        is_wanted = waiting and row.id == row_id
+        waiting = waiting and not is_wanted
+        if (len(kept) >= rows or len(dropped) >= 100 * rows) and not is_wanted:
+            if not waiting:
+                break
+            continue
         fitting = _fitting(row, types).without(names if fields is None else fields)
         (dropped if fitting.values is None else kept).append(fitting)
-        if len(kept) >= rows or len(dropped) >= 100 * rows:
+        if len(kept) >= rows and not waiting:
             break
     columns: dict[str, list[Any]] = {
         "_row": [r.digest for r in kept],

@@ -21,11 +21,11 @@ from pydantic import ValidationError
 
 from flancompile.errors import FlancompileError, fail, nearest
 from flancompile.store.expand import DecoderPart, decoder_batch, expand
-from flancompile.store.manifest import FORMAT_VERSION, FileEntry, Manifest
+from flancompile.store.manifest import FORMAT_VERSION, EvalEntry, FileEntry, Manifest
 from flancompile.store.runs import Runs
-from flancompile.store.schema import token_columns
+from flancompile.store.schema import EVAL_LEDGER, LEDGER, token_columns
 
-__all__ = ["Build", "Pack", "PackStore"]
+__all__ = ["Build", "Pack", "PackStore", "general_reason"]
 
 _PARTICULAR = re.compile(r"(?<=')[^']+(?=')|(?<=:)\d+(?=\)$)|(?<=line )\d+.*(?= \()")
 
@@ -290,17 +290,16 @@ class Build:
         counts: Counter[tuple[str, str]] = Counter()
         groups = ledger.filter(first).group_by(["task", "reason"]).aggregate([("rows", "sum")])
         for group in groups.to_pylist():
-            counts[group["task"], _PARTICULAR.sub("…", group["reason"])] += group["rows_sum"]
+            counts[group["task"], general_reason(group["reason"])] += group["rows_sum"]
         found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return [{"task": task, "reason": why, "rows": rows} for (task, why), rows in found]
 
-    def evaluation(self, task: str) -> tuple[pa.Table, dict[str, Any]]:
-        """An evaluation task's rows, and its metric, extraction, stops and baseline."""
-        entries = {e.task: e for e in self.manifest.evaluation}
-        if task not in entries:
-            hint = nearest(task, entries) or f"here: {', '.join(entries) or 'none'}"
-            raise fail("FC507", f"the build has no evaluation of {task!r}", hint=hint)
-        path = entries[task].path
+    def evaluation(self, name: str) -> tuple[pa.Table, dict[str, Any]]:
+        """The rows of an evaluation set, and its metric, extraction, stops and baseline.
+
+        name: as in the manifest: the task's id, or `TASK@ENTRY`. Raises FC507, FC506.
+        """
+        path = self.evaluation_entry(name).path
         try:
             with pa.memory_map(str(self.path / path)) as source:
                 table = pa.ipc.open_file(source).read_all()
@@ -308,10 +307,44 @@ class Build:
         except (pa.ArrowException, OSError, TypeError, KeyError, ValueError) as error:
             raise _damaged(path, error) from None
 
+    def evaluation_entry(self, name: str) -> EvalEntry:
+        """The manifest's entry of an evaluation set. Raises FC507."""
+        entries = {e.name: e for e in self.manifest.evaluation}
+        if name not in entries:
+            near = [n for n in entries if n.split("@")[0] == name]
+            hint = (
+                ", ".join(near) or nearest(name, entries) or f"here: {', '.join(entries) or 'none'}"
+            )
+            raise fail("FC507", f"the build has no evaluation set {name!r}", hint=hint)
+        return entries[name]
+
+    def template_places(self, task: str) -> dict[str, str]:
+        """Template -> `file:line` of its definition, from the recipe's lock. Raises FC506."""
+        try:
+            lock = json.loads((self.path / "recipe.lock").read_text(encoding="utf-8"))
+            return dict(lock["templates"].get(task, {}))
+        except (OSError, ValueError, KeyError) as error:
+            raise _damaged("recipe.lock", error) from None
+
+    def eval_ledger(self) -> pa.Table:
+        """The disposition of each row of each evaluation set; `task` is the set's name."""
+        path = self.path / EVAL_LEDGER
+        if not path.is_file():
+            return LEDGER.empty_table()
+        try:
+            return parquet.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(EVAL_LEDGER, error) from None
+
     @property
     def tokenizer_folder(self) -> Path:
         """Where what decoding needs lies."""
         return self.path / "tokenizer"
+
+
+def general_reason(reason: str) -> str:
+    """A reason without what is particular to its row: quoted values, line numbers."""
+    return _PARTICULAR.sub("…", reason)
 
 
 def _batches(path: Path, name: str) -> Iterator[pa.RecordBatch]:

@@ -15,7 +15,7 @@ from flancompile.errors import fail, nearest
 from flancompile.store.build import Build
 from flancompile.store.schema import packs_schema
 
-__all__ = ["FORMATS", "export"]
+__all__ = ["EVAL_FORMATS", "FORMATS", "export", "export_evaluation"]
 
 Decode = Callable[[Sequence[int]], str]
 
@@ -36,6 +36,36 @@ def export(
     if format_ not in FORMATS:
         hint = nearest(format_, FORMATS) or f"known: {', '.join(FORMATS)}"
         raise fail("FC508", f"there is no export format {format_!r}", hint=hint)
+    return _published(out, lambda partial: FORMATS[format_](build, partial, decode, progress))
+
+
+def export_evaluation(build: Build, out: Path, format_: str, name: str) -> int:
+    """Write an evaluation set to `out` as parquet or jsonl, a row a line. -> rows written.
+
+    Raises FC508 for another format, FC501 where `out` is there already, FC507 for an unknown set.
+    """
+    rows, _ = build.evaluation(name)
+    if format_ not in EVAL_FORMATS:
+        hint = f"evaluation sets are written as {' or '.join(EVAL_FORMATS)}"
+        raise fail("FC508", f"there is no export format {format_!r} for them", hint=hint)
+    return _published(out, lambda partial: EVAL_FORMATS[format_](rows, partial))
+
+
+def _eval_parquet(rows: pa.Table, out: Path) -> int:
+    parquet.write_table(rows.replace_schema_metadata(None), out, compression="zstd")
+    return len(rows)
+
+
+def _eval_jsonl(rows: pa.Table, out: Path) -> int:
+    with out.open("w", encoding="utf-8") as sink:
+        for batch in rows.to_batches(max_chunksize=1024):
+            for row in batch.to_pylist():
+                sink.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return len(rows)
+
+
+def _published(out: Path, write: Callable[[Path], int]) -> int:
+    """Write under another name, then rename. Raises FC501 where `out` is there already."""
     if out.exists():
         raise fail("FC501", f"{str(out)!r} is there already", hint="give another name")
     out = out.resolve()
@@ -43,7 +73,7 @@ def export(
     partial = out.with_name(f".{out.name}.partial")
     _remove(partial)
     try:
-        rows = FORMATS[format_](build, partial, decode, progress)
+        rows = write(partial)
         partial.replace(out)
     finally:
         _remove(partial)
@@ -150,4 +180,8 @@ FORMATS: dict[str, Callable[[Build, Path, Decode | None, Any], int]] = {
     "parquet": _parquet,
     "jsonl": _jsonl,
     "hf-disk": _hf_disk,
+}
+EVAL_FORMATS: dict[str, Callable[[pa.Table, Path], int]] = {
+    "parquet": _eval_parquet,
+    "jsonl": _eval_jsonl,
 }

@@ -32,14 +32,26 @@ class FileEntry(_Frozen):
 
 
 class EvalEntry(FileEntry):
-    """An evaluation file and its task."""
+    """An evaluation set: a task's rows of one split under one arm, in a file of its own.
 
+    rows + dropped + unused are the rows of the split. shots: realised number of exemplars -> rows;
+    reasons: why rows were dropped -> rows, the most frequent first; unused: rows beyond `max_rows`.
+    """
+
+    name: str
     task: str
+    entry: str | None = None
     split: str
     metric: str
     group: str | None = None
     random_baseline: float | None = None
+    shots_requested: int = 0
+    shots: dict[int, int] = {}
+    options: bool = False
+    cot: bool = False
     dropped: int = 0
+    reasons: dict[str, int] = {}
+    unused: int = 0
 
 
 class TokenizerAbout(_Frozen):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-__all__ = ["EVAL", "EXAMPLES", "LEDGER", "NAMES", "packs_schema", "token_columns"]
+__all__ = ["EVAL", "EVAL_LEDGER", "EXAMPLES", "LEDGER", "NAMES", "packs_schema", "token_columns"]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -54,6 +54,8 @@ EVAL = pa.schema(
         ("exemplars", pa.list_(pa.uint64())),
     ]
 )
+
+EVAL_LEDGER = "eval_ledger.parquet"  # rows like those of the ledger, by evaluation set
 
 LEDGER = pa.schema(
     [

@@ -6,6 +6,7 @@ wrong. It is vectorised by record batch, and holds 16 bytes an example.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
 from flancompile.store.manifest import file_entry, root_digest_of
 from flancompile.store.runs import Runs
-from flancompile.store.schema import EVAL, EXAMPLES, LEDGER, packs_schema
+from flancompile.store.schema import EVAL, EVAL_LEDGER, EXAMPLES, LEDGER, packs_schema
 
 __all__ = ["Problem", "verify"]
 
@@ -49,6 +50,7 @@ def verify(
         try:
             found += _forms(build)
             found += [] if found else [*_packs(build), *_sums(build), *_ledger(build)]
+            found += [] if found else [*_eval_ledger(build)]
         except (FlancompileError, pa.ArrowInvalid, ValueError, IndexError) as error:
             found.append(Problem("packs", f"cannot be read: {error}"))
     return found
@@ -282,6 +284,20 @@ def _ledger(build: Build) -> Iterator[Problem]:
         if counts.get(about.task, 0) != about.examples:
             message = f"{counts.get(about.task, 0)} rows used, {about.examples} examples"
             yield Problem(path, f"{about.task}: {message}")
+
+
+def _eval_ledger(build: Build) -> Iterator[Problem]:
+    """The ledger of each evaluation set agrees with its entry in the manifest."""
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    sums = build.eval_ledger().group_by(["task", "disposition"]).aggregate([("rows", "sum")])
+    for line in sums.to_pylist():
+        counts[line["task"]][line["disposition"]] = line["rows_sum"]
+    for entry in build.manifest.evaluation:
+        expected = {"kept": entry.rows, "dropped": entry.dropped, "unused": entry.unused}
+        expected = {k: n for k, n in expected.items() if n}
+        if counts[entry.name] != expected:
+            message = f"{entry.name}: {counts[entry.name]} rows, {expected} expected"
+            yield Problem(EVAL_LEDGER, message)
 
 
 def _at(build: Build, pack: int, message: str) -> Problem:
