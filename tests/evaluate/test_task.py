@@ -1,5 +1,6 @@
 """One task: which prompts a model is given, and what is made of its answers."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,14 +95,20 @@ def test_a_prompt_of_nothing_is_an_error() -> None:
 
 def result(task: str, low: float, group: str | None = None, mean: float = 0.5) -> TaskResult:
     own, other = Score(mean, low, 0.9, 10), Score(0.1, 0.0, 0.3, 10)
-    return TaskResult(task, "accuracy", "test", group, 0.25, False, own, other)
+    return TaskResult(task, task, None, "accuracy", "test", group, 0.25, False, own, other)
 
 
 def test_a_task_beats_its_baselines_by_whole_intervals() -> None:
     assert result("a", 0.31).beats_baselines
     assert not result("a", 0.29).beats_baselines
-    chance = TaskResult("a", "accuracy", "t", None, 0.5, False, Score(0.6, 0.45, 0.7, 9), None)
+    chance = TaskResult("a", "a", None, "accuracy", "t", None, 0.5, False, Score(0.6, 0.45, 0.7, 9), None)
     assert not chance.beats_baselines
+
+
+def test_sets_of_two_entries_are_not_averaged() -> None:
+    zero = replace(result("a", 0.3, "g", 0.2), entry="0shot", name="a@0shot")
+    five = replace(result("a", 0.3, "g", 0.8), entry="5shot", name="a@5shot")
+    assert group_means([zero, five]) == {"g@0shot": 0.2, "g@5shot": 0.8}
 
 
 def test_tasks_of_a_group_are_averaged_first() -> None:
