@@ -57,6 +57,7 @@ RESERVED = "reserved for exemplars"
 # In an object's metadata: texts by encoder, rows by how they were rendered, parts of messages that
 # their texts leave out.
 WORK = b"work"
+_SPELLS = "spells_special"
 _MARK = b"ARROW1"
 BANK_BYTES, MOST_BANKS = 64 << 20, 16  # of all banks of a thread
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
@@ -204,6 +205,7 @@ def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
     wide = tokenizer.vocab_size > 1 << 16
     rows, ids, ordinals, reasons = lost
     more = example_table(job.spec, rows, ids, ordinals, None, (), dict(enumerate(reasons)), wide)
+    more = more.append_column(_SPELLS, pa.array(np.zeros(len(more), np.bool_)))
     whole = pa.concat_tables([table, more.replace_schema_metadata(table.schema.metadata)])
     return whole.combine_chunks()
 
@@ -238,7 +240,7 @@ def examples_of(
     _prove(spec, rows, tokenizer, columns, fitted)
     wide = tokenizer.vocab_size > 1 << 16
     table = example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
-    table = table.append_column("spells_special", pa.array(_spelling(rows, tokenizer)))
+    table = table.append_column(_SPELLS, pa.array(_spelling(rows, tokenizer)))
     by_row = len(rows) - reserved if left is None else len(left)
     paths = {n: c - before.get(n, 0) for n, c in tokenizer.paths.items() if c > before.get(n, 0)}
     work = {"texts": paths, "rows": {"by column": len(rows) - reserved - by_row, "by row": by_row}}

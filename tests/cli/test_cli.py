@@ -220,7 +220,9 @@ def test_places_that_cannot_be_used_are_named(
 @pytest.mark.parametrize("name", ["ledger.parquet", "examples", "packs", "eval"])
 def test_damaged_files_of_a_build_are_named(home: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(home / "build", tmp_path / "b")
-    (path,) = [p for p in (tmp_path / "b").rglob("*") if p.is_file() and name in (p.name, p.parent.name)]
+    (path,) = [
+        p for p in (tmp_path / "b").rglob("*") if p.is_file() and name in (p.name, p.parent.name)
+    ]
     path.write_bytes(path.read_bytes()[:-20])
     commands = {
         "ledger.parquet": [("inspect", "b")],

@@ -101,7 +101,9 @@ def result(task: str, low: float, group: str | None = None, mean: float = 0.5) -
 def test_a_task_beats_its_baselines_by_whole_intervals() -> None:
     assert result("a", 0.31).beats_baselines
     assert not result("a", 0.29).beats_baselines
-    chance = TaskResult("a", "a", None, "accuracy", "t", None, 0.5, False, Score(0.6, 0.45, 0.7, 9), None)
+    chance = TaskResult(
+        "a", "a", None, "accuracy", "t", None, 0.5, False, Score(0.6, 0.45, 0.7, 9), None
+    )
     assert not chance.beats_baselines
 
 
