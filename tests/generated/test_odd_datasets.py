@@ -51,7 +51,9 @@ def rows_of_sources(root: Path) -> dict[tuple[str, str], int]:
             count = len(json.loads(path.read_text(encoding="utf-8")))
         elif form in ("csv", "tsv"):
             with path.open(newline="", encoding="utf-8") as file:
-                count = sum(1 for _ in csv.reader(file, delimiter="," if form == "csv" else "\t")) - 1
+                count = (
+                    sum(1 for _ in csv.reader(file, delimiter="," if form == "csv" else "\t")) - 1
+                )
         elif form == "parquet":
             count = pyarrow.parquet.read_metadata(path).num_rows
         else:
@@ -65,7 +67,9 @@ def compile_usable(root: Path, place: Path) -> tuple[Build | None, list[str]]:
     failed: list[str] = []
     while any((root / "datasets").glob("*.yaml")):
         try:
-            return flancompile.compile("r", place / "out", library=[root], cache=place / "cache"), failed
+            return flancompile.compile(
+                "r", place / "out", library=[root], cache=place / "cache"
+            ), failed
         except FlancompileError as error:
             named = sorted(set(re.findall(r"odd\d+", str(error))))
             assert {d.code for d in error.diagnostics} <= ROW_CODES, str(error)

@@ -39,7 +39,9 @@ def _text(draw: Draw) -> str:
 
 
 def _scalar(draw: Draw) -> Any:
-    return draw.choice((_text, lambda d: d.choice(NUMBERS), lambda d: d.random() < 0.5, lambda _: None))(draw)
+    return draw.choice(
+        (_text, lambda d: d.choice(NUMBERS), lambda d: d.random() < 0.5, lambda _: None)
+    )(draw)
 
 
 def _nested(draw: Draw, depth: int = 2) -> Any:
@@ -48,7 +50,10 @@ def _nested(draw: Draw, depth: int = 2) -> Any:
     count = draw.choice((0, 1, 2, 3))
     if draw.random() < 0.5:
         return [_nested(draw, depth - 1) for _ in range(count)]
-    return {draw.choice(("text", "label", "a b", "items", "0")): _nested(draw, depth - 1) for _ in range(count)}
+    return {
+        draw.choice(("text", "label", "a b", "items", "0")): _nested(draw, depth - 1)
+        for _ in range(count)
+    }
 
 
 def _options(draw: Draw) -> Any:
@@ -58,9 +63,14 @@ def _options(draw: Draw) -> Any:
 def _messages(draw: Draw) -> Any:
     turns = []
     for n in range(draw.choice((0, 1, 2, 2, 4, 5))):
-        turn: dict[str, Any] = {"role": draw.choice((("user", "assistant")[n % 2], "system", "tool")), "content": _text(draw)}
+        turn: dict[str, Any] = {
+            "role": draw.choice((("user", "assistant")[n % 2], "system", "tool")),
+            "content": _text(draw),
+        }
         if draw.random() < 0.2:
-            turn["content"] = draw.choice((None, [{"type": "text", "text": _text(draw)}, {"type": "image"}], 5))
+            turn["content"] = draw.choice(
+                (None, [{"type": "text", "text": _text(draw)}, {"type": "image"}], 5)
+            )
         if draw.random() < 0.1:
             turn["tool_calls"] = [{"function": {"name": "look", "arguments": {"q": _text(draw)}}}]
         turns.append(turn)
@@ -76,7 +86,9 @@ COLUMNS: dict[str, Callable[[Draw], Any]] = {
     "score": lambda d: d.choice(NUMBERS),
     "options": _options,
     "record": lambda d: {"text": _text(d), "items": [_text(d) for _ in range(d.randrange(3))]},
-    "records": lambda d: [{"text": _text(d), "n": d.choice(NUMBERS)} for _ in range(d.randrange(4))],
+    "records": lambda d: [
+        {"text": _text(d), "n": d.choice(NUMBERS)} for _ in range(d.randrange(4))
+    ],
     "anything": _nested,
     "messages": _messages,
 }
@@ -105,16 +117,25 @@ def _rows(draw: Draw, columns: Sequence[str], count: int) -> list[dict[str, Any]
     nulls, absent = draw.choice((0, 0, 0.1, 0.5)), draw.choice((0, 0, 0, 0.1))
     rows = []
     for _ in range(count):
-        row = {c: None if draw.random() < nulls else COLUMNS[c](draw) for c in columns if draw.random() >= absent}
+        row = {
+            c: None if draw.random() < nulls else COLUMNS[c](draw)
+            for c in columns
+            if draw.random() >= absent
+        }
         rows.append(row)
         if draw.random() < 0.05:
             rows.append(dict(row))
     return rows
 
 
-def _write(draw: Draw, path: Path, rows: list[dict[str, Any]], form: str, columns: Sequence[str]) -> None:
+def _write(
+    draw: Draw, path: Path, rows: list[dict[str, Any]], form: str, columns: Sequence[str]
+) -> None:
     if form == "jsonl":
-        path.write_text("".join(json.dumps(r, ensure_ascii=draw.random() < 0.5) + "\n" for r in rows), encoding="utf-8")
+        path.write_text(
+            "".join(json.dumps(r, ensure_ascii=draw.random() < 0.5) + "\n" for r in rows),
+            encoding="utf-8",
+        )
     elif form == "json":
         path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
     elif form in ("csv", "tsv"):
@@ -134,15 +155,21 @@ def _write(draw: Draw, path: Path, rows: list[dict[str, Any]], form: str, column
 def _array(values: list[Any]) -> pa.Array:
     try:
         made = pa.array(values)
-        pyarrow.parquet.write_table(pa.table({"c": made}), pa.BufferOutputStream())  # refuses empty structs
+        pyarrow.parquet.write_table(
+            pa.table({"c": made}), pa.BufferOutputStream()
+        )  # refuses empty structs
         return made
     except (pa.ArrowException, OverflowError):
         return pa.array([None if v is None else json.dumps(v) for v in values], pa.string())
 
 
-def _templates(draw: Draw, inputs: list[str], output: str, *, choices: bool, cot: str | None) -> list[dict[str, Any]]:
+def _templates(
+    draw: Draw, inputs: list[str], output: str, *, choices: bool, cot: str | None
+) -> list[dict[str, Any]]:
     shown = "\n".join(f"{n}: {{{{ {n} }}}}" for n in inputs)
-    found: list[dict[str, Any]] = [{"name": "plain", "input": shown, "target": f"{{{{ {output} }}}}"}]
+    found: list[dict[str, Any]] = [
+        {"name": "plain", "input": shown, "target": f"{{{{ {output} }}}}"}
+    ]
     if draw.random() < 0.5:
         first = inputs[0]
         found.append({
@@ -152,9 +179,23 @@ def _templates(draw: Draw, inputs: list[str], output: str, *, choices: bool, cot
             "target": f"{{{{ {output} }}}}",
         })  # fmt: skip
     if choices:
-        found.append({"name": "pick", "options": draw.choice(("optional", "required")), "input": shown + "\n{{ options }}", "target": "{{ gold }}"})
+        found.append(
+            {
+                "name": "pick",
+                "options": draw.choice(("optional", "required")),
+                "input": shown + "\n{{ options }}",
+                "target": "{{ gold }}",
+            }
+        )
     if cot is not None:
-        found.append({"name": "think", "cot": True, "input": shown + "\nThink first.", "target": f"{{{{ {cot} }}}} So {{{{ {output} }}}}"})
+        found.append(
+            {
+                "name": "think",
+                "cot": True,
+                "input": shown + "\nThink first.",
+                "target": f"{{{{ {cot} }}}} So {{{{ {output} }}}}",
+            }
+        )
     return found
 
 
@@ -168,12 +209,22 @@ def _task(draw: Draw, fields: dict[str, str], taken: set[str]) -> dict[str, Any]
         {"gold": output, "distractors": draw.choice((1, 3, 5))},
         {"options": ["yes", "no", "maybe"], "gold": output, "shuffle": draw.random() < 0.5},
     ))  # fmt: skip
-    cot = "reason" if "reason" in names and "reason" not in (output, *inputs) and draw.random() < 0.4 else None
+    cot = (
+        "reason"
+        if "reason" in names and "reason" not in (output, *inputs) and draw.random() < 0.4
+        else None
+    )
     outputs = [output, *([cot] if cot else [])]
     task: dict[str, Any] = {
         "cluster": draw.choice(("one", "two")),
         "signature": f"{', '.join(inputs)} -> {', '.join(outputs)}",
-        "eval": {"metric": draw.choice(("exact_match", "squad_f1", "rouge_l") if choices is None else ("accuracy", "exact_match"))},
+        "eval": {
+            "metric": draw.choice(
+                ("exact_match", "squad_f1", "rouge_l")
+                if choices is None
+                else ("accuracy", "exact_match")
+            )
+        },
         "templates": _templates(draw, inputs, output, choices=choices is not None, cot=cot),
     }
     if choices is not None:
@@ -210,8 +261,13 @@ def _dataset(draw: Draw, root: Path, name: str) -> None:
     if draw.random() < 0.5:
         about["tasks"]["second"] = {**_task(draw, about["fields"], {"messages"}), "inverted": True}
     if "messages" in about["fields"] and "chat" in about["fields"]["messages"]:
-        about["tasks"]["talk"] = {"signature": "-> messages", "templates": [{"name": "whole", "turns": {"each": "messages"}}]}
-    (root / f"{name}.yaml").write_text(yaml.safe_dump(about, sort_keys=False, allow_unicode=False), encoding="utf-8")
+        about["tasks"]["talk"] = {
+            "signature": "-> messages",
+            "templates": [{"name": "whole", "turns": {"each": "messages"}}],
+        }
+    (root / f"{name}.yaml").write_text(
+        yaml.safe_dump(about, sort_keys=False, allow_unicode=False), encoding="utf-8"
+    )
 
 
 def odd_library(root: Path, seed: int, datasets: int) -> Path:
