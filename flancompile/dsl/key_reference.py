@@ -64,7 +64,9 @@ def _table(model: Schema) -> str:
     needed = model.get("required", [])
     for key, about in model.get("properties", {}).items():
         default = "required" if key in needed else f"`{_json(about.get('default'))}`"
-        rows.append(f"| `{key}` | {_type(about)} | {default} | {_cell(about.get('description', ''))} |")
+        rows.append(
+            f"| `{key}` | {_type(about)} | {default} | {_cell(about.get('description', ''))} |"
+        )
     return "\n".join(rows) if len(rows) > 2 else ""
 
 
@@ -112,9 +114,12 @@ def _type(about: Schema) -> str:
         patterns = list(about.get("patternProperties", {}).values())
         values = patterns[0] if patterns else about.get("additionalProperties")
         return f"map to {_type(values)}" if isinstance(values, Mapping) and values else "map"
-    return {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}.get(
-        str(kind), "any value"
-    )
+    return {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+    }.get(str(kind), "any value")
 
 
 def _json(value: Any) -> str:

@@ -38,7 +38,7 @@ def instruction_rows(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
     examples = about.get("Examples")
     examples = examples if isinstance(examples, dict) else about
     shared = {
-        "task": name,
+        "task_name": name,
         "title": _said(about.get("Title")),
         "definition": _said(about.get("Definition")),
         "prompt": _said(about.get("Prompt")),

@@ -118,7 +118,6 @@ FIELDS = [
 ]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(st.fixed_dictionaries({"a": VALUES, "b": VALUES}), min_size=1, max_size=3))
 @settings(deadline=None, max_examples=50)
 def test_every_row_has_its_fields_or_a_reason(rows: list[dict[str, Any]]) -> None:
