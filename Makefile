@@ -40,8 +40,9 @@ types: $(READY)
 layers: $(READY)
 	$(BIN)/lint-imports
 
-schemas: $(READY)  ## write schemas/ anew from the models
+schemas: $(READY)  ## write schemas/ and docs/keys.md anew from the models
 	$(BIN)/flancompile schema --out schemas
+	$(BIN)/flancompile schema --keys > docs/keys.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

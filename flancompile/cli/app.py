@@ -434,11 +434,14 @@ def schema(
     expressions: Annotated[
         bool, typer.Option("--expressions", help="Print the reference of the expression language.")
     ] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Print the reference of all keys, as Markdown.")
+    ] = False,
 ) -> None:
     """JSON Schemas of the files that an author writes, for editors."""
     from flancompile.cli import schema as command
 
-    command.run(out, name, expressions=expressions)
+    command.run(out, name, expressions=expressions, keys=keys)
 
 
 @app.command()

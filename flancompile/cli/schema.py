@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from flancompile.cli.console import console, print_json
+from flancompile.dsl.key_reference import key_reference
 from flancompile.dsl.reference import reference_page
 from flancompile.dsl.schema import schemas, write_schemas
 from flancompile.errors import fail, nearest
@@ -15,10 +16,13 @@ from flancompile.runfile import MODELS
 __all__ = ["run"]
 
 
-def run(out: Path | None, name: str | None, *, expressions: bool) -> None:
-    """Write all schemas, or print one, or the reference page of expressions."""
+def run(out: Path | None, name: str | None, *, expressions: bool, keys: bool) -> None:
+    """Write all schemas, print one, or print the reference page of expressions or keys."""
     if expressions:
         typer.echo(reference_page(), nl=False)
+        return
+    if keys:
+        typer.echo(key_reference(schemas(MODELS)), nl=False)
         return
     known = {k.removesuffix(".schema.json"): v for k, v in schemas(MODELS).items()}
     if out is not None:

@@ -18,14 +18,20 @@ _TITLES = {
     "overlay": "Overlays (`overlays/*.yaml`)",
     "run": "Runs (`runs/*.yaml`)",
 }
+_TYPES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+}
 _HEAD = """# Keys
 
-All keys of the files that you write, with their types, defaults and meanings. The page is generated from the models
-by `flancompile schema --keys`; editors read the same text from `schemas/` (see [editors.md](editors.md)), and
-[language.md](language.md) explains the language with examples.
+All keys of the files that you write, with their types, defaults and meanings. The page is
+generated from the models by `flancompile schema --keys`. Editors read the same text from
+`schemas/` (see [editors.md](editors.md)); [language.md](language.md) explains the language with
+examples, [expressions.md](expressions.md) the expressions.
 
-A type such as *expression* is a Jinja expression ([expressions.md](expressions.md)); *text* is any YAML text.
-Keys without a default are required unless the default is given as `null`, which means that the key may be left out.
+A key whose default is `null` may be left out.
 """
 
 

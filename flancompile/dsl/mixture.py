@@ -22,8 +22,8 @@ Weights = Annotated[dict[int, float], Field(description="Shots -> relative weigh
 class ArmWeights(Strict):
     """Relative weights of an arm and of its absence."""
 
-    with_: float = Field(1.0, ge=0, alias="with")
-    without: float = Field(1.0, ge=0)
+    with_: float = Field(1.0, ge=0, alias="with", description="Weight of the arm with it.")
+    without: float = Field(1.0, ge=0, description="Weight of the arm without it.")
 
     @model_validator(mode="after")
     def _positive(self) -> ArmWeights:
@@ -93,7 +93,7 @@ class Member(Arms):
 class HoldOut(Strict):
     """Tasks kept out of a mixture."""
 
-    select: str
+    select: str = Field(description="Selector of the tasks to leave out.")
     scope: Literal["task", "source", "cluster"] = Field(
         "task",
         description="Hold out these tasks, all tasks of their sources, or of their clusters.",
@@ -104,16 +104,22 @@ class Mixture(Arms):
     """A file in mixtures/: a weighted tree of selectors."""
 
     mixture: str = Field(description="The mixture's id.")
-    overrides: str | None = None
-    description: str | None = None
-    members: tuple[Member, ...] = Field(min_length=1)
+    overrides: str | None = Field(
+        None, description="The id of a library mixture that this replaces."
+    )
+    description: str | None = Field(
+        None, description="What the mixture is for, for readers of the file."
+    )
+    members: tuple[Member, ...] = Field(
+        min_length=1, description="Tasks and other mixtures, with their rates."
+    )
     rate_in: Literal["examples", "target_tokens"] = Field(
         "examples", description="The unit in which the members' rates are balanced."
     )
     cap_rows: int | None = Field(
         None, ge=1, description="The cap of members that give none of their own."
     )
-    hold_out: tuple[HoldOut, ...] = ()
+    hold_out: tuple[HoldOut, ...] = Field((), description="Tasks left out of the whole build.")
     hold_out_with: dict[str, tuple[str, ...]] = Field(
         {},
         description="Cluster -> clusters that go with it when a recipe holds it out: paraphrase "
@@ -135,7 +141,7 @@ class TokenizerSpec(Strict):
     hub: str | None = Field(
         None, description="A model repository on the Hub with a tokenizer.json."
     )
-    revision: str | None = None
+    revision: str | None = Field(None, description="Revision of the Hub repository.")
     train: Literal["bpe", "unigram"] | None = Field(None, description="Learn one from the mixture.")
     vocab_size: int | None = Field(None, ge=300, description="train: size of the vocabulary.")
     train_rows: int = Field(20_000, ge=1, description="train: rendered examples to learn from.")
@@ -168,7 +174,7 @@ class TokenizerSpec(Strict):
 class Size(Strict):
     """How much to compile: exactly one of examples, tokens, target_tokens and passes."""
 
-    examples: int | None = Field(None, ge=1)
+    examples: int | None = Field(None, ge=1, description="Number of examples.")
     tokens: int | None = Field(None, ge=1, description="Tokens of all examples, frame included.")
     target_tokens: int | None = Field(None, ge=1, description="Supervised tokens.")
     passes: float | None = Field(None, gt=0, description="Passes over the (capped) rows of `over`.")
@@ -247,8 +253,8 @@ class Shards(Strict):
 class StyleChoice(Strict):
     """Which styles are drawn, by id or glob."""
 
-    options: tuple[str, ...] = ("*",)
-    shots: tuple[str, ...] = ("*",)
+    options: tuple[str, ...] = Field(("*",), description="Option styles.")
+    shots: tuple[str, ...] = Field(("*",), description="Few-shot layouts.")
     chat: tuple[str, ...] = Field(
         ("*",), description="`tokenizer` is the chat template that the tokenizer brings."
     )
@@ -287,19 +293,34 @@ class Recipe(Strict):
     """A file in recipes/: everything that determines a build's bytes."""
 
     recipe: str = Field(description="The recipe's id.")
-    overrides: str | None = None
-    description: str | None = None
-    mixture: str
-    split: str = "train"
-    size: Size
-    tokenizer: TokenizerSpec
-    layout: Literal["decoder", "encoder_decoder"]
-    lengths: Lengths
-    frame: Frame = Frame()
-    packing: Packing = Packing()
-    shards: Shards = Shards()
-    styles: StyleChoice = StyleChoice()
-    evaluate: tuple[EvalChoice, ...] = ()
+    overrides: str | None = Field(
+        None, description="The id of a library recipe that this replaces."
+    )
+    description: str | None = Field(
+        None, description="What the build is for, for readers of the file."
+    )
+    mixture: str = Field(description="The id of the mixture to compile.")
+    split: str = Field(
+        "train", description="The split of each source that is compiled for training."
+    )
+    size: Size = Field(description="How many examples or tokens to compile.")
+    tokenizer: TokenizerSpec = Field(
+        description="The tokenizer: a file, a Hub repository, bytes, or one that is learnt."
+    )
+    layout: Literal["decoder", "encoder_decoder"] = Field(
+        description="One sequence for a decoder, or input and target apart."
+    )
+    lengths: Lengths = Field(description="Lengths of packs and examples, in tokens.")
+    frame: Frame = Field(Frame(), description="Special tokens around prompt and target.")
+    packing: Packing = Field(Packing(), description="How examples share packs.")
+    shards: Shards = Field(Shards(), description="How the packs are cut into files.")
+    styles: StyleChoice = Field(
+        StyleChoice(),
+        description="Which option styles, few-shot layouts and chat layouts are drawn.",
+    )
+    evaluate: tuple[EvalChoice, ...] = Field(
+        (), description="Which tasks are compiled for evaluation, and in which arms."
+    )
     hold_out_clusters: tuple[str, ...] = Field(
         (),
         description="Clusters kept out of the mixture, with those that go with them, and tasks "
@@ -311,7 +332,7 @@ class Recipe(Strict):
         "and say so in the manifest.",
     )
     overlay: str | None = Field(None, description="The id of an overlay that says where rows lie.")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="Seed of every draw.")
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> Recipe:

@@ -150,8 +150,10 @@ class Join(Strict):
     files: dict[str, str | tuple[str, ...]] | str = Field(
         description="Path or glob; or one for each split."
     )
-    format: Format | None = None
-    read: ReadOptions = ReadOptions()
+    format: Format | None = Field(
+        None, description="Format of the second file. Default: by its extension."
+    )
+    read: ReadOptions = Field(ReadOptions(), description="How the second file is read.")
     by: Literal["line", "key", "cross"] = Field(
         "line",
         description="line: the row of the same number. key: the row of an equal value. cross: "
@@ -183,7 +185,7 @@ class PlaceOptions(Strict):
         description="Path or glob for each split, from this file's folder (or the overlay's root).",
     )
     format: Format | None = Field(None, description="Default: by the files' extension.")
-    read: ReadOptions = ReadOptions()
+    read: ReadOptions = Field(ReadOptions(), description="How the files are read.")
     splits: dict[str, str] | None = Field(
         None, description="Our split name -> the Hub's split name. Default: the same names."
     )
@@ -229,8 +231,11 @@ class Source(PlaceOptions):
     )
     license: str | None = Field(None, description="SPDX identifier of the data's licence.")
     url: str | None = Field(None, description="The dataset's home page.")
-    citation: str | None = None
-    languages: tuple[str, ...] = ("en",)
+    citation: str | None = Field(None, description="How to cite the dataset.")
+    languages: tuple[str, ...] = Field(
+        ("en",),
+        description="Languages of the rows, as BCP 47 tags; the selector `language:` uses them.",
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> Source:
@@ -263,4 +268,6 @@ class Overlay(Strict):
     root: str | None = Field(
         None, description="Folder that `files` are relative to, itself relative to this file."
     )
-    sources: dict[str, PlaceChoice]
+    sources: dict[str, PlaceChoice] = Field(
+        description="Dataset id -> the place of its rows on this machine."
+    )

@@ -24,14 +24,16 @@ class OptionStyle(Strict):
 
     label: TemplateText = Field("", description='Such as "({{ LETTER }})".')
     item: TemplateText = Field("{{ text }}", description="One option, over `label` and `text`.")
-    separator: str = "\n"
+    separator: str = Field("\n", description="Text between two options.")
     opening: TemplateText = ""
     ending: TemplateText = ""
     gold: TemplateText = Field("{{ text }}", description="What `gold` becomes in the target.")
     only_where_named: bool = Field(
         False, description="Drawn only where its id is named in full; `*` does not draw it."
     )
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = Field(
+        (), description="Words for readers and tools; they change no build."
+    )
 
 
 class ShotsStyle(Strict):
@@ -45,7 +47,7 @@ class ShotsStyle(Strict):
     """
 
     exemplar: TemplateText = "{{ input }}\n{{ target }}"
-    separator: str = "\n\n"
+    separator: str = Field("\n\n", description="Text after each exemplar.")
     opening: TemplateText = Field("{{ instruction }}\n\n", description="Before the first exemplar.")
     query: TemplateText = "{{ input }}"
     zero: TemplateText = Field("{{ instruction }}\n\n{{ input }}", description="With no exemplars.")
@@ -55,7 +57,9 @@ class ShotsStyle(Strict):
     only_where_named: bool = Field(
         False, description="Drawn only where its id is named in full; `*` does not draw it."
     )
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = Field(
+        (), description="Words for readers and tools; they change no build."
+    )
 
 
 class ChatStyle(Strict):
@@ -75,7 +79,9 @@ class ChatStyle(Strict):
     only_where_named: bool = Field(
         False, description="Drawn only where its id is named in full; `*` does not draw it."
     )
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = Field(
+        (), description="Words for readers and tools; they change no build."
+    )
 
 
 class StyleNames(Strict):
@@ -94,9 +100,9 @@ class StyleFile(Strict):
     overrides: tuple[str, ...] = Field(
         (), description="Ids of earlier styles that this file replaces."
     )
-    options: dict[str, OptionStyle] = {}
-    shots: dict[str, ShotsStyle] = {}
-    chat: dict[str, ChatStyle] = {}
+    options: dict[str, OptionStyle] = Field({}, description="Id -> option style.")
+    shots: dict[str, ShotsStyle] = Field({}, description="Id -> few-shot layout.")
+    chat: dict[str, ChatStyle] = Field({}, description="Id -> chat layout.")
 
 
 def draws(pattern: str, id_: str, style: object) -> bool:

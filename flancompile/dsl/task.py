@@ -48,8 +48,8 @@ def _twice(names: Iterable[str]) -> str | None:
 class Signature(Strict):
     """What a task maps from and to: `passage, question -> answer`."""
 
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[str, ...] = Field(description="Fields that the input may show.")
+    outputs: tuple[str, ...] = Field(description="Fields that the target gives.")
 
     @classmethod
     def parse(cls, text: str) -> Signature:
@@ -122,7 +122,9 @@ class Choices(Strict):
 class Exemplars(Strict):
     """Where a few-shot prompt's exemplars come from. Default: drawn from the rows of the task."""
 
-    source: Literal["drawn", "reserved", "split", "column", "file"] = Field("drawn", alias="from")
+    source: Literal["drawn", "reserved", "split", "column", "file"] = Field(
+        "drawn", alias="from", description="Where the exemplars come from."
+    )
     count: int | None = Field(
         None,
         ge=1,
@@ -214,7 +216,7 @@ class Template(Strict):
 
     model_config = ConfigDict(json_schema_extra=_turns_or_texts)
 
-    name: Identifier
+    name: Identifier = Field(description="Unique within the task.")
     input: TemplateText
     target: TemplateText
     options: Literal["none", "optional", "required"] = Field(
@@ -229,7 +231,9 @@ class Template(Strict):
     let: dict[Identifier, Expression] = Field({}, description="Names shared by input and target.")
     choices: Choices | None = Field(None, description="In place of the task's choices.")
     turns: Turns | None = Field(None, description="A dialogue, in place of `input` and `target`.")
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = Field(
+        (), description="Words for readers and tools; they change no build."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -248,14 +252,19 @@ class Task(Strict):
     cluster: str | None = Field(
         None, description="Family of tasks, such as `nli`; hold-outs use it."
     )
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = Field(
+        (),
+        description="Words for selectors. `extractive` says that answers are parts of the inputs.",
+    )
     rungs: tuple[str, ...] = Field(
         (),
         description="Names of the ladder's tasks that this one serves; under `for_each` they may "
         "show its variable.",
     )
     inverted: bool = Field(False, description="What was the answer is now the question.")
-    description: str | None = None
+    description: str | None = Field(
+        None, description="What the task asks for, for readers of the file."
+    )
     where: Expression | None = Field(None, description="Only rows where this holds.")
     let: dict[Identifier, Expression] = Field(
         {}, description="Names shared by all templates' texts."
@@ -263,17 +272,21 @@ class Task(Strict):
     instruction: TemplateText | None = Field(
         None, description="Shown once, through the `instruction` slot of the shots layout."
     )
-    choices: Choices | None = None
-    exemplars: Exemplars = Exemplars()
+    choices: Choices | None = Field(None, description="The answer options of a row.")
+    exemplars: Exemplars = Field(
+        Exemplars(), description="Where the exemplars of few-shot prompts come from."
+    )
     truncate: tuple[str, ...] = Field(
         (), description="Fields that may be shortened, at their end, when a prompt is over-long."
     )
-    eval: Eval | None = None
+    eval: Eval | None = Field(None, description="How the task is evaluated.")
     styles: StyleNames = Field(
         StyleNames(), description="Option styles and few-shot layouts of this task alone."
     )
     allow: Allow = {}
-    templates: tuple[Template, ...] = Field(min_length=1)
+    templates: tuple[Template, ...] = Field(
+        min_length=1, description="The task's templates; one is drawn for each row and pass."
+    )
 
     @field_validator("signature", mode="before")
     @classmethod
@@ -325,20 +338,25 @@ class DatasetFile(Strict):
     overrides: str | None = Field(
         None, description="The id of a library dataset that this replaces."
     )
-    description: str | None = None
-    source: Source
-    for_each: ForEach | None = None
+    description: str | None = Field(
+        None, description="What the dataset is, for readers of the file."
+    )
+    source: Source = Field(description="Where the rows come from.")
+    for_each: ForEach | None = Field(None, description="One set of tasks for each value or file.")
     let: dict[Identifier, Expression] = Field(
         {},
         description="Name -> expression over the columns and the names before it, worked out once "
         "a row, for `fields`, `where` and the source's `id`; no field, so no template sees it.",
     )
-    fields: dict[Identifier, Expression] = Field(min_length=1)
+    fields: dict[Identifier, Expression] = Field(
+        min_length=1,
+        description="Field -> expression over a row's columns. Templates see fields only.",
+    )
     where: Expression | None = Field(
         None, description="Only rows where this holds, over the fields."
     )
     allow: Allow = {}
-    tasks: dict[Identifier, Task] = Field(min_length=1)
+    tasks: dict[Identifier, Task] = Field(min_length=1, description="Category -> task.")
 
     @field_validator("for_each", mode="before")
     @classmethod

@@ -16,7 +16,7 @@ class _Strict(BaseModel):
 class ModelShape(_Strict):
     """A decoder with rotary positions, grouped queries and a gated MLP, as Llama's."""
 
-    layers: int = Field(ge=1)
+    layers: int = Field(ge=1, description="Number of layers.")
     width: int = Field(ge=2, description="Size of the residual stream.")
     heads: int = Field(ge=1, description="Query heads.")
     kv_heads: int | None = Field(
@@ -33,8 +33,8 @@ class ModelShape(_Strict):
         None, ge=1, description="Most positions of a segment; the build's packs must fit."
     )
     tie_embeddings: bool = Field(True, description="Whether the output layer is the embedding.")
-    rope_theta: float = Field(10_000.0, gt=0)
-    norm_eps: float = Field(1e-6, gt=0)
+    rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary position embedding.")
+    norm_eps: float = Field(1e-6, gt=0, description="Epsilon of RMS normalisation.")
 
     @model_validator(mode="after")
     def _divides(self) -> ModelShape:
@@ -60,7 +60,7 @@ class ModelShape(_Strict):
 class Optimizer(_Strict):
     """Adafactor or AdamW with a warm-up and a decay. The defaults are Adafactor's for FLAN."""
 
-    name: Literal["adafactor", "adamw"] = "adafactor"
+    name: Literal["adafactor", "adamw"] = Field("adafactor", description="Optimiser.")
     learning_rate: float = Field(
         1e-3,
         gt=0,
@@ -68,8 +68,12 @@ class Optimizer(_Strict):
         "parameter's size, as in T5 and PaLM.",
     )
     parameter_scale: bool = Field(True, description="adafactor: scale updates by parameter size.")
-    warmup_steps: int = Field(0, ge=0)
-    decay: Literal["constant", "linear", "cosine", "rsqrt"] = "constant"
+    warmup_steps: int = Field(
+        0, ge=0, description="Steps over which the learning rate rises from 0."
+    )
+    decay: Literal["constant", "linear", "cosine", "rsqrt"] = Field(
+        "constant", description="Schedule of the learning rate after the warm-up."
+    )
     end_factor: float = Field(
         0.0, ge=0, le=1, description="linear, cosine: the last rate over the peak."
     )
@@ -82,7 +86,9 @@ class Optimizer(_Strict):
 class MeshShape(_Strict):
     """Devices by axis; their product is the number of devices. -1: all that are left."""
 
-    data: int = -1
+    data: int = Field(
+        -1, description="Devices that hold copies of the weights and share the batch."
+    )
     fsdp: int = Field(1, ge=1, description="Parameters are split over this axis too.")
     tensor: int = Field(1, ge=1, description="Heads and MLP are split over this axis.")
 
@@ -103,7 +109,9 @@ class Checkpoints(_Strict):
 class Evaluation(_Strict):
     """How the build's evaluation tasks are answered."""
 
-    max_new_tokens: int = Field(64, ge=1)
+    max_new_tokens: int = Field(
+        64, ge=1, description="At most so many tokens of a generated answer."
+    )
     batch_rows: int = Field(32, ge=1, description="Prompts answered together.")
     max_rows: int | None = Field(None, ge=1, description="Rows of each task. Default: all.")
     untrained: bool = Field(True, description="Whether the model before training is scored too.")
@@ -113,16 +121,18 @@ class Run(_Strict):
     """A run file: everything that determines a training run beside the build."""
 
     run: str = Field(description="The run's id.")
-    description: str | None = None
+    description: str | None = Field(
+        None, description="What the run is for, for readers of the file."
+    )
     build: str | None = Field(None, description="The build's folder, relative to this file.")
     tokenizer: str | None = Field(
         None,
         description="The tokenizer that the model is to have: a file or a build's folder, relative "
         "to this file. A build made with another one is refused.",
     )
-    model: ModelShape
-    optimizer: Optimizer = Optimizer()
-    steps: int = Field(ge=1)
+    model: ModelShape = Field(description="Shape of the model.")
+    optimizer: Optimizer = Field(Optimizer(), description="Optimiser and schedule.")
+    steps: int = Field(ge=1, description="Number of updates.")
     batch_packs: int = Field(ge=1, description="Packs of a global batch.")
     micro_batches: int = Field(
         1, ge=1, description="Parts that a batch is computed in; the loss is the whole batch's."
@@ -134,11 +144,15 @@ class Run(_Strict):
     remat: Literal["none", "products", "full"] = Field(
         "none", description="What the backward pass computes again: nothing, all but products, all."
     )
-    mesh: MeshShape = MeshShape()
-    log_steps: int = Field(10, ge=1)
-    checkpoints: Checkpoints = Checkpoints()
-    evaluation: Evaluation = Evaluation()
-    seed: int = Field(0, ge=0)
+    mesh: MeshShape = Field(MeshShape(), description="Devices along each axis of the mesh.")
+    log_steps: int = Field(10, ge=1, description="A line of metrics every so many steps.")
+    checkpoints: Checkpoints = Field(
+        Checkpoints(), description="When checkpoints are written, and how many are kept."
+    )
+    evaluation: Evaluation = Field(
+        Evaluation(), description="How the build's evaluation sets are answered."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the initial weights and of the order of packs.")
 
     @model_validator(mode="after")
     def _batches(self) -> Run:
