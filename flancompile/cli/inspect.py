@@ -15,7 +15,7 @@ from rich.text import Text
 from flancompile.cli.console import LOSS, console, print_json
 from flancompile.errors import fail
 from flancompile.store.build import Build
-from flancompile.store.manifest import EvalEntry
+from flancompile.store.manifest import EvalEntry, Manifest
 from flancompile.tokenizer.load import load_folder
 from flancompile.tokenizer.tokenizer import Tokenizer
 
@@ -87,6 +87,11 @@ def summary(build: Build, out: Console) -> None:
         as_what = m.recipe.get("tokenizer", {}).get("special_in_data", "text")
         said = "ordinary text" if as_what == "text" else "those tokens"
         out.print(f"{c['special_in_data']:,} examples have data that spells special tokens: {said}")
+    if repeating := _repeating(m):
+        message = "give some rows again, in place of rows that give no example"
+        out.print(
+            f"{len(repeating)} tasks {message}: {', '.join(repeating[:DROPPED])}", style="yellow"
+        )
     if m.evaluation:
         _evaluation(m.evaluation, out)
     lost = build.dropped()
@@ -115,6 +120,14 @@ def _left_out(build: Build) -> dict[str, int]:
     work = json.loads(path.read_text(encoding="utf-8")).get("work", {}) if path.is_file() else {}
     found: dict[str, int] = work.get("left_out", {})
     return found
+
+
+def _repeating(m: Manifest) -> list[str]:
+    """Tasks with more passes over their usable rows than the recipe's size requests."""
+    requested = m.recipe["size"].get("passes")
+    if requested is None:
+        return []
+    return [t.task for t in m.tasks if t.passes > requested + 1e-6]
 
 
 def _evaluation(entries: Sequence[EvalEntry], out: Console) -> None:

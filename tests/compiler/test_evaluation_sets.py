@@ -149,3 +149,16 @@ def test_show_finds_a_row_by_id_and_a_split_that_exists(tmp_path: Path) -> None:
     assert "row 555" in run(*means, "--row", "555", cwd=tmp_path)
     assert "row 3 " in run(*means, "--row", "3", cwd=tmp_path)
     assert "FC308" in run(*means, "--row", "no such", cwd=tmp_path, ok=2)
+
+
+@pytest.mark.parametrize("unusable", [0, 3])
+def test_rows_given_again_in_place_of_unusable_ones_are_reported(
+    tmp_path: Path, unusable: int
+) -> None:
+    library = library_of(tmp_path, rows_of(20), [], where=f"answer | int > {unusable}")
+    library.recipe(size={"passes": 1}, lengths={"pack": 4096})
+    build = compiled(tmp_path, library)
+    (task,) = build.manifest.tasks
+    assert task.examples == 20 and task.passes == pytest.approx(20 / (20 - unusable), abs=1e-5)
+    told = "give some rows again" in run("inspect", str(build.path), cwd=tmp_path)
+    assert told == (unusable > 0)
