@@ -109,6 +109,10 @@ def check(
     on_hand: Annotated[
         bool, typer.Option("--on-hand", help="With --data: pass over tasks without rows here.")
     ] = False,
+    split: Annotated[
+        Optional[str],
+        typer.Option(help="With --data: lint this one. Default: training and evaluation splits."),
+    ] = None,
     overlay: Overlay = None,
     form: Annotated[str, typer.Option("--format", help="text, json, github or sarif.")] = "text",
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -118,7 +122,7 @@ def check(
     from flancompile.cli import check as command
 
     look = command.Look(
-        data or every, None if every else rows, tokenizer, length, overlay, select, on_hand
+        data or every, None if every else rows, tokenizer, length, overlay, select, on_hand, split
     )
     form = "json" if json else form
     raise typer.Exit(command.run(paths, look, form, strict=strict, builtin=builtin))

@@ -31,6 +31,7 @@ class Look:
     overlay: str | None = None
     select: str = "all"
     on_hand: bool = False
+    split: str | None = None
 
     def reading(self) -> Reading | None:
         """What the check is given; None for no rows."""
@@ -40,7 +41,14 @@ class Look:
         from flancompile.tokenizer.load import load_file
 
         tokenizer = load_file(self.tokenizer) if self.tokenizer is not None else None
-        return Reading(self.rows, tokenizer, self.length, select=self.select, on_hand=self.on_hand)
+        return Reading(
+            self.rows,
+            tokenizer,
+            self.length,
+            select=self.select,
+            on_hand=self.on_hand,
+            split=self.split,
+        )
 
 
 def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool) -> int:

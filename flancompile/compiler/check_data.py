@@ -6,28 +6,31 @@ anyone has at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from flancompile.compiler.lints import Reading, lint_task
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.request import Request, bare_request
+from flancompile.compiler.row_types import keep_schemas, linted_splits, schemas_of, splits_read
 from flancompile.dsl.allowed import marked
 from flancompile.dsl.check import check_dataset
 from flancompile.dsl.check_types import check_types
-from flancompile.dsl.library import TaskDef, builtin_library
-from flancompile.dsl.lock import Schema, read_lock, source_digest, write_lock
+from flancompile.dsl.library import TaskDef
 from flancompile.dsl.select import parse_selector
-from flancompile.dsl.types import Type, merged, type_of
-from flancompile.errors import Diagnostic, FlancompileError
+from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
 from flancompile.sources.blocks import sample
-from flancompile.sources.fields import column_rows
 
 __all__ = ["check_rows"]
 
-SCHEMA_ROWS = 200  # of each source
 HIDDEN = "FC307"  # rows that are here, and whose column a variable hides
+_SHARED_ID = (
+    "all of them are kept, but an id then names several rows: add what tells them apart, such as "
+    "`id: id ~ '-' ~ row_number`"
+)
 Tell = Callable[[str, int, int | None], None]
 
 
@@ -46,65 +49,59 @@ def check_rows(
     request = bare_request(tuple(folders), overlay, loose=loose)
     chosen = parse_selector(reading.select).pick(request.tasks.values())
     tasks = [request.tasks[i] for i in chosen]
+    known = {t.id: _splits(request, t) for t in tasks}
+    if reading.split is not None:
+        tasks = _having(request, tasks, known, reading.split)
     if reading.on_hand:
-        tasks = [t for t in tasks if _splits(request, t)]
+        tasks = [t for t in tasks if known[t.id]]
     found: list[Diagnostic] = []
-    schemas = _schemas(request, tasks)
+    schemas = schemas_of(request, tasks, {t.id: splits_read(t, known[t.id]) for t in tasks})
     for id_, schema in schemas.items():
         dataset = request.library.datasets[id_]
         found += marked(dataset, check_types(dataset, schema))
     if reading.keep:
-        _keep(request, schemas, folders)
+        keep_schemas(request, schemas, folders)
     for done, task in enumerate(tasks):
         tell("rows", done, len(tasks))
         if not any(
             d.severity == "error" for d in check_dataset(task.dataset, request.library.memo)
         ):
-            found += marked(task.dataset, _task(request, task, reading), task.category)
+            found += marked(
+                task.dataset, _task(request, task, known[task.id], reading), task.category
+            )
     tell("rows", len(tasks), len(tasks))
     return list(dict.fromkeys(found))
 
 
-def _schemas(request: Request, tasks: Sequence[TaskDef]) -> dict[str, Schema]:
-    """The columns of each dataset whose rows are here, over all values of its `for_each`."""
-    rows: dict[str, list[Type]] = {}
-    sources = {task.source_id: task for task in tasks}
-    for task in sources.values():
-        for split in _splits(request, task)[:1]:
-            spec = split_spec(request, task, split)
-            seen = rows.setdefault(task.dataset.id, [])
-            seen += [type_of(row) for row in column_rows(spec, SCHEMA_ROWS)]
-    found = {}
-    for id_, types in rows.items():
-        row = merged(types)
-        if row is not None and row.kind == "map":
-            digest = source_digest(request.library.datasets[id_].model.source)
-            found[id_] = Schema(row.keys, digest, len(types), row.absent)
-    return found
+def _having(
+    request: Request, tasks: Sequence[TaskDef], known: Mapping[str, Sequence[str]], split: str
+) -> list[TaskDef]:
+    """The tasks whose source has a split here. Raises FC301 where none has."""
+    having = [t for t in tasks if split in known[t.id]]
+    if having or not tasks:
+        return having
+    every = sorted({name for names in known.values() for name in names})
+    hint = nearest(split, every) or f"splits here: {', '.join(every) or 'none'}"
+    raise fail("FC301", f"no source of these tasks has a split {split!r}", hint=hint)
 
 
-def _keep(request: Request, schemas: Mapping[str, Schema], folders: Sequence[Path]) -> None:
-    """Write what changed into each library folder's lock."""
-    for folder in set(folders) - {builtin_library()}:
-        paths = {i: d.document.path for i, d in request.library.datasets.items()}
-        own = {i: s for i, s in schemas.items() if Path(paths[i]).is_relative_to(folder)}
-        try:
-            kept: dict[str, Schema] | None = read_lock(folder)
-        except FlancompileError:  # a damaged one is written anew
-            kept = None
-        known = {i: s for i, s in (kept or {}).items() if i in paths}
-        if own and {**known, **own} != kept:
-            write_lock(folder, {**known, **own})
-
-
-def _task(request: Request, task: TaskDef, reading: Reading) -> list[Diagnostic]:
-    splits = _splits(request, task)
+def _task(
+    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading
+) -> list[Diagnostic]:
+    """Complaints about a task from the splits that are linted: the training split, then those of
+    its evaluation, without what is said of the first already; or the one that is asked for."""
     if not splits:
         span = task.dataset.document.span(("source",))
         message = f"the rows of {task.source_id!r} are not on this machine"
         return [Diagnostic("FC319", message, span, "an overlay says where they lie", "warning")]
+    linted = linted_splits(task, splits) if reading.split is None else [reading.split]
     try:
-        found = lint_task(request, task, splits[0], reading)
+        found: list[Diagnostic] = []
+        for split in linted:
+            told = {(d.code, d.span) for d in found}
+            complaints = lint_task(request, task, split, reading, evaluated=split != splits[0])
+            found += [d for d in complaints if (d.code, d.span) not in told]
+            found += _double_ids(request, task, split, reading)
         return found + _across(request, task, splits, reading)
     except FlancompileError as error:
         span = task.dataset.document.span(("for_each",))
@@ -127,6 +124,26 @@ def _splits(request: Request, task: TaskDef) -> list[str]:
                 continue
         found.append(name)
     return found
+
+
+def _double_ids(
+    request: Request, task: TaskDef, split: str, reading: Reading
+) -> Iterator[Diagnostic]:
+    """Rows of one split that have one id."""
+    spec = split_spec(request, task, split)
+    if spec.place.id is None:
+        return
+    rows, _ = sample(spec, reading.rows or 1 << 62, ())
+    counts = Counter(str(row["_id"]) for row in rows)
+    double = {id_: n for id_, n in counts.most_common() if n > 1}
+    if double:
+        such = ", ".join(f"{id_!r} ({n:,} rows)" for id_, n in islice(double.items(), 3))
+        message = (
+            f"{sum(double.values()):,} of {len(rows):,} rows of {task.source_id!r}, {split!r},"
+        )
+        message += f" share {len(double):,} id{'s' if len(double) > 1 else ''}: {such}"
+        span = task.dataset.document.span(("source", "id"))
+        yield Diagnostic("FC337", message, span, _SHARED_ID, "warning")
 
 
 def _across(

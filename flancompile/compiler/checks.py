@@ -11,6 +11,7 @@ from flancompile.compiler.cache import memo_of
 from flancompile.compiler.check_places import check_places
 from flancompile.compiler.check_recipe import check_overlay, check_recipe
 from flancompile.compiler.plan import resolve
+from flancompile.compiler.row_types import mark_stale
 from flancompile.dsl.allowed import marked
 from flancompile.dsl.check import check_library
 from flancompile.dsl.folders import unseen
@@ -34,6 +35,7 @@ def check_libraries(
     folders = [library_folder(p) for p in paths if not p.is_file()]
     folders += [builtin_library()] if builtin else []
     library, found = load_library(folders, loose=loose, memo=memo_of(folders), locks=typed)
+    mark_stale(library)
     found += [d for folder in folders for d in unseen(folder)]
     found += check_library(library, typed=typed)
     library.memo.save()

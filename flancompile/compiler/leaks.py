@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from flancompile.compiler.chat import Turn
 from flancompile.dsl.expression import compile_template
@@ -19,7 +20,7 @@ from flancompile.dsl.library import TaskDef
 from flancompile.dsl.paths import Path, paths_read
 from flancompile.dsl.task import Template
 
-__all__ = ["Leaks", "answer_is_asked", "made_of_answers"]
+__all__ = ["Leaks", "answer_is_asked", "lacks_rationale", "made_of_answers", "texts_of"]
 
 SHARE = 0.5  # of a template's rows
 SEVERAL = 3  # words of a target
@@ -155,3 +156,23 @@ def answer_is_asked(turns: Sequence[Turn]) -> bool:
         if turn.role in ("user", "system"):
             before.add(text)
     return False
+
+
+def texts_of(value: Any) -> list[str]:
+    """All texts in a value, lists and mappings looked into."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in texts_of(item)]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in texts_of(item)]
+    return [] if value is None else [str(value)]
+
+
+def lacks_rationale(target: str, outputs: Sequence[str]) -> bool:
+    """Whether a target has no chain of thought: its longest output, and something before the
+    shortest."""
+    if len(outputs) < 2:
+        return False
+    answer = min(outputs, key=len)
+    return max(outputs, key=len).strip() in ("", answer.strip()) or target.strip() == answer

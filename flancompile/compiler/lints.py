@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flancompile.compiler.borders import doubles_a_mark
 from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.jobs import task_fields
-from flancompile.compiler.leaks import Leaks, answer_is_asked
+from flancompile.compiler.leaks import Leaks, answer_is_asked, lacks_rationale, texts_of
 from flancompile.compiler.objects import used_fields
 from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.read_lints import commonest, empty_files, header_hint, lost_characters
@@ -56,7 +56,8 @@ class Reading:
 
     rows: of each split, None for all; length: tokens that an example may have; keep: whether the
     types that the rows show are kept in the library's schemas.lock; select: which tasks; on_hand:
-    whether tasks whose rows are not here are passed over.
+    whether tasks whose rows are not here are passed over; split: the one to lint, in place of those
+    for training and evaluation.
     """
 
     rows: int | None = SAMPLE_ROWS
@@ -65,6 +66,7 @@ class Reading:
     keep: bool = True
     select: str = "all"
     on_hand: bool = False
+    split: str | None = None
 
 
 @dataclass
@@ -85,11 +87,15 @@ class _Facts:
         self.first.setdefault(fault, row)
 
 
-def lint_task(request: Request, task: TaskDef, split: str, reading: Reading) -> list[Diagnostic]:
-    """Complaints about a task from the rows of a split. Raises what reading raises (FC3xx)."""
+def lint_task(
+    request: Request, task: TaskDef, split: str, reading: Reading, *, evaluated: bool = False
+) -> list[Diagnostic]:
+    """Complaints about a task from the rows of a split; evaluated: its rows are queries, which need
+    no rationale. Raises what reading raises (FC3xx)."""
     spec, wanted = split_spec(request, task, split), reading.rows or 1 << 62
     rows, dropped = sample(spec, wanted, task_fields(task))
     lint = _Linter(request, task, split, rows, reading)
+    lint.evaluated = evaluated
     lint.rows_alone([str(r.reason) for r in dropped])
     for index, template in enumerate(task.task.templates):
         lint.template(index, template)
@@ -108,12 +114,14 @@ class _Linter:
     ) -> None:
         self.request, self.task, self.split, self.rows = request, task, split, rows
         self.reading = reading
+        self.evaluated = False
         self.found: list[Diagnostic] = []
         self.golds: Counter[str] = Counter()
 
     def say(self, code: str, message: str, key: Key, hint: str | None = None) -> None:
         span = self.task.span(*key)
-        self.found.append(Diagnostic(code, f"{self.task.id}: {message}", span, hint, "warning"))
+        name = f"{self.task.id} on {self.split!r}" if self.evaluated else self.task.id
+        self.found.append(Diagnostic(code, f"{name}: {message}", span, hint, "warning"))
 
     def share(self, count: int, of: int, row: str | None = None) -> str:
         return f"{count:,} of {of:,} rows" + ("" if row is None else f", such as {row!r}")
@@ -196,7 +204,7 @@ class _Linter:
             spec = spec_of(self.request, self.task, wanted)
             rows = row_set(spec, self.rows, 0, self.split)
             pools: Pools = pools_for(self.request, self.task, spec, rows, self.split)
-            renderer = Renderer(spec, rows, pools, {})
+            renderer = Renderer(spec, rows, pools, {}, evaluated=self.evaluated)
             facts = _Facts(rows, Leaks.of(self.task, template))
             for draft in renderer:
                 self.look(facts, draft, template)
@@ -232,7 +240,7 @@ class _Linter:
             "leak": lambda: self._leaks(facts.leaks, draft, template, facts.over),
             "end": lambda: prompt != prompt.rstrip(),
             "doubled": lambda: self._doubled(draft, template, facts.over),
-            "rationale": lambda: template.cot and _without_rationale(target, self._outputs(row)),
+            "rationale": lambda: template.cot and not self.evaluated and self._is_bare(target, row),
         }
         for name, holds in checks.items():
             if holds():
@@ -245,7 +253,7 @@ class _Linter:
         row, asked = self.rows[draft.row], self.task.task.signature.outputs
         if draft.options is not None:
             return draft.input.strip() == draft.target.strip()
-        fields = {n: _texts(v) for n, v in row.items() if n[0] != "_" and n not in asked}
+        fields = {n: texts_of(v) for n, v in row.items() if n[0] != "_" and n not in asked}
         others = self._others(draft, template, rows)
         return leaks.look(str(row["_id"]), draft.input, draft.target, fields, others)
 
@@ -292,6 +300,9 @@ class _Linter:
         if answer_is_asked(draft.turns):
             facts.note("leak", row)
         self.measure(facts, row, "".join(asked), "".join(answers))
+
+    def _is_bare(self, target: str, row: dict[str, Any]) -> bool:
+        return not self.evaluated and lacks_rationale(target, self._outputs(row))
 
     def _outputs(self, row: dict[str, Any]) -> list[str]:
         names = self.task.task.signature.outputs
@@ -379,22 +390,3 @@ class _Linter:
             message = f"more than {MAX_OPTIONS} options in {self.share(cut, len(self.rows))}"
             hint = f"the right one and {MAX_OPTIONS - 1} others are shown"
             self.say("FC334", message, ("choices",), hint)
-
-
-def _texts(value: Any) -> list[str]:
-    """All texts in a value, lists and mappings looked into."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Mapping):
-        return [text for item in value.values() for text in _texts(item)]
-    if isinstance(value, list | tuple):
-        return [text for item in value for text in _texts(item)]
-    return [] if value is None else [str(value)]
-
-
-def _without_rationale(target: str, outputs: Sequence[str]) -> bool:
-    """A chain of thought is its longest output, and something before the shortest."""
-    if len(outputs) < 2:
-        return False
-    answer = min(outputs, key=len)
-    return max(outputs, key=len).strip() in ("", answer.strip()) or target.strip() == answer

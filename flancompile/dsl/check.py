@@ -14,10 +14,10 @@ from flancompile.dsl.check_calls import call_faults, variable_faults, variable_t
 from flancompile.dsl.check_names import name_faults
 from flancompile.dsl.check_source import check_paths, check_sources, place_expressions
 from flancompile.dsl.check_style import check_styles, near, placed
-from flancompile.dsl.check_types import check_types
+from flancompile.dsl.check_types import typed_complaints
 from flancompile.dsl.expression import Expression, Template, compile_expression, compile_template
 from flancompile.dsl.library import Library, Loaded
-from flancompile.dsl.lock import Schema, source_digest
+from flancompile.dsl.lock import source_digest
 from flancompile.dsl.memo import Memo
 from flancompile.dsl.names import in_order, names_of, texts_of
 from flancompile.dsl.ranking import ranking_faults
@@ -47,7 +47,7 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
         schema = library.schemas.get(dataset.id) if typed else None
         whole = not dataset.document.partial
         if schema is not None and whole and schema.source == source_digest(dataset.model.source):
-            complaints += _typed(dataset, schema, library.memo)
+            complaints += typed_complaints(dataset, schema, library.memo)
         found += marked(dataset, complaints)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
@@ -59,14 +59,6 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
     for document in library.documents:
         if isinstance(document.data, dict) and library.styles.keys() & set(document.data):
             found += check_styles(library, document)
-    return found
-
-
-def _typed(dataset: Loaded[DatasetFile], schema: Schema, memo: Memo) -> list[Diagnostic]:
-    found = memo.complaints(dataset.document, schema.digest)
-    if found is None:
-        found = check_types(dataset, schema)
-        memo.keep(dataset.document, found, schema.digest)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from flancompile.dsl.check_dialogues import unread_columns
 from flancompile.dsl.check_names import ROW_NAMES
@@ -11,13 +12,14 @@ from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.dsl.infer import GUARD, bare_names, expression_faults, template_faults
 from flancompile.dsl.library import Loaded
 from flancompile.dsl.lock import Schema
+from flancompile.dsl.memo import Memo
 from flancompile.dsl.task import Choices, DatasetFile, Task, Turns
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.types import ANY, Type, list_of
 from flancompile.dsl.yaml import Key
 from flancompile.errors import Diagnostic, Severity, TextError, nearest
 
-__all__ = ["check_types"]
+__all__ = ["check_types", "typed_complaints"]
 
 Types = Mapping[str, Type]
 
@@ -26,6 +28,21 @@ def check_types(dataset: Loaded[DatasetFile], schema: Schema) -> list[Diagnostic
     """Complaints by the types of a dataset's columns; none of texts that do not compile."""
     found = [*_Typed(dataset, schema).run(), *unread_columns(dataset, schema)]
     return list(dict.fromkeys(found))
+
+
+def typed_complaints(dataset: Loaded[DatasetFile], schema: Schema, memo: Memo) -> list[Diagnostic]:
+    """The same, remembered; warnings where the data has changed since the schema was read."""
+    found = memo.complaints(dataset.document, schema.digest)
+    if found is None:
+        found = check_types(dataset, schema)
+        memo.keep(dataset.document, found, schema.digest)
+    return [replace(d, severity="warning", hint=_renew(d)) if schema.stale else d for d in found]
+
+
+def _renew(diagnostic: Diagnostic) -> str:
+    """The hint of a complaint by types of data that has changed since."""
+    own = f"{diagnostic.hint}; " if diagnostic.hint else ""
+    return f"{own}the data has changed since schemas.lock was written: `check --data` renews it"
 
 
 class _Typed:

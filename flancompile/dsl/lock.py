@@ -1,7 +1,8 @@
-"""schemas.lock: the columns of each source and their types, as the rows showed them.
+"""schemas.lock: the columns of each source and their types, as the rows of its splits showed them.
 
 `check --data` writes it beside a library's folders; the static checks read it, so that they know
-types without a row. An entry counts for the source as it was written then.
+types without a row. An entry counts for the source as it was written then; where the data has
+changed since, its complaints are warnings.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,23 +19,32 @@ from flancompile.dsl.source import Source
 from flancompile.dsl.types import Type, from_json
 from flancompile.errors import fail
 
-__all__ = ["NAME", "Schema", "read_lock", "source_digest", "write_lock"]
+__all__ = ["NAME", "Schema", "Seen", "read_lock", "source_digest", "write_lock"]
 
 NAME = "schemas.lock"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A split that was read: how many of its rows, and a digest of its data."""
+
+    rows: int
+    data: str
 
 
 @dataclass(frozen=True)
 class Schema:
     """A source's columns.
 
-    source: digest of the source that it was read of; rows: how many; absent: columns that some
-    rows lack.
+    source: digest of the source that it was read of; splits: what was read; absent: columns that
+    some rows lack; stale: whether the data on this machine is other data.
     """
 
     columns: Mapping[str, Type]
     source: str
-    rows: int
+    splits: Mapping[str, Seen] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    stale: bool = False
 
     @property
     def row(self) -> Type:
@@ -50,7 +60,8 @@ class Schema:
         """JSON-ready."""
         columns = {name: type_.as_json() for name, type_ in sorted(self.columns.items())}
         absent = {"absent": sorted(self.absent)} if self.absent else {}
-        return {"source": self.source, "rows": self.rows, **absent, "columns": columns}
+        splits = {n: {"rows": s.rows, "data": s.data} for n, s in sorted(self.splits.items())}
+        return {"source": self.source, "splits": splits, **absent, "columns": columns}
 
 
 def source_digest(source: Source) -> str:
@@ -68,7 +79,10 @@ def read_lock(folder: Path) -> dict[str, Schema]:
             str(id_): Schema(
                 {str(n): from_json(t) for n, t in one["columns"].items()},
                 str(one["source"]),
-                int(one["rows"]),
+                {
+                    str(n): Seen(int(s["rows"]), str(s["data"]))
+                    for n, s in one.get("splits", {}).items()
+                },
                 frozenset(map(str, one.get("absent", ()))),
             )
             for id_, one in given.items()
