@@ -284,3 +284,26 @@ def test_ctrl_c_is_clean(tmp_path: Path) -> None:
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("show toy/qa --row 900", "FC308"),
+        ("compile r --out other --memory lots", "FC415"),
+        ("ls taks", "FC416"),
+        ("inspect build --pack 9999", "FC507"),
+        ("export build --to csv -o x", "FC508"),
+        ("explain build", "FC509"),
+    ],
+)
+def test_a_wrong_value_on_the_command_line_has_its_code(
+    home: Path, command: str, code: str
+) -> None:
+    given = command.split()
+    more = ["--library", "."] if given[0] in ("show", "ls") else []
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *given, *more], cwd=home, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert code in done.stdout + done.stderr
