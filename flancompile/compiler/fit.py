@@ -252,10 +252,10 @@ def _truncate(
             names = _cut_fields(renderer, drafts[i])
             fields = {**renderer.rows.fields(drafts[i].row), **dict(zip(names, texts, strict=True))}
             try:
-                text = renderer.retext(drafts[i], fields)
+                text, instruction = renderer.retext(drafts[i], fields)
             except RowError:
                 continue
-            shorter[i] = replace(drafts[i], input=text, shortened=fields)
+            shorter[i] = replace(drafts[i], input=text, instruction=instruction, shortened=fields)
         tried = _tried(renderer, encoder, budget, shorter)
         for i in shorter:  # a length that cannot be is no reason to drop the row
             renderer.reasons.pop(drafts[i].row, None)

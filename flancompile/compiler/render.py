@@ -183,15 +183,23 @@ class Renderer:
             except RowError as error:
                 self.reasons[row] = str(error)
 
-    def retext(self, draft: Draft, fields: Mapping[str, object]) -> str:
-        """The draft's input with some fields replaced (shortened). Raises RowError."""
-        style = self.spec.option_styles[draft.option_style] if draft.option_style else None
-        template = self.spec.task.templates[draft.choice.template]
-        fields = {n: fields[n] for n in self.spec.task.truncate if n in fields}
-        context = {**self.rows.context(draft.row, template), **fields}
+    def retext(self, draft: Draft, fields: Mapping[str, object]) -> tuple[str, str | None]:
+        """The draft's input and instruction with some fields replaced (shortened).
+
+        Raises RowError.
+        """
+        task, style = self.spec.task, self.spec.option_styles.get(draft.option_style or "")
+        template = task.templates[draft.choice.template]
+        fields = {n: fields[n] for n in task.truncate if n in fields}
+        standing = _standing_names(task, template)
+        context = self.rows.shortened(draft.row, template, fields, standing)
         if style is None and "gold" in compile_template(template.target).names:
             context["gold"] = draft.target  # the target stands; only the input is wanted
-        return self._texts_of(context, template, style, draft.options)[0]
+        text = self._input_of(context, template, style, draft.options)
+        if task.instruction is None:
+            return text, None
+        shorter = self.rows.shortened(draft.row, None, fields, standing)
+        return text, compile_template(task.instruction).render(shorter)
 
     def candidates(self, draft: Draft) -> tuple[list[str] | None, int | None]:
         """The target under each option, and the right one's index; None where there are none."""
@@ -305,6 +313,21 @@ class Renderer:
         missing: Sequence[str] = (),
     ) -> Texts:
         """(input, target) over a context; the target prints nothing for what is missing."""
+        text = self._input_of(context, template, style, options)
+        target = compile_template(template.target).render(context | dict.fromkeys(missing, ""))
+        target = target.strip() if missing else target
+        if not target.strip():
+            raise RowError("the target is empty")
+        return text, target
+
+    def _input_of(
+        self,
+        context: dict[str, object],
+        template: TaskTemplate,
+        style: OptionStyle | None,
+        options: Options | None,
+    ) -> str:
+        """The input over a context, which is given `gold` and `options`."""
         if style is not None and options is not None:
             context["gold"] = gold_text(style, options.texts, options.gold)
             context["options"] = option_block(style, options.texts)
@@ -312,16 +335,24 @@ class Renderer:
             context["options"] = ""
         source = template.input if style is not None else hidden(template.input)
         text = compile_template(source).render(context)
-        target = compile_template(template.target).render(context | dict.fromkeys(missing, ""))
-        target = target.strip() if missing else target
         if not text.strip():
             raise RowError("the input is empty")
-        if not target.strip():
-            raise RowError("the target is empty")
-        return text, target
+        return text
 
 
 @lru_cache(maxsize=65_536)
 def hidden(text: str) -> str:
     """An input's text in the arm without options."""
     return without_slot(text, "options")
+
+
+def _standing_names(task: Task, template: TaskTemplate) -> frozenset[str]:
+    """The `let` names that the target or the choices read, which no shortened field changes."""
+    let = {**task.let, **template.let}
+    choices = template.choices or task.choices
+    texts = [] if choices is None else [choices.options, choices.labels, choices.gold]
+    names = set(compile_template(template.target).names)
+    names.update(*(compile_expression(t).names for t in texts if isinstance(t, str)))
+    while more := {n for m in names & set(let) for n in compile_expression(let[m]).names} - names:
+        names |= more
+    return frozenset(names & set(let))

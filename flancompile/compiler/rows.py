@@ -7,7 +7,8 @@ order, except distractors, which are drawn from the set's other rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -111,6 +112,32 @@ class RowSet:
             values[name] = scope[name] = compile_expression(text)(scope)
         self._lets[key] = values
         return values
+
+    def shortened(
+        self,
+        row: int,
+        template: TaskTemplate | None,
+        fields: Mapping[str, object],
+        standing: Set[str],
+    ) -> dict[str, object]:
+        """The context with some fields replaced, and with the `let` names worked out from those.
+
+        standing: the names that keep their values, as do those that the new fields do not give.
+        """
+        whole, found = self.context(row, template), {**self.fields(row), **fields}
+        lets = [
+            (None, self.task.let),
+            *([] if template is None else [(template.name, template.let)]),
+        ]
+        for owner, let in lets:
+            for name, text in let.items():
+                value = whole[name]
+                if name not in standing:
+                    pick = Pick(self, row, f"let:{owner or ''}:{name}")
+                    with suppress(RowError):
+                        value = compile_expression(text)({**found, "pick": pick})
+                found[name] = value
+        return found
 
     def applies(self, row: int, template: TaskTemplate) -> bool:
         """Whether the template's `when` holds for the row. Raises RowError."""

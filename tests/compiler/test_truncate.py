@@ -1,6 +1,7 @@
 """Truncation: over-long fields are cut to the budget, and to nothing less."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from flancompile.compiler.fit import Budget, fit
 from flancompile.compiler.objects import examples_of
 from flancompile.compiler.render import Renderer, RenderSpec
 from flancompile.compiler.truncate import Cutting, Measured, head, longest_fitting
-from flancompile.dsl.style import ChatStyle
+from flancompile.dsl.style import ChatStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.tokenizer.tokenizer import Tokenizer
 
@@ -225,3 +226,47 @@ def test_both_engines_cut_alike(wrap: bool, shots: int, bpe: Tokenizer) -> None:
     assert cut.sum() > 5 and tables[0]["reason"].null_count == n
     assert (lengths[cut] >= 0.95 * PACK).all() and (lengths <= PACK).all()
     assert not tables[0]["shots"].to_numpy()[cut].any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["{{ said }}", "{{ p[:40] }} {{ said }}", "{{ loud }}"]),
+    st.sampled_from(["task", "template", "instruction"]),
+    st.integers(1_200, 30_000),
+)
+def test_a_field_that_only_a_let_name_shows_is_shortened(shown: str, place: str, size: int) -> None:
+    let = {"said": "p | trim", "loud": "said | upper"}
+    input_, more = f"{shown}\nQ: {{{{ q }}}}", {}
+    if place == "instruction":
+        input_, more = "Q: {{ q }}", {"instruction": shown}
+    template = {"name": "t", "input": input_, "target": "{{ a }}"}
+    template |= {"let": let} if place == "template" else {}
+    more |= {} if place == "template" else {"let": let}
+    task_ = task(["p"], **more, templates=[template])
+    layout = ShotsStyle(query="{{ instruction }}\n{{ input }}")
+    rows = rows_of(task_, one(prose(size, 5)))
+    spec = replace(spec_of(task_), shots_styles={"plain": layout})
+    renderer = Renderer(spec, rows, Pools(task_.exemplars, rows), {})
+    (found,) = fit(renderer, Bytes(), Budget(total=PACK))
+    assert not renderer.reasons and found.draft.target == "so"
+    assert 0.95 * PACK <= sum(found.lengths) <= PACK
+
+
+def test_let_names_of_the_target_keep_their_values_in_a_shortened_prompt() -> None:
+    words = [f"word{i:04}" for i in range(400)]
+    let = {"word": "pick(p | words)", "line": "'Is ' ~ word ~ ' in it?'", "end": "p | words | last"}
+    let["marker"] = "p | regex_search('word0399')"
+    template = {
+        "name": "t",
+        "input": "{{ p }}\n{{ line }} {{ end }} {{ marker }} {{ q }}",
+        "target": "{{ word }}",
+    }
+    task_ = task(["p"], templates=[template], let=let)
+    columns = {k: v * 20 for k, v in one(" ".join(words)).items()}
+    found, reasons = fitted(task_, columns, Bytes(), Budget(total=PACK))
+    assert not reasons and len({f.draft.target for f in found}) > 5
+    for one_ in found:
+        text, last = one_.draft.input.split("\n")
+        assert last.startswith(f"Is {one_.draft.target} in it?")
+        assert last.split()[-3:] == [text.split()[-1], "word0399", "why?"]
+        assert 0.95 * PACK <= sum(one_.lengths) <= PACK
