@@ -175,7 +175,8 @@ class _Walk:
         """The reason why no template applies: the empty fields, where they alone stop one."""
         for template in (self.rows.task.templates[t] for t in usable):
             if template.cot and (lacking := self.lacks(row, template)):
-                return f"no template applies: {' and '.join(map(repr, lacking))} is empty"
+                verb = "is" if len(lacking) == 1 else "are"
+                return f"no template applies: {' and '.join(lacking)} {verb} empty"
         return "no template applies"
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from flancompile.compiler.lints import Reading, lint_task
+from flancompile.compiler.preview import is_evaluated
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.request import Request, bare_request
 from flancompile.compiler.row_types import keep_schemas, linted_splits, schemas_of, splits_read
@@ -99,7 +100,8 @@ def _task(
         found: list[Diagnostic] = []
         for split in linted:
             told = {(d.code, d.span) for d in found}
-            complaints = lint_task(request, task, split, reading, evaluated=split != splits[0])
+            evaluated = split != splits[0] or is_evaluated(task, split)
+            complaints = lint_task(request, task, split, reading, evaluated=evaluated)
             found += [d for d in complaints if (d.code, d.span) not in told]
             found += _double_ids(request, task, split, reading)
         return found + _across(request, task, splits, reading)

@@ -27,7 +27,7 @@ from flancompile.sources.blocks import sample
 from flancompile.sources.fields import FieldRow
 from flancompile.tokenizer.chat import ChatTemplate
 
-__all__ = ["Preview", "Wanted", "pools_for", "preview", "row_set", "spec_of"]
+__all__ = ["Preview", "Wanted", "is_evaluated", "pools_for", "preview", "row_set", "spec_of"]
 
 SAMPLE_ROWS = 200
 
@@ -117,7 +117,8 @@ def preview(
             raise _no_row(wanted.row, rows, dropped)
     spec = spec_of(request, task, wanted)
     set_ = row_set(spec, rows, wanted.pass_, split)
-    renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
+    pools, evaluated = pools_for(request, task, spec, set_, split), is_evaluated(task, split)
+    renderer = Renderer(spec, set_, pools, {}, evaluated=evaluated)
     found: list[Preview] = []
     for draft in renderer:
         if only in (None, draft.row) and len(found) < wanted.count:
@@ -129,6 +130,11 @@ def preview(
     for reason in [*(str(r.reason) for r in dropped), *renderer.reasons.values()]:
         reasons[reason] = reasons.get(reason, 0) + 1
     return found, reasons
+
+
+def is_evaluated(task: TaskDef, split: str) -> bool:
+    """Whether the rows of a split are queries of an evaluation, which need no rationale."""
+    return task.task.eval is not None and split != "train"
 
 
 def _place_of(row: str, rows: Sequence[Mapping[str, Any]]) -> int | None:

@@ -246,7 +246,7 @@ def test_chain_of_thought_exemplars_are_shown_by_the_same_template() -> None:
     for draft in drafts:
         marks = {t.split(":")[0] for shot in draft.shots for t in shot[:2]}
         assert marks == {str(draft.choice.template)}
-    assert set(made.reasons.values()) == {"no template applies: 'rationale' is empty"}
+    assert set(made.reasons.values()) == {"no template applies: rationale is empty"}
 
 
 def test_where_and_when() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from toys import Library, dataset_of
 
+from flancompile.compiler.check_data import check_rows
 from flancompile.compiler.check_recipe import check_recipe
+from flancompile.compiler.lints import Reading
 from flancompile.dsl.library import load_library
 
 LAYOUT = {"shots": {"standard": {"exemplar": "{{ input }} {{ target }}"}}}
@@ -19,6 +21,8 @@ def compiled(root: Path, dataset: dict[str, Any], files: dict[str, str], **entry
     library.dataset()
     library.write("datasets/suite.yaml", dataset)
     library.write("styles/standard.yaml", LAYOUT)
+    found = check_rows([library.root], None, Reading(keep=False))
+    assert not [d for d in found if d.code in ("FC320", "FC321", "FC323", "FC327")]
     library.mixture({"select": "toy/qa"})
     library.recipe(
         lengths={"pack": 4096}, evaluate=[{"select": "all and not toy/qa", "split": "test", **entry}],
@@ -158,6 +162,57 @@ def test_mgsm_shows_eight_rationales_of_a_file(tmp_path: Path) -> None:
         assert line["prompt"].split("\n\n")[:-1] == [
             f"{s['q']}\nAntwort: {s['why']} Die Antwort ist {s['a']}." for s in shots
         ]
+
+
+def test_tydiqa_shows_one_question_of_the_same_language(tmp_path: Path) -> None:
+    """SQuAD's JSON; the language is in the id, and some passages exceed the pack by far."""
+    files = {}
+    for split, count in (("train", 3), ("dev", 4)):
+        data = []
+        for language, i in [(n, i) for n in ("finnish", "bengali") for i in range(count)]:
+            text = f"{language} {split} {i}: K\u00e4\u00e4pa{i} is the capital. " + "More. " * (
+                4_000 * (i == 3)
+            )
+            answers = [{"text": f"K\u00e4\u00e4pa{i}", "answer_start": text.index("K")}]
+            answers += [{"text": "the other", "answer_start": 0}] * (split == "dev")
+            qas = [{"id": f"{language}-{split}-{i}", "question": f"{i}?", "answers": answers}]
+            data.append({"paragraphs": [{"context": text, "qas": qas}]})
+        files[f"{split}.json"] = json.dumps({"version": "1.1", "data": data})
+    dataset = {
+        "source": {
+            "files": {"train": "train.json", "test": "dev.json"},
+            "explode": "data.paragraphs.qas", "id": "id",
+        },
+        "fields": {
+            "language": "id | split('-') | first", "context": "context", "question": "question",
+            "answer": "answers[0].text", "accepted": "answers | map(attribute='text')",
+        },
+        "tasks": {
+            "qa": {
+                "signature": "context, question -> answer",
+                "truncate": ["context"],
+                "exemplars": {"from": "split", "split": "train", "same": "language"},
+                "eval": {"metric": "squad_f1", "answers": "accepted"},
+                "templates": [{
+                    "name": "standard", "let": {"passage": "context | trim"},
+                    "input": "{{ passage }}\nQ: {{ question }}\nA:", "target": "{{ answer }}",
+                }],
+            }
+        },
+    }  # fmt: skip
+    build = compiled(tmp_path, dataset, files, shots=1)
+    (entry,) = build.manifest.evaluation
+    assert (entry.rows, entry.dropped) == (8, 0)
+    lines = build.evaluation(entry.task)[0].to_pylist()
+    assert sorted(line["shots"] for line in lines) == [0, 0, 1, 1, 1, 1, 1, 1]
+    for line in lines:
+        language, _, i = line["row_id"].split("-")
+        *shown, query = line["prompt"].split("\n\n")
+        assert line["accepted"] == [f"K\u00e4\u00e4pa{i}", "the other"]
+        assert all(text.startswith(f"{language} train ") for text in shown)
+        assert query.startswith(f"{language} dev {i}: ") and query.endswith(f"Q: {i}?\nA:")
+        if i == "3":
+            assert 0.95 * 4096 <= len(line["prompt_ids"]) + len(line["target_ids"]) <= 4096
 
 
 def test_a_layout_of_ones_own_joins_only_where_it_is_named(tmp_path: Path) -> None:
