@@ -376,16 +376,21 @@ class _Linter:
         """Rows whose options or gold answer cannot be had."""
         rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0, self.split)
         wrong: Counter[str] = Counter()
-        cut = 0
+        cut = doubled = 0
         for row in range(len(self.rows)):
             try:
-                cut += rows.options(row, settings).left_out > 0
+                options = rows.options(row, settings)
+                cut += options.left_out > 0
+                doubled += options.doubles > 0
             except RowError as error:
                 wrong[str(error)] += 1
         if wrong:
             share = self.share(sum(wrong.values()), len(self.rows))
             message = f"no options in {share}; mostly: {wrong.most_common(1)[0][0]}"
             self.say("FC330", message, ("choices",), "see `options`, `gold` and `by`")
+        if doubled:
+            message = f"options that read alike in {self.share(doubled, len(self.rows))}"
+            self.say("FC338", message, ("choices",), "one of them is shown; mend the data")
         if cut:
             message = f"more than {MAX_OPTIONS} options in {self.share(cut, len(self.rows))}"
             hint = f"the right one and {MAX_OPTIONS - 1} others are shown"

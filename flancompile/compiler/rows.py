@@ -36,12 +36,13 @@ T = TypeVar("T")
 class Options:
     """A row's answer options in the order shown, and the index of the right one.
 
-    left_out: wrong ones beyond the most that can be shown.
+    left_out: wrong ones beyond the most that can be shown; doubles: those that read like another.
     """
 
     texts: tuple[str, ...]
     gold: int
     left_out: int = 0
+    doubles: int = 0
 
 
 @dataclass
@@ -170,8 +171,11 @@ class RowSet:
         if choices.distractors is not None:
             right = self.gold(row, choices)
             texts, gold = [right, *self._distractors(row, choices, right)], 0
+            doubles = 0
         else:
-            texts, gold = without_doubles(*_given_options(self.context(row), choices))
+            every, right_one = _given_options(self.context(row), choices)
+            texts, gold = without_doubles(every, right_one)
+            doubles = len(every) - len(texts)
         if len(texts) < 2:
             raise RowError("choices: fewer than two options")
         order = np.arange(len(texts))
@@ -183,7 +187,7 @@ class RowSet:
             others = [i for i in order if i != gold][: MAX_OPTIONS - 1]
             order = np.array([i for i in order if i == gold or i in others])
         place = int(np.flatnonzero(order == gold)[0])
-        return Options(tuple(texts[i] for i in order), place, left_out)
+        return Options(tuple(texts[i] for i in order), place, left_out, doubles)
 
     def _gold_texts(self, choices: Choices) -> list[str | None]:
         if choices.gold not in self._gold_columns:
