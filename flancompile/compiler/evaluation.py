@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,12 +35,13 @@ from flancompile.compiler.rows import RowSet
 from flancompile.dsl.conclusion import concludes
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Eval
+from flancompile.dsl.values import one_text
 from flancompile.marks import unmarked
 from flancompile.store.schema import EVAL
 
 __all__ = ["UNWANTED", "EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 7
+EVAL_VERSION = 8
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 UNRANKED = "no options to rank"
 UNWANTED = "beyond max_rows"
@@ -98,8 +99,7 @@ def build_eval(job: EvalJob) -> str:
     dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), UNWANTED)
     renderer = Renderer(job.object.spec, rows, pools_of(job.object, rows), dropped, evaluated=True)
     tokenizer = job.object.tokenizer.load()
-    fitted = list(fit(renderer, tokenizer, job.object.budget))
-    lines = [_line(renderer, rows, ids, f) for f in fitted]
+    fitted, lines = _lines(renderer, rows, ids, fit(renderer, tokenizer, job.object.budget))
     if _ranks(job.object.spec):
         bare = [line["options"] is None for line in lines]
         renderer.reasons |= {f.draft.row: UNRANKED for f, b in zip(fitted, bare, strict=True) if b}
@@ -178,6 +178,20 @@ def _between(spec: RenderSpec) -> dict[str, list[str]]:
     return found
 
 
+def _lines(
+    renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Iterable[Fitted]
+) -> tuple[list[Fitted], list[dict[str, Any]]]:
+    """The examples whose accepted answers are texts, and their lines; others are dropped."""
+    kept, lines = [], []
+    for one in fitted:
+        try:
+            lines.append(_line(renderer, rows, ids, one))
+            kept.append(one)
+        except RowError as error:
+            renderer.reasons[one.draft.row] = str(error)
+    return kept, lines
+
+
 def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> dict[str, Any]:
     draft = fitted.draft
     candidates, gold = renderer.candidates(draft)
@@ -201,7 +215,7 @@ def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> di
 
 def _accepted(renderer: Renderer, rows: RowSet, draft: Draft) -> list[str]:
     """The answers that count as right: the task's, and the target where options are shown, for
-    then a label may be asked for."""
+    then a label may be asked for. Raises RowError where an answer is a list or a mapping."""
     settings = renderer.spec.task.eval
     if settings is None or settings.answers is None:
         return [draft.target]
@@ -210,7 +224,8 @@ def _accepted(renderer: Renderer, rows: RowSet, draft: Draft) -> list[str]:
     except RowError:
         return [draft.target]
     values = answers if isinstance(answers, list | tuple) else [answers]
-    found = [str(v) for v in values if v is not None]
+    texts = [one_text(v, "an accepted answer") for v in values]
+    found = [t for t in texts if t is not None]
     if draft.option_style is not None or not found:
         found.append(draft.target)
     return list(dict.fromkeys(found))

@@ -22,10 +22,13 @@ from flancompile import draw
 from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Exemplars
+from flancompile.dsl.values import one_text
 
 EXPLANATION = "exemplar explanation"  # no field's name has a space
 
-__all__ = ["EXPLANATION", "Laid", "Pool", "Pools", "item_digest", "item_rows"]
+__all__ = [
+    "EXPLANATION", "Laid", "Pool", "Pools", "explanation_text", "item_digest", "item_rows",
+]  # fmt: skip
 
 
 @dataclass
@@ -59,7 +62,10 @@ class Pool:
             self._barred.add(int(self.rows.example_digest[candidate]))
 
     def explanation(self, candidate: int) -> str | None:
-        """Why the candidate's answer is right; None where nothing is said."""
+        """Why the candidate's answer is right; None where that is empty.
+
+        Raises RowError where it is a list or a mapping.
+        """
         text = self.settings.explanation
         if text is None:
             return None
@@ -70,7 +76,7 @@ class Pool:
                 found = compile_expression(text)(self.rows.fields(candidate))
             except RowError:
                 found = None
-        return None if found is None or not str(found).strip() else str(found)
+        return explanation_text(found)
 
     def _offered(self, queries: RowSet, row: int, shots: int) -> Iterator[int]:
         peers = self._peers(queries, row)
@@ -194,6 +200,12 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         variable=rows.variable,
         origin="items",
     )
+
+
+def explanation_text(value: object) -> str | None:
+    """The text of an explanation; None where it is empty. Raises RowError for lists, mappings."""
+    text = one_text(value, "the explanation")
+    return text if text is not None and text.strip() else None
 
 
 def item_digest(item: object) -> int:

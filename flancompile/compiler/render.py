@@ -261,9 +261,10 @@ class Renderer:
                 shot = self._example(
                     pool.rows, candidate, draft.choice.template, draft.option_style, shown=True
                 )
+                explanation = pool.explanation(candidate)
             except RowError:
                 continue
-            draft.shots.append((*shot, pool.explanation(candidate)))
+            draft.shots.append((*shot, explanation))
             draft.exemplars.append(int(pool.rows.digests[candidate]))
             pool.take(candidate)
 

@@ -25,6 +25,7 @@ __all__ = [
     "NullValueError",
     "RowError",
     "as_text",
+    "one_text",
     "place",
     "power",
     "printed",
@@ -91,6 +92,19 @@ def _check_inside(value: object, where: str) -> None:
 def as_text(value: object, where: str = "would be printed") -> str:
     """The text of a value. Raises RowError, NullValueError."""
     return value if type(value) is str else str(printed(value, where))
+
+
+def one_text(value: object, what: str) -> str | None:
+    """The text of one value that is shown or compared by itself; None for a null, NaN or infinity.
+
+    Raises RowError for a list or mapping, whose text would be Python's, and for undefined values.
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, list | tuple | Mapping):
+        kind = "a map" if isinstance(value, Mapping) else "a list"
+        raise RowError(f"{what} is {kind}, not a text")
+    return as_text(value, f"is {what}")
 
 
 def texts_in(values: Any, where: str) -> list[str]:

@@ -86,7 +86,8 @@ CHOICES = st.sampled_from([
     {"distractors": 2, "gold": "a"}, {"distractors": 1, "gold": "a", "same": "kind"},
 ])  # fmt: skip
 EXEMPLARS = st.sampled_from([
-    {}, {"same": "kind"}, {"unlike": "kind"}, {"unlike": "xs"}, {"explanation": "why"}, {"from": "reserved", "count": 3},
+    {}, {"same": "kind"}, {"unlike": "kind"}, {"unlike": "xs"}, {"explanation": "why"},
+    {"explanation": "xs"}, {"explanation": "n"}, {"from": "reserved", "count": 3},
     {"from": "split", "split": "other"}, {"from": "split", "split": "other", "order": "file"},
     {"from": "column", "rows": "own", "explanation": "item.e"},
     {"from": "column", "rows": "own", "order": "file", "fields": {"q": "item.q", "a": "item.a"}},

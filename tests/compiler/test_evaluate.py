@@ -52,3 +52,19 @@ def test_chance_is_over_rows_with_options_and_without(tmp_path: Path) -> None:
     shares = [0.25 if options else 0.0 for options in table["options"].to_pylist()]
     assert 0.0 in shares and 0.25 in shares
     assert about["random_baseline"] == sum(shares) / len(shares)
+
+
+def test_rows_whose_accepted_answers_are_no_texts_are_dropped(tmp_path: Path) -> None:
+    for answers in ("[[answer]]", "{'k': answer}", "[answer, [answer, 'b']]"):
+        settings = {"metric": "exact_match", "answers": answers}
+        build = compiled(tmp_path / str(len(answers)), "exact_match", TOLD, eval=settings)
+        (entry,) = build.manifest.evaluation
+        assert (entry.rows, entry.dropped) == (0, 40)
+
+
+def test_accepted_answers_leave_out_nulls(tmp_path: Path) -> None:
+    settings = {"metric": "exact_match", "answers": "[answer, none, 2.5]"}
+    table, _ = compiled(tmp_path, "exact_match", TOLD, eval=settings).evaluation("toy/qa")
+    assert len(table) == 40
+    for line in table.to_pylist():
+        assert line["accepted"] == [line["target"], "2.5"]

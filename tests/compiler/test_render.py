@@ -284,6 +284,20 @@ def test_exemplars_from_a_column_with_their_own_fields() -> None:
     assert explained == "Do this.\n\nQ: i0\no0\n\nQ: i1\no1\nsure\n\nQ: q"
 
 
+@pytest.mark.parametrize("why", [["a", "b"], {"k": 1}])
+def test_an_exemplar_whose_explanation_is_no_text_is_left_out(why: object) -> None:
+    task = qa(
+        exemplars={
+            "from": "column", "rows": "examples", "order": "file",
+            "fields": {"question": "item.q", "answer": "item.q"}, "explanation": "item.why",
+        },
+    )  # fmt: skip
+    items = [{"q": "i0", "why": why}, {"q": "i1", "why": 2.5}, {"q": "i2", "why": float("nan")}]
+    rows = {"question": ["q"], "answer": ["a"], "examples": [items]}
+    (draft,) = renderer(task, rows, ArmShares(((2, 1.0),), (0.0, 1.0), (0.0, 1.0)))
+    assert draft.shots == [("Q: i1", "i1", "2.5"), ("Q: i2", "i2", None)]
+
+
 def test_candidates_are_whole_targets() -> None:
     task = qa(
         choices={"options": ["yes", "no"], "gold": "answer", "shuffle": False},

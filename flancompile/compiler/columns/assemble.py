@@ -24,9 +24,10 @@ from flancompile.compiler.columns.shots import draw_shots
 from flancompile.compiler.columns.strings import Strings
 from flancompile.compiler.columns.tabled import Tabled
 from flancompile.compiler.columns.unlowered import styles_why_not
-from flancompile.compiler.exemplars import EXPLANATION, Laid, Pool, Pools
+from flancompile.compiler.exemplars import EXPLANATION, Laid, Pool, Pools, explanation_text
 from flancompile.compiler.render import RenderSpec
 from flancompile.compiler.rows import RowSet
+from flancompile.dsl.expression import RowError
 
 __all__ = ["Assembly", "assemble"]
 
@@ -242,11 +243,19 @@ class _Assembler:
         if settings.explanation is None:
             return None
         if settings.source in ("column", "file"):
-            found, unsure = list(self.pool.rows.columns[EXPLANATION]), None
+            found = list(self.pool.rows.columns[EXPLANATION])
+            unsure = np.zeros(self.pool.count, np.bool_)
         elif why_not(settings.explanation, expression=True) is None:
             column = evaluate(settings.explanation, self.pool.fields)
-            found, unsure = column.values(self.pool.count), column.unsure(self.pool.count)
+            found = column.values(self.pool.count)
+            unsure = column.unsure(self.pool.count).copy()
         else:
             found, unsure = [None] * self.pool.count, np.ones(self.pool.count, np.bool_)
-        texts = [None if v is None or not str(v).strip() else str(v) for v in found]
+        texts: list[str | None] = []
+        for row, value in enumerate(found):
+            try:
+                texts.append(explanation_text(value))
+            except RowError:  # the row engine leaves that exemplar out
+                texts.append(None)
+                unsure[row] = True
         return Column.of(texts, unsure)
