@@ -208,14 +208,21 @@ _PATH = re.compile(r"""[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[(?:'[^'\]]*'|"[^"\]]*"|\d
 
 
 def _template(given: object) -> str:
-    """A Jinja text; a bare name is a column."""
+    """A Jinja text; a bare name is a column, unless it is a usual answer such as `yes`."""
     text = "" if given is None else str(given)
-    return f"{{{{ {text} }}}}" if text.isidentifier() else source(parse(text))
+    return f"{{{{ {text} }}}}" if _is_column(text) else source(parse(text))
+
+
+def _is_column(text: str) -> bool:
+    return text.isidentifier() and text.lower() not in _ANSWERS
+
+
+_ANSWERS = {"yes", "no", "true", "false", "none", "maybe", "unknown", "positive", "negative"}
 
 
 def _sole(given: object) -> str | None:
     """The expression of a text that is one slot, or of a bare name."""
-    if isinstance(given, str) and given.strip().isidentifier():
+    if isinstance(given, str) and _is_column(given.strip()):
         return given.strip()
     nodes = [
         n for n in parse(str(given or "")) if not isinstance(n, Text) or n.text.strip()
@@ -244,6 +251,8 @@ def _gold(given: object, options: Any) -> tuple[str, str | None]:
         return str(given), None
     if isinstance(given, str) and given.strip().isdigit():
         return given.strip(), None
+    if isinstance(given, str) and isinstance(options, list) and given.strip() in options:
+        return str(options.index(given.strip())), None  # the text of an option
     code = _sole(given)
     if code is None:
         raise SplitError("`doc_to_target` is neither a number nor one expression")

@@ -43,7 +43,7 @@ from flancompile.importers.jinja_split import (
     renamed,
     source,
 )
-from flancompile.importers.statements import names_of, with_draws, with_namespaces
+from flancompile.importers.statements import names_of, with_draws, with_namespaces, with_optional
 
 __all__ = ["Imported", "LeftOut", "import_file"]
 
@@ -64,6 +64,7 @@ class _Made:
     aliases: dict[str, str]
     metric: str
     tags: list[str]
+    optional: set[str]
 
 
 class _Loader(yaml.SafeLoader):
@@ -105,6 +106,7 @@ def import_file(path: Path, split: str = "train") -> Imported:
 def _template(given: dict[str, Any], taken: set[str]) -> _Made:
     tree = parse(str(given["jinja"]))
     with_namespaces(tree)
+    optional = with_optional(tree)
     let = with_draws(tree)
     left, right = halves(tree)
     choices = given.get("answer_choices")
@@ -156,6 +158,7 @@ def _template(given: dict[str, Any], taken: set[str]) -> _Made:
         metric=_metric(about.get("metrics") or []),
         tags=[*(["choices_in_prompt"] if about.get("choices_in_prompt") else []),
               *([] if about.get("original_task") else ["variant"])],
+        optional=optional,
     )  # fmt: skip
 
 
@@ -203,14 +206,41 @@ def _trimmed(tree: list[Node]) -> list[Node]:
         kept[0] = Text(kept[0].text.lstrip())
     if kept and isinstance(kept[-1], Text):
         kept[-1] = Text(kept[-1].text.rstrip())
-    for edge, name in ((0, "lstrip"), (-1, "rstrip")):
-        end = kept[edge] if kept else None
-        if isinstance(end, Output):
-            kept[edge] = Output(_filtered(end.code, name))
-    if any(isinstance(n, Block | Set) for n in (kept[:1] + kept[-1:])):
+    _trim_values(kept)
+    if _may_leave_space(kept):
         wrapped = Block(["filter trim"], [kept], "endfilter")
         return [wrapped]
     return kept
+
+
+def _may_leave_space(kept: Sequence[Node]) -> bool:
+    """Whether only rendering can tell where a side begins and ends."""
+    ends = [*kept[:1], *kept[-1:]]
+    if any(isinstance(n, Block | Set) for n in ends):
+        return True
+    # two values with only white space between them: both may be empty
+    solid = [n for n in kept if not (isinstance(n, Text) and not n.text.strip())]
+    pairs = (solid[:2], solid[-2:])
+    return any(len(p) == 2 and all(not isinstance(n, Text) for n in p) for p in pairs)
+
+
+def _trim_values(kept: list[Node]) -> None:
+    """Trim the values at the ends, with the white space beside them, as they may be empty."""
+    for edge, name in ((0, "lstrip"), (-1, "rstrip")):
+        end = kept[edge] if kept else None
+        if not isinstance(end, Output):
+            continue
+        code, place = end.code, 1 if edge == 0 else len(kept) - 2
+        beside = kept[place] if len(kept) - 1 > 0 else None
+        if isinstance(beside, Text):
+            bare = beside.text.lstrip() if edge == 0 else beside.text.rstrip()
+            space = len(beside.text) - len(bare)
+            if bare and space:
+                kept[place] = Text(bare)
+                part = beside.text[:space] if edge == 0 else beside.text[-space:]
+                quoted = json.dumps(part)
+                code = f"({code}) ~ {quoted}" if edge == 0 else f"{quoted} ~ ({code})"
+        kept[edge] = Output(_filtered(code, name))
 
 
 def _filtered(code: str, name: str) -> str:
@@ -227,9 +257,13 @@ def _category(one: _Made) -> str:
 def _dataset(id_: str, about: dict[str, Any], made: Sequence[_Made], split: str) -> str:
     """The dataset file's text; YAML in our canonical order."""
     columns: dict[str, str] = {}
+    required: set[str] = set()
     for one in made:
         for name in (*one.inputs, *one.outputs):
             columns[name] = one.aliases.get(name, name)
+            required |= (
+                {name} - one.optional if one.aliases.get(name, name) not in one.optional else set()
+            )
     tasks: dict[str, list[_Made]] = {}
     for one in made:
         tasks.setdefault(_category(one), []).append(one)
@@ -239,7 +273,10 @@ def _dataset(id_: str, about: dict[str, Any], made: Sequence[_Made], split: str)
     data = {
         "id": id_,
         "source": {**hub, "splits": {split: split}},
-        "fields": {n: f"row[{json.dumps(c)}]" for n, c in sorted(columns.items())},
+        "fields": {
+            n: f"row[{json.dumps(c)}]" + ("" if n in required else " | default(none)")
+            for n, c in sorted(columns.items())
+        },
         "tasks": {name: _task(group) for name, group in tasks.items()},
     }
     return dumped(data)

@@ -24,7 +24,7 @@ from flancompile.importers.jinja_split import (
     source,
 )
 
-__all__ = ["names_of", "with_draws", "with_namespaces"]
+__all__ = ["names_of", "with_draws", "with_namespaces", "with_optional"]
 
 
 def with_draws(tree: list[Node]) -> dict[str, str]:
@@ -63,13 +63,55 @@ def _drawn(tree: list[Node], let_form: str, use_form: str) -> dict[str, str]:
                 node.code = drawn(node.code)
             elif isinstance(node, Block):
                 if node.end == "endfor" and _CHOICE.search(source([node])):
-                    raise SplitError("a `choice` inside a loop, which would be drawn each time")
+                    raise SplitError(
+                        "a draw (`choice`, `random`) inside a loop: each turn would draw"
+                    )
                 node.tags = [drawn(tag) for tag in node.tags]
                 for body in node.bodies:
                     walk(body)
 
     walk(tree)
     return let
+
+
+def with_optional(tree: list[Node]) -> set[str]:
+    """Columns that a text asks for by `is defined` or `default`, so that rows may lack them.
+
+    In our language such a field is null where the column is absent, and the tests are rewritten.
+    """
+    own = {_bound(n) for n in _all_sets(tree)}
+    found: set[str] = set()
+
+    def rewritten(code: str) -> str:
+        def test(match: re.Match[str]) -> str:
+            if match[1] in own:
+                return match[0]
+            found.add(match[1])
+            return f"{match[1]} is {'none' if match[2] else 'not none'}"
+
+        def default(match: re.Match[str]) -> str:
+            if match[1] in own:
+                return match[0]
+            found.add(match[1])
+            return f"({match[1]} if {match[1]} is not none else ({match[2]}))"
+
+        return _DEFAULT.sub(default, _DEFINED.sub(test, code))
+
+    def walk(body: list[Node]) -> None:
+        for node in body:
+            if isinstance(node, Output | Set):
+                node.code = rewritten(node.code)
+            elif isinstance(node, Block):
+                node.tags = [rewritten(tag) for tag in node.tags]
+                for inner in node.bodies:
+                    walk(inner)
+
+    walk(tree)
+    return found
+
+
+_DEFINED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s+is\s+(not\s+)?defined\b")
+_DEFAULT = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*\|\s*(?:default|d)\(([^(),]*)\)")
 
 
 def _draws_sometimes(tree: Sequence[Node]) -> bool:
@@ -83,7 +125,7 @@ def _draws_sometimes(tree: Sequence[Node]) -> bool:
 
 _SOMETIMES = re.compile(r"\b(?:if|and|or)\b")
 _MANY = 55_440  # divisible by every count to 12, so that a draw modulo a count is even
-_CHOICE = re.compile(r"\|\s*choice\b(?!\s*\()")
+_CHOICE = re.compile(r"\|\s*(?:choice|random)\b(?!\s*\()")
 
 
 def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
@@ -200,5 +242,7 @@ def names_of(text: str) -> set[str]:
     env.filters.update({**FILTERS, "choice": list})
     try:
         return set(meta.find_undeclared_variables(env.parse(text)))
+    except jinja2.TemplateAssertionError as error:
+        raise SplitError(f"{error.message}: the language has no such filter or test") from None
     except jinja2.TemplateError as error:
         raise SplitError(f"not Jinja: {error.message}") from None

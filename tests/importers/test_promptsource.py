@@ -2,32 +2,24 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 import yaml
 from made_rows import made_rows
+from promptsource_reference import ENV, ours, reference
 
 from flancompile import check
 from flancompile.compiler.columns.unlowered import unlowered
 from flancompile.compiler.preview import Wanted, spec_of
 from flancompile.compiler.request import bare_request
-from flancompile.dsl.expression import RowError, compile_expression, compile_template
-from flancompile.dsl.filters import FILTERS
+from flancompile.dsl.expression import RowError
 from flancompile.dsl.formatting import formatted
 from flancompile.importers.promptsource import Imported, _Loader, import_file
 
 ROWS = 5  # that fit, for each template
 TRIES = 400
-
-ENV = jinja2.Environment(undefined=jinja2.StrictUndefined)
-ENV.globals.update(zip=partial(zip, strict=True))  # lists that do not go together drop a row
-ENV.filters["choice"] = lambda items: list(items)[-1]
-ENV.filters["most_frequent"] = FILTERS["most_frequent"]
-
 
 WRITTEN = {  # rows for templates that want more than can be guessed
     "conv_ai": {
@@ -55,30 +47,6 @@ WRITTEN = {  # rows for templates that want more than can be guessed
 
 def files(shared: Path) -> list[Path]:
     return sorted((shared / "promptsource").rglob("templates.yaml"))
-
-
-def reference(template: dict[str, Any], row: dict[str, Any]) -> list[str] | None:
-    """Input and target as promptsource renders them; None where the row does not fit."""
-    given = dict(row)
-    try:
-        if template.get("answer_choices"):
-            text = ENV.from_string(template["answer_choices"]).render(**row)
-            given["answer_choices"] = [part.strip() for part in text.split("|||")]
-        parts = ENV.from_string(template["jinja"]).render(**given).split("|||")
-    except Exception:
-        return None
-    return [p.strip() for p in parts] if len(parts) == 2 else None
-
-
-def ours(imported: dict[str, Any], fields: dict[str, str], row: dict[str, Any]) -> list[str]:
-    names: dict[str, Any] = {
-        n: compile_expression(e)({"row": row}) for n, e in fields.items() if e[5:-2] in row
-    }
-    names["pick"] = lambda items: list(items)[-1]
-    for name, code in imported.get("let", {}).items():
-        names[name] = compile_expression(code)(names)
-    texts = [compile_template(imported[side]).render(names) for side in ("input", "target")]
-    return [text.strip() for text in texts]
 
 
 def fitting_rows(
