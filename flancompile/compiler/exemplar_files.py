@@ -13,19 +13,27 @@ from flancompile.sources.place import named_path
 from flancompile.sources.rows import BadRow
 from flancompile.sources.scalars import plain
 
-__all__ = ["exemplar_items", "exemplar_path"]
+__all__ = ["exemplar_items", "exemplar_name", "exemplar_path"]
 
 _YAML = (".yaml", ".yml")
 
 
-def exemplar_path(task: TaskDef) -> Path:
-    """The exemplar file of a task; its name may show the variable of `for_each`.
+def exemplar_name(task: TaskDef) -> str:
+    """Name of a task's exemplar file as its author wrote it, the variable of `for_each` filled in.
 
-    Raises FC301 where there is no such file, FC202 for another variable.
+    Raises FC202 for another variable.
+    """
+    variable = {} if task.variable is None else {task.variable[0]: task.variable[1]}
+    return named_path(str(task.task.exemplars.file), variable, task.span("exemplars", "file"))
+
+
+def exemplar_path(task: TaskDef) -> Path:
+    """The exemplar file of a task.
+
+    Raises FC301 where there is no such file, FC202 as `exemplar_name` does.
     """
     span = task.span("exemplars", "file")
-    variable = {} if task.variable is None else {task.variable[0]: task.variable[1]}
-    name = named_path(str(task.task.exemplars.file), variable, span)
+    name = exemplar_name(task)
     path = task.dataset.folder / name
     if not path.is_file():
         folder = path.parent

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from flancompile.compiler.arms import ArmShares
 from flancompile.compiler.cache import Cache
 from flancompile.compiler.chat import TOKENIZERS_OWN, ChatLayout
-from flancompile.compiler.exemplar_files import exemplar_items, exemplar_path
+from flancompile.compiler.exemplar_files import exemplar_items, exemplar_name
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import NONE, FrameIds
 from flancompile.compiler.objects import ObjectJob, json_digest, object_key, used_fields
@@ -152,7 +152,7 @@ class Workshop:
         exemplars = task.task.exemplars
         if exemplars.source == "file":
             items = tuple(json.dumps(i, sort_keys=True) for i in exemplar_items(task))
-            return PoolRef(rows=items, name=exemplar_path(task).name)
+            return PoolRef(rows=items, name=exemplar_name(task))
         if exemplars.source not in ("split", "reserved"):
             return None
         fields = task_fields(task)
