@@ -95,7 +95,7 @@ def lint_task(
     spec, wanted = split_spec(request, task, split), reading.rows or 1 << 62
     rows, dropped = sample(spec, wanted, task_fields(task))
     lint = _Linter(request, task, split, rows, reading)
-    lint.evaluated = evaluated
+    lint.evaluated, lint.whole = evaluated, len(rows) < wanted
     lint.rows_alone([str(r.reason) for r in dropped])
     for index, template in enumerate(task.task.templates):
         lint.template(index, template)
@@ -115,6 +115,7 @@ class _Linter:
         self.request, self.task, self.split, self.rows = request, task, split, rows
         self.reading = reading
         self.evaluated = False
+        self.whole = True  # whether the rows are all of the split
         self.found: list[Diagnostic] = []
         self.golds: Counter[str] = Counter()
 
@@ -355,7 +356,7 @@ class _Linter:
             message = f"{count / total:.0%} of the answers are {label!r}"
             place = "choices" if settings is not None else "signature"
             self.say("FC331", message, (place,), "a constant guess scores as much")
-        elif total:
+        elif total and self.whole:
             self.never_met(total)
 
     def never_met(self, total: int) -> None:
@@ -368,7 +369,7 @@ class _Linter:
         elif settings is None and len(names := self.task.task.signature.outputs) == 1:
             place, listed = "signature", label_names(self.task.dataset.model.fields[names[0]])
         never = [repr(name) for name in listed if name not in self.golds]
-        if listed and never and total >= EACH * len(listed) and len(never) < len(listed):
+        if listed and never and len(self.rows) >= EACH * len(listed) and len(never) < len(listed):
             message = f"no answer of {total:,} rows is {' or '.join(never)}"
             self.say("FC331", message, (place,), "are the labels in the data's order?")
 

@@ -43,7 +43,7 @@ def scores(request: Request, task: TaskDef, *, options: bool, cot: bool) -> list
     found: list[float] = []
     for template in arm:
         spec = spec_of(request, task, Wanted(template=template.name, options=options, cot=cot))
-        set_ = row_set(spec, rows, 0)
+        set_ = row_set(spec, rows, 0, split)
         renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
         how = eval_metadata(about, pa.chunked_array([pa.array([], pa.null())]), spec)
         if how["metric"] == "accuracy":
