@@ -41,7 +41,7 @@ from flancompile.store.schema import EVAL
 
 __all__ = ["UNWANTED", "EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 8
+EVAL_VERSION = 9
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 UNRANKED = "no options to rank"
 UNWANTED = "beyond max_rows"
@@ -215,14 +215,12 @@ def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> di
 
 def _accepted(renderer: Renderer, rows: RowSet, draft: Draft) -> list[str]:
     """The answers that count as right: the task's, and the target where options are shown, for
-    then a label may be asked for. Raises RowError where an answer is a list or a mapping."""
+    then a label may be asked for. Raises RowError where the expression fails or an answer is a list
+    or a mapping."""
     settings = renderer.spec.task.eval
     if settings is None or settings.answers is None:
         return [draft.target]
-    try:
-        answers = compile_expression(settings.answers)(rows.fields(draft.row))
-    except RowError:
-        return [draft.target]
+    answers = compile_expression(settings.answers)(rows.fields(draft.row))
     values = answers if isinstance(answers, list | tuple) else [answers]
     texts = [one_text(v, "an accepted answer") for v in values]
     found = [t for t in texts if t is not None]

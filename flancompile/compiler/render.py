@@ -23,11 +23,13 @@ from flancompile.compiler.chat import (
 from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.layout import Shot, gold_text, option_block, prompt_pieces
 from flancompile.compiler.rows import Options, RowSet
+from flancompile.dsl.conclusion import answer_names
 from flancompile.dsl.expression import RowError, compile_expression, compile_template, without_slot
 from flancompile.dsl.ranking import can_be_ranked, gold_names
 from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.dsl.task import Template as TaskTemplate
+from flancompile.dsl.values import one_text
 
 _UNREAD_OF_STYLES = {"tags", "only_where_named"}
 Texts = tuple[str, str]  # input and target
@@ -297,13 +299,25 @@ class Renderer:
         choices = template.choices or task.choices
         context = rows.context(row, template)
         missing = empty_targets(rows, row, template) if self.evaluated and template.cot else ()
+        no_answer = bool(set(missing) & answer_names(template.target))
+        instead = self._first_answer(rows, row) if no_answer else ""
         if style_id is not None and choices is not None:
             style = self.spec.option_styles[style_id]
             options = rows.options(row, choices)
-            return self._texts_of(context, template, style, options, missing)
+            return self._texts_of(context, template, style, options, missing, instead)
         if choices is not None and "gold" in compile_template(template.target).names:
             context["gold"] = rows.gold(row, choices)
-        return self._texts_of(context, template, None, None, missing)
+        return self._texts_of(context, template, None, None, missing, instead)
+
+    def _first_answer(self, rows: RowSet, row: int) -> str:
+        """The first accepted answer of an evaluation row; empty without any. Raises RowError."""
+        settings = self.spec.task.eval
+        if settings is None or settings.answers is None:
+            return ""
+        found = compile_expression(settings.answers)(rows.fields(row))
+        values = found if isinstance(found, list | tuple) else [found]
+        texts = (one_text(v, "an accepted answer") for v in values)
+        return next((text for text in texts if text), "")
 
     def _texts_of(
         self,
@@ -312,11 +326,15 @@ class Renderer:
         style: OptionStyle | None,
         options: Options | None,
         missing: Sequence[str] = (),
+        instead: str = "",
     ) -> Texts:
-        """(input, target) over a context; the target prints nothing for what is missing."""
+        """(input, target) over a context; the target prints nothing for what is missing.
+
+        instead: the target of an evaluation row that has accepted answers but no rationale.
+        """
         text = self._input_of(context, template, style, options)
         target = compile_template(template.target).render(context | dict.fromkeys(missing, ""))
-        target = target.strip() if missing else target
+        target = instead or (target.strip() if missing else target)
         if not target.strip():
             raise RowError("the target is empty")
         return text, target

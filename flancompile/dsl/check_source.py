@@ -25,6 +25,8 @@ def check_sources(
     for name, place in file.source.places.items():
         found += place_expressions(document, ("source", "places", name), place)
         found += check_paths(document, ("source", "places", name), place, variable)
+    for index, language in enumerate(file.source.languages):
+        found += _path(document, ("source", "languages", index), language, variable)
     for category, task in file.tasks.items():
         for index, rung in enumerate(task.rungs):
             found += _path(document, ("tasks", category, "rungs", index), rung, variable)

@@ -80,17 +80,21 @@ class TaskDef:
             "cluster": (self.task.cluster,) if self.task.cluster else (),
             "tag": self.task.tags,
             "rung": self.rungs,
-            "language": source.languages,
+            "language": self._shown(source.languages),
             "license": (source.license,) if source.license else (),
         }
 
     @cached_property
     def rungs(self) -> tuple[str, ...]:
         """Names of the ladder's tasks that this one serves."""
-        if not any("{{" in rung for rung in self.task.rungs):
-            return self.task.rungs
+        return self._shown(self.task.rungs)
+
+    def _shown(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """Names with the variable of `for_each` put in."""
+        if not any("{{" in text for text in texts):
+            return texts
         names = {} if self.variable is None else {self.variable[0]: self.variable[1]}
-        return tuple(_rung(r, names) if "{{" in r else r for r in self.task.rungs)
+        return tuple(_rendered(t, names) if "{{" in t else t for t in texts)
 
     @cached_property
     def flags(self) -> frozenset[str]:
@@ -338,8 +342,8 @@ def _add_styles(
                 _put(table, id_, style)
 
 
-def _rung(text: str, names: Mapping[str, object]) -> str:
-    """A rung's name; one that does not come about stays as it is written, and the check tells."""
+def _rendered(text: str, names: Mapping[str, object]) -> str:
+    """A rung or language with its variable; unchanged where that fails, which the check reports."""
     from flancompile.dsl.expression import RowError, compile_template  # Jinja, slow to import
 
     try:

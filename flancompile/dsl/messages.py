@@ -80,6 +80,8 @@ def turn_of(item: Mapping[str, Any]) -> dict[str, Any]:
     name = next((n for n in _CONTENT if item.get(n) is not None), "content")
     content = item.get(name)
     if isinstance(content, Sequence) and not isinstance(content, str):
+        if len(content) > 1 and all(isinstance(part, str) for part in content):
+            raise ValueError(f"chat: {name} is a list of {len(content)} texts: say which is meant")
         content = [{"text": part} if isinstance(part, str) else part for part in content]
     text, left_out = said(content, name)
     read = {name, next(n for n in _SPEAKER if item.get(n) is not None), *_LINKS, "name"}

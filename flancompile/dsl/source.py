@@ -234,7 +234,8 @@ class Source(PlaceOptions):
     citation: str | None = Field(None, description="How to cite the dataset.")
     languages: tuple[str, ...] = Field(
         ("en",),
-        description="Languages of the rows, as BCP 47 tags; the selector `language:` uses them.",
+        description="Languages of the rows, as BCP 47 tags, for the selector `language:`. Each may "
+        "show the variable of `for_each`, so that every task has its own: `{{ lang.name }}`.",
     )
 
     @model_validator(mode="after")

@@ -68,3 +68,37 @@ def test_accepted_answers_leave_out_nulls(tmp_path: Path) -> None:
     assert len(table) == 40
     for line in table.to_pylist():
         assert line["accepted"] == [line["target"], "2.5"]
+
+
+def test_a_failing_expression_of_accepted_answers_drops_the_row(tmp_path: Path) -> None:
+    answers = "[answer, (note | length) ~ '']"  # of a null there is no length
+    build = compiled(
+        tmp_path, "exact_match", TOLD, eval={"metric": "exact_match", "answers": answers}
+    )
+    (entry,) = build.manifest.evaluation
+    table, _ = build.evaluation("toy/qa")
+    assert entry.dropped > 0 and entry.rows + entry.dropped == 40
+    assert all(len(a) == 2 for a in table["accepted"].to_pylist())
+
+
+def test_a_chain_that_ends_in_its_answer_needs_accepted_answers_alone(tmp_path: Path) -> None:
+    """The published form of BBH: the rationale, answer included, is the whole target of exemplars."""
+    chain = {"name": "chain", "cot": True, "input": "{{ question }}", "target": "{{ note }}"}
+    library = Library(tmp_path / "lib")
+    tasks = dataset_of("toy")["tasks"]
+    tasks["qa"] |= {"templates": [chain], "eval": {"metric": "exact_match", "answers": "answer"}}
+    tasks["qa"] |= {"signature": "question -> note, answer"}
+    library.dataset(tasks=tasks)
+    library.mixture()
+    library.recipe(
+        evaluate=[{"select": "all", "split": "validation", "cot": True, "shots": 2}],
+        lengths={"pack": 4096},
+    )
+    build = library.compile(tmp_path / "build", tmp_path / "cache")
+    (entry,) = build.manifest.evaluation
+    assert entry.rows == 200 and entry.dropped == 0  # every fifth row has no rationale
+    table, _ = build.evaluation("toy/qa")
+    for line in table.to_pylist():
+        assert line["target"] == line["accepted"][0] or line["target"].endswith("make it.")
+        assert "None" not in line["prompt"] and line["shots"] == 2
+    assert any(line["target"] == line["accepted"][0] for line in table.to_pylist())

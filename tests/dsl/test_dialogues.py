@@ -216,3 +216,11 @@ def test_a_row_s_second_dialogue_is_named() -> None:
     assert list(left_out_of(chat({"messages": said, "prompt": "q"}))) == []
     assert list(left_out_of(chat({"messages": said, "prompt": "other"}))) == ["column prompt"]
     assert list(left_out_of(chat({"messages": said, "turns": said}))) == ["column turns"]
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_a_list_of_texts_is_no_content(role: str) -> None:
+    turn = {"role": role, "content": ["one", "two"]}
+    with pytest.raises(ValueError, match="list of 2 texts"):
+        chat([turn])
+    assert chat([{**turn, "content": ["one"]}])[0]["content"] == "one"

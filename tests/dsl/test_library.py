@@ -1,7 +1,10 @@
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from toys import Library, dataset_of
 
 from flancompile import check
@@ -9,6 +12,7 @@ from flancompile.compiler.lints import Reading
 from flancompile.dsl.check import check_library
 from flancompile.dsl.folders import holds_library, unseen
 from flancompile.dsl.library import builtin_library, load_library
+from flancompile.dsl.select import parse_selector
 from flancompile.errors import FlancompileError
 
 
@@ -195,3 +199,36 @@ def test_runs_and_builds_make_no_library(tmp_path: Path) -> None:
     assert not holds_library(tmp_path)
     (tmp_path / "recipes" / "old" / "r.yaml").write_text("recipe: r")
     assert holds_library(tmp_path)
+
+
+LANGUAGES = st.lists(
+    st.from_regex(r"[a-z]{2,3}", fullmatch=True), min_size=1, max_size=6, unique=True
+)
+
+
+@settings(deadline=None, max_examples=20)
+@given(names=LANGUAGES, fixed=st.booleans())
+def test_a_task_has_the_language_of_its_value(names: list[str], fixed: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        library = Library(Path(folder))
+        about = {**dataset_of("toy"), "for_each": {"lang": [{"name": n} for n in names]}}
+        shown = ["{{ lang.name }}", *(["en-x"] if fixed else [])]
+        about["source"] = {**about["source"], "languages": shown}
+        library.write("datasets/toy.yaml", about)
+        loaded, found = load_library([library.root], builtin=False)
+        assert not found and not check_library(loaded)
+        tasks = list(loaded.tasks().values())
+        assert len(tasks) == len(names)
+        for name in names:
+            chosen = parse_selector(f"language:{name}").pick(tasks)
+            assert chosen == [f"toy.{name}/qa"]
+        assert len(parse_selector("language:en-x").pick(tasks)) == (len(names) if fixed else 0)
+
+
+def test_a_language_may_show_the_variable_alone(library: Library) -> None:
+    about = dataset_of("toy")
+    about["source"] = {**about["source"], "languages": ["{{ lang.name }}"]}
+    library.write("datasets/toy.yaml", about)
+    loaded, _ = load_library([library.root], builtin=False)
+    (fault,) = [d for d in check_library(loaded) if d.code == "FC202"]
+    assert "'lang'" in fault.message and fault.span is not None and fault.span.line > 1

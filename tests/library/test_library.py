@@ -27,6 +27,14 @@ from flancompile.store.verify import verify
 
 HERE = Path(__file__).parent
 ROWS = 200  # of each split, for every template in each of its arms
+# Warnings that the rows on hand deserve and the datasets themselves do not.
+OF_THE_SAMPLES = {
+    "fix_punct": "FC324",  # other sentences stand in for it: half of them have no mark inside
+    "math_dataset": "FC330",  # six rows of ours: too few answers to draw distractors from
+    "quac": "FC337",  # the sample holds a section twice
+    "squad_v2": "FC337",  # likewise
+    "stsb": "FC321",  # no pair of the files that stand in for it has the lowest score
+}
 FEWEST = 10  # templates a task
 COT_INVERSIONS = {
     "question_from_rationale", "rationale_from_answer", "question_and_answer_from_rationale",
@@ -125,7 +133,8 @@ def datasets(overlay: str) -> list[str]:
 def complaints(overlay: str, dataset: str) -> list[str]:
     reading = Reading(ROWS, select=f"source:{dataset}", keep=False, on_hand=True)
     found = check_rows([builtin_library(), HERE], overlay, reading)
-    return [d.render() for d in found if d.allowed is None]
+    known = OF_THE_SAMPLES.get(dataset, "")
+    return [d.render() for d in found if d.allowed is None and d.code != known]
 
 
 @pytest.mark.slow
