@@ -54,7 +54,7 @@ def _table(results: list[TaskResult]) -> Table:
 
 
 def _groups(results: list[TaskResult]) -> Table:
-    """Mean score of each group, and the mean over groups."""
+    """Mean score of each group, and the mean over the groups of each `evaluate` entry."""
     means = group_means(results)
     table = Table(box=None, pad_edge=False)
     for name in ("group", "sets", "mean"):
@@ -62,7 +62,11 @@ def _groups(results: list[TaskResult]) -> Table:
     sizes = Counter(r.group_name for r in results)
     for name, mean in means.items():
         table.add_row(name, str(sizes[name]), f"{mean:.1%}")
-    table.add_row("all groups", str(len(results)), f"{sum(means.values()) / len(means):.1%}")
+    for entry in sorted({r.entry or "" for r in results}):
+        own = {r.group_name for r in results if (r.entry or "") == entry}
+        mean = sum(means[name] for name in own) / len(own)
+        count = sum(sizes[name] for name in own)
+        table.add_row(f"all groups@{entry}" if entry else "all groups", str(count), f"{mean:.1%}")
     return table
 
 

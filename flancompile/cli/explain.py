@@ -64,7 +64,8 @@ def explain_evaluation(path: Path, name: str, row: int, *, as_json: bool) -> Non
     table = Table(box=None, show_header=False, pad_edge=False)
     shown = {"set": name, "task": entry.task, "split": entry.split, "template": line["template"]}
     shown |= {"file": file, "row_id": line["row_id"], "shots": line["shots"]}
-    shown["exemplars"] = " ".join(f"{e:016x}" for e in line["exemplars"])
+    names = build.exemplar_names(entry.task) | build.evaluation_names(name)
+    shown["exemplars"] = " ".join(names.get(e) or f"{e:016x}" for e in line["exemplars"])
     for key, value in shown.items():
         table.add_row(key, str(value))
     out.print(table)

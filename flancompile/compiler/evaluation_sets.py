@@ -28,8 +28,9 @@ class EvalSet:
 def evaluation_sets(recipe: Loaded[Recipe], tasks: Mapping[str, TaskDef]) -> list[EvalSet]:
     """The sets that a recipe's `evaluate` asks for, sorted by name.
 
-    A task that several entries select has a set for each; entries with equal settings and no name
-    of their own give one set. Raises FC406 for an entry that selects nothing, FC426 for two sets
+    A task that several entries select has a set for each, and then every set of the recipe is named
+    after its entry, so that an entry's sets have one name; entries with equal settings give one
+    set. Raises FC406 for an entry that selects nothing, FC426 for two sets
     of one name.
     """
     entries: dict[str, list[tuple[int, EvalChoice]]] = defaultdict(list)
@@ -42,9 +43,11 @@ def evaluation_sets(recipe: Loaded[Recipe], tasks: Mapping[str, TaskDef]) -> lis
             if all(not _same(choice, other) for _, other in entries[id_]):
                 entries[id_].append((index, choice))
     found: dict[str, EvalSet] = {}
+    are_named = any(len(given) > 1 for given in entries.values())
     for id_, given in entries.items():
         for index, choice in given:
-            made = _set(tasks[id_], choice, [c for _, c in given])
+            arm = _arm_name(choice, recipe.model.evaluate) if are_named else None
+            made = _set(tasks[id_], choice, choice.name or arm)
             if made.name in found:
                 span = recipe.document.span(("evaluate", index))
                 message = f"two `evaluate` entries give the set {made.name!r}"
@@ -58,8 +61,7 @@ def _same(one: EvalChoice, other: EvalChoice) -> bool:
     return one.model_dump(exclude={"select"}) == other.model_dump(exclude={"select"})
 
 
-def _set(task: TaskDef, choice: EvalChoice, all_: Sequence[EvalChoice]) -> EvalSet:
-    entry = choice.name or (_arm_name(choice, all_) if len(all_) > 1 else None)
+def _set(task: TaskDef, choice: EvalChoice, entry: str | None) -> EvalSet:
     settings = task.task.eval
     split = settings.split if settings is not None and settings.split else choice.split
     return EvalSet(task.id if entry is None else f"{task.id}@{entry}", entry, task, choice, split)

@@ -139,8 +139,13 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
+_NUMBER = re.compile(
+    r"(?:(?<![\w.,])[-+])?(?:(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)|\d+|(?<!\d)(?=\.\d))(?:\.\d+)?(?:[eE][-+]?\d+)?"
+)
+
+
 def _number(text: str) -> Decimal | None:
-    found = re.findall(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?", text)
+    found = _NUMBER.findall(text)
     try:
         return Decimal(found[-1].replace(",", "")) if found else None
     except InvalidOperation:  # an exponent beyond all that Decimal holds

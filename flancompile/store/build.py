@@ -336,6 +336,12 @@ class Build:
         except (pa.ArrowException, OSError) as error:
             raise _damaged(EVAL_LEDGER, error) from None
 
+    def evaluation_names(self, name: str) -> dict[int, str]:
+        """The ids of the rows of an evaluation set, by their digests."""
+        ledger = self.eval_ledger()
+        own = ledger.filter(pc.and_(pc.equal(ledger["task"], name), pc.is_valid(ledger["row"])))
+        return dict(zip(own["row"].to_pylist(), own["row_id"].to_pylist(), strict=True))
+
     @property
     def tokenizer_folder(self) -> Path:
         """Where what decoding needs lies."""

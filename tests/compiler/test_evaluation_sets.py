@@ -72,6 +72,16 @@ def test_one_entry_is_called_after_its_task(tmp_path: Path) -> None:
     assert [e.name for e in build.manifest.evaluation] == ["toy/qa"]
 
 
+def test_entries_that_overlap_in_part_keep_one_name_each(tmp_path: Path) -> None:
+    library = library_of(
+        tmp_path, rows_of(12), [{"select": "all", "shots": 2}, {"select": "source:toy", "shots": 0}]
+    )
+    library.dataset("other", rows=12)
+    build = compiled(tmp_path, library)
+    names = [e.name for e in build.manifest.evaluation]
+    assert names == ["other/qa@2shot", "toy/qa@0shot", "toy/qa@2shot"]
+
+
 def test_two_sets_of_one_name_are_an_error(tmp_path: Path) -> None:
     entries = [{"name": "few", "select": "all", "shots": n} for n in (1, 2)]
     with pytest.raises(FlancompileError) as failed:
