@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from pyarrow import parquet
 from flancompile._version import __version__
 from flancompile.compiler.evaluate import EvalTable
 from flancompile.compiler.frame import NONE, framed
-from flancompile.compiler.ledger import eval_ledger, ledger_of
+from flancompile.compiler.ledger import ledger_of
 from flancompile.compiler.link import Linked, Taken
 from flancompile.compiler.objects import json_digest, read_object
 from flancompile.compiler.packing.pack import PackPlan
@@ -33,10 +33,10 @@ from flancompile.compiler.pools import pool_names
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.schedule import threads_within
 from flancompile.compiler.streams import Stream, Streams
+from flancompile.compiler.write_evaluation import write_eval_ledger, write_evaluation_set
 from flancompile.dsl.library import TaskDef
-from flancompile.store.build import general_reason
 from flancompile.store.manifest import EvalEntry, Manifest, TaskCount, TokenizerAbout
-from flancompile.store.schema import EVAL_LEDGER, NAMES
+from flancompile.store.schema import NAMES
 from flancompile.store.writer import BuildWriter, PackTable
 
 __all__ = ["write_build"]
@@ -79,9 +79,9 @@ def write_build(
                     tell(done, len(linked.taken))
             with request.stage("ledger"):
                 ledger.result()
-        evaluation = [_write_eval(writer, t) for t in tables]
+        evaluation = [write_evaluation_set(writer, t) for t in tables]
         others = _write_others(writer, prepared, tables) | _write_names(writer, prepared)
-        others |= _write_eval_ledger(writer, tables)
+        others |= write_eval_ledger(writer, tables)
         manifest = _manifest(prepared, streams, linked, packs, dtype, pad, evaluation)
         with request.stage("finish"):
             _write_run(writer, prepared, streams)
@@ -155,37 +155,6 @@ def _plain(table: pa.Table) -> pa.Table:
         is_coded = pa.types.is_dictionary(column.type)
         columns[name] = column.cast(pa.string()) if is_coded else column
     return pa.table(columns)
-
-
-def _write_eval(writer: BuildWriter, table: EvalTable) -> EvalEntry:
-    one, rows = table.set, table.table
-    names = {"name": one.name, "task": one.task.id, "entry": one.entry}
-    entry = writer.write_eval(one.name, rows, {**table.about, **names})
-    about = {k: table.about[k] for k in ("metric", "group", "random_baseline")}
-    reasons = Counter(general_reason(lost.reason) for lost in table.dropped)
-    return EvalEntry(
-        **entry.model_dump(),
-        **names,
-        split=one.split,
-        shots_requested=one.choice.shots,
-        shots=dict(sorted(Counter(rows["shots"].to_pylist()).items())),
-        options=table.arms.options[0] > 0,
-        cot=table.arms.cot[0] > 0,
-        dropped=len(table.dropped),
-        reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
-        unused=table.unused,
-        **about,
-    )
-
-
-def _write_eval_ledger(writer: BuildWriter, tables: Sequence[EvalTable]) -> dict[str, int]:
-    """The disposition of each row of each evaluation set, in a file beside the ledger."""
-    parts = [eval_ledger(t.set.name, t.set.split, t.table, t.dropped, t.unused) for t in tables]
-    if not parts:
-        return {}
-    whole = pa.concat_tables(parts)
-    parquet.write_table(whole, writer.folder / EVAL_LEDGER, compression="zstd")
-    return {EVAL_LEDGER: len(whole)}
 
 
 def _write_others(
