@@ -88,10 +88,9 @@ def summary(build: Build, out: Console) -> None:
         said = "ordinary text" if as_what == "text" else "those tokens"
         out.print(f"{c['special_in_data']:,} examples have data that spells special tokens: {said}")
     if repeating := _repeating(m):
-        message = "give some rows again, in place of rows that give no example"
-        out.print(
-            f"{len(repeating)} tasks {message}: {', '.join(repeating[:DROPPED])}", style="yellow"
-        )
+        names = ", ".join(repeating[:DROPPED])
+        message = "some rows are given again, in place of rows that give no example"
+        out.print(f"{message}, in {len(repeating):,} of the tasks: {names}", style="yellow")
     if m.evaluation:
         _evaluation(m.evaluation, out)
     lost = build.dropped()
