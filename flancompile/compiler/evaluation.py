@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from flancompile.compiler.answers import accepted_answers
 from flancompile.compiler.chat import ChatLayout, ending, run_ids
 from flancompile.compiler.fit import Fitted, fit
 from flancompile.compiler.objects import (
@@ -33,9 +34,8 @@ from flancompile.compiler.objects import (
 from flancompile.compiler.render import Draft, Renderer, RenderSpec
 from flancompile.compiler.rows import RowSet
 from flancompile.dsl.conclusion import concludes
-from flancompile.dsl.expression import RowError, compile_expression
+from flancompile.dsl.expression import RowError
 from flancompile.dsl.task import Eval
-from flancompile.dsl.values import one_text
 from flancompile.marks import unmarked
 from flancompile.store.schema import EVAL
 
@@ -217,13 +217,7 @@ def _accepted(renderer: Renderer, rows: RowSet, draft: Draft) -> list[str]:
     """The answers that count as right: the task's, and the target where options are shown, for
     then a label may be asked for. Raises RowError where the expression fails or an answer is a list
     or a mapping."""
-    settings = renderer.spec.task.eval
-    if settings is None or settings.answers is None:
-        return [draft.target]
-    answers = compile_expression(settings.answers)(rows.fields(draft.row))
-    values = answers if isinstance(answers, list | tuple) else [answers]
-    texts = [one_text(v, "an accepted answer") for v in values]
-    found = [t for t in texts if t is not None]
+    found = accepted_answers(renderer.spec.task, rows.fields(draft.row)) or []
     if draft.option_style is not None or not found:
         found.append(draft.target)
     return list(dict.fromkeys(found))

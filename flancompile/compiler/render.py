@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from flancompile.compiler.answers import accepted_answers
 from flancompile.compiler.arms import ArmShares, Choice, choose, empty_targets
 from flancompile.compiler.chat import (
     ChatLayout,
@@ -29,7 +30,6 @@ from flancompile.dsl.ranking import can_be_ranked, gold_names
 from flancompile.dsl.style import ChatStyle, OptionStyle, ShotsStyle
 from flancompile.dsl.task import Task
 from flancompile.dsl.task import Template as TaskTemplate
-from flancompile.dsl.values import one_text
 
 _UNREAD_OF_STYLES = {"tags", "only_where_named"}
 Texts = tuple[str, str]  # input and target
@@ -311,13 +311,8 @@ class Renderer:
 
     def _first_answer(self, rows: RowSet, row: int) -> str:
         """The first accepted answer of an evaluation row; empty without any. Raises RowError."""
-        settings = self.spec.task.eval
-        if settings is None or settings.answers is None:
-            return ""
-        found = compile_expression(settings.answers)(rows.fields(row))
-        values = found if isinstance(found, list | tuple) else [found]
-        texts = (one_text(v, "an accepted answer") for v in values)
-        return next((text for text in texts if text), "")
+        answers = accepted_answers(self.spec.task, rows.fields(row)) or ()
+        return next((text for text in answers if text.strip()), "")
 
     def _texts_of(
         self,
