@@ -7,8 +7,9 @@ from functools import partial
 
 from flancompile.compiler.asked import short_size, unmet_rates
 from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
+from flancompile.compiler.check_hold_outs import idle_clusters
 from flancompile.compiler.check_places import USUAL_SPLITS, named_splits
-from flancompile.compiler.plan import resolve
+from flancompile.compiler.plan import clusters_of, resolve
 from flancompile.compiler.quota import check_size
 from flancompile.dsl.check_style import near
 from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library
@@ -79,12 +80,13 @@ def _mixture(
 ) -> Iterator[Diagnostic]:
     id_, place = recipe.model.mixture, recipe.document.span(("mixture",))
     try:
-        node, _ = resolve(library, tasks, id_, place, recipe.model.hold_out_clusters)
+        node, _ = resolve(library, tasks, id_, place, clusters_of(recipe))
     except FlancompileError as error:
         yield from error.diagnostics
         return
     if not recipe.model.hold_out_clusters:
         yield from unmet_rates(library, id_, node)
+    yield from idle_clusters(library, tasks, recipe)
     yield from short_size(recipe, node)
     used = {p.task.id: p.task for p in node.all_tasks()}
     yield from _split(recipe, used, overlay, ("split",), recipe.model.split)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flancompile.compiler.asked import unmet_rates
 from flancompile.compiler.cache import memo_of
+from flancompile.compiler.check_hold_outs import idle_hold_outs
 from flancompile.compiler.check_places import check_places
 from flancompile.compiler.check_recipe import check_overlay, check_recipe
 from flancompile.compiler.plan import resolve
@@ -73,6 +74,7 @@ def _mixtures(library: Library) -> Iterator[Diagnostic]:
             yield from unmet_rates(library, id_, node)
         except FlancompileError as error:
             yield from (d for d in error.diagnostics if not _may_wait(d, library))
+    yield from (d for d in idle_hold_outs(library, every) if not _may_wait(d, library))
     for overlay in library.overlays.values():
         yield from check_overlay(library, overlay)
 

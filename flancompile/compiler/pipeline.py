@@ -22,7 +22,7 @@ from flancompile.compiler.ledger import drop_reasons
 from flancompile.compiler.link import Linked, link
 from flancompile.compiler.members import PlannedTask
 from flancompile.compiler.packing.pack import PackPlan, pack
-from flancompile.compiler.plan import resolve, shares
+from flancompile.compiler.plan import clusters_of, resolve, shares
 from flancompile.compiler.prepared import Prepared
 from flancompile.compiler.quota import Quotas, check_size, quotas
 from flancompile.compiler.reading import missing_for, read_all, splits_of
@@ -62,7 +62,7 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
     recipe = request.recipe.model
     with request.stage("plan"):
         span = request.recipe.document.span(("mixture",))
-        clusters = recipe.hold_out_clusters
+        clusters = clusters_of(request.recipe)
         node, held = resolve(request.library, request.tasks, recipe.mixture, span, clusters)
         check_size(request.recipe, node)
         planned = {p.task.id: p for p in node.all_tasks()}

@@ -6,21 +6,25 @@ Shares within a mixture depend on how many rows its tasks have, so the tree of m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 from flancompile.compiler.arms import arm_shares
 from flancompile.compiler.asked import double_names, impossible_arms
 from flancompile.compiler.members import Node, PlannedTask
 from flancompile.dsl.library import Library, Loaded, TaskDef
-from flancompile.dsl.mixture import Arms, HoldOut, Member, Mixture
+from flancompile.dsl.mixture import Arms, HoldOut, Member, Mixture, Recipe
 from flancompile.dsl.select import Selector, nearest_term, parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
-__all__ = ["resolve", "shares"]
+__all__ = [
+    "clusters_of", "held_clusters", "held_tasks", "mixture_tree", "resolve", "shares",
+]  # fmt: skip
 
 T = TypeVar("T", int, float)
+_LISTED = "`flancompile ls` lists the tasks with their labels"
 
 
 @dataclass
@@ -45,20 +49,17 @@ class _Resolver:
         self.taken: dict[str, tuple[str, Span, PlannedTask]] = {}
         self.found: list[Diagnostic] = []
 
-    def clusters(self, wanted: Sequence[str], mixture: str, span: Span | None) -> None:
+    def clusters(self, wanted: Mapping[str, Span | None], mixture: str) -> None:
         """Hold out clusters, and those that the mixture says go with them."""
-        known = {t.task.cluster for t in self.tasks.values() if t.task.cluster}
-        beside: dict[str, tuple[str, ...]] = {}
-        for loaded in _tree(self.library, mixture, set()):
-            beside |= loaded.model.hold_out_with
-        for name in wanted:
+        known = sorted({t.task.cluster for t in self.tasks.values() if t.task.cluster})
+        for name, span in wanted.items():
             if name not in known:
                 message = f"there is no cluster {name!r} to hold out"
-                self.found.append(Diagnostic("FC406", message, span, nearest(name, known)))
-            for cluster in (name, *beside.get(name, ())):
-                for task in self.tasks.values():
-                    if cluster in (task.task.cluster, *task.task.tags):
-                        self.held.setdefault(task.id, f"cluster:{cluster}")
+                hint = nearest(name, known) or f"clusters here: {', '.join(known[:12]) or 'none'}"
+                self.found.append(Diagnostic("FC406", message, span, hint))
+            for cluster, ids in held_clusters(self.library, self.tasks, mixture, name).items():
+                for id_ in ids:
+                    self.held.setdefault(id_, f"cluster:{cluster}")
 
     def mixture(self, id_: str, scope: _Scope, span: Span | None) -> Node:
         if id_ in scope.path:
@@ -123,8 +124,7 @@ class _Resolver:
             return []
         ids = selector.pick(self.tasks.values())
         if not ids:
-            usual = "`flancompile ls` lists the tasks with their labels"
-            hint = nearest_term(selector, self.tasks.values()) or usual
+            hint = nearest_term(selector, self.tasks.values()) or _LISTED
             message = f"the selector {selector.text!r} selects no task"
             self.found.append(Diagnostic("FC406", message, span, hint))
         self.found += impossible_arms(member, [self.tasks[i].task for i in ids], name, span)
@@ -162,7 +162,7 @@ class _Resolver:
 
     def hold_outs(self, id_: str) -> None:
         """Hold out what any mixture of the tree does, whatever the order of its members."""
-        for loaded in reversed([*_tree(self.library, id_, set())]):
+        for loaded in reversed([*mixture_tree(self.library, id_)]):
             for index, hold_out in enumerate(loaded.model.hold_out):
                 self.hold_out(hold_out, loaded.document.span(("hold_out", index, "select")))
 
@@ -173,16 +173,13 @@ class _Resolver:
         ids = selector.pick(self.tasks.values())
         if not ids:
             message = f"the hold-out {hold_out.select!r} selects no task"
-            hint = nearest_term(selector, self.tasks.values())
+            hint = nearest_term(selector, self.tasks.values()) or _LISTED
             self.found.append(Diagnostic("FC406", message, span, hint))
         for id_ in ids:
-            mark = _scope_mark(self.tasks[id_], hold_out.scope)
-            if mark is None:
+            if _scope_mark(self.tasks[id_], hold_out.scope) is None:
                 self.found.append(_without_cluster(id_, span))
-            for other in self.tasks.values():
-                is_same = mark is not None and _scope_mark(other, hold_out.scope) == mark
-                if other.id == id_ or is_same:
-                    self.held.setdefault(other.id, hold_out.select)
+        for id_ in held_tasks(self.tasks, ids, hold_out.scope):
+            self.held.setdefault(id_, hold_out.select)
 
 
 def _without_cluster(id_: str, span: Span) -> Diagnostic:
@@ -190,16 +187,45 @@ def _without_cluster(id_: str, span: Span) -> Diagnostic:
     return Diagnostic("FC425", message, span, "give the task a `cluster:`, or say `scope: task`")
 
 
-def _tree(library: Library, id_: str, seen: set[str]) -> Iterator[Loaded[Mixture]]:
-    """A mixture after those below it, each once."""
+def mixture_tree(
+    library: Library, id_: str, seen: set[str] | None = None
+) -> Iterator[Loaded[Mixture]]:
+    """A mixture after those below it, each once. seen: ids that were given already."""
+    seen = set() if seen is None else seen
     if id_ in seen or id_ not in library.mixtures:
         return
     seen.add(id_)
     loaded = library.mixtures[id_]
     for member in loaded.model.members:
         if member.mixture is not None:
-            yield from _tree(library, member.mixture, seen)
+            yield from mixture_tree(library, member.mixture, seen)
     yield loaded
+
+
+def held_tasks(tasks: Mapping[str, TaskDef], ids: Collection[str], scope: str) -> list[str]:
+    """The tasks that a hold-out of tasks `ids` leaves out, by its scope."""
+    marks = {_scope_mark(tasks[i], scope) for i in ids} - {None}
+    return [i for i, t in tasks.items() if i in ids or _scope_mark(t, scope) in marks]
+
+
+def held_clusters(
+    library: Library, tasks: Mapping[str, TaskDef], mixture: str, name: str
+) -> dict[str, list[str]]:
+    """The tasks that a recipe's hold-out of a cluster leaves out of a mixture, by the cluster or
+    tag that they have: `name`, or one that goes with it."""
+    beside: dict[str, tuple[str, ...]] = {}
+    for loaded in mixture_tree(library, mixture):
+        beside |= loaded.model.hold_out_with
+    return {
+        cluster: [i for i, t in tasks.items() if cluster in (t.task.cluster, *t.task.tags)]
+        for cluster in (name, *beside.get(name, ()))
+    }
+
+
+def clusters_of(recipe: Loaded[Recipe]) -> dict[str, Span | None]:
+    """The clusters that a recipe holds out, with their places."""
+    names = enumerate(recipe.model.hold_out_clusters)
+    return {n: recipe.document.span(("hold_out_clusters", i)) for i, n in names}
 
 
 def _least(*given: T | None) -> T | None:
@@ -218,14 +244,15 @@ def resolve(
     tasks: Mapping[str, TaskDef],
     mixture: str,
     span: Span | None = None,
-    hold_out_clusters: Sequence[str] = (),
+    clusters: Mapping[str, Span | None] = MappingProxyType({}),
 ) -> tuple[Node, dict[str, str]]:
     """The mixture's tree, and the tasks that it holds out (id -> selector).
 
+    span: where the mixture is named; clusters: those that a recipe holds out, with their places.
     Raises FC402 to FC407, all that apply at once.
     """
     resolver = _Resolver(library, tasks)
-    resolver.clusters(hold_out_clusters, mixture, span)
+    resolver.clusters(clusters, mixture)
     resolver.hold_outs(mixture)
     node = resolver.mixture(mixture, _Scope(), span)
     if resolver.found:

@@ -180,7 +180,7 @@ def test_the_catalogue_is_current(library: Library) -> None:
 
 def planned(library: Library, mixture: str, *held: str) -> tuple[dict[str, float], set[str]]:
     """Shares of a mixture whose tasks all reach their caps, and the clusters that it has."""
-    node, _ = resolve(library, library.tasks(), mixture, hold_out_clusters=held)
+    node, _ = resolve(library, library.tasks(), mixture, clusters=dict.fromkeys(held))
     tasks = {p.task.id: p.task for p in node.all_tasks()}
     found = shares(node, dict.fromkeys(tasks, 1 << 20))
     return found, {str(t.task.cluster) for i, t in tasks.items() if found[i]}
