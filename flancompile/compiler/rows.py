@@ -18,15 +18,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
+from flancompile.compiler.choices import gold_index, label_texts, option_text, option_texts, written
 from flancompile.compiler.folding import fold, folded_digests, read_form
 from flancompile.dsl.conclusion import rationale_fields
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
-from flancompile.dsl.values import as_text, texts_in
 from flancompile.sources.columns import is_json, restored
 
-__all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "gold_index", "without_doubles"]
+__all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "without_doubles"]
 
 MAX_OPTIONS = 26
 T = TypeVar("T")
@@ -221,7 +221,7 @@ class RowSet:
         expression, values = compile_expression(text), list[str | None]()
         for row in range(len(self)):
             try:
-                values.append(as_text(expression(self.context(row)), "is an option"))
+                values.append(option_text(expression(self.context(row))))
             except RowError:
                 values.append(None)
         return values
@@ -319,18 +319,15 @@ class Pick:
 
 
 def _given_options(context: Mapping[str, object], choices: Choices) -> tuple[list[str], int]:
-    options = choices.options
-    labels: list[object] | None = None
-    if isinstance(options, dict):
-        labels, texts = list(options), list(options.values())
-    else:
-        texts = texts_in(_listed(options, context, "options"), "is an option")
-        if choices.labels is not None:
-            labels = _listed(choices.labels, context, "labels")
+    options, labels = written(choices)
+    texts = option_texts(_value(options, context))
+    names = None if labels is None else label_texts(_value(labels, context))
     gold = compile_expression(choices.gold)(context)
-    if gold is None:
-        raise RowError("choices: no gold answer")
-    return texts, gold_index(gold, texts, labels, choices.gold_by)
+    return texts, gold_index(gold, texts, names, choices.gold_by)
+
+
+def _value(given: object, context: Mapping[str, object]) -> object:
+    return compile_expression(given)(context) if isinstance(given, str) else given
 
 
 def without_doubles(texts: Sequence[str], gold: int) -> tuple[list[str], int]:
@@ -345,29 +342,3 @@ def without_doubles(texts: Sequence[str], gold: int) -> tuple[list[str], int]:
             seen.add(form)
             kept.append(index)
     return [texts[i] for i in kept], kept.index(gold)
-
-
-def _listed(value: object, context: Mapping[str, object], what: str) -> list[object]:
-    if isinstance(value, str):
-        value = compile_expression(value)(context)
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise RowError(f"choices: {what} are no list")
-    if any(v is None for v in value):
-        raise RowError(f"choices: one of the {what} is null")
-    return list(value)
-
-
-def gold_index(gold: object, texts: list[str], labels: list[object] | None, by: str) -> int:
-    """The place of what `gold` gave among the options. Raises RowError where it is none."""
-    if by == "index":
-        try:
-            index = int(str(int(gold)) if isinstance(gold, bool) else str(gold))
-        except ValueError:
-            raise RowError(f"choices: gold {gold!r} is no index") from None
-        if not 0 <= index < len(texts):
-            raise RowError(f"choices: gold {index} is not among {len(texts)} options")
-        return index
-    known = [str(label) for label in labels or ()] if by == "label" else texts
-    if str(gold) not in known:
-        raise RowError(f"choices: gold {str(gold)!r} is not among the {by}s")
-    return known.index(str(gold))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from flancompile.dsl.dialogues import chat, exchanges
-from flancompile.dsl.values import place
+from flancompile.dsl.values import place, whole_number
 from flancompile.marks import marked
 
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
@@ -62,8 +62,9 @@ def _index(items: Sequence[Any], value: Any) -> int:
 
 
 def _option_index(value: Any, options: Sequence[Any]) -> int:
-    if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-        return int(place(int(value)))
+    number = int(value) if isinstance(value, str) and value.isdecimal() else whole_number(value)
+    if number is not None:
+        return int(place(number))
     return list(options).index(value)
 
 

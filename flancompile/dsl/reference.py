@@ -73,7 +73,7 @@ ENTRIES: tuple[Entry, ...] = (
        "row['question']", "Who wrote it?"),
     _e(_VALUES, "row_number", "The row's place in its split, from 0, in the expressions over its "
        "columns and in the file's `where`; a column of that name comes first.", "row_number", 41),
-    _e(_VALUES, "[n]", "An item, from 0; from the end with a negative number that is written out. "
+    _e(_VALUES, "[n]", "An item, from 0, where 1.0 is 1; from the end with a negative number that is written out. "
        "A negative index that a row gives drops that row.", "names[-1]", "Cy"),
     _e(_VALUES, "[a:b]", "A slice of a list or text.", "question[:3]", "Who"),
     _e(_OPERATORS, "+ - * / // % **", "Arithmetic. `//` divides whole, `%` gives the rest.",
@@ -171,7 +171,7 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_LISTS, "flatten", "Lists of lists as one.", "[[1, 2], [3]] | flatten", [1, 2, 3]),
     _e(_LISTS, "index", "The place of a value. One that is absent drops the row.",
        "names | index('Cy')", 2),
-    _e(_LISTS, "option_index", "The same, but a whole number, or its digits, stands for itself.",
+    _e(_LISTS, "option_index", "The same, but a whole number, or its digits, is the place.",
        "'1' | option_index(['no', 'yes'])", 1),
     _e(_LISTS, "batch", "In groups of so many.", "[1, 2, 3] | batch(2)", [[1, 2], [3]]),
     _e(_LISTS, "slice", "In so many groups.", "[1, 2, 3] | slice(2)", [[1, 2], [3]]),

@@ -25,6 +25,7 @@ __all__ = [
     "NullValueError",
     "RowError",
     "as_text",
+    "compared_text",
     "one_text",
     "place",
     "power",
@@ -33,6 +34,7 @@ __all__ = [
     "settled",
     "texts_in",
     "times",
+    "whole_number",
     "width",
 ]  # fmt: skip
 
@@ -107,6 +109,24 @@ def one_text(value: object, what: str) -> str | None:
     return as_text(value, f"is {what}")
 
 
+def whole_number(value: object) -> int | None:
+    """The whole number that a value is: 1, 1.0 or true are one; None for any other value."""
+    if isinstance(value, int):
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def compared_text(value: object, what: str) -> str | None:
+    """The text by which one value is compared, in which 1.0 is 1; None for a null or NaN.
+
+    Raises RowError as `one_text` does.
+    """
+    if type(value) is str:
+        return value
+    number = None if isinstance(value, bool) else whole_number(value)
+    return one_text(value, what) if number is None else str(number)
+
+
 def texts_in(values: Any, where: str) -> list[str]:
     """The texts of a list's values. Raises RowError, NullValueError."""
     return [v if type(v) is str else str(printed(v, where)) for v in values]
@@ -142,7 +162,9 @@ def _settled_list(value: Any) -> Any:
 
 
 def place(index: Any) -> Any:
-    """An index that a row gives. Raises RowError where it is negative."""
+    """An index that a row gives, 1.0 as 1. Raises RowError where it is negative."""
+    if isinstance(index, float) and (number := whole_number(index)) is not None:
+        index = number
     if isinstance(index, int) and index < 0:
         raise RowError(f"the index {index} is negative")
     return index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancompile.compiler.choices import Given, gold_index, label_texts, option_texts, written
 from flancompile.compiler.columns.column import Column, Frame
 from flancompile.compiler.columns.lower import evaluate
 from flancompile.compiler.columns.lowerable import why_not
 from flancompile.compiler.folding import read_form
-from flancompile.compiler.rows import MAX_OPTIONS, RowSet, gold_index
+from flancompile.compiler.rows import MAX_OPTIONS, RowSet
 from flancompile.dsl.expression import RowError
 from flancompile.dsl.task import Choices
-from flancompile.dsl.values import texts_in
 
 __all__ = ["Listing", "OptionTable", "gold_texts", "listing", "option_table"]
 
@@ -92,31 +92,43 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
         return Listing(nothing, none, none, none + NONE, np.ones(count, np.bool_))
     gold = evaluate(choices.gold, shared)
     asked = doubt | gold.unsure(count)
-    given = choices.options
+    options, labels = written(choices)
     hidden = {*rows.task.let, *(rows.variable or ())[:1]}
     fields = {n: a for n, a in rows.arrays.items() if n not in hidden}
-    lists, said = fields.get(str(given)), fields.get(choices.gold)
+    lists, said = fields.get(str(options)), fields.get(choices.gold)
     if choices.gold_by == "text" and _is_plain(lists) and _is_text(said):
         return _plain(lists, said, asked)
-    texts: Sequence[list[str] | None]
-    if isinstance(given, str):
-        column = evaluate(given, shared)
-        asked |= column.unsure(count)
-        texts = [_texts(v) for v in column.values(count)]
-    else:
-        same = [str(t) for t in (given.values() if isinstance(given, dict) else given or ())]
-        texts = [same] * count
-    keys = _keys(choices, shared, count)
-    asked |= keys.unsure(count)
-    right = _places(texts, keys.values(count), gold.values(count), choices.gold_by)
-    if isinstance(given, str):
-        try:
-            flat = pa.array([t for listed in texts for t in listed or ()], pa.string())
-        except UnicodeEncodeError:  # half a character: the row set keeps it
-            return Listing(pa.array([], pa.string()), none, none, right, np.ones(count, np.bool_))
-        counts = np.array([len(t or ()) for t in texts], dtype=np.int64)
-        return Listing(flat, np.cumsum(counts) - counts, counts, right, asked)
-    return Listing(pa.array(same, pa.string()), none, none + len(same), right, asked)
+    texts = _read(options, option_texts, shared, asked)
+    keys = _read(labels, label_texts, shared, asked)
+    right = _places(texts, keys, gold.values(count), choices.gold_by)
+    if not isinstance(options, str):
+        same = option_texts(options)
+        return Listing(pa.array(same, pa.string()), none, none + len(same), right, asked)
+    try:
+        flat = pa.array([t for listed in texts for t in listed or ()], pa.string())
+    except UnicodeEncodeError:  # half a character: the row set keeps it
+        return Listing(pa.array([], pa.string()), none, none, right, np.ones(count, np.bool_))
+    counts = np.array([len(t or ()) for t in texts], dtype=np.int64)
+    return Listing(flat, np.cumsum(counts) - counts, counts, right, asked)
+
+
+def _read(
+    given: Given, read: Callable[[object], list[str]], shared: Frame, asked: Flags
+) -> Sequence[list[str] | None]:
+    """The texts of options or labels in each row; rows that have none are `asked` for."""
+    if not isinstance(given, str):
+        return [None if given is None else read(given)] * len(asked)
+    column, found = evaluate(given, shared), list[list[str] | None]()
+    known: dict[int, list[str] | None] = {}  # by the id of a value, which all rows may share
+    for value in column.values(len(asked)):
+        if id(value) not in known:
+            try:
+                known[id(value)] = read(value)
+            except RowError:
+                known[id(value)] = None
+        found.append(known[id(value)])
+    asked |= column.unsure(len(asked)) | np.array([texts is None for texts in found], np.bool_)
+    return found
 
 
 def _is_text(column: pa.Array | None) -> bool:
@@ -144,47 +156,30 @@ def _plain(lists: pa.Array, golds: pa.Array, asked: Flags) -> Listing:
     return Listing(flat, starts, counts, right, asked)
 
 
-def _keys(choices: Choices, shared: Frame, count: int) -> Column:
-    """Labels of the options, a list a row; None where there are none."""
-    if isinstance(choices.options, dict):
-        return Column.constant(list(choices.options))
-    if not isinstance(choices.labels, str):
-        return Column.constant(None if choices.labels is None else list(choices.labels))
-    found = evaluate(choices.labels, shared)
-    values = found.values(count)
-    return found.doubting(np.flatnonzero([_texts(v) is None for v in values]), count)
-
-
-def _texts(value: object) -> list[str] | None:
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence) or None in value:
-        return None
-    try:
-        return texts_in(value, "is an option")
-    except RowError:
-        return None
-
-
 def _places(
-    texts: Sequence[list[str] | None], keys: Sequence[object], golds: Sequence[object], by: str
+    texts: Sequence[list[str] | None],
+    labels: Sequence[list[str] | None],
+    golds: Sequence[object],
+    by: str,
 ) -> Ints:
     known: dict[tuple[int, int, type, object], int] = {}
 
-    def place(options: list[str] | None, labels: object, gold: object) -> int:
-        if options is None or gold is None:
+    def place(options: list[str] | None, names: list[str] | None, gold: object) -> int:
+        if options is None:
             return NONE
         try:
-            return gold_index(gold, options, labels if isinstance(labels, list) else None, by)
+            return gold_index(gold, options, names, by)
         except RowError:
             return NONE
 
     out = np.empty(len(texts), np.int64)
-    for row, (options, labels, gold) in enumerate(zip(texts, keys, golds, strict=True)):
-        if isinstance(gold, list | dict):
-            out[row] = place(options, labels, gold)
+    for row, (options, names, gold) in enumerate(zip(texts, labels, golds, strict=True)):
+        if isinstance(gold, list | tuple | dict):
+            out[row] = place(options, names, gold)
             continue
-        key = id(options), id(labels), type(gold), gold
+        key = id(options), id(names), type(gold), gold
         if key not in known:
-            known[key] = place(options, labels, gold)
+            known[key] = place(options, names, gold)
         out[row] = known[key]
     return out
 
