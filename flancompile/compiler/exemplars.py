@@ -22,7 +22,7 @@ from flancompile import draw
 from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Exemplars
-from flancompile.dsl.values import one_text
+from flancompile.dsl.values import compared_key, one_text
 
 EXPLANATION = "exemplar explanation"  # no field's name has a space
 
@@ -91,7 +91,7 @@ class Pool:
         same = self.settings.same
         if same is None:
             return range(len(self.rows))
-        return self.rows.group(same).get(repr(queries.columns[same][row]), [])
+        return self.rows.group(same).get(compared_key(queries.columns[same][row]), [])
 
     def _drawn(self, queries: RowSet, row: int, peers: Sequence[int], shots: int) -> Iterator[int]:
         tried: set[int] = set()

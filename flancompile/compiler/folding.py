@@ -19,10 +19,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancompile.dsl.values import compared_text
+
 __all__ = ["fold", "folded_digests", "read_form"]
 
 _MOST = 0x3000  # characters below it have a place in the table of folds
 _BETWEEN, _UNSURE = -1, -2
+_NULL = "\0"  # the form of a null, which no text of data has
 
 
 def fold(text: str) -> str:
@@ -45,8 +48,8 @@ def read_form(text: str) -> str:
 def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[np.uint64]:
     """A digest of each row's folded texts: rows that are equal but for form have equal ones.
 
-    columns: of equal lengths; lists and mappings count by their folded texts, other values as they
-    are printed. -> uint64[rows]
+    columns: of equal lengths; lists and maps count by their folded parts, other values by their
+    text, in which 1.0 is 1. -> uint64[rows]
     """
     state, folds = np.zeros(len(columns[0]), np.uint64), _folds()
     for column in map(_as_text, columns):
@@ -70,27 +73,32 @@ def _as_text(column: pa.Array | Sequence[Any]) -> pa.Array:
         if (joined := _listed(column)) is not None:
             return joined
         column = column.to_pylist()
-    texts = [_printed(v).encode("utf-8", "replace") for v in column]
+    texts = [_form(v).encode("utf-8", "replace") for v in column]
     return pa.array(texts, pa.binary()).cast(pa.string())
 
 
-def _printed(value: object) -> str:
+def _form(value: object) -> str:
+    """A value's text, not yet folded; equal for values that `compared_key` takes for equal."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, list | tuple | Mapping):
-        return json.dumps(_folded(value), ensure_ascii=False, default=str)
-    return str(value)
+        return json.dumps(_folded(value), ensure_ascii=False, sort_keys=True)
+    text = compared_text(value, "the value")
+    return _NULL if text is None else text
 
 
 def _folded(value: object) -> object:
     """A value with every text in it folded."""
-    if isinstance(value, str):
-        return fold(value)
     if isinstance(value, Mapping):
         return {str(k): _folded(v) for k, v in value.items()}
-    return [_folded(v) for v in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_folded(v) for v in value]
+    text = compared_text(value, "the value")
+    return None if text is None else fold(text)
 
 
 def _listed(column: pa.Array) -> pa.Array | None:
-    """Lists of plain ASCII texts as `_printed` has them; None where Python has to write them."""
+    """Lists of plain ASCII texts as `_form` has them; None where Python has to write them."""
     kind = column.type
     if not pa.types.is_list(kind) or not pa.types.is_string(kind.value_type):
         return None

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from flancompile.compiler.exemplars import item_digest
 from flancompile.dsl.task import Exemplars
+from flancompile.dsl.values import compared_key
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.sources.columns import restored
 from flancompile.sources.gaps import GAP, without_gaps
@@ -97,7 +98,7 @@ def _picked_batch(
         places = places[:SCANNED_ROWS]
         column = pa.chunked_array([b.column(same) for b in batches]).take(pa.array(places))
         values = restored(column, batches[0].schema.field(same))
-        places = _first_of_each(list(map(repr, values)), places)
+        places = _first_of_each(list(map(compared_key, values)), places)
     starts = np.cumsum([0, *(len(b) for b in batches)])
     parts, at = [], []
     for index, batch in enumerate(batches):

@@ -24,6 +24,7 @@ from flancompile.dsl.conclusion import rationale_fields
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.task import Choices, Task
 from flancompile.dsl.task import Template as TaskTemplate
+from flancompile.dsl.values import compared_key
 from flancompile.sources.columns import is_json, restored
 
 __all__ = ["MAX_OPTIONS", "Options", "Pick", "RowSet", "Stored", "without_doubles"]
@@ -203,11 +204,11 @@ class RowSet:
         return {}
 
     def group(self, field_name: str) -> dict[str, list[int]]:
-        """Rows by their value of a field."""
+        """Rows by the `compared_key` of their value of a field."""
         if field_name not in self._groups:
             groups: dict[str, list[int]] = {}
             for row, value in enumerate(self.columns[field_name]):
-                groups.setdefault(repr(value), []).append(row)
+                groups.setdefault(compared_key(value), []).append(row)
             self._groups[field_name] = groups
         return self._groups[field_name]
 
@@ -215,7 +216,7 @@ class RowSet:
         """The rows with an equal value in field `same`; all rows when it is None."""
         if same is None:
             return range(len(self))
-        return self.group(same)[repr(self.columns[same][row])]
+        return self.group(same)[compared_key(self.columns[same][row])]
 
     def _evaluate(self, text: str) -> list[str | None]:
         expression, values = compile_expression(text), list[str | None]()

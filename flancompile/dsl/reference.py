@@ -73,8 +73,8 @@ ENTRIES: tuple[Entry, ...] = (
        "row['question']", "Who wrote it?"),
     _e(_VALUES, "row_number", "The row's place in its split, from 0, in the expressions over its "
        "columns and in the file's `where`; a column of that name comes first.", "row_number", 41),
-    _e(_VALUES, "[n]", "An item, from 0, where 1.0 is 1; from the end with a negative number that is written out. "
-       "A negative index that a row gives drops that row.", "names[-1]", "Cy"),
+    _e(_VALUES, "[n]", "An item, from 0, where 1.0 is 1; from the end with a negative number that "
+       "is written out. A negative index that a row gives drops that row.", "names[-1]", "Cy"),
     _e(_VALUES, "[a:b]", "A slice of a list or text.", "question[:3]", "Who"),
     _e(_OPERATORS, "+ - * / // % **", "Arithmetic. `//` divides whole, `%` gives the rest.",
        "(7 // 2) * 10 + 7 % 2", 31),

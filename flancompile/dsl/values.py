@@ -6,6 +6,7 @@ the text of a null, of NaN, of an undefined value or of an object of the program
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import (
     ItemsView,
@@ -25,6 +26,7 @@ __all__ = [
     "NullValueError",
     "RowError",
     "as_text",
+    "compared_key",
     "compared_text",
     "one_text",
     "place",
@@ -125,6 +127,29 @@ def compared_text(value: object, what: str) -> str | None:
         return value
     number = None if isinstance(value, bool) else whole_number(value)
     return one_text(value, what) if number is None else str(number)
+
+
+def compared_key(value: object) -> str:
+    """The form by which values of two rows are equal, whatever types their files store them in.
+
+    A text is equal to the value that it is the text of, and 1.0 to 1; NaN, an infinite number and a
+    null are equal to each other alone; lists and maps are equal part by part, in any order of keys.
+    """
+    if type(value) is str:
+        return "text " + value
+    if isinstance(value, list | tuple | Mapping):
+        return json.dumps(_keyed(value), ensure_ascii=False, sort_keys=True)
+    text = compared_text(value, "the value")
+    return "null" if text is None else "text " + text
+
+
+def _keyed(value: object) -> object:
+    """A value as JSON in which equal values have one form."""
+    if isinstance(value, list | tuple):
+        return [_keyed(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _keyed(item) for key, item in value.items()}
+    return compared_text(value, "the value")
 
 
 def texts_in(values: Any, where: str) -> list[str]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from flancompile.compiler.exemplars import Laid, Pool
 from flancompile.compiler.rows import RowSet
+from flancompile.dsl.values import compared_key
 
 __all__ = ["draw_shots"]
 
@@ -163,7 +164,7 @@ def _peers(pool: Pool, queries: RowSet, at: Ints) -> tuple[Ints, Ints, Ints]:
         begins[key] = len(flat)
         flat += members
     values = queries.columns[same]
-    keys = [repr(values[r]) for r in at.tolist()]
+    keys = [compared_key(values[r]) for r in at.tolist()]
     starts = np.array([begins.get(k, 0) for k in keys], dtype=np.int64)
     counts = np.array([len(groups.get(k, ())) for k in keys], dtype=np.int64)
     return np.array([*flat, 0], dtype=np.int64), starts, counts
