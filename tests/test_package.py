@@ -5,8 +5,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from toys import Library
 
 import flancompile
+from flancompile import api
+from flancompile.errors import FlancompileError
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +45,28 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+def test_training_without_jax_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library(tmp_path)
+    library.dataset(rows=20)
+    library.mixture()
+    library.recipe(size={"examples": 10})
+    library.compile(tmp_path / "build", tmp_path / "cache")
+    library.write("runs/r.yaml", {
+        "run": "r", "build": "../build", "steps": 1, "batch_packs": 1,
+        "model": {"layers": 1, "width": 8, "heads": 2, "mlp": 8},
+    })  # fmt: skip
+    real = api.importlib.util.find_spec
+    lacking = ("jax", "optax")
+    monkeypatch.setattr(
+        api.importlib.util, "find_spec", lambda m: None if m in lacking else real(m)
+    )
+    with pytest.raises(FlancompileError, match="jax, optax is not installed") as caught:
+        flancompile.train(tmp_path / "runs" / "r.yaml")
+    assert caught.value.code == "FC611"
 
 
 def test_every_name_of_the_package_can_be_had() -> None:

@@ -25,7 +25,7 @@ from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.paths import paths_read
 from flancompile.dsl.style import ChatStyle
 from flancompile.dsl.task import Task, Turns
-from flancompile.errors import fail
+from flancompile.errors import Diagnostic, FlancompileError
 from flancompile.marks import unmarked
 from flancompile.tokenizer.chat import ChatTemplate, ChatTemplateError
 
@@ -204,17 +204,20 @@ def check_chat(recipe: Loaded[Recipe], tasks: Iterable[Task], chat: ChatTemplate
     dialogues = any(t.turns is not None for task in tasks for t in task.templates)
     if TOKENIZERS_OWN not in model.styles.chat or not (dialogues or model.styles.wrap):
         return
+    found = []
     if chat is None:
         span = recipe.document.span(("styles", "chat"))
         hint = "say `chat_template: FILE` under the recipe's tokenizer, or choose another layout"
-        raise fail("FC417", "the tokenizer has no chat template", span=span, hint=hint)
+        found.append(Diagnostic("FC417", "the tokenizer has no chat template", span, hint))
     frame = model.frame
     join = frame.join == "eos" or (frame.join is None and model.layout == "decoder")
     if frame.bos or frame.eos or join:
         span = recipe.document.span(("frame",))
         hint = "say `frame: {bos: false, join: none, eos: false}`"
         message = "the tokenizer's chat template brings its own special tokens, the frame adds more"
-        raise fail("FC418", message, span=span, hint=hint)
+        found.append(Diagnostic("FC418", message, span, hint))
+    if found:
+        raise FlancompileError(found)
 
 
 class _Encoder(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from functools import partial
 
 from flancompile.compiler.asked import short_size, unmet_rates
+from flancompile.compiler.cache import default_cache
 from flancompile.compiler.chat import TOKENIZERS_OWN, check_chat
 from flancompile.compiler.check_hold_outs import idle_clusters
 from flancompile.compiler.check_places import USUAL_SPLITS, named_splits
@@ -36,7 +37,7 @@ def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnosti
         except FlancompileError as error:
             yield from error.diagnostics
     tasks = library.tasks(overlay)
-    yield from _mixture(library, recipe, tasks, overlay)
+    used = yield from _mixture(library, recipe, tasks, overlay)
     for index, choice in enumerate(recipe.model.evaluate):
         yield from _evaluation(recipe, tasks, overlay, ("evaluate", index), choice)
     for key, what in {"file": "tokenizer file", "chat_template": "chat template"}.items():
@@ -47,9 +48,31 @@ def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnosti
     yield from _styles(library, document, ("styles",), recipe.model.styles)
     for index, choice in enumerate(recipe.model.evaluate):
         yield from _styles(library, document, ("evaluate", index, "styles"), choice.styles)
+    yield from _tokenizer(library, recipe, tasks, used)
     for task in {(t.dataset.id, t.category): t for t in tasks.values()}.values():
         place = ("tasks", task.category, "styles")
         yield from _styles(library, task.dataset.document, place, task.task.styles)
+
+
+def _tokenizer(
+    library: Library,
+    recipe: Loaded[Recipe],
+    tasks: Mapping[str, TaskDef],
+    used: Mapping[str, TaskDef] | None,
+) -> Iterator[Diagnostic]:
+    """Whether the tokenizer serves the recipe, where it is on this machine.
+
+    used: the tasks of the mixture; None where that is not known.
+    """
+    from flancompile.compiler.check_tokenizer import check_tokenizer, tokenizer_here
+
+    try:
+        tokenizer = tokenizer_here(recipe, default_cache())
+    except FlancompileError as error:
+        yield from error.diagnostics
+        return
+    if tokenizer is not None and used is not None:
+        yield from check_tokenizer(library, recipe, tasks, used, tokenizer)
 
 
 def _styles(
@@ -77,13 +100,14 @@ def _mixture(
     recipe: Loaded[Recipe],
     tasks: Mapping[str, TaskDef],
     overlay: Loaded[Overlay] | None,
-) -> Iterator[Diagnostic]:
+) -> Generator[Diagnostic, None, dict[str, TaskDef] | None]:
+    """Complaints about the mixture; returns its tasks, None where it does not resolve."""
     id_, place = recipe.model.mixture, recipe.document.span(("mixture",))
     try:
         node, _ = resolve(library, tasks, id_, place, clusters_of(recipe))
     except FlancompileError as error:
         yield from error.diagnostics
-        return
+        return None
     if not recipe.model.hold_out_clusters:
         yield from unmet_rates(library, id_, node)
     yield from idle_clusters(library, tasks, recipe)
@@ -96,6 +120,7 @@ def _mixture(
             check()
         except FlancompileError as error:
             yield from error.diagnostics
+    return used
 
 
 def _evaluation(

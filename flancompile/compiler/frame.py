@@ -14,6 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.dsl.library import Loaded
 from flancompile.dsl.mixture import Recipe
 from flancompile.errors import fail
 from flancompile.store.runs import Runs
@@ -50,24 +51,29 @@ class FrameIds:
         return Runs(content.values + extra, content.edges)
 
 
-def frame_ids(recipe: Recipe, tokenizer: Any) -> FrameIds:
+def frame_ids(recipe: Loaded[Recipe], tokenizer: Any) -> FrameIds:
     """The frame of a recipe in a tokenizer's ids. Raises FC410 where it lacks a token."""
-    frame = recipe.frame
-    join = frame.join or ("eos" if recipe.layout == "decoder" else "none")
-    eos = _needed(tokenizer.eos_id, "eos") if frame.eos or join == "eos" else NONE
-    side = join == "eos" if recipe.layout == "decoder" else frame.eos
+    frame, layout = recipe.model.frame, recipe.model.layout
+    join = frame.join or ("eos" if layout == "decoder" else "none")
+    asks = "eos" if frame.eos else "join"
+    eos = _needed(recipe, tokenizer.eos_id, "eos", asks) if frame.eos or join == "eos" else NONE
+    side = join == "eos" if layout == "decoder" else frame.eos
     return FrameIds(
-        layout=recipe.layout,
-        before=_needed(tokenizer.bos_id, "bos") if frame.bos else NONE,
+        layout=layout,
+        before=_needed(recipe, tokenizer.bos_id, "bos", "bos") if frame.bos else NONE,
         after_prompt=eos if side else NONE,
         after_target=eos if frame.eos else NONE,
     )
 
 
-def _needed(token: int | None, name: str) -> int:
+def _needed(recipe: Loaded[Recipe], token: int | None, name: str, asks: str) -> int:
+    """A special token. asks: the key of `frame` that asks for it, by its default or in the file."""
     if token is None:
-        hint = f"say `{name}: TEXT` under the recipe's tokenizer, or turn it off under `frame`"
-        raise fail("FC410", f"the tokenizer has no {name} token", hint=hint)
+        written = recipe.document.value(("frame", asks)) is not None
+        span = recipe.document.span(("frame", asks) if written else ("tokenizer",))
+        off = "none" if asks == "join" else "false"
+        hint = f"say `{name}: TEXT` under the recipe's tokenizer, or `frame: {{{asks}: {off}}}`"
+        raise fail("FC410", f"the tokenizer has no {name} token", span=span, hint=hint)
     return token
 
 

@@ -17,7 +17,7 @@ from flancompile.compiler.frame import NONE, FrameIds
 from flancompile.compiler.objects import ObjectJob, json_digest, object_key, used_fields
 from flancompile.compiler.pools import PoolRef, pool_digest
 from flancompile.compiler.render import RenderSpec
-from flancompile.compiler.writable import check_special, unwritable
+from flancompile.compiler.writable import check_special, no_style, unwritable
 from flancompile.dsl.library import Library, TaskDef
 from flancompile.dsl.mixture import Recipe
 from flancompile.dsl.style import ShotsStyle, StyleNames, draws
@@ -107,10 +107,7 @@ class Workshop:
         if named is not None and self.tokenizer.folder:
             bad = unwritable(chosen, self.tokenizer.load())
         if bad and needed and not chosen.keys() - bad.keys():
-            id_, why = next(iter(bad.items()))
-            message = f"no {kind} style that the recipe chooses can be used: {id_}: {why}"
-            hint = f"choose others under `styles: {{{_KEYS[kind]}: ...}}`, or another tokenizer"
-            raise fail("FC421", message, hint=hint)
+            raise no_style(_KEYS[kind], bad)
         return {i: s for i, s in chosen.items() if i not in bad}
 
     def _chat_styles(self) -> dict[str, ChatLayout]:

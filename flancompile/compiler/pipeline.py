@@ -12,15 +12,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from flancompile.compiler.chat import check_chat
+from flancompile.compiler.check_tokenizer import check_tokenizer
 from flancompile.compiler.evaluate import evaluation_tables
 from flancompile.compiler.fit import Budget
 from flancompile.compiler.frame import frame_ids
 from flancompile.compiler.jobs import Workshop, budget_of, task_fields
-from flancompile.compiler.learn import learnt_tokenizer, named_tokenizer
+from flancompile.compiler.learn import learnt_tokenizer
 from flancompile.compiler.ledger import drop_reasons
 from flancompile.compiler.link import Linked, link
 from flancompile.compiler.members import PlannedTask
+from flancompile.compiler.named import named_tokenizer
 from flancompile.compiler.packing.pack import PackPlan, pack
 from flancompile.compiler.plan import clusters_of, resolve, shares
 from flancompile.compiler.prepared import Prepared
@@ -31,7 +32,7 @@ from flancompile.compiler.schedule import within
 from flancompile.compiler.streams import Stream, Streams
 from flancompile.compiler.write import write_build
 from flancompile.dsl.library import TaskDef
-from flancompile.errors import fail
+from flancompile.errors import FlancompileError, fail
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.store.claim import check_out
 from flancompile.store.manifest import Manifest
@@ -67,9 +68,9 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
         check_size(request.recipe, node)
         planned = {p.task.id: p for p in node.all_tasks()}
         request.check(set(planned))
-        tokenizer = named_tokenizer(request)
+        tokenizer = named_tokenizer(request.recipe, request.cache, relearn=request.relearn)
         if tokenizer is not None:
-            _check_chat(request, planned, tokenizer)
+            _check(request, planned, tokenizer)
     tasks = [p.task for p in planned.values()]
     reads, missing = read_all(request, splits_of(tasks, recipe.split), executor)
     left_out = missing_for(tasks, recipe.split, missing)
@@ -83,16 +84,20 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
         draft = TokenizerRef("", "")
         bare = Workshop(request.library, recipe, request.cache, draft, Budget(total=1), reads)
         tokenizer = learnt_tokenizer(request, bare, planned, shares_)
-        _check_chat(request, planned, tokenizer)
-    frame = frame_ids(recipe, tokenizer)
+        _check(request, planned, tokenizer)
+    frame = frame_ids(request.recipe, tokenizer)
     ref = TokenizerRef.keep(tokenizer, request.cache.tokenizers)
     budget = budget_of(recipe, frame)
     workshop = Workshop(request.library, recipe, request.cache, ref, budget, reads, tokenizer.chat)
     return Prepared(request, node, held, planned, shares_, tokenizer, frame, workshop, left_out)
 
 
-def _check_chat(request: Request, planned: Mapping[str, PlannedTask], tokenizer: Tokenizer) -> None:
-    check_chat(request.recipe, [p.task.task for p in planned.values()], tokenizer.chat)
+def _check(request: Request, planned: Mapping[str, PlannedTask], tokenizer: Tokenizer) -> None:
+    """Refuse a tokenizer that does not serve the recipe."""
+    used = {i: p.task for i, p in planned.items()}
+    found = check_tokenizer(request.library, request.recipe, request.tasks, used, tokenizer)
+    if errors := [d for d in found if d.severity == "error"]:
+        raise FlancompileError(errors)
 
 
 def streams_of(prepared: Prepared, executor: Executor | None) -> Streams:

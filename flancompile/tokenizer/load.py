@@ -196,19 +196,21 @@ def load_hub(
     revision: str | None = None,
     declared: Mapping[str, str | None] | None = None,
     span: Span | None = None,
+    *,
+    offline: bool = False,
 ) -> Tokenizer:
     """The tokenizer of a Hub repository, or of a local folder of that name. Raises FC412.
 
-    What has been downloaded before is found without a network.
+    What has been downloaded before is found without a network; offline: nothing else is.
     """
     if Path(repository).is_dir():
         return load_file(Path(repository), declared, span, repository)
     missed = ""
     for name in _NAMES:
-        path, why = _fetched(repository, name, revision, span)
+        path, why = _fetched(repository, name, revision, span, offline)
         if path is not None:
             for extra in {*_BESIDE, *CHAT_FILES}:
-                _fetched(repository, extra, revision, span)
+                _fetched(repository, extra, revision, span, offline)
             return load_file(path, declared, span, repository)
         missed = missed or why
     why = missed or f"it holds none of {', '.join(_NAMES)}"
@@ -282,7 +284,7 @@ def _beside(path: Path, span: Span | None) -> dict[str, str]:
 
 
 def _fetched(
-    repository: str, name: str, revision: str | None, span: Span | None
+    repository: str, name: str, revision: str | None, span: Span | None, offline: bool
 ) -> tuple[Path | None, str]:
     """(a repository's file, or None where it has none; why it cannot be known)."""
     try:
@@ -291,7 +293,9 @@ def _fetched(
         hint = "pip install 'flancompile[hub]'"
         raise fail("FC412", "a Hub tokenizer needs huggingface_hub", span=span, hint=hint) from None
     try:
-        return Path(hf_hub_download(repository, name, revision=revision)), ""
+        return Path(
+            hf_hub_download(repository, name, revision=revision, local_files_only=offline)
+        ), ""
     except errors.LocalEntryNotFoundError as error:
         return None, _first_line(error)  # offline, and not downloaded before
     except errors.EntryNotFoundError:

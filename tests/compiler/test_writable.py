@@ -187,5 +187,23 @@ def test_a_template_with_a_special_token_that_is_lacking_is_an_error(
     })  # fmt: skip
     library.write("datasets/toy.jsonl", [{"q": "a", "a": "b"}])
     library.mixture({"select": "source:toy"})
-    with pytest.raises(FlancompileError, match=r"no special token '<\|nope\|>'"):
+    with pytest.raises(FlancompileError, match=r"no special token '<\|nope\|>'") as caught:
         library.compile(tmp_path / "a", tmp_path / "cache")
+    (found,) = caught.value.diagnostics
+    assert found.code == "FC422" and found.span is not None
+
+
+def test_ids_that_differ_from_the_references_are_refused(
+    zoo: dict[str, Tokenizer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encoder that went wrong after its checks."""
+    tokenizer = zoo["gpt2"]
+    columns = {"q": [f"why {i}?" for i in range(5)], "a": ["the rain"] * 5}
+    wrong = [np.append(ids, 0) for ids in tokenizer.reference(["x"])]
+    for by_columns in (True, False):
+        table_of(tokenizer, columns, by_columns)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(tokenizer), "reference", lambda _, texts: wrong * len(texts))
+            with pytest.raises(FlancompileError, match="gives other ids than the ref") as caught:
+                table_of(tokenizer, columns, by_columns)
+        assert caught.value.code == "FC512"
