@@ -19,6 +19,7 @@ from jinja2 import meta, nodes
 from jinja2.exceptions import SecurityError
 
 from flancompile.dsl.environment import Sandbox, environment
+from flancompile.dsl.free_names import free_names
 from flancompile.dsl.malformed import call_faults, faulty, syntax_error
 from flancompile.dsl.values import NullValueError, RowError, as_text, printed, settled
 from flancompile.errors import Diagnostic, FlancompileError, TextError
@@ -251,7 +252,7 @@ def _free_names(tree: nodes.Template) -> frozenset[str]:
         names = frozenset(n.name for n in tree.find_all(nodes.Name))
     else:
         try:
-            names = frozenset(meta.find_undeclared_variables(tree))
+            names = frozenset(meta.find_undeclared_variables(tree)) & free_names(tree).names
         except jinja2.TemplateRuntimeError as error:
             raise _impossible(error) from None
         stored = {n.name for n in tree.find_all(nodes.Name) if n.ctx != "load"}

@@ -13,6 +13,7 @@ import jinja2
 from jinja2 import meta
 
 from flancompile.dsl.filters import FILTERS
+from flancompile.dsl.free_names import free_names
 from flancompile.importers.jinja_split import (
     Block,
     Node,
@@ -241,7 +242,8 @@ def names_of(text: str) -> set[str]:
     env = jinja2.Environment()
     env.filters.update({**FILTERS, "choice": list})
     try:
-        return set(meta.find_undeclared_variables(env.parse(text)))
+        tree = env.parse(text)
+        return set(meta.find_undeclared_variables(tree)) & free_names(tree).names
     except jinja2.TemplateAssertionError as error:
         raise SplitError(f"{error.message}: the language has no such filter or test") from None
     except jinja2.TemplateError as error:
