@@ -14,9 +14,16 @@ from pathlib import Path
 
 from flancompile.compiler.lints import Reading, lint_task
 from flancompile.compiler.preview import is_evaluated
-from flancompile.compiler.reading import split_spec
+from flancompile.compiler.reading import NOT_HERE, split_spec
 from flancompile.compiler.request import Request, bare_request
-from flancompile.compiler.row_types import keep_schemas, linted_splits, schemas_of, splits_read
+from flancompile.compiler.row_types import (
+    Broken,
+    keep_schemas,
+    linted_splits,
+    located,
+    schemas_of,
+    splits_read,
+)
 from flancompile.dsl.allowed import marked
 from flancompile.dsl.check import check_dataset
 from flancompile.dsl.check_types import check_types
@@ -50,13 +57,16 @@ def check_rows(
     request = bare_request(tuple(folders), overlay, loose=loose)
     chosen = parse_selector(reading.select).pick(request.tasks.values())
     tasks = [request.tasks[i] for i in chosen]
-    known = {t.id: _splits(request, t) for t in tasks}
+    broken: Broken = {}
+    known = {t.id: _splits(request, t, broken) for t in tasks}
     if reading.split is not None:
         tasks = _having(request, tasks, known, reading.split)
     if reading.on_hand:
         tasks = [t for t in tasks if known[t.id]]
     found: list[Diagnostic] = []
-    schemas = schemas_of(request, tasks, {t.id: splits_read(t, known[t.id]) for t in tasks})
+    wanted = {t.id: splits_read(t, known[t.id]) for t in tasks}
+    schemas = schemas_of(request, tasks, wanted, broken)
+    found += [d for diagnostics in broken.values() for d in diagnostics]
     for id_, schema in schemas.items():
         dataset = request.library.datasets[id_]
         found += marked(dataset, check_types(dataset, schema))
@@ -68,7 +78,7 @@ def check_rows(
             d.severity == "error" for d in check_dataset(task.dataset, request.library.memo)
         ):
             found += marked(
-                task.dataset, _task(request, task, known[task.id], reading), task.category
+                task.dataset, _task(request, task, known[task.id], reading, broken), task.category
             )
     tell("rows", len(tasks), len(tasks))
     return list(dict.fromkeys(found))
@@ -87,31 +97,38 @@ def _having(
 
 
 def _task(
-    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading
+    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
 ) -> list[Diagnostic]:
     """Complaints about a task from the splits that are linted: the training split, then those of
-    its evaluation, without what is said of the first already; or the one that is asked for."""
+    its evaluation, without what is said of the first already; or the one that is asked for.
+
+    broken: splits that are known not to be readable, which are left out."""
     if not splits:
         span = task.dataset.document.span(("source",))
         message = f"the rows of {task.source_id!r} are not on this machine"
         return [Diagnostic("FC319", message, span, "an overlay says where they lie", "warning")]
     linted = linted_splits(task, splits) if reading.split is None else [reading.split]
-    try:
-        found: list[Diagnostic] = []
-        for split in linted:
-            told = {(d.code, d.span) for d in found}
-            evaluated = split != splits[0] or is_evaluated(task, split)
+    found: list[Diagnostic] = []
+    for split in (s for s in linted if (task.source_id, s) not in broken):
+        told = {(d.code, d.span) for d in found}
+        evaluated = split != splits[0] or is_evaluated(task, split)
+        try:
             complaints = lint_task(request, task, split, reading, evaluated=evaluated)
             found += [d for d in complaints if (d.code, d.span) not in told]
             found += _double_ids(request, task, split, reading)
-        return found + _across(request, task, splits, reading)
-    except FlancompileError as error:
-        span = task.dataset.document.span(("for_each",))
-        return [replace(d, span=span) if d.code == HIDDEN else d for d in error.diagnostics]
+        except FlancompileError as error:
+            found += _unread(error, task)
+    return found + _across(request, task, splits, reading, broken)
 
 
-def _splits(request: Request, task: TaskDef) -> list[str]:
-    """The splits that can be read here, the training split first."""
+def _unread(error: FlancompileError, task: TaskDef) -> list[Diagnostic]:
+    """What is wrong with rows, at its key; a broken file is reported at the same one each time."""
+    span = task.dataset.document.span(("for_each",))
+    return [replace(d, span=span) if d.code == HIDDEN else d for d in located(error, task)]
+
+
+def _splits(request: Request, task: TaskDef, broken: Broken) -> list[str]:
+    """The splits whose rows are here, the training split first; `broken` gets the unreadable."""
     place = task.dataset.model.source
     if request.overlay is not None and task.dataset.id in request.overlay.model.sources:
         choice = request.overlay.model.sources[task.dataset.id]
@@ -122,8 +139,10 @@ def _splits(request: Request, task: TaskDef) -> list[str]:
         try:
             sample(split_spec(request, task, name), 1)
         except FlancompileError as error:
-            if error.diagnostics[0].code != HIDDEN:
+            if error.code in NOT_HERE:
                 continue
+            if error.code != HIDDEN:
+                broken.setdefault((task.source_id, name), located(error, task))
         found.append(name)
     return found
 
@@ -149,16 +168,20 @@ def _double_ids(
 
 
 def _across(
-    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading
+    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
 ) -> list[Diagnostic]:
     """Rows of one split that stand in another one too; only all rows can tell."""
     if reading.rows is not None or len(splits) < 2:
         return []
     names = task.task.signature.inputs
     seen: dict[int, str] = {}
-    found = []
-    for split in splits:
-        rows, _ = sample(split_spec(request, task, split), 1 << 62, names)
+    found: list[Diagnostic] = []
+    for split in (s for s in splits if (task.source_id, s) not in broken):
+        try:
+            rows, _ = sample(split_spec(request, task, split), 1 << 62, names)
+        except FlancompileError as error:
+            found += _unread(error, task)
+            continue
         keys = {hash(tuple(" ".join(str(r.get(n)).lower().split()) for n in names)) for r in rows}
         for other in splits[: splits.index(split)]:
             if double := sum(seen.get(k) == other for k in keys):

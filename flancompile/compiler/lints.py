@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flancompile.compiler.borders import doubles_a_mark
-from flancompile.compiler.exemplars import Pools
 from flancompile.compiler.jobs import task_fields
 from flancompile.compiler.leaks import Leaks, answer_is_asked, lacks_rationale, texts_of
 from flancompile.compiler.objects import used_fields
-from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
+from flancompile.compiler.preview import Wanted, pools_found, row_set, spec_of
 from flancompile.compiler.read_lints import commonest, empty_files, header_hint, lost_characters
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer
@@ -204,7 +203,8 @@ class _Linter:
             wanted = Wanted(template=template.name, options=options, cot=template.cot)
             spec = spec_of(self.request, self.task, wanted)
             rows = row_set(spec, self.rows, 0, self.split)
-            pools: Pools = pools_for(self.request, self.task, spec, rows, self.split)
+            pools, unread = pools_found(self.request, self.task, spec, rows, self.split)
+            self.found += unread
             renderer = Renderer(spec, rows, pools, {}, evaluated=self.evaluated)
             facts = _Facts(rows, Leaks.of(self.task, template))
             for draft in renderer:

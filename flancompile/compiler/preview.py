@@ -17,17 +17,27 @@ from flancompile.compiler.pools import POOL_ROWS
 from flancompile.compiler.reading import split_spec
 from flancompile.compiler.render import Draft, Renderer, RenderSpec
 from flancompile.compiler.request import Request
+from flancompile.compiler.row_types import located
 from flancompile.compiler.rows import RowSet
 from flancompile.dsl.expression import RowError, compile_expression
 from flancompile.dsl.library import Library, TaskDef
 from flancompile.dsl.style import draws
-from flancompile.errors import FlancompileError, fail, nearest
+from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
 from flancompile.marks import unmarked
 from flancompile.sources.blocks import sample
 from flancompile.sources.fields import FieldRow
 from flancompile.tokenizer.chat import ChatTemplate
 
-__all__ = ["Preview", "Wanted", "is_evaluated", "pools_for", "preview", "row_set", "spec_of"]
+__all__ = [
+    "Preview",
+    "Wanted",
+    "is_evaluated",
+    "pools_for",
+    "pools_found",
+    "preview",
+    "row_set",
+    "spec_of",
+]
 
 SAMPLE_ROWS = 200
 
@@ -230,3 +240,14 @@ def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, s
         others, _ = sample(split_spec(request, task, str(settings.split)), rows_, task_fields(task))
         return Pools(settings, row_set(spec, others, rows.pass_, str(settings.split)))
     return Pools(settings, rows)
+
+
+def pools_found(
+    request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str
+) -> tuple[Pools, list[Diagnostic]]:
+    """The same, without exemplars where theirs cannot be read, and why they cannot be read."""
+    try:
+        return pools_for(request, task, spec, rows, split), []
+    except FlancompileError as error:
+        none = row_set(spec, [], rows.pass_, split)
+        return Pools(task.task.exemplars, none), located(error, task)

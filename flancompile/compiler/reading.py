@@ -13,10 +13,10 @@ from flancompile.errors import FlancompileError
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split
 from flancompile.sources.place import resolve_place
 
-__all__ = ["Reads", "missing_for", "read_all", "split_spec", "splits_of"]
+__all__ = ["NOT_HERE", "Reads", "missing_for", "read_all", "split_spec", "splits_of"]
 
 Reads = dict[tuple[str, str], SplitBlocks]
-_NOT_HERE = {"FC301", "FC306"}
+NOT_HERE = frozenset({"FC301", "FC306"})  # diagnostics of rows that are not on this machine
 
 
 def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
@@ -92,7 +92,7 @@ def _pin(request: Request, spec: SplitSpec, commit: str | None) -> None:
 
 def _excused(error: FlancompileError, may_miss: bool) -> str:
     """Why rows are not to be had; raises the error where that stops the work."""
-    if not may_miss or any(d.code not in _NOT_HERE for d in error.diagnostics):
+    if not may_miss or any(d.code not in NOT_HERE for d in error.diagnostics):
         raise error
     return error.diagnostics[0].message
 

@@ -18,11 +18,15 @@ from flancompile.compiler.request import Request
 from flancompile.dsl.library import Library, TaskDef, builtin_library
 from flancompile.dsl.lock import Schema, Seen, read_lock, source_digest, write_lock
 from flancompile.dsl.types import Type, merged, type_of
-from flancompile.errors import FlancompileError
+from flancompile.errors import Diagnostic, FlancompileError
 from flancompile.sources.fields import column_rows
 from flancompile.sources.place import Resolved, resolve_place
 
-__all__ = ["keep_schemas", "linted_splits", "mark_stale", "schemas_of", "splits_read"]
+__all__ = [
+    "Broken", "keep_schemas", "linted_splits", "located", "mark_stale", "schemas_of", "splits_read",
+]  # fmt: skip
+
+Broken = dict[tuple[str, str], list[Diagnostic]]  # by source id and split
 
 SCHEMA_ROWS = 200  # of each split of a source
 EDGE_BYTES = 1 << 16  # of each end of a file, for the digest of its data
@@ -45,22 +49,35 @@ def splits_read(task: TaskDef, known: Sequence[str]) -> list[str]:
 
 
 def schemas_of(
-    request: Request, tasks: Sequence[TaskDef], splits: Mapping[str, Sequence[str]]
+    request: Request,
+    tasks: Sequence[TaskDef],
+    splits: Mapping[str, Sequence[str]],
+    broken: Broken,
 ) -> dict[str, Schema]:
     """The columns of each dataset whose rows are on this machine, over all values of `for_each`.
 
-    splits: that each task reads, by its id. A column that a whole split lacks is not absent: only
-    rows among others that have it count.
+    splits: that each task reads, by its id; broken: splits that cannot be read, to which those
+    found here are added. A dataset with one has no schema, for its columns are not all known. A
+    column that a whole split lacks is not absent: only rows among others that have it count.
     """
     seen: dict[str, dict[str, list[Type]]] = {}
     data: dict[str, dict[str, list[str]]] = {}
     for (source_id, split), task in _sources(tasks, splits).items():
+        if (source_id, split) in broken:
+            continue
         spec, id_ = split_spec(request, task, split), task.dataset.id
-        found = seen.setdefault(id_, {}).setdefault(split, [])
-        found += [type_of(row) for row in column_rows(spec, SCHEMA_ROWS)]
+        try:
+            shapes = [type_of(row) for row in column_rows(spec, SCHEMA_ROWS)]
+        except FlancompileError as error:
+            broken[source_id, split] = located(error, task)
+            continue
+        seen.setdefault(id_, {}).setdefault(split, []).extend(shapes)
         data.setdefault(id_, {}).setdefault(split, []).append(f"{source_id} {_digest(spec.place)}")
     made = {}
+    partly = {t.dataset.id for t in tasks if any((t.source_id, s) in broken for s in splits[t.id])}
     for id_, by_split in seen.items():
+        if id_ in partly:
+            continue
         rows = [row for types in by_split.values() if (row := merged(types)) is not None]
         if rows and all(row.kind == "map" for row in rows):
             kept = {s: Seen(len(t), _joined(data[id_][s])) for s, t in by_split.items()}
@@ -71,6 +88,12 @@ def schemas_of(
             digest = source_digest(request.library.datasets[id_].model.source)
             made[id_] = Schema(whole, digest, kept, absent)
     return made
+
+
+def located(error: FlancompileError, task: TaskDef) -> list[Diagnostic]:
+    """The diagnostics of a split that cannot be read, at the dataset's `source`."""
+    span = task.dataset.document.span(("source",))
+    return [d if d.span is not None else replace(d, span=span) for d in error.diagnostics]
 
 
 def _sources(
