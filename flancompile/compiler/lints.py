@@ -233,7 +233,8 @@ class _Linter:
         facts.rows += 1
         facts.prompts.add(hash((prompt, draft.turns)))
         names = self.task.task.signature.inputs
-        facts.inputs.add(hash(tuple(str(row.get(n)) for n in names)))
+        shown = [turn.text for turn in draft.turns if not turn.learnt]
+        facts.inputs.add(hash((*(str(row.get(n)) for n in names), *shown)))
         if draft.turns:
             self.dialogue(facts, id_, draft)
             return
@@ -316,7 +317,9 @@ class _Linter:
         if facts.rows > 1 and len(facts.prompts) == 1 and len(facts.inputs) > 1:
             message = f"{where} gives one prompt for {facts.rows:,} rows that differ"
             self.say("FC322", message, (*key, "input"), "show the fields that tell rows apart")
-        if facts.rows >= SAME and len(facts.inputs) == 1 and not self.task.task.inverted:
+        asks = bool(self.task.task.signature.inputs) or template.turns is not None
+        same = asks and not self.task.task.inverted and len(facts.inputs) == 1
+        if facts.rows >= SAME and same:
             message = f"all {facts.rows:,} rows have the same inputs"
             self.say("FC322", message, ("signature",), "does a name hide the column that is meant?")
         texts = {

@@ -1,10 +1,11 @@
 """Dialogues in the forms in which people keep them, as one: a list of {role, content}.
 
-Read are messages ({role, content}), ShareGPT's ({from, value}), TRL's (prompt and completion, texts
-or messages), Alpaca's (instruction, input, output, history), prompt with response, and plain lists
-of what two speakers say in turn. A row's system prompt and tools become the system's turn: the
-text, then the tools as JSON. A turn also has `weight: 0` where its message does, the `name` of its
-message, and `left_out`: the keys and content parts that its text does not show.
+Read are messages ({role, content}; Anthropic's tool parts too), ShareGPT's ({from, value}), TRL's
+(prompt and completion, texts or messages), Alpaca's (instruction, input, output, history), prompt
+with response, and plain lists of what two speakers say in turn. A row's system prompt and tools
+become the system's turn: the text, then the tools as JSON. A turn also has `weight: 0` where its
+message does, the `name` of its message, and `left_out`: the keys and content parts that its text
+does not show.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flancompile.dsl.messages import Turns, is_message, role_of, said, turn_of
+from flancompile.dsl.messages import Turns, is_message, messages_in, role_of, said, turn_of
 
 __all__ = ["ROW_KEYS", "chat", "exchanges", "left_out_of", "role_of"]
 
 _LISTS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
 _ASKED = ("instruction", "prompt", "query", "question")
 _ANSWERED = ("output", "response", "completion", "answer", "chosen")
-_MORE = {"instruction": ("input", "context"), "prompt": ("input",), "query": ("input",),
-         "question": ("input",)}  # fmt: skip
+_MORE = ("input", "context")  # columns whose texts follow that of the prompt
 _SYSTEM = ("system", "system_prompt", "system_message")
 _TOOLS = ("tools", "functions")
 ROW_KEYS = frozenset(
@@ -31,8 +31,8 @@ ROW_KEYS = frozenset(
         *_ANSWERED,
         *_SYSTEM,
         *_TOOLS,
+        *_MORE,
         "history",
-        *(n for m in _MORE.values() for n in m),
     }
 )  # the columns that `row | chat` may read
 
@@ -44,7 +44,8 @@ def chat(value: Any) -> Turns:
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise ValueError("chat: no dialogue")
     turns: Turns = []
-    for place, item in enumerate(value):
+    items = [message for item in value for message in messages_in(item)]
+    for place, item in enumerate(items):
         if isinstance(item, Mapping):
             turns.append(turn_of(item))
         elif isinstance(item, str):
@@ -53,7 +54,7 @@ def chat(value: Any) -> Turns:
             turns += _exchange(*item)
         else:
             raise ValueError(f"chat: turn {place + 1} is no turn")
-    _mark_links(value, turns)
+    _mark_links(items, turns)
     return [t for t in turns if t["role"] != "system" or t["content"].strip() or "left_out" in t]
 
 
@@ -108,12 +109,9 @@ def _of_row(row: Mapping[str, Any]) -> Turns:
     if name is not None:
         used, turns = {name}, chat(row[name])
     elif asked is not None and answered is not None:
-        used = {asked, answered}
-        turns = [
-            *chat(row.get("history") or []),
-            *_side(row, asked, "user", _MORE[asked]),
-            *_side(row, answered, "assistant"),
-        ]
+        used = {asked, answered, "history", *_MORE}
+        before = [*chat(row.get("history") or []), *_side(row, asked, "user", _MORE)]
+        turns = _joined(before, _side(row, answered, "assistant"))
     elif answered == "chosen" and not isinstance(row["chosen"], str):  # with its prompt in it
         used, turns = {"chosen"}, _side(row, "chosen", "assistant")
     elif given:
@@ -121,6 +119,24 @@ def _of_row(row: Mapping[str, Any]) -> Turns:
     else:
         raise ValueError(f"chat: neither turns nor a prompt with its answer in {', '.join(row)}")
     return _mark_columns(row, used, _led(row, turns))
+
+
+def _joined(before: Turns, answers: Turns) -> Turns:
+    """The turns before an answer, and the answer; its column may repeat what was before."""
+    said, whole = ([t for t in turns if t["role"] != "system"] for turns in (before, answers))
+    if not whole or whole[0]["role"] == "assistant" or not _is_part_of(said, whole):
+        return [*before, *answers]
+    known = [turn["content"] for turn in answers if turn["role"] == "system"]
+    led = [t for t in before if t["role"] == "system" and t["content"] not in known]
+    left_out = [name for turn in before if turn not in led for name in turn.get("left_out", ())]
+    first, *rest = answers
+    return [*led, _marked(first, left_out) if left_out else first, *rest]
+
+
+def _is_part_of(some: Turns, whole: Turns) -> bool:
+    """Whether turns are a run of others with more after it, by speaker and text."""
+    one, other = ([(t["role"], t["content"].strip()) for t in turns] for turns in (some, whole))
+    return any(other[at : at + len(one)] == one for at in range(len(other) - len(one)))
 
 
 def _side(row: Mapping[str, Any], name: str, role: str, more: Sequence[str] = ()) -> Turns:
@@ -188,7 +204,7 @@ def _mark_columns(row: Mapping[str, Any], used: set[str], turns: Turns) -> Turns
     whole = "\n\n".join(turn["content"] for turn in turns)
     left_out = [
         f"column {name}"
-        for name in (*_LISTS, *_ASKED, *_ANSWERED)
+        for name in (*_LISTS, *_ASKED, *_ANSWERED, *_MORE, "history")
         if name not in used and row.get(name) and not _is_in(row[name], whole)
     ]
     return [_marked(turns[0], left_out), *turns[1:]] if turns and left_out else turns

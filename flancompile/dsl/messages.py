@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["Turns", "is_message", "role_of", "said", "turn_of"]
+__all__ = ["Turns", "is_message", "messages_in", "role_of", "said", "turn_of"]
 
 Turns = list[dict[str, Any]]  # {role, content} and, where they apply, weight, name, left_out
 
@@ -20,15 +20,17 @@ _ROLES = {
     "assistant": ("assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "ai", "function_call",
                   "tool_call"),
     "system": ("system", "developer"),
-    "tool": ("tool", "function", "function_response", "tool_response", "observation", "ipython"),
+    "tool": ("tool", "function", "function_response", "tool_response", "tool_result", "observation",
+             "environment", "ipython"),
 }  # fmt: skip
 _ROLE_OF = {name: role for role, names in _ROLES.items() for name in names}
 _SPEAKER = ("role", "from", "speaker", "author")
 _CONTENT = ("content", "value", "text", "message")
 _REASONING = ("reasoning_content", "reasoning", "thinking")
-_CALLS = ("tool_calls", "function_call")
+_CALLS = ("tool_calls", "function_call", "function_calls")
 _WEIGHT = ("weight", "train", "loss")
 _LINKS = ("tool_call_id", "id", "type", "index")  # what joins results to calls: their order does
+_TOOL_PARTS = ("tool_use", "tool_result")
 _TEXT_PARTS = ("text", "input_text", "output_text")
 
 
@@ -62,13 +64,48 @@ def said(value: Any, name: str) -> tuple[str, list[str]]:
     if isinstance(value, Sequence) and value and all(map(_is_part, value)):
         texts, left_out = [], []
         for part in value:
-            text, kind = _part(part)
+            text, names = _part(part)
             texts.append(text)
-            left_out += [kind] if kind else []
+            left_out += names
         return "".join(texts), left_out
     if isinstance(value, Sequence) and not value:
         return "", []
     raise ValueError(f"chat: {name} is no text but {_kind(value)}")
+
+
+def messages_in(item: Any) -> list[Any]:
+    """The messages that an item of a dialogue holds: itself, or one for each part with a speaker.
+
+    A content part `tool_use` becomes one of the message's tool calls, and each part `tool_result` a
+    message of a tool; parts between them keep their order.
+    """
+    name = next((n for n in _CONTENT if _has_tools(item, n)), None)
+    if name is None:
+        return [item]
+    found: list[dict[str, Any]] = []
+    for part in item[name]:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind == "tool_result":
+            more = {k: v for k, v in part.items() if k not in ("type", "tool_use_id", "content")}
+            known = {"content": part.get("content"), "tool_call_id": part.get("tool_use_id")}
+            found.append({**more, "role": "tool", **known})
+            continue
+        if not found or found[-1].get("role") == "tool":
+            found.append({**item, name: [], **({"tool_calls": []} if kind == "tool_use" else {})})
+        if kind == "tool_use":
+            call = {"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")}
+            found[-1]["tool_calls"] = [*(found[-1].get("tool_calls") or []), call]
+        else:
+            found[-1][name].append(part)
+    return found
+
+
+def _has_tools(item: Any, name: str) -> bool:
+    """Whether a message's content has parts that are calls or results of tools."""
+    parts = item.get(name) if isinstance(item, Mapping) else None
+    if not isinstance(parts, Sequence) or isinstance(parts, str):
+        return False
+    return any(isinstance(p, Mapping) and p.get("type") in _TOOL_PARTS for p in parts)
 
 
 def turn_of(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,18 +180,22 @@ def _call(call: Any) -> str:
 _CALL_KEYS = ("name", "arguments", "parameters", *_LINKS)
 
 
-def _part(part: Any) -> tuple[str, str | None]:
-    """The text of a content part, and its kind where it has none."""
+def _part(part: Any) -> tuple[str, list[str]]:
+    """The text of a content part, and the names of what it does not show."""
     if isinstance(part, str):
-        return part, None
+        return part, []
     kind = str(part.get("type") or "")
     if isinstance(part.get("text"), str) and (not kind or kind in _TEXT_PARTS):
-        return part["text"], None
+        more = (k for k, v in part.items() if k not in _OF_TEXT_PARTS and _holds(v))
+        return part["text"], [f"{name} of a text part" for name in more]
     if kind in ("refusal", "thinking") and isinstance(part.get(kind), str):
         text: str = part[kind]
-        return (text if kind == "refusal" else f"<think>\n{text}\n</think>\n\n"), None
+        return (text if kind == "refusal" else f"<think>\n{text}\n</think>\n\n"), []
     kinds = (k for k, v in part.items() if k != "type" and _holds(v))
-    return "", f"{kind or next(kinds, 'empty')} part"
+    return "", [f"{kind or next(kinds, 'empty')} part"]
+
+
+_OF_TEXT_PARTS = ("type", "text", "index", "cache_control")
 
 
 def _is_part(value: Any) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.dsl.dialogues import chat, exchanges, left_out_of
+from flancompile.dsl.dialogues import ROW_KEYS, chat, exchanges, left_out_of
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1).filter(
     lambda text: text.strip() == text
@@ -99,13 +99,18 @@ def dialogues(draw: Any) -> tuple[Any, Made]:
     if draw(st.booleans()):
         row["tools"] = [{"name": made.word(draw)}]
     if form == "row":
+        beside = draw(st.lists(st.sampled_from(["input", "context", "history"]), unique=True))
+        for name in beside:  # they belong to a prompt's column; here nothing reads them
+            row[name] = [["q", "a"]] if name == "history" else "not in any message "
+            made.kinds.append(f"column {name}")
         return {**row, "messages": draw(messages(made))}, made
     if form == "trl":
         sides = {n: draw(st.sampled_from(["text", "list"])) for n in ("prompt", "completion")}
         for name, kind in sides.items():
             row[name] = made.word(draw) if kind == "text" else draw(messages(made))
         return row, made
-    row |= {"instruction": made.word(draw), "output": made.word(draw)}
+    row[draw(st.sampled_from(["instruction", "question", "prompt", "query"]))] = made.word(draw)
+    row["output"] = made.word(draw)
     for name in ("input", "context"):
         if draw(st.booleans()):
             row[name] = made.word(draw)
@@ -139,6 +144,75 @@ def test_exchanges_are_the_answers_that_are_learnt(given_: tuple[Any, Made]) -> 
     turns = chat(given_[0])
     learnt = [t for t in turns[1:] if t["role"] == "assistant" and t.get("weight") != 0]
     assert [item["reply"] for item in exchanges(given_[0])] == [t["content"] for t in learnt]
+
+
+@st.composite
+def prompts(draw: Any) -> tuple[list[Any], list[Any]]:
+    """A prompt's messages, of which the last is a user's, and the answer to them."""
+    words = st.sampled_from(["a", "b", "c "])
+    pairs = draw(st.lists(st.tuples(words, words), max_size=2))
+    said = [{"role": "system", "content": "S"}] if draw(st.booleans()) else []
+    for query, reply in pairs:
+        said += [{"role": "user", "content": query}, {"role": "assistant", "content": reply}]
+    asked = {"role": "user", "content": draw(words)}
+    return [*said, asked], [{"role": "assistant", "content": draw(words)}]
+
+
+@settings(max_examples=200, deadline=None)
+@given(prompts(), st.sampled_from(["completion", "chosen", "output"]))
+def test_answers_that_repeat_the_prompt_are_one_dialogue(
+    given_: tuple[list[Any], list[Any]], name: str
+) -> None:
+    said, answer = given_
+    whole = [*said, *answer]
+    expected = chat(whole)
+    assert chat({"prompt": said, name: answer}) == expected
+    assert chat({"prompt": said, name: whole}) == expected
+    assert chat({"prompt": said[-1]["content"], name: whole}) == expected
+    bare = [m for m in said if m["role"] != "system"]
+    assert chat({"prompt": said, name: [*bare, *answer]}) == expected
+    assert chat({"prompt": bare, name: whole}) == expected
+
+
+@pytest.mark.parametrize("asked", ["instruction", "prompt", "query", "question"])
+def test_every_prompt_takes_its_context(asked: str) -> None:
+    row = {asked: "Who?", "input": "I", "context": "C", "history": [["q", "a"]], "answer": "X"}
+    assert [turn["content"] for turn in chat(row)] == ["q", "a", "Who?\n\nI\n\nC", "X"]
+    assert not list(left_out_of(chat(row)))
+
+
+def test_columns_beside_a_dialogue_that_its_turns_do_not_show_are_named() -> None:
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    for name in sorted(ROW_KEYS - {"system", "system_prompt", "system_message"}):
+        if name in ("messages", "tools", "functions"):
+            continue
+        assert list(left_out_of(chat({"messages": turns, name: "else"}))) == ([f"column {name}"]), (
+            name
+        )
+
+
+def test_tool_parts_are_calls_and_turns_of_tools() -> None:
+    call = {"type": "tool_use", "id": "t", "name": "add", "input": {"x": 1}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "5"}]}
+    after = {"type": "text", "text": "And then?"}
+    turns = chat(
+        [
+            {"role": "user", "content": "2 + 3?"},
+            {"role": "assistant", "content": [{"type": "text", "text": "So:"}, call, call]},
+            {"role": "user", "content": [result, {**result, "content": "6"}, after]},
+            {"role": "user", "content": [{**result, "tool_use_id": "other", "is_error": True}]},
+        ]
+    )
+    json_ = '<tool_call>\n{"name": "add", "arguments": {"x": 1}}\n</tool_call>'
+    assert [(t["role"], t["content"]) for t in turns] == [
+        ("user", "2 + 3?"),
+        ("assistant", f"So:\n{json_}\n{json_}"),
+        ("tool", "5"),
+        ("tool", "6"),
+        ("user", "And then?"),
+        ("tool", "5"),
+    ]
+    assert [list(left_out_of(t)) for t in turns[-2:]] == [[], ["is_error", "tool_call_id"]]
 
 
 CALL = {"id": "a", "type": "function", "function": {"name": "add", "arguments": '{"x": 1.50}'}}
