@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,17 @@ from flancompile.dsl.check_names import TAKEN as NAMES
 from flancompile.errors import TextError
 from flancompile.importers.statements import names_of
 
-__all__ = ["FUNCTIONS", "TAKEN", "Imported", "LeftOut", "dumped", "first_line", "slug", "through"]
+__all__ = [
+    "FUNCTIONS",
+    "TAKEN",
+    "Imported",
+    "LeftOut",
+    "dumped",
+    "first_line",
+    "renames",
+    "slug",
+    "through",
+]
 
 TAKEN = NAMES | {"instruction"}  # names with a meaning of ours
 FUNCTIONS = {"zip", "len", "range", "dict", "namespace", "joiner", "cycler"}
@@ -89,6 +100,21 @@ def through(names: set[str], let: dict[str, str]) -> set[str]:
         found |= new
         left += new & set(let)
     return found
+
+
+def renames(columns: Iterable[str], reserved: Collection[str] = ()) -> dict[str, str]:
+    """Column -> field, for columns whose name no field may have; no two are alike.
+
+    A field is ASCII and begins with a letter, and some names mean something else. reserved: names
+    that no field may have for the importer's reasons; a column's own name is none of them.
+    """
+    wanted = sorted(set(columns))
+    bad = [n for n in wanted if n in TAKEN or not _FIELD.fullmatch(n)]
+    taken = {*reserved, *wanted, *TAKEN}
+    return {n: slug(f"{n.encode('ascii', 'replace').decode()}_column", taken) for n in bad}
+
+
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def slug(name: str, taken: set[str]) -> str:

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 import jinja2
 
 __all__ = [
+    "CLOSES",
+    "OPENS",
+    "TOKEN",
     "Block",
     "Output",
     "Set",
@@ -213,32 +216,30 @@ def source(nodes: Sequence[Node], rename: Callable[[str], str] = lambda code: co
     return "".join(out)
 
 
-_TOKEN = re.compile(r"""\s+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\w+|\|\||.""", re.DOTALL)
-_OPENS, _CLOSES = "([{", ")]}"
+TOKEN = re.compile(r"""\s+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\w+|\|\||.""", re.DOTALL)
+OPENS, CLOSES = "([{", ")]}"
 
 
 def operand(code: str, end: int) -> int:
     """Where the operand of a filter begins whose `|` stands at `end`: a chain of calls, items,
     attributes and filters, as tightly bound as a filter is."""
-    tokens = [(m.start(), m[0]) for m in _TOKEN.finditer(code[:end]) if m[0].strip()]
+    tokens = [(m.start(), m[0]) for m in TOKEN.finditer(code[:end]) if m[0].strip()]
     at = len(tokens)
     while True:
         at -= 1
         if at < 0:
             raise SplitError("a filter without its operand")
-        if tokens[at][1] in _CLOSES:
+        if tokens[at][1] in CLOSES:
             depth = 0
             while True:
-                depth += tokens[at][1] in _CLOSES
-                depth -= tokens[at][1] in _OPENS
+                depth += tokens[at][1] in CLOSES
+                depth -= tokens[at][1] in OPENS
                 if depth == 0:
                     break
                 at -= 1
                 if at < 0:
                     raise SplitError("brackets that do not close")
-            opens_call = at > 0 and (
-                tokens[at - 1][1][-1].isalnum() or tokens[at - 1][1] in _CLOSES
-            )
+            opens_call = at > 0 and (tokens[at - 1][1][-1].isalnum() or tokens[at - 1][1] in CLOSES)
             if tokens[at][1] in "([" and opens_call and tokens[at - 1][1] not in _KEYWORDS:
                 continue
         if at > 0 and tokens[at - 1][1] in (".", "|"):

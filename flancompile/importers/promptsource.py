@@ -23,11 +23,11 @@ from flancompile.dsl.expression import compile_expression, compile_template
 from flancompile.errors import TextError, fail
 from flancompile.importers.imported import (
     FUNCTIONS,
-    TAKEN,
     Imported,
     LeftOut,
     dumped,
     first_line,
+    renames,
     slug,
     through,
 )  # fmt: skip
@@ -43,7 +43,13 @@ from flancompile.importers.jinja_split import (
     renamed,
     source,
 )
-from flancompile.importers.statements import names_of, with_draws, with_namespaces, with_optional
+from flancompile.importers.statements import (
+    names_of,
+    sometimes_set,
+    with_draws,
+    with_namespaces,
+    with_optional,
+)
 
 __all__ = ["Imported", "LeftOut", "import_file"]
 
@@ -91,9 +97,10 @@ def import_file(path: Path, split: str = "train") -> Imported:
     found = Imported(re.sub(r"\W+", "_", name), "")
     made: list[_Made] = []
     taken: set[str] = set()
+    reserved = _names(given)
     for template in given:
         try:
-            one = _template(template, taken)
+            one = _template(template, taken, reserved)
         except (SplitError, TextError) as error:
             found.left_out.append(LeftOut(str(template["name"]), first_line(error)))
             continue
@@ -103,11 +110,21 @@ def import_file(path: Path, split: str = "train") -> Imported:
     return found
 
 
-def _template(given: dict[str, Any], taken: set[str]) -> _Made:
+def _names(given: Sequence[dict[str, Any]]) -> set[str]:
+    """Every word of some templates' tags and slots: names that nothing of ours may take."""
+    found: set[str] = set()
+    for template in given:
+        for text in (template.get("jinja"), template.get("answer_choices")):
+            found |= set(re.findall(r"[^\W\d]\w*", str(text or "")))
+    return found
+
+
+def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Made:
+    """One template in our language. reserved: names that the file's templates read or set."""
     tree = parse(str(given["jinja"]))
     with_namespaces(tree)
     optional = with_optional(tree)
-    let = with_draws(tree)
+    let = with_draws(tree, reserved)
     left, right = halves(tree)
     choices = given.get("answer_choices")
     sides = [_trimmed(left), _trimmed(right)]
@@ -118,26 +135,23 @@ def _template(given: dict[str, Any], taken: set[str]) -> _Made:
     fields = [through(names, let) - own for names in used]
     inputs = sorted(fields[0])
     asked = sorted(fields[1] - fields[0])
-    clash = {n: f"{n}_column" for n in sorted(fields[0] | fields[1]) if n in TAKEN}
+    every = renames(reserved, reserved)  # of the whole file, so that a column has one field
+    clash = {n: every[n] for n in sorted(fields[0] | fields[1]) if n in every}
     aliases: dict[str, str] = {}
     if not asked:
+        if not fields[1] and not used[1] & set(let):
+            raise SplitError("the target is one text for all rows")
         asked_names = sorted(fields[1]) or inputs[:1]  # a target of draws alone asks for its input
         if not asked_names:
             raise SplitError("the template shows no column")
-        aliases = {n: f"{n}_asked" for n in asked_names}
-        asked = [f"{n}_asked" for n in asked_names]
+        aliases = {n: f"{clash.get(n, n)}_asked" for n in asked_names}
+        asked = list(aliases.values())
     inputs = [clash.get(n, n) for n in inputs]
     asked = [clash.get(n, n) for n in asked]
+    for text in map(source, sides):
+        optional |= sometimes_set(text)  # where its branch does not set it, a column or nothing
     lets: dict[str, str] = {n: renamed(code, clash) for n, code in let.items()}
-    right_names = dict(clash)
-    if aliases:
-        right_names |= aliases
-        for name, code in list(lets.items()):
-            if through({name}, let) & set(aliases):
-                lets[f"{name}_asked"] = renamed(code, right_names)
-                right_names[name] = f"{name}_asked"
-                if name not in used[0]:
-                    del lets[name]
+    right_names = {**clash, **aliases}  # what `let` draws is the same on both sides
     texts = (
         source(sides[0], lambda code: renamed(code, clash)),
         source(sides[1], lambda code: renamed(code, right_names)),
@@ -170,7 +184,8 @@ def _choices(text: str) -> str:
     """The expression of a list of answer choices."""
     tree = parse(text)
     if all(isinstance(n, Text) for n in tree):
-        listed = [part.strip() for part in text.split("|||")]
+        bare = "".join(n.text for n in tree if isinstance(n, Text))  # without comments
+        listed = [part.strip() for part in bare.split("|||")]
         return json.dumps(listed, ensure_ascii=False)
     parts: list[list[str]] = [[]]  # of each choice; `|||` in a value does not end it
     for node in tree:

@@ -6,15 +6,20 @@ An unseeded `choice` becomes a name that is drawn once; a value that is changed 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
+from itertools import count
 
 import jinja2
 from jinja2 import meta
 
+from flancompile.dsl.check_names import TAKEN
 from flancompile.dsl.filters import FILTERS
 from flancompile.dsl.free_names import free_names
 from flancompile.importers.jinja_split import (
+    CLOSES,
+    OPENS,
+    TOKEN,
     Block,
     Node,
     Output,
@@ -25,34 +30,39 @@ from flancompile.importers.jinja_split import (
     source,
 )
 
-__all__ = ["names_of", "with_draws", "with_namespaces", "with_optional"]
+__all__ = ["names_of", "sometimes_set", "with_draws", "with_namespaces", "with_optional"]
 
 
-def with_draws(tree: list[Node]) -> dict[str, str]:
+def with_draws(tree: list[Node], reserved: Collection[str] = ()) -> dict[str, str]:
     """Take every `… | choice` out of a tree: each becomes a name of `let`, drawn once.
 
     What it draws from may come of values that the template sets before; those become `let` too.
     Where the template computes them in blocks, a number is drawn and taken modulo their count.
+    reserved: names that a draw may not have.
     """
-    trial = deepcopy(tree)
-    let = None if _draws_sometimes(tree) else _drawn(trial, "pick({items})", "{name}")
-    if let is None:  # what is drawn from may be there only where the draw is made
-        return _drawn(tree, f"pick(range({_MANY}))", "({items})[{name} % ({items} | length)]")
-    found = _hoisted(trial, let) if let else let
-    if found is not None:
-        tree[:] = trial
-        return found
-    return _drawn(tree, f"pick(range({_MANY}))", "({items})[{name} % ({items} | length)]")
+    if not _draws_sometimes(tree):
+        trial = deepcopy(tree)
+        let = _drawn(trial, "pick({items})", "{name}", reserved)
+        found = _hoisted(trial, let) if let else let
+        if found is not None:
+            tree[:] = trial
+            return found
+    # what is drawn from may be there only where the draw is made
+    counted = "({items})[{name} % ({items} | length)]"
+    return _drawn(tree, f"pick(range({_MANY}))", counted, reserved)
 
 
-def _drawn(tree: list[Node], let_form: str, use_form: str) -> dict[str, str]:
+def _drawn(
+    tree: list[Node], let_form: str, use_form: str, reserved: Collection[str]
+) -> dict[str, str]:
     """Replace each `choice` of a tree by `use_form`. -> what `let` then holds."""
     let: dict[str, str] = {}
+    free = (n for n in (f"drawn_{i}" for i in count(1)) if n not in reserved)
 
     def drawn(code: str) -> str:
         while match := _CHOICE.search(code):
             start = operand(code, match.start())
-            name, items = f"drawn_{len(let) + 1}", code[start : match.start()].strip()
+            name, items = next(free), code[start : match.start()].strip()
             let[name] = let_form.format(items=items)
             used = use_form.format(items=items, name=name)
             code = f"{code[:start]}{used}{code[match.end() :]}"
@@ -83,20 +93,29 @@ def with_optional(tree: list[Node]) -> set[str]:
     own = {_bound(n) for n in _all_sets(tree)}
     found: set[str] = set()
 
+    def test(match: re.Match[str]) -> str:
+        if match["name"] in own:
+            return match[0]
+        found.add(match["name"])
+        is_absent = (match["which"] == "undefined") != bool(match["not"])
+        return f"{match['name']} is {'none' if is_absent else 'not none'}"
+
     def rewritten(code: str) -> str:
-        def test(match: re.Match[str]) -> str:
-            if match[1] in own:
-                return match[0]
-            found.add(match[1])
-            return f"{match[1]} is {'none' if match[2] else 'not none'}"
-
-        def default(match: re.Match[str]) -> str:
-            if match[1] in own:
-                return match[0]
-            found.add(match[1])
-            return f"({match[1]} if {match[1]} is not none else ({match[2]}))"
-
-        return _DEFAULT.sub(default, _DEFINED.sub(test, code))
+        done, code = "", _DEFINED.sub(test, code)
+        while match := _DEFAULT.search(code):
+            name, end = match[1], _closing(code, match.end()) if match[2] else match.end()
+            given = _arguments(code[match.end() : end - 1]) if match[2] else []
+            instead = rewritten(given[0]) if given else '""'
+            if name in own:
+                done, code = done + code[:end], code[end:]
+                continue
+            found.add(name)
+            is_broad = len(given) > 1 and given[1].split("=")[-1].strip().lower() == "true"
+            use = f"({name} or ({instead}))" if is_broad else (
+                f"({name} if {name} is not none else ({instead}))"
+            )  # fmt: skip
+            done, code = done + code[: match.start()] + use, code[end:]
+        return done + code
 
     def walk(body: list[Node]) -> None:
         for node in body:
@@ -111,8 +130,32 @@ def with_optional(tree: list[Node]) -> set[str]:
     return found
 
 
-_DEFINED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s+is\s+(not\s+)?defined\b")
-_DEFAULT = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*\|\s*(?:default|d)\(([^(),]*)\)")
+_DEFINED = re.compile(
+    r"(?<![\w.])(?P<name>[^\W\d]\w*)\s+is\s+(?P<not>not\s+)?(?P<which>defined|undefined)\b"
+)
+_DEFAULT = re.compile(r"(?<![\w.])([^\W\d]\w*)\s*\|\s*(?:default|d)\b\s*(\()?")
+
+
+def _closing(code: str, start: int) -> int:
+    """Where the bracket that was opened before `start` has been closed."""
+    depth = 1
+    for token in TOKEN.finditer(code, start):
+        depth += (token[0] in OPENS) - (token[0] in CLOSES)
+        if depth == 0:
+            return token.end()
+    raise SplitError("brackets that do not close")
+
+
+def _arguments(code: str) -> list[str]:
+    """The arguments of a call, split at its own commas."""
+    parts, depth = [""], 0
+    for token in TOKEN.finditer(code):
+        depth += (token[0] in OPENS) - (token[0] in CLOSES)
+        if token[0] == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token[0]
+    return [part for part in parts if part.strip()]
 
 
 def _draws_sometimes(tree: Sequence[Node]) -> bool:
@@ -143,6 +186,8 @@ def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
             chosen.insert(0, node)
             wanted |= names_of("{{ " + node.code.split("=", 1)[1] + " }}")
     fixed = {_bound(n) for n in chosen}
+    if fixed & TAKEN:  # no `let` may have that name
+        return None
     if wanted & set(every) - fixed or any(every.count(n) > 1 for n in fixed):
         return None
     order: dict[str, str] = {}
@@ -235,6 +280,13 @@ _UPDATE = re.compile(
     re.DOTALL,
 )
 _APPEND = re.compile(r"(?P<name>[\w.]+)\.append\((?P<value>.*?)\)" + _SILENT, re.DOTALL)
+
+
+def sometimes_set(text: str) -> set[str]:
+    """Names that a text reads and sets in some branches alone."""
+    env = jinja2.Environment()
+    env.filters.update({**FILTERS, "choice": list})
+    return free_names(env.parse(text)).sometimes
 
 
 def names_of(text: str) -> set[str]:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from promptsource_reference import ours, reference
 
+from flancompile import check
 from flancompile.dsl.expression import RowError
 from flancompile.importers.promptsource import import_file
 
@@ -33,6 +34,7 @@ WORDS = [
     "}",
 ]
 TEXTS = ["a", "b"]  # columns of text, at times empty or with white space at their ends
+ODD = ["_id", "café", "row", "options"]  # no names of fields
 LISTS, NUMBERS, MAYBE = ["items", "others"], ["label", "count"], ["hint"]
 
 
@@ -60,6 +62,10 @@ class Maker:
             f"{d.choice(TEXTS)} | replace('x', 'y')",
             "hint if hint is defined else a",
             "hint | default('none')",
+            f"hint | default({d.choice(TEXTS)}.upper())",
+            "hint | default('a, (b)', true)",
+            f"_id ~ café ~ {d.choice(TEXTS)}",
+            "[row, options] | join",
             "{'x': a}['x']",
             "a[:3]",
             "items | choice",
@@ -76,7 +82,7 @@ class Maker:
     def test(self) -> str:
         return self.draw.choice((
             "label == 1", "label", "a", "not b", "a and b", "count > 1 or label == 0", "items | length > 1", "'x' in a",
-            "hint is defined", "hint is not defined", "a != b", "label in [0, 2]",
+            "hint is defined", "hint is not defined", "hint is undefined", "a != b", "label in [0, 2]",
         ))  # fmt: skip
 
     def text(self) -> str:
@@ -106,12 +112,23 @@ class Maker:
         if kind == "for":
             return f"{{% for x in {d.choice(LISTS)} %}}{d.choice(('{{ x }}', '{{ loop.index }}. {{ x }}'))}{self.text()}{{% endfor %}}"
         if kind == "set":
+            if d.random() < 0.4:  # set in each branch
+                self.own += 1
+                return (
+                    f"{{% if {self.test()} %}}{{% set v{self.own} = {self.value()} %}}"
+                    f"{{% else %}}{{% set v{self.own} = 'no' %}}{{% endif %}}{{{{ v{self.own} }}}}"
+                )
+            if d.random() < 0.2:  # a name that means something else in our language
+                name = d.choice(("pick", "drawn_1", "gold", "row_number"))
+                return f"{{% set {name} = {self.value()} %}}{{{{ {name} }}}}"
             self.own += 1
             return f"{{% set v{self.own} = {self.value()} %}}{{{{ v{self.own} }}}}"
         return "{# a remark #}"
 
     def template(self) -> str:
         target = self.body(1)
+        if "{{" not in target:  # a target that is one text for all rows is left out
+            target += "{{ b }}"
         return f"{self.body(2)}{self.text()}|||{self.text()}{target}"
 
 
@@ -122,6 +139,7 @@ def rows_of(draw: random.Random) -> list[dict[str, Any]]:
         row: dict[str, Any] = {n: draw.choice(texts) for n in TEXTS}
         row |= {n: [draw.choice(texts) for _ in range(draw.randint(0, 3))] for n in LISTS}
         row |= {n: draw.randint(0, 2) for n in NUMBERS}
+        row |= {n: draw.choice(texts) for n in ODD}
         if draw.random() < 0.5:
             row["hint"] = draw.choice(texts)
         rows.append(row)
@@ -134,7 +152,14 @@ def test_generated_templates_render_what_jinja_renders(tmp_path: Path) -> None:
     templates: dict[str, dict[str, Any]] = {}
     for seed in range(TEMPLATES):
         choices = draw.choice(
-            (None, None, "yes ||| no", "{{ a }} ||| {{ b }}", "{{ items | join('|||') }}")
+            (
+                None,
+                None,
+                "yes ||| no",
+                "yes{# or #} ||| no",
+                "{{ a }} ||| {{ b }}",
+                "{{ items | join('|||') }}",
+            )
         )
         text = Maker(seed, choices=choices is not None).template()
         templates[str(seed)] = {
@@ -145,6 +170,9 @@ def test_generated_templates_render_what_jinja_renders(tmp_path: Path) -> None:
         yaml.safe_dump({"dataset": "generated", "templates": templates}), encoding="utf-8"
     )
     imported = import_file(path)
+    (tmp_path / "lib" / "datasets").mkdir(parents=True)
+    (tmp_path / "lib" / "datasets" / "generated.yaml").write_text(imported.text)
+    assert [d.render() for d in check(tmp_path / "lib") if d.severity == "error"] == []
     data = yaml.safe_load(imported.text)
     differ, compared, refused = [], 0, 0
     for id_, (category, name) in imported.templates.items():

@@ -67,3 +67,53 @@ def test_two_files_of_one_dataset_are_both_written(tmp_path: Path) -> None:
     found = {p.stem: p.read_text() for p in (out / "datasets").glob("*.yaml")}
     assert {n: yaml.safe_load(t)["id"] for n, t in found.items()} == {"d": "d", "d_2": "d_2"}
     assert "one:" in found["d"] and "two:" in found["d_2"]
+
+
+def test_a_draw_is_one_for_input_and_target(tmp_path: Path) -> None:
+    one = imported(tmp_path, "{% set pick = b | choice %}{{ q }} {{ pick }} ||| {{ pick }} {{ q }}")
+    row = {"q": "Q", "b": ["x", "y"]}
+    assert rendered(one, row) == ["Q y", "y Q"]
+    (task,) = yaml.safe_load(one.text)["tasks"].values()
+    draws = [code for code in task["templates"][0]["let"].values() if "pick(" in code]
+    assert len(draws) == 1
+
+
+def test_a_target_without_columns_is_left_out(tmp_path: Path) -> None:
+    one = imported(tmp_path, "{{ q }} ||| Done.")
+    assert one.text == "" and one.left_out[0].reason == "the target is one text for all rows"
+
+
+def test_a_name_that_branches_set_is_no_column(tmp_path: Path) -> None:
+    both = "{% if c %}{% set v = 'x' %}{% else %}{% set v = 'y' %}{% endif %}{{ v }} {{ q }} ||| {{ a }}"
+    one = imported(tmp_path, both)
+    assert set(yaml.safe_load(one.text)["fields"]) == {"c", "q", "a"}
+    assert rendered(one, {"q": "Q", "a": "A", "c": 0}) == ["y Q", "A"]
+
+
+def test_columns_whose_names_no_field_may_have(tmp_path: Path) -> None:
+    one = imported(tmp_path, "{{ _id }} {{ café }} {{ cafè }} {{ row }} ||| {{ caf__column }}")
+    row = {"_id": "1", "café": "2", "cafè": "3", "row": "4", "caf__column": "5"}
+    assert rendered(one, row) == ["1 2 3 4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("use", "absent"),
+    [
+        ("{{ h | default(q.lower()) }}", "q"),
+        ("{{ h | default('a, (b)') }}", "a, (b)"),
+        ("{{ h | d('e', true) | upper }}", "E"),
+        ("{{ h | default }}-", "-"),
+        ("{% if h is undefined %}none{% else %}{{ h }}{% endif %}", "none"),
+    ],
+)
+def test_columns_that_rows_may_lack(tmp_path: Path, use: str, absent: str) -> None:
+    one = imported(tmp_path, f"{{{{ q }}}}: {use} ||| {{{{ a }}}}")
+    present = {"q": "Q", "a": "A", "h": "H"}
+    del (row := dict(present))["h"]
+    assert rendered(one, row) == [f"Q: {absent}", "A"]
+    assert rendered(one, present)[0].rstrip("-") == "Q: H"
+
+
+def test_comments_are_no_part_of_a_choice(tmp_path: Path) -> None:
+    one = imported(tmp_path, "{{ q }} ||| {{ answer_choices[a] }}", "no{# or ||| #} ||| yes")
+    assert rendered(one, {"q": "Q", "a": 0}) == ["Q", "no"]
