@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flancompile.dsl import yaml
-from flancompile.dsl.library import builtin_library, library_folder
+from flancompile.dsl.library import EMPTY, builtin_library, library_folder
 from flancompile.dsl.validate import validate
-from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
+from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 from flancompile.store.build import Build
 from flancompile.tokenizer.load import load_file, load_folder
 from flancompile.trainer.checks import complaints
@@ -103,6 +103,8 @@ def check_runs(paths: Sequence[Path]) -> list[Diagnostic]:
 
 def _read(path: Path) -> RunFile:
     document = yaml.read(path)
+    if document.data is None:
+        raise fail("FC108", "the file is empty", span=Span(str(path), 1, 1, 1, 1), hint=EMPTY)
     return RunFile(validate(Run, document), document)
 
 

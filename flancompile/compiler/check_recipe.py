@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from flancompile.compiler.asked import short_size, unmet_rates
@@ -15,7 +16,7 @@ from flancompile.compiler.quota import check_size
 from flancompile.dsl.check_style import near
 from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library
 from flancompile.dsl.mixture import EvalChoice, Recipe, StyleChoice
-from flancompile.dsl.select import nearest_term, parse_selector
+from flancompile.dsl.select import meant_term, nearest_term, parse_selector
 from flancompile.dsl.source import Overlay, PlaceOptions
 from flancompile.dsl.style import StyleNames, draws
 from flancompile.dsl.yaml import Document, Key
@@ -134,7 +135,8 @@ def _evaluation(
     try:
         selector = parse_selector(choice.select, span)
     except FlancompileError as error:
-        yield from error.diagnostics
+        meant = meant_term(choice.select, tasks.values())
+        yield from (replace(d, hint=meant or d.hint) for d in error.diagnostics)
         return
     ids = selector.pick(tasks.values())
     if not ids:

@@ -16,7 +16,7 @@ from flancompile.compiler.asked import double_names, impossible_arms
 from flancompile.compiler.members import Node, PlannedTask
 from flancompile.dsl.library import Library, Loaded, TaskDef
 from flancompile.dsl.mixture import Arms, HoldOut, Member, Mixture, Recipe
-from flancompile.dsl.select import Selector, nearest_term, parse_selector
+from flancompile.dsl.select import Selector, meant_term, nearest_term, parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
 __all__ = [
@@ -115,7 +115,8 @@ class _Resolver:
         try:
             return parse_selector(text, span)
         except FlancompileError as error:
-            self.found += error.diagnostics
+            meant = meant_term(text, self.tasks.values())
+            self.found += [replace(d, hint=meant or d.hint) for d in error.diagnostics]
             return None
 
     def selected(self, member: Member, scope: _Scope, span: Span, name: str) -> list[PlannedTask]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from flancompile.dsl.expression import compile_template
 from flancompile.dsl.library import Library
 from flancompile.dsl.style import ChatStyle, ShotsStyle
+from flancompile.dsl.texts import single_braces
 from flancompile.dsl.yaml import Document, Key
 from flancompile.errors import Diagnostic, TextError, nearest
 
@@ -53,7 +54,7 @@ def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
 
 
 def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Diagnostic]:
-    broken = False
+    broken, misspelt = False, set[str]()  # a slot that a text lacks may be one that it misspells
     for name in type(style).model_fields:
         text = getattr(style, name)
         known = _STYLE_NAMES.get(name, _COUNT_NAMES[str(key[0])])
@@ -68,17 +69,24 @@ def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Dia
         for extra in sorted(used - known):
             for span in document.every((*key, name), extra, "name"):
                 yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
+                misspelt.add(name)
+        for fault in single_braces(text, known):
+            span = document.spot((*key, name), fault.at or 0, len(fault.word or ""))
+            yield Diagnostic(fault.code, fault.message, span, fault.hint)
+            misspelt.add(name)
     if broken:
         return
     if isinstance(style, ChatStyle):
-        yield from _check_roles(document, key, style)
+        yield from _check_roles(document, key, style, misspelt)
     elif isinstance(style, ShotsStyle):
-        yield from _check_slots(document, key, style)
+        yield from _check_slots(document, key, style, misspelt)
 
 
-def _check_roles(document: Document, key: Key, style: ChatStyle) -> Iterator[Diagnostic]:
+def _check_roles(
+    document: Document, key: Key, style: ChatStyle, misspelt: set[str]
+) -> Iterator[Diagnostic]:
     """Each role's text has one slot, in no block: an assistant's is learnt from there on."""
-    for role in ("system", "user", "assistant", "tool"):
+    for role in sorted({"system", "user", "assistant", "tool"} - misspelt):
         text = getattr(style, role)
         slots = len(_SLOT.findall(text))
         if slots > 1 or "{%" in text or (slots == 0 and "{{" not in text):
@@ -90,7 +98,9 @@ def _check_roles(document: Document, key: Key, style: ChatStyle) -> Iterator[Dia
         yield Diagnostic("FC216", message, document.span((*key, "assistant")), hint, "warning")
 
 
-def _check_slots(document: Document, key: Key, style: ShotsStyle) -> Iterator[Diagnostic]:
+def _check_slots(
+    document: Document, key: Key, style: ShotsStyle, misspelt: set[str]
+) -> Iterator[Diagnostic]:
     slots: Mapping[str, tuple[str, ...]] = {
         "exemplar": ("input", "target"),
         "query": ("input",),
@@ -99,15 +109,21 @@ def _check_slots(document: Document, key: Key, style: ShotsStyle) -> Iterator[Di
     for name, needed in slots.items():
         names = compile_template(getattr(style, name)).names
         for slot in needed:
-            if slot not in names:
+            if slot not in names and name not in misspelt:
                 message = f"{name} of the layout {key[1]!r} has no {{{{ {slot} }}}}"
                 yield Diagnostic("FC209", message, document.span((*key, name)))
     few = [compile_template(getattr(style, n)).names for n in ("opening", "exemplar", "query")]
     shown = sum("instruction" in names for names in few)
-    if shown != 1 and style.when != "zero":
+    if (
+        shown != 1
+        and style.when != "zero"
+        and misspelt.isdisjoint(("opening", "exemplar", "query"))
+    ):
         message = f"the layout {key[1]!r} shows the instruction {shown} times with exemplars"
         hint = "exactly one of opening, exemplar and query holds {{ instruction }}"
         yield Diagnostic("FC209", message, document.span(key, of_key=True), hint)
-    if "instruction" not in compile_template(style.zero).names and style.when != "few":
+    if "instruction" not in compile_template(style.zero).names and not (
+        style.when == "few" or "zero" in misspelt
+    ):
         message = f"zero of the layout {key[1]!r} does not show the instruction"
         yield Diagnostic("FC209", message, document.span(key, of_key=True))

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from flancompile.dsl.members import inside, models_in
 from flancompile.errors import nearest
 
-__all__ = ["home_of", "meant_key"]
+__all__ = ["home_of", "likely_key", "meant_key"]
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "evaluation": ("eval", "evaluate"),
@@ -70,6 +70,16 @@ def meant_key(name: str, known: Collection[str]) -> str | None:
         return near
     longer = [k for k in known if len(k) >= 4 and (name.startswith(k) or k.startswith(name))]
     return f"did you mean {longer[0]!r}?" if len(longer) == 1 and len(name) >= 4 else None
+
+
+def likely_key(name: str, known: Collection[str], model: type[BaseModel]) -> str | None:
+    """A hint that names the key that is meant, or the place where a key of that very name belongs.
+
+    model: that of the whole file.
+    """
+    other_word = any(w in known for w in _WORDS.get(name.lower().replace("-", "_"), ()))
+    home = None if other_word else home_of(name, model)
+    return home or meant_key(name, known)
 
 
 def home_of(name: str, model: type[BaseModel]) -> str | None:

@@ -31,8 +31,8 @@ from flancompile.dsl.validate import validated
 from flancompile.errors import Diagnostic, FlancompileError, Span, TextError, fail, nearest
 
 __all__ = [
-    "KINDS", "Library", "Loaded", "TaskDef", "builtin_library", "demo_library", "library_folder",
-    "load_library",
+    "EMPTY", "KINDS", "Library", "Loaded", "TaskDef", "builtin_library", "demo_library",
+    "library_folder", "load_library",
 ]  # fmt: skip
 
 M = TypeVar("M", bound=BaseModel)
@@ -43,6 +43,9 @@ KINDS: dict[str, type[BaseModel]] = {
     "styles": StyleFile,
     "overlays": Overlay,
 }
+
+
+EMPTY = "write its keys, or take it out of the library"
 
 
 @dataclass(frozen=True)
@@ -286,7 +289,7 @@ def _load(library: Library, path: Path, kind: str) -> list[Diagnostic]:
     if document.data is None:
         library.documents.append(document)
         span = Span(str(path), 1, 1, 1, 1)
-        raise fail("FC108", "the file is empty", span=span)
+        raise fail("FC108", "the file is empty", span=span, hint=EMPTY)
     kind = kind or _kind_of(document.data)
     if kind == "datasets" and _is_rows(document.data):
         return []

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flancompile.dsl.keys import meant_key
 from flancompile.dsl.yaml import Document, Index, Key
 
 __all__ = ["Edit", "edits_for", "real_key", "without"]
@@ -36,16 +35,16 @@ def real_key(place: Key, document: Document) -> Key:
 
 
 def edits_for(
-    errors: Iterable[Any], document: Document, known: Callable[[Key], list[str]]
+    errors: Iterable[Any], document: Document, meant: Callable[[Key], str | None]
 ) -> dict[Key, Edit]:
-    """What to do about a model's errors. known: the keys that a place may have."""
+    """What to do about a model's errors. meant: the hint for a key that is not known."""
     found: dict[Key, Edit] = {}
     missing: list[Key] = []
     for error in errors:
         place: Key = tuple(error["loc"])
         key = real_key(place, document)
         if error["type"] == "extra_forbidden" and key == place:
-            found[key] = Edit(_meant(key, document, known(key[:-1])), hurts=False)
+            found[key] = Edit(_meant(key, document, meant(key)), hurts=False)
         elif error["type"] == "missing":
             missing.append((*key, place[-1]))
         elif error["type"] in ("string_type", "string_pattern_mismatch") and key == place:
@@ -64,10 +63,9 @@ def edits_for(
     return found
 
 
-def _meant(key: Key, document: Document, known: list[str]) -> str | None:
+def _meant(key: Key, document: Document, hint: str | None) -> str | None:
     """The name that a misspelt key has in truth, where that is free."""
-    hint = meant_key(str(key[-1]), known)
-    named = re.search(r"'(.*)'", hint) if hint else None
+    named = re.search(r"did you mean '(.*)'", hint) if hint else None
     free = named is not None and named[1] not in (document.value(key[:-1]) or ())
     return named[1] if named is not None and free else None
 
@@ -90,6 +88,7 @@ def without(
     lost = {key[:-1] for key, edit in edits.items() if edit.hurts}
     less = replace(document, data=data, partial=document.partial or bool(lost))
     less.index = index
+    lost |= {key[:-1] for key, edit in edits.items() if edit.name is None and edit.text is None}
     lost |= hurt | {key for key, edit in edits.items() if edit.text is not None}
     return less, {moved[key] for key in lost if key in moved}
 

@@ -19,7 +19,15 @@ from typing import Protocol
 
 from flancompile.errors import Span, fail, nearest
 
-__all__ = ["FLAGS", "KEYS", "Selectable", "Selector", "nearest_term", "parse_selector"]
+__all__ = [
+    "FLAGS",
+    "KEYS",
+    "Selectable",
+    "Selector",
+    "meant_term",
+    "nearest_term",
+    "parse_selector",
+]
 
 
 class Selectable(Protocol):
@@ -67,6 +75,18 @@ def nearest_term(selector: Selector, tasks: Iterable[Selectable]) -> str | None:
             return nearest(pattern, sorted(values)) or (
                 f"tasks here have {key}: {', '.join(sorted(values)[:12])}" if values else None
             )
+    return None
+
+
+def meant_term(text: str, tasks: Iterable[Selectable]) -> str | None:
+    """A hint for a selector with a bare word that is a task's label: the key goes before it."""
+    every = list(tasks)
+    for word in re.findall(r"[^\s()]+", text):
+        if ":" in word or "/" in word or word in (*FLAGS, "and", "or", "not"):
+            continue
+        for key in KEYS[1:]:
+            if any(word in t.labels.get(key, ()) for t in every):
+                return f"did you mean '{key}:{word}'?"
     return None
 
 

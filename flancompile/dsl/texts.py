@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from flancompile.dsl.expression import without_slot
 from flancompile.errors import Severity, nearest
 
-__all__ = ["Fault", "input_faults", "options_faults", "target_faults"]
+__all__ = ["Fault", "input_faults", "options_faults", "single_braces", "target_faults"]
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _PATH = r"(?:\.\w+|\[[^\]{}\n]*\]|\s*\|\s*\w+(?:\([^(){}\n]*\))?)"
@@ -102,6 +102,11 @@ def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterato
         if line != line.rstrip(" \t"):
             yield _space("a line ends in white space", _TAKE_OFF, place + len(line.rstrip(" \t")))
         place += len(line) + 1
+
+
+def single_braces(text: str, names: Iterable[str]) -> Iterator[Fault]:
+    """Placeholders of another language in a text. names: what it may show."""
+    yield from _single_braces(_literal(text), set(names), set())
 
 
 def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[Fault]:

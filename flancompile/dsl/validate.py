@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from flancompile.dsl.keys import home_of, meant_key
+from flancompile.dsl.advice import advice_on, described
+from flancompile.dsl.keys import likely_key
 from flancompile.dsl.members import keys_at
 from flancompile.dsl.mend import edits_for, real_key, without
 from flancompile.dsl.yaml import Document, Key
@@ -42,12 +44,16 @@ def validated(model: type[M], document: Document) -> tuple[M | None, Document, l
             errors = error.errors(include_url=False)
         told = [e for e in errors if not _follows(e, document, hurt)]
         found += [d for d in _told(model, document, told) if d not in found]
-        edits = edits_for(errors, document, lambda owner: keys_at(model, owner))
+        edits = edits_for(errors, document, partial(_hint_for, model))
         less = without(document, edits, hurt)
         if less is None:
             break
         document, hurt = less
     return None, document, found
+
+
+def _hint_for(model: type[BaseModel], key: Key) -> str | None:
+    return likely_key(str(key[-1]), keys_at(model, key[:-1]), model)
 
 
 def _follows(error: Any, document: Document, hurt: set[Key]) -> bool:
@@ -100,13 +106,17 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
         name = str(key[-1])
         known = keys_at(model, key[:-1])
         listed = f"known here: {', '.join(sorted(known))}"
-        hint = meant_key(name, known) or home_of(name, model) or listed
+        hint = likely_key(name, known, model) or listed
         return Diagnostic("FC105", f"unknown key {name!r}", document.span(key, of_key=True), hint)
     if kind == "missing":
         owner = key[:-1]
         span = document.span(owner, of_key=True)
-        return Diagnostic("FC106", f"the key {str(key[-1])!r} is missing", span)
+        name = str(key[-1])
+        about = described(model, key)
+        advice = f"{name}: {about.removesuffix('.')}" if about else None
+        return Diagnostic("FC106", f"the key {name!r} is missing", span, advice)
     message, advice = _said(error, keys_at(model, key))
+    advice = advice_on(error, model, key) or advice
     if kind == "string_type" and error.get("input") is None:
         advice = _empty_text(document.span(key), document) or advice
     if key == () and kind == "value_error":
@@ -117,6 +127,8 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
     where = ".".join(str(k) for k in real_key(shown, document))
     if where and not message.startswith(where):
         message = f"{where}: {message}"
+    if advice is None and kind != "value_error" and (about := described(model, key)):
+        advice = f"{key[-1]}: {about.removesuffix('.')}"
     return Diagnostic("FC201", message, document.span(key, of_key=of_key), advice)
 
 

@@ -90,6 +90,16 @@ def test_a_mistake_is_told_at_its_place(
     assert found.strip() == texts[kind].strip()
 
 
+@pytest.mark.parametrize(("name", "texts"), [(n, t) for p, n, t in CASES if p.stem == "newcomers"])
+def test_a_newcomers_mistake_is_one_error_with_its_place(name: str, texts: dict[str, str]) -> None:
+    """No cascade: as many errors as mistakes, on lines of their own; each with its place."""
+    heads = [
+        line for line in texts[SAYS].splitlines() if re.search(r": (?:error|warning) FC", line)
+    ]
+    assert len(heads) == (2 if name in ("members as task ids", "shots with names as keys") else 1)
+    assert all(re.match(r"\S+\.yaml:\d+:\d+: error ", line) for line in heads)
+
+
 def test_there_are_enough() -> None:
     assert len(CASES) >= 60
     assert len({(p, n) for p, n, _ in CASES}) == len(CASES)
