@@ -13,6 +13,7 @@ from flancompile.dsl.infer import GUARD, bare_names, expression_faults, template
 from flancompile.dsl.library import Loaded
 from flancompile.dsl.lock import Schema
 from flancompile.dsl.memo import Memo
+from flancompile.dsl.returns import NO_TEXT
 from flancompile.dsl.task import Choices, DatasetFile, Task, Turns
 from flancompile.dsl.texts import Fault
 from flancompile.dsl.types import ANY, Type, list_of
@@ -108,6 +109,8 @@ class _Typed:
         shared = yield from self.lets((*key, "let"), task.let, scope)
         if task.choices is not None:
             yield from self.choices((*key, "choices"), task.choices, shared)
+        if task.eval is not None and task.eval.answers is not None:
+            yield from self.answers((*key, "eval", "answers"), task.eval.answers, scope)
         if task.instruction is not None:
             yield from self.template((*key, "instruction"), task.instruction, shared)
         for index, template in enumerate(task.templates):
@@ -142,9 +145,17 @@ class _Typed:
         gold, faults = self.typed(choices.gold, scope)
         yield from self.placed((*key, "gold"), faults)
         item = options.item or ANY
+        yield from self.placed((*key, "options"), textless(item, "an option"))
+        yield from self.placed((*key, "gold"), textless(gold, "the gold answer"))
         if choices.gold_by == "text" and gold.is_number and item.kind == "text":
             message = "gold gives a number, and options are named by text"
             yield from self.placed((*key, "gold"), [Fault("FC223", message, "say `by: index`")])
+
+    def answers(self, key: Key, text: str, scope: Types) -> Iterator[Diagnostic]:
+        """Accepted answers of an evaluation, a list of values or one of them."""
+        found, faults = self.typed(text, scope)
+        one = (found.item or ANY) if found.kind == "list" else found
+        yield from self.placed(key, [*faults, *textless(one, "an accepted answer")])
 
     def turns(self, key: Key, turns: Turns, scope: Types) -> Iterator[Diagnostic]:
         over, faults = self.typed(turns.each, scope)
@@ -189,6 +200,13 @@ class _Typed:
         except TextError:
             return ANY, []
         return expression_faults(text, scope, self.given)
+
+
+def textless(type_: Type, what: str) -> list[Fault]:
+    """The fault of a list or map where one text is wanted."""
+    hint = NO_TEXT.get(type_.kind)
+    message = f"{what} is a {type_.kind}, which has no text: the row is dropped"
+    return [] if hint is None else [Fault("FC221", message, hint)]
 
 
 def _texts(condition: str | None) -> tuple[str, ...]:

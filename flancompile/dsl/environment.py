@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 
 from flancompile.dsl.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
 from flancompile.dsl.strict_filters import made_strict
-from flancompile.dsl.values import place, power, printed, remainder, texts_in, times
+from flancompile.dsl.values import place, power, printed, remainder, shown, texts_in, times
 
 __all__ = ["Sandbox", "environment", "is_written_out"]
 
@@ -76,6 +76,28 @@ class _Generator(CodeGenerator):
             self.write(", ")
         self.write("))")
 
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write("environment.shown(")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write(f", {_written(node)!r})")
+
+
+def _written(node: nodes.Node) -> str:
+    """An expression as it is written, where it is a name with keys and filters; else empty."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if not isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter) or node.node is None:
+        return ""
+    if not (base := _written(node.node)):
+        return ""
+    if isinstance(node, nodes.Getattr):
+        return f"{base}.{node.attr}"
+    if isinstance(node, nodes.Filter):
+        return f"{base} | {node.name}" + ("(…)" if node.args or node.kwargs else "")
+    constant = isinstance(node.arg, nodes.Const)
+    return f"{base}[{node.arg.value!r}]" if constant else f"{base}[…]"
+
 
 class _Formatter(SandboxedFormatter):
     """`str.format` whose values are checked where they become text."""
@@ -100,6 +122,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.getitem(obj, index if isinstance(obj, Mapping) else place(index))
 
     place = staticmethod(place)
+
+    shown = staticmethod(shown)
 
     @staticmethod
     def one_text(values: Any) -> str:

@@ -21,7 +21,7 @@ from jinja2.exceptions import SecurityError
 from flancompile.dsl.environment import Sandbox, environment
 from flancompile.dsl.free_names import free_names
 from flancompile.dsl.malformed import call_faults, faulty, syntax_error
-from flancompile.dsl.values import NullValueError, RowError, as_text, printed, settled
+from flancompile.dsl.values import NullValueError, RowError, printed, settled, shown
 from flancompile.errors import Diagnostic, FlancompileError, TextError
 
 __all__ = [
@@ -106,7 +106,7 @@ class Template:
                 if part.name not in context:
                     raise RowError(f"no {part.name!r}")
                 value = context[part.name]
-                pieces.append(as_text(value))
+                pieces.append(shown(value, part.name))
             else:
                 pieces.append(part)
         return "".join(pieces)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from flancompile.dsl.dialogues import chat, exchanges
-from flancompile.dsl.values import place, whole_number
+from flancompile.dsl.values import place, python_text, whole_number
 from flancompile.marks import marked
 
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
@@ -156,6 +156,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": _number,
     "option_index": _option_index,
     "ordinal": _ordinal,
+    "python_text": python_text,
     "regex_findall": _regex_findall,
     "regex_replace": _regex_replace,
     "regex_search": _regex_search,

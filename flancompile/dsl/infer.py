@@ -20,7 +20,9 @@ from flancompile.dsl.returns import (
     GIVES,
     INTEGER,
     METHODS,
+    NO_TEXT,
     NUMBER,
+    OF_TEXT,
     SAME_LIST,
     SELECTING,
     TEXT,
@@ -30,7 +32,7 @@ from flancompile.dsl.returns import (
     WANT_TEXT,
 )
 from flancompile.dsl.texts import Fault
-from flancompile.dsl.types import ANY, Type, list_of, merged, never_equal, type_of
+from flancompile.dsl.types import ANY, Type, list_of, merged, never_equal, told, type_of
 from flancompile.errors import TextError, nearest
 
 __all__ = ["GUARD", "bare_names", "expression_faults", "template_faults"]
@@ -157,11 +159,11 @@ class _Walk:
         for operand in node.ops:
             right = self.of(operand.expr)
             if operand.op in ("eq", "ne") and never_equal(left, right):
-                message = f"{_told(left)} is never equal to {_told(right)}"
+                message = f"{told(left)} is never equal to {told(right)}"
                 word = _word(node.expr)
                 self.fault("FC224", node, message, word, "compare like with like", warning=True)
             elif operand.op in ("lt", "gt", "lteq", "gteq") and never_equal(left, right):
-                message = f"{_told(left)} cannot be compared with {_told(right)}"
+                message = f"{told(left)} cannot be compared with {told(right)}"
                 self.fault("FC223", node, message, _word(node.expr))
             left = right
         return BOOLEAN
@@ -170,7 +172,7 @@ class _Walk:
         left, right = self.of(node.left), self.of(node.right)
         kinds = {left.kind, right.kind}
         if "text" in kinds and kinds & {"integer", "number", "list", "map", "boolean"}:
-            message = f"{_told(left)} and {_told(right)} cannot be added"
+            message = f"{told(left)} and {told(right)} cannot be added"
             self.fault("FC223", node, message, _word(node.left), "join them as text with ~")
         if left.is_number and right.is_number:
             return merged([left, right]) or ANY
@@ -182,7 +184,7 @@ class _Walk:
             repeats = isinstance(node, nodes.Mul | nodes.Mod)
             if type_.kind in ("list", "map") or (type_.kind == "text" and not repeats):
                 hint = "turn it into a number with | int or | float"
-                message = f"{_told(type_)} where a number is wanted"
+                message = f"{told(type_)} where a number is wanted"
                 self.fault("FC223", node, message, _word(side), hint)
         return NUMBER if left.is_number and right.is_number else ANY
 
@@ -201,7 +203,7 @@ class _Walk:
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
             return self._key(node, base, node.arg.value, method=False)
         if base.kind in ("list", "text") and key.kind in ("text", "list", "map"):
-            message = f"{_told(base)} is indexed by a number, and this is {_told(key)}"
+            message = f"{told(base)} is indexed by a number, and this is {told(key)}"
             hint = "for a label: label | lookup({...}), or ['a', 'b'] | index(label) for its place"
             self.fault("FC223", node, message, _word(node.arg), hint)
         if base.kind == "list":
@@ -225,7 +227,7 @@ class _Walk:
         if not lenient:
             advice = "take an item first, or `map(attribute=…)`" if base.kind == "list" else None
             unsure = self.depth > 0  # other rows may be meant than those that were read
-            self.fault("FC222", node, f"{_told(base)} has no key {key!r}", key, advice, unsure)
+            self.fault("FC222", node, f"{told(base)} has no key {key!r}", key, advice, unsure)
         return ANY
 
     def _call(self, node: nodes.Call) -> Type:
@@ -242,11 +244,15 @@ class _Walk:
         self.lenient -= node.name == "default"
         for argument in (*node.args, *(k.value for k in node.kwargs)):
             self.of(argument)
-        if node.name in WANT_TEXT and base.kind not in ("text", "any"):
-            message = f"{_told(base)} where {node.name} wants text"
+        if node.name in OF_TEXT:
+            self.textless(node.node, base, f"reaches {node.name}")
+        elif node.name == "join" and base.kind == "list":
+            self.textless(node.node, base.item or ANY, "is joined")
+        elif node.name in WANT_TEXT and base.kind not in ("text", "any"):
+            message = f"{told(base)} where {node.name} wants text"
             self.fault("FC223", node, message, _word(node.node), "make it text with | string first")
         elif node.name in WANT_LIST and (base.is_number or base.kind == "boolean"):
-            message = f"{_told(base)} where {node.name} wants a list"
+            message = f"{told(base)} where {node.name} wants a list"
             self.fault("FC223", node, message, _word(node.node))
         return self._filtered(node, base)
 
@@ -283,13 +289,13 @@ class _Walk:
 
     def printed(self, node: nodes.Expr) -> None:
         """An expression whose value becomes text as it stands."""
-        type_ = self.of(node)
-        if type_.kind in ("list", "map") and not isinstance(node, nodes.List | nodes.Dict):
-            hint = (
-                "join its items: | join(', ')" if type_.kind == "list" else "show one of its keys"
-            )
-            message = f"{_told(type_)} is printed as Python writes it"
-            self.fault("FC221", node, message, _word(node), hint, warning=True)
+        self.textless(node, self.of(node), "is printed")
+
+    def textless(self, node: nodes.Node, type_: Type, where: str) -> None:
+        """Report a list or map that becomes text; other rows may be meant under a condition."""
+        if (hint := NO_TEXT.get(type_.kind)) is not None:
+            message = f"{told(type_)} {where}, which has no text: the row is dropped"
+            self.fault("FC221", node, message, _word(node), hint, warning=self.depth > 0)
 
     def body(self, items: list[nodes.Node]) -> None:
         """The statements of a template, in order."""
@@ -337,12 +343,6 @@ class _Walk:
                 self._branches(nodes.If(rest[0].test, rest[0].body, rest[1:], node.else_))
             else:
                 self.body(node.else_)
-
-
-def _told(type_: Type) -> str:
-    if type_.kind == "integer":
-        return "a whole number"
-    return {"text": "text", "null": "null"}.get(type_.kind, f"a {type_.kind}")
 
 
 def _word(node: nodes.Node | None) -> str | None:

@@ -118,7 +118,7 @@ ENTRIES: tuple[Entry, ...] = (
        "one two\nthree"),
     _e(_TEXT, "center", "In the middle of a width.", "'a' | center(5)", "  a  "),
     _e(_TEXT, "format", "printf's forms.", "'%s is %d' | format('Ada', 36)", "Ada is 36"),
-    _e(_TEXT, "string", "A value as text.", "label | string", "1"),
+    _e(_TEXT, "string", "A number or truth value as text.", "label | string", "1"),
     _e(_TEXT, "striptags", "Without HTML's tags.", "'<b>bold</b>' | striptags", "bold"),
     _e(_TEXT, "unescape_html", "HTML's entities as characters.", "'&amp;&quot;' | unescape_html",
        '&"'),
@@ -190,6 +190,8 @@ ENTRIES: tuple[Entry, ...] = (
        [("a", 1), ("b", 2)]),
     _e(_JSON, "fromjson", "The value that a JSON text holds.", "(cell | fromjson).year", 1843),
     _e(_JSON, "tojson", "A value as JSON.", "{'é': [1]} | tojson", '{"é": [1]}'),
+    _e(_JSON, "python_text", "A list or map as Python writes it, for texts that other tools have "
+       "printed so.", "names | python_text", "['Ada', 'Ben', 'Cy']"),
     _e(_CHATS, "chat", "A dialogue as a list of {role, content}. It reads messages, ShareGPT's "
        "`from` and `value`, a row of Alpaca's or TRL's, and lists of texts in turn; reasoning "
        "and tool calls become part of the content.", "said | chat",
@@ -260,6 +262,12 @@ row is dropped where a filter or an operator would make a text or a number of on
 print one, be it in a list; `default(…, true)`, `is none` or a condition handles it before. A field
 whose expression meets a null is null, so `where: premise and hypothesis` leaves that row out.
 Filters give lists, never generators.
+
+A list, a map and bytes have no text either. Where a template, a target, an option, an accepted
+answer, `~` or a filter of texts would print one, the row is dropped, with a reason that names the
+expression; `check` reports it where the columns' types are known. Write `| join(', ')`, one of the
+keys, `| tojson`, or `| python_text` where Python's own form is meant. Numbers print as Python
+writes them (`1.5`, `1e+16`), true and false as `True` and `False`.
 
 The examples see this row:
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flancompile.dsl.types import Type, list_of
 
 __all__ = [
-    "BOOLEAN", "GIVES", "INTEGER", "METHODS", "NUMBER", "SAME_LIST", "SELECTING", "TEXT",
-    "TO_INTEGER", "TO_TEXT", "WANT_LIST", "WANT_TEXT",
+    "BOOLEAN", "GIVES", "INTEGER", "METHODS", "NO_TEXT", "NUMBER", "OF_TEXT", "SAME_LIST",
+    "SELECTING", "TEXT", "TO_INTEGER", "TO_TEXT", "WANT_LIST", "WANT_TEXT",
 ]  # fmt: skip
 
 TEXT, INTEGER, NUMBER = Type("text"), Type("integer"), Type("number")
@@ -39,8 +39,15 @@ TO_TEXT = frozenset(
         "ordinal",
         "unescape_html",
         "urlencode",
+        "python_text",
     ]
 )
+# of the value's own text, which a list or map has not
+OF_TEXT = TO_TEXT - {"join", "tojson", "python_text", "urlencode", "regex_replace", "regex_search"}
+NO_TEXT = {
+    "list": "join its items: `| join(', ')`; or write `| tojson`",
+    "map": "show one of its keys, or write `| tojson`",
+}
 TO_INTEGER = {"length", "count", "wordcount", "int", "index", "option_index"}
 SAME_LIST = {"sort", "unique", "reverse", "list", "most_frequent"}
 SELECTING = {"select", "reject", "selectattr", "rejectattr"}

@@ -16,7 +16,14 @@ from jinja2.environment import Environment
 from jinja2.filters import make_attrgetter
 from jinja2.utils import _PassArg, pass_environment
 
-from flancompile.dsl.values import NullValueError, RowError, printed, texts_in, width
+from flancompile.dsl.values import (
+    NullValueError,
+    RowError,
+    parts_printed,
+    printed,
+    texts_in,
+    width,
+)
 
 __all__ = ["made_strict"]
 
@@ -25,14 +32,37 @@ Filter = Callable[..., Any]
 # The arguments of which a text is made; 0 is the value itself, None stands for all.
 _OF_TEXT: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(
-        ("capitalize", "center", "format", "indent", "lower", "lower_first", "lstrip", "number",
-         "ordinal", "rstrip", "special", "squeeze", "string", "striptags", "title", "trim",
-         "truncate", "unescape_html", "upper", "upper_first", "urlencode", "wordcount", "wordwrap"),
+        (
+            "capitalize",
+            "center",
+            "format",
+            "indent",
+            "lower",
+            "lower_first",
+            "lstrip",
+            "number",
+            "ordinal",
+            "rstrip",
+            "special",
+            "squeeze",
+            "string",
+            "striptags",
+            "title",
+            "trim",
+            "truncate",
+            "unescape_html",
+            "upper",
+            "upper_first",
+            "urlencode",
+            "wordcount",
+            "wordwrap",
+        ),
         (0,),
     ),
     "format": None,
     "replace": (0, 1, 2),
-}  # fmt: skip
+}
+_OF_PARTS = frozenset({"urlencode"})  # of a list or map, the parts  # fmt: skip
 _LAZY = ("batch", "items", "map", "reject", "rejectattr", "reverse", "select", "selectattr",
          "slice", "unique")  # fmt: skip
 _PADDED = {"center": "width", "indent": "width", "batch": "linecount", "slice": "slices"}
@@ -59,12 +89,13 @@ def _lead(function: Filter) -> int:
 
 def _checked(name: str, function: Filter, places: tuple[int, ...] | None) -> Filter:
     first, where = _lead(function), f"reaches {name!r}"
+    check = parts_printed if name in _OF_PARTS else printed
 
     @wraps(function)
     def run(*args: Any, **named: Any) -> Any:
         for n, value in enumerate(args[first:]):
             if places is None or n in places:
-                printed(value, where)
+                check(value, where)
         if places is None:
             for value in named.values():
                 printed(value, where)

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["ANY", "Kind", "Type", "from_json", "list_of", "merged", "never_equal", "type_of"]
+__all__ = [
+    "ANY",
+    "Kind",
+    "Type",
+    "from_json",
+    "list_of",
+    "merged",
+    "never_equal",
+    "told",
+    "type_of",
+]
 
 Kind = Literal["any", "null", "text", "integer", "number", "boolean", "list", "map"]
 MANY_KEYS = 64  # a map with more keys is a table, whose keys are data
@@ -137,3 +147,10 @@ def never_equal(a: Type, b: Type) -> bool:
              "list": "list", "map": "map"}  # fmt: skip
     known = a.kind in kinds and b.kind in kinds
     return known and kinds[a.kind] != kinds[b.kind]
+
+
+def told(type_: Type) -> str:
+    """A type in a message, with its article."""
+    if type_.kind == "integer":
+        return "a whole number"
+    return {"text": "text", "null": "null"}.get(type_.kind, f"a {type_.kind}")

@@ -1,7 +1,8 @@
 """Values where they become text, numbers or indexes: what a row cannot give is a `RowError`.
 
 Every engine, filter and operator that turns a value into text does so here, so no prompt can hold
-the text of a null, of NaN, of an undefined value or of an object of the program.
+the text of a null, of NaN, of an undefined value or of an object of the program, nor a list or map
+as Python writes it.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ __all__ = [
     "compared_key",
     "compared_text",
     "one_text",
+    "parts_printed",
     "place",
     "power",
     "printed",
+    "python_text",
     "remainder",
     "settled",
+    "shown",
     "texts_in",
     "times",
     "whole_number",
@@ -44,7 +48,7 @@ MAX_CHARS = 10_000_000  # of a text, and items of a list, that an operator may m
 MAX_BITS = 100_000  # of a whole number
 MAX_WIDTH = 100_000  # to which a text may be padded
 _PLAIN = frozenset({str, int, bool})
-_SCALAR = (str, int, Decimal, date, time, timedelta)  # date: datetime too; int: bool too
+_SCALAR = str | int | Decimal | date | time | timedelta  # date: datetime too; int: bool too
 
 
 class RowError(Exception):
@@ -56,9 +60,9 @@ class NullValueError(RowError):
 
 
 def printed(value: object, where: str = "would be printed") -> object:
-    """The value, where a text may be made of it. Raises RowError, NullValueError.
+    """The value, where it has a text. Raises RowError, NullValueError.
 
-    Lists and mappings are searched: their text is that of all that they hold.
+    Lists, maps and bytes have none: Python's own form of them is in no text that is not asked for.
     """
     if type(value) in _PLAIN:
         return value
@@ -68,29 +72,42 @@ def printed(value: object, where: str = "would be printed") -> object:
         if not math.isfinite(value):
             raise NullValueError(f"the number {value} {where}")
         return value
-    if isinstance(value, jinja2.Undefined):  # a strict one raises where its text is asked for
+    if isinstance(value, _SCALAR | jinja2.Undefined):  # a strict one raises where it is printed
         return value
-    _check_inside(value, where)
-    return value
+    if isinstance(value, Mapping) and type(value).__str__ is not object.__str__:
+        return value  # it has a text of its own
+    raise RowError(_no_text(value, where))
 
 
-def _check_inside(value: object, where: str) -> None:
-    """Whether all parts of a list, a mapping or another value have a text."""
+def _no_text(value: object, where: str) -> str:
+    """Why a value has no text, and what to write instead."""
+    if isinstance(value, list | tuple):
+        return f"a list {where}; write `| join(', ')` or `| tojson`"
+    if isinstance(value, Mapping):
+        return f"a map {where}; write one of its keys or `| tojson`"
+    if isinstance(value, bytes | bytearray):
+        return f"bytes {where}; write `.decode()`"
+    return f"a {type(value).__name__} {where}; call it, or make a list of it"
+
+
+def parts_printed(value: object, where: str) -> object:
+    """The same for a list or map whose parts become text: each of them, at any depth."""
     if isinstance(value, list | tuple):
         items: list[object] = list(value)
-    elif isinstance(value, Mapping):
-        if type(value).__str__ is not object.__str__:  # it has a text of its own
-            return
+    elif isinstance(value, Mapping) and type(value).__str__ is object.__str__:
         items = [*value.keys(), *value.values()]
-    elif isinstance(value, _SCALAR):
-        return
     else:
-        kind = type(value).__name__
-        raise RowError(f"a {kind} {where}; call it, or make a list of it")
+        return printed(value, where)
     for item in items:
         if isinstance(item, jinja2.Undefined):
             raise RowError(str(item._undefined_message))
-        printed(item, where)
+        parts_printed(item, where)
+    return value
+
+
+def python_text(value: object) -> str:
+    """A value as Python writes it. Raises RowError, NullValueError for nulls in it."""
+    return str(parts_printed(value, "reaches 'python_text'"))
 
 
 def as_text(value: object, where: str = "would be printed") -> str:
@@ -98,10 +115,22 @@ def as_text(value: object, where: str = "would be printed") -> str:
     return value if type(value) is str else str(printed(value, where))
 
 
+def shown(value: object, expression: str) -> str:
+    """The text of what a template prints. Raises RowError, NullValueError.
+
+    expression: what is printed, as it is written; empty where that is not known.
+    """
+    if type(value) is str:
+        return value
+    if isinstance(value, list | tuple | Mapping) and expression:
+        return str(printed(value, f"would be printed by {{{{ {expression} }}}}"))
+    return str(printed(value))
+
+
 def one_text(value: object, what: str) -> str | None:
     """The text of one value that is shown or compared by itself; None for a null, NaN or infinity.
 
-    Raises RowError for a list or mapping, whose text would be Python's, and for undefined values.
+    Raises RowError for a list or map, which has no text, and for undefined values.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
@@ -220,7 +249,12 @@ def remainder(left: Any, right: Any) -> Any:
         return left % right
     if isinstance(right, Mapping):
         return left % _Printed(right)
-    return left % printed(right)
+    return left % (parts_of(right) if isinstance(right, tuple) else printed(right))
+
+
+def parts_of(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values that are to be printed one by one. Raises RowError, NullValueError."""
+    return tuple(map(printed, values))
 
 
 class _Printed(dict[Any, Any]):

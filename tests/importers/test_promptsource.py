@@ -30,6 +30,18 @@ WRITTEN = {  # rows for templates that want more than can be guessed
         ],
         "thread": [{"userId": "Alice", "text": "Hello!"}, {"userId": "Bob", "text": "Good day."}],
     },
+    "mdd_task1_qa": {
+        "dialogue_turns": {"speaker": [0, 1], "utterance": ["Who made Avalanche?", "Corey Allen"]}
+    },
+    "qasc": {
+        "question": "What forms beads of water?",
+        "formatted_question": "What forms beads? (A) heat (B) vapor",
+        "choices": {"label": ["A", "B"], "text": ["heat", "vapor"]},
+        "answerKey": "B",
+        "fact1": "beads of water are formed by vapor condensing",
+        "fact2": "clouds are made of vapor",
+        "combinedfact": "beads of water can be formed by clouds",
+    },
     "math_dataset": {"question": "Solve 3*x = 2*x + 5 for x.", "answer": "5"},
     "openai_humaneval": {
         "test": 'def check(f):\n    assert f(2) == 4, "twice"\n    assert f(0) == 0\n',
@@ -55,15 +67,11 @@ def fitting_rows(
     """Rows that promptsource's own way renders, with what it makes of them."""
     tree = ENV.parse(f"{template['jinja']} {template.get('answer_choices') or ''}")
     written = [row for name, row in WRITTEN.items() if dataset.startswith(name)]
-    count = 0
     for row in (*written, *made_rows(tree, TRIES)):
         row = {n: value for n, value in row.items() if n != "answer_choices"}
         want = reference(template, row)
         if want is not None and all(want) and "<built-in" not in "".join(want):
             yield row, want
-            count += 1
-        if count == ROWS:
-            return
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +121,15 @@ def test_at_least_95_of_100_go_by_columns(
 
 
 STRICTER = re.compile("^the index -[0-9]+ is negative$|is no number; write a default")
+LISTED = re.compile(
+    "^a (list|map) (would be printed|reaches) "
+)  # which Jinja prints as Python text
 
 
 def test_each_renders_what_jinja_renders(imported: list[tuple[Path, Imported]]) -> None:
     untried: list[tuple[str, str]] = []
     differ: list[Any] = []
-    compared = stricter = 0
+    compared = stricter = listed = 0
     for path, one in imported:
         read = yaml.load(path.read_text(), Loader=_Loader)["templates"].values()
         given = {t["id"]: t for t in read}
@@ -127,16 +138,22 @@ def test_each_renders_what_jinja_renders(imported: list[tuple[Path, Imported]]) 
             template = next(t for t in data["tasks"][category]["templates"] if t["name"] == name)
             fitting = 0
             for row, want in fitting_rows(one.id, given[id_]):
-                fitting += 1
+                if fitting == ROWS:
+                    break
                 try:
                     got = ours(template, data["fields"], row)
-                except RowError as error:  # where Jinja takes the last item, or 0, in silence
-                    if STRICTER.search(str(error)):
+                except RowError as error:
+                    if LISTED.search(str(error)):
+                        listed += 1
+                        continue
+                    if STRICTER.search(str(error)):  # Jinja takes the last item, or 0, in silence
+                        fitting += 1
                         stricter += 1
                         continue
                     got = [repr(error)]
                 except Exception as error:
                     got = [repr(error)]
+                fitting += 1
                 if got != want:
                     differ.append((one.id, given[id_]["name"], row, want, got))
                     break
@@ -147,3 +164,4 @@ def test_each_renders_what_jinja_renders(imported: list[tuple[Path, Imported]]) 
     assert untried == []
     assert compared == sum(len(one.templates) for _, one in imported)
     assert 0 < stricter < 0.05 * compared
+    assert listed > 0
