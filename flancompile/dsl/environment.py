@@ -95,8 +95,9 @@ def _written(node: nodes.Node) -> str:
         return f"{base}.{node.attr}"
     if isinstance(node, nodes.Filter):
         return f"{base} | {node.name}" + ("(…)" if node.args or node.kwargs else "")
-    constant = isinstance(node.arg, nodes.Const)
-    return f"{base}[{node.arg.value!r}]" if constant else f"{base}[…]"
+    if isinstance(node.arg, nodes.Const):
+        return f"{base}[{node.arg.value!r}]"
+    return f"{base}[…]"
 
 
 class _Formatter(SandboxedFormatter):

@@ -291,11 +291,18 @@ class _Walk:
         """An expression whose value becomes text as it stands."""
         self.textless(node, self.of(node), "is printed")
 
-    def textless(self, node: nodes.Node, type_: Type, where: str) -> None:
+    def textless(self, node: nodes.Node | None, type_: Type, where: str) -> None:
         """Report a list or map that becomes text; other rows may be meant under a condition."""
         if (hint := NO_TEXT.get(type_.kind)) is not None:
             message = f"{told(type_)} {where}, which has no text: the row is dropped"
-            self.fault("FC221", node, message, _word(node), hint, warning=self.depth > 0)
+            self.fault(
+                "FC221",
+                node or nodes.Node(lineno=1),
+                message,
+                _word(node),
+                hint,
+                warning=self.depth > 0,
+            )
 
     def body(self, items: list[nodes.Node]) -> None:
         """The statements of a template, in order."""
