@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flancompile.disk import disk_errors
-from flancompile.dsl.library import builtin_library, library_folder
+from flancompile.dsl.library.library import builtin_library, library_folder
 from flancompile.errors import Diagnostic, FlancompileError, fail
 
 if TYPE_CHECKING:
     from flancompile.compiler.cache import Cache
-    from flancompile.compiler.forecast import Plan
-    from flancompile.compiler.ladder import RungReport
-    from flancompile.compiler.lints import Reading
     from flancompile.compiler.request import Progress, Request
     from flancompile.evaluate.results import TaskResult
+    from flancompile.forecast.forecast import Plan
+    from flancompile.forecast.ladder import RungReport
+    from flancompile.lint.task import Reading
     from flancompile.store.build import Build
 
 __all__ = ["check", "compile", "evaluate", "ladder", "open", "plan", "train"]
@@ -41,7 +41,7 @@ def check(
     `flan` is one of them; data: how rows are looked at, by default not at all; overlay: where they
     lie; allowed: whether warnings that their files allow are given too, each with the reason.
     """
-    from flancompile.compiler.checks import check_libraries
+    from flancompile.compiler.check.libraries import check_libraries
 
     given = [Path(p) for p in paths]
     runs, others = _told_apart(given)
@@ -54,7 +54,7 @@ def check(
 
         found += check_runs([*runs, *folders])
     if data is not None and not any(d.code.startswith("FC1") or d.code == "FC201" for d in found):
-        from flancompile.compiler.check_data import check_rows
+        from flancompile.lint.data import check_rows
 
         tell = progress or (lambda *_: None)
         try:
@@ -88,7 +88,7 @@ def plan(
 
     settings: keys of the recipe in place of the file's.
     """
-    from flancompile.compiler.forecast import forecast
+    from flancompile.forecast.forecast import forecast
 
     asked = _request(recipe, library, overlay, cache, settings=settings, progress=progress)
     with asked.cache.in_use():
@@ -110,9 +110,9 @@ def ladder(
     mixture: holds the tasks that are looked at; tokenizer: what tokens are counted in, default
     bytes. Raises FlancompileError.
     """
-    from flancompile.compiler.forecast import forecast
-    from flancompile.compiler.ladder import ladder_report
     from flancompile.compiler.request import ladder_request
+    from flancompile.forecast.forecast import forecast
+    from flancompile.forecast.ladder import ladder_report
 
     place = _cache(cache)
     request = ladder_request(mixture, tuple(library), overlay, tokenizer, place, progress)

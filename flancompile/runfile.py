@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancompile.dsl import yaml
-from flancompile.dsl.library import EMPTY, builtin_library, library_folder
-from flancompile.dsl.validate import validate
+from flancompile.dsl.library.library import EMPTY, builtin_library, library_folder
+from flancompile.dsl.yaml import document as yaml
+from flancompile.dsl.yaml.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 from flancompile.store.build import Build
 from flancompile.tokenizer.load import load_file, load_folder

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from flancompile.dsl.codes import WARNINGS
+from flancompile.dsl.models.warnings import WARNINGS
 
 ROOT = Path(__file__).parents[1]
 ENTRY = re.compile(

@@ -86,7 +86,7 @@ def test_the_wheel_carries_library_and_schemas(tmp_path: Path) -> None:
         archive.extractall(site)
     code = (
         "import flancompile, pathlib\n"
-        "from flancompile.dsl.library import builtin_library, load_library\n"
+        "from flancompile.dsl.library.library import builtin_library, load_library\n"
         "library, found = load_library()\n"
         "assert pathlib.Path(flancompile.__file__).is_relative_to(pathlib.Path('site').resolve())\n"
         "assert builtin_library() == pathlib.Path(flancompile.__file__).parent / 'templates'\n"

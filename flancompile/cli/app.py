@@ -175,8 +175,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a task's prompts as the model sees them; what carries loss is tinted."""
+    from flancompile.authoring.preview import Wanted
     from flancompile.cli import show as command
-    from flancompile.compiler.preview import Wanted
 
     wanted = Wanted(template, row, shots, options, cot, option_style, shots_style,
         chat_style, count)  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flancompile.cli.console import folders
 from flancompile.compiler.cache import memo_of
-from flancompile.dsl.library import Library, TaskDef, load_library
-from flancompile.dsl.source import Source
+from flancompile.dsl.library.library import Library, TaskDef, load_library
+from flancompile.dsl.models.source import Source
 from flancompile.errors import FlancompileError
 
 __all__ = ["catalogue", "run"]

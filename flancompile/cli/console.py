@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from flancompile.dsl.folders import holds_library
+from flancompile.dsl.library.folders import holds_library
 from flancompile.errors import fail
 
 __all__ = ["bytes_of", "console", "folders", "print_json", "progress", "size", "tinted"]

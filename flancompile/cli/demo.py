@@ -8,7 +8,7 @@ from pathlib import Path
 from flancompile.api import compile
 from flancompile.cli import evaluate, inspect, train
 from flancompile.cli.console import console, progress
-from flancompile.dsl.library import demo_library
+from flancompile.dsl.library.library import demo_library
 from flancompile.errors import FlancompileError
 from flancompile.runfile import load_run
 from flancompile.trainer.log import RUN, read_run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flancompile.authoring.compare import Difference, compare_builds, compare_libraries
 from flancompile.cli.console import console, print_json
-from flancompile.compiler.compare import Difference, compare_builds, compare_libraries
-from flancompile.dsl.library import Library, load_library
+from flancompile.dsl.library.library import Library, load_library
 from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from flancompile.cli.console import LIBRARY_PARTS, console
-from flancompile.dsl.formatting import format_file
+from flancompile.dsl.yaml.formatting import format_file
 from flancompile.errors import Diagnostic, FlancompileError, fail
 
 __all__ = ["run"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flancompile.authoring.importers import lm_eval, promptsource
+from flancompile.authoring.importers.imported import Imported
+from flancompile.authoring.importers.trying import RENDERS, try_out
 from flancompile.cli.console import console, print_json, progress
-from flancompile.cli.trying import RENDERS, try_out
 from flancompile.errors import fail, nearest
-from flancompile.importers import lm_eval, promptsource
-from flancompile.importers.imported import Imported
 
 __all__ = ["run"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from flancompile.cli.console import console, folders, print_json
 from flancompile.compiler.cache import memo_of
-from flancompile.dsl.library import Library, load_library
-from flancompile.dsl.select import parse_selector
+from flancompile.dsl.library.library import Library, load_library
+from flancompile.dsl.library.select import parse_selector
 from flancompile.errors import FlancompileError, fail, nearest
 
 __all__ = ["run"]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.api import check
+from flancompile.authoring.starter import columns_of, default_id, is_headerless, starter
 from flancompile.cli.console import console
-from flancompile.compiler.starter import columns_of, default_id, is_headerless, starter
-from flancompile.dsl.source import Source
+from flancompile.dsl.models.source import Source
 from flancompile.errors import fail
 from flancompile.sources.blocks import sample
 from flancompile.sources.fields import FieldRow, SplitSpec
@@ -61,7 +61,7 @@ def run(
 
 def _tell(out: Path) -> None:
     """What the rows tell of the file that was written."""
-    from flancompile.compiler.lints import Reading
+    from flancompile.lint.task import Reading
 
     for complaint in check(out, data=Reading(ROWS, keep=False)):
         print(complaint.render(), end="\n\n")

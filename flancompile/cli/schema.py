@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 
 from flancompile.cli.console import console, print_json
-from flancompile.dsl.key_reference import key_reference
-from flancompile.dsl.reference import reference_page
-from flancompile.dsl.schema import schemas, write_schemas
+from flancompile.dsl.jinja.reference import reference_page
+from flancompile.dsl.library.key_reference import key_reference
+from flancompile.dsl.library.schema import schemas, write_schemas
 from flancompile.errors import fail, nearest
 from flancompile.runfile import MODELS
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.text import Text
 
+from flancompile.authoring.preview import Preview, Wanted, preview
 from flancompile.cli.console import console, folders, print_json, tinted
-from flancompile.compiler.check_recipe import splits_of_task
-from flancompile.compiler.preview import Preview, Wanted, preview
+from flancompile.compiler.check.recipe import splits_of_task
 from flancompile.compiler.request import bare_request
-from flancompile.dsl.library import Loaded, TaskDef
-from flancompile.dsl.source import Overlay
+from flancompile.dsl.library.library import Loaded, TaskDef
+from flancompile.dsl.models.source import Overlay
 from flancompile.errors import fail, nearest
 from flancompile.tokenizer.load import load_file
 from flancompile.tokenizer.tokenizer import Tokenizer

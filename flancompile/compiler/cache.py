@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancompile.dsl.memo import Memo
+from flancompile.dsl.library.memo import Memo
 from flancompile.sources.digests import DIGESTS
 from flancompile.unfinished import clear, is_unfinished, making_folder, remove
 

@@ -12,26 +12,26 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from flancompile.compiler.check_tokenizer import check_tokenizer
-from flancompile.compiler.evaluate import evaluation_tables
-from flancompile.compiler.fit import Budget
-from flancompile.compiler.frame import frame_ids
-from flancompile.compiler.jobs import Workshop, budget_of, task_fields
-from flancompile.compiler.learn import learnt_tokenizer
-from flancompile.compiler.ledger import drop_reasons
-from flancompile.compiler.link import Linked, link
-from flancompile.compiler.members import PlannedTask
-from flancompile.compiler.named import named_tokenizer
+from flancompile.compiler.check.tokenizer import check_tokenizer
+from flancompile.compiler.evaluation.tables import evaluation_tables
+from flancompile.compiler.learn_tokenizer import learnt_tokenizer
+from flancompile.compiler.link.ledger import drop_reasons
+from flancompile.compiler.link.link import Linked, link
+from flancompile.compiler.link.quota import Quotas, check_size, quotas
+from flancompile.compiler.objects.fit import Budget
+from flancompile.compiler.objects.jobs import Workshop, budget_of, task_fields
+from flancompile.compiler.objects.schedule import within
+from flancompile.compiler.objects.streams import Stream, Streams
 from flancompile.compiler.packing.pack import PackPlan, pack
-from flancompile.compiler.plan import clusters_of, resolve, shares
+from flancompile.compiler.plan.members import PlannedTask
+from flancompile.compiler.plan.plan import clusters_of, resolve, shares
 from flancompile.compiler.prepared import Prepared
-from flancompile.compiler.quota import Quotas, check_size, quotas
-from flancompile.compiler.reading import missing_for, read_all, splits_of
+from flancompile.compiler.read import missing_for, read_all, splits_of
+from flancompile.compiler.recipe_tokenizer import named_tokenizer
 from flancompile.compiler.request import Request
-from flancompile.compiler.schedule import within
-from flancompile.compiler.streams import Stream, Streams
+from flancompile.compiler.special_tokens import frame_ids
 from flancompile.compiler.write import write_build
-from flancompile.dsl.library import TaskDef
+from flancompile.dsl.library.library import TaskDef
 from flancompile.errors import FlancompileError, fail
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.store.claim import check_out

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flancompile.compiler.frame import FrameIds
-from flancompile.compiler.jobs import Workshop
-from flancompile.compiler.members import Node, PlannedTask
+from flancompile.compiler.objects.jobs import Workshop
+from flancompile.compiler.plan.members import Node, PlannedTask
 from flancompile.compiler.request import Request
+from flancompile.compiler.special_tokens import FrameIds
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["Prepared"]

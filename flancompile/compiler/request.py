@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.compiler.cache import Cache, default_cache, memo_of
-from flancompile.dsl.check import check_dataset
-from flancompile.dsl.library import Library, Loaded, TaskDef, builtin_library, load_library
-from flancompile.dsl.mixture import Lengths, Recipe, Size, TokenizerSpec
-from flancompile.dsl.source import Overlay
-from flancompile.dsl.yaml import Document
+from flancompile.dsl.checks.dataset import check_dataset
+from flancompile.dsl.library.library import Library, Loaded, TaskDef, builtin_library, load_library
+from flancompile.dsl.models.mixture import Lengths, Recipe, Size, TokenizerSpec
+from flancompile.dsl.models.source import Overlay
+from flancompile.dsl.yaml.document import Document
 from flancompile.errors import Diagnostic, FlancompileError, fail
 from flancompile.process import worker_pool
 

@@ -23,18 +23,18 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from flancompile._version import __version__
-from flancompile.compiler.evaluate import EvalTable
-from flancompile.compiler.frame import NONE, framed
-from flancompile.compiler.ledger import ledger_of
-from flancompile.compiler.link import Linked, Taken
-from flancompile.compiler.objects import json_digest, read_object
+from flancompile.compiler.evaluation.tables import EvalTable
+from flancompile.compiler.evaluation.write import write_eval_ledger, write_evaluation_set
+from flancompile.compiler.link.ledger import ledger_of
+from flancompile.compiler.link.link import Linked, Taken
+from flancompile.compiler.objects.build import json_digest, read_object
+from flancompile.compiler.objects.schedule import threads_within
+from flancompile.compiler.objects.streams import Stream, Streams
 from flancompile.compiler.packing.pack import PackPlan
-from flancompile.compiler.pools import pool_names
 from flancompile.compiler.prepared import Prepared
-from flancompile.compiler.schedule import threads_within
-from flancompile.compiler.streams import Stream, Streams
-from flancompile.compiler.write_evaluation import write_eval_ledger, write_evaluation_set
-from flancompile.dsl.library import TaskDef
+from flancompile.compiler.render.exemplar_pools import pool_names
+from flancompile.compiler.special_tokens import NONE, framed
+from flancompile.dsl.library.library import TaskDef
 from flancompile.store.manifest import EvalEntry, Manifest, TaskCount, TokenizerAbout
 from flancompile.store.schema import NAMES
 from flancompile.store.writer import BuildWriter, PackTable

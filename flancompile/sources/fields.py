@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flancompile import draw
-from flancompile.dsl.expression import Expression, RowError, compile_expression
-from flancompile.dsl.values import NullValueError, as_text
+from flancompile.dsl.jinja.expression import Expression, RowError, compile_expression
+from flancompile.dsl.jinja.values import NullValueError, as_text
 from flancompile.errors import fail
 from flancompile.sources.place import Resolved, place_rows
 from flancompile.sources.rows import BadRow, Row, Wanted

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 from xml.etree import ElementTree
 
-from flancompile.dsl.source import Format, ReadOptions, format_by_name, unknown_option
+from flancompile.dsl.models.source import Format, ReadOptions, format_by_name, unknown_option
 from flancompile.errors import fail
 from flancompile.sources.instructions import instruction_rows
 from flancompile.sources.json_rows import json_lines_rows, json_rows

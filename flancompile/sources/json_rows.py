@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from flancompile.dsl.source import ReadOptions
+from flancompile.dsl.models.source import ReadOptions
 from flancompile.errors import fail
 from flancompile.sources.rows import BadRow, Row
 from flancompile.sources.streams import UNDECODED, is_decoded, numbered_lines, open_text

@@ -8,8 +8,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from flancompile.dsl.expression import Expression, RowError, compile_expression, compile_template
-from flancompile.dsl.source import (
+from flancompile.dsl.jinja.expression import (
+    Expression,
+    RowError,
+    compile_expression,
+    compile_template,
+)
+from flancompile.dsl.models.source import (
     Format,
     Join,
     PlaceChoice,

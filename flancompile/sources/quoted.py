@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from flancompile.dsl.source import ReadOptions
+from flancompile.dsl.models.source import ReadOptions
 from flancompile.errors import fail
 from flancompile.sources.streams import open_text
 

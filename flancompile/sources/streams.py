@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 
 import zstandard
 
-from flancompile.dsl.source import ReadOptions
+from flancompile.dsl.models.source import ReadOptions
 from flancompile.errors import fail
 
 __all__ = [

@@ -21,8 +21,8 @@ from pydantic import ValidationError
 
 from flancompile.errors import FlancompileError, fail, nearest
 from flancompile.store.expand import DecoderPart, decoder_batch, expand
+from flancompile.store.loss_spans import Runs
 from flancompile.store.manifest import FORMAT_VERSION, EvalEntry, FileEntry, Manifest
-from flancompile.store.runs import Runs
 from flancompile.store.schema import EVAL_LEDGER, LEDGER, token_columns
 
 __all__ = ["Build", "Pack", "PackStore", "general_reason"]

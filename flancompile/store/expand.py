@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.store.runs import Runs
+from flancompile.store.loss_spans import Runs
 
 __all__ = ["DecoderPart", "decoder_batch", "expand"]
 

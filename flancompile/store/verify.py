@@ -19,8 +19,8 @@ from pyarrow import parquet
 
 from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
+from flancompile.store.loss_spans import Runs
 from flancompile.store.manifest import file_entry, root_digest_of
-from flancompile.store.runs import Runs
 from flancompile.store.schema import EVAL, EVAL_LEDGER, EXAMPLES, LEDGER, packs_schema
 
 __all__ = ["Problem", "verify"]

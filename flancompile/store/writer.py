@@ -27,9 +27,9 @@ from pyarrow import parquet
 from flancompile.disk import NO_ROOM
 from flancompile.errors import fail
 from flancompile.store.claim import MANIFEST, Claim, check_out
+from flancompile.store.loss_spans import Runs
 from flancompile.store.manifest import FileEntry, Manifest, file_entry, root_digest_of
 from flancompile.store.reserved import ReservingFile
-from flancompile.store.runs import Runs
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER, packs_schema, token_columns
 
 __all__ = ["BuildWriter", "PackTable"]

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile.tokenizer.cuts import Parts
-from flancompile.tokenizer.doubt import Doubt
 from flancompile.tokenizer.encoders import Encoder
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.text import Texts
+from flancompile.tokenizer.uncertain import Doubt
 
 __all__ = ["PROBES", "FastEncoder", "fast_encoder"]
 

@@ -26,8 +26,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancompile.marks import CLOSE, OPEN, REPLACEMENT, marked, replaced
-from flancompile.tokenizer.doubt import quoted
 from flancompile.tokenizer.pieces import CONTROL, USER_DEFINED, PieceModel, with_kinds
+from flancompile.tokenizer.uncertain import quoted
 
 __all__ = ["USUAL", "special_texts", "spelling", "spelt_in", "text_data", "without_marks"]
 

@@ -246,7 +246,7 @@ def test_damaged_files_of_a_build_are_named(home: Path, tmp_path: Path, name: st
 # Ctrl-C reaches the whole group when the first object is there: the workers are at the others
 INTERRUPTED = """
 import os, signal
-from flancompile.compiler.streams import Stream
+from flancompile.compiler.objects.streams import Stream
 add = Stream.add
 def add_and_interrupt(*given):
     add(*given)

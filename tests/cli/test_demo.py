@@ -7,7 +7,7 @@ import pytest
 from commands import run
 
 from flancompile.cli.demo import _is_of_another
-from flancompile.dsl.library import demo_library
+from flancompile.dsl.library.library import demo_library
 from flancompile.evaluate.results import read_answers, read_scores
 from flancompile.runfile import load_run
 

@@ -10,7 +10,7 @@ import pytest
 from toys import Library
 
 from flancompile.compiler.cache import Cache
-from flancompile.compiler.objects import is_built
+from flancompile.compiler.objects.build import is_built
 from flancompile.unfinished import making_file, making_folder
 
 

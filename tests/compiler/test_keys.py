@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import LETTERS, PLAIN, Library, dataset_of
 
-from flancompile.compiler.arms import ArmShares
-from flancompile.compiler.evaluation import EvalJob, eval_key
-from flancompile.compiler.fit import Budget
-from flancompile.compiler.objects import ObjectJob, object_key, used_fields
-from flancompile.compiler.pools import PoolRef, pool_digest
-from flancompile.compiler.render import RenderSpec
-from flancompile.dsl.memo import Memo
-from flancompile.dsl.source import Join, ReadOptions, Source
-from flancompile.dsl.task import Exemplars, Task
+from flancompile.compiler.evaluation.rows import EvalJob, eval_key
+from flancompile.compiler.objects.build import ObjectJob, object_key, used_fields
+from flancompile.compiler.objects.fit import Budget
+from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.exemplar_pools import PoolRef, pool_digest
+from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.dsl.library.memo import Memo
+from flancompile.dsl.models.source import Join, ReadOptions, Source
+from flancompile.dsl.models.task import Exemplars, Task
 from flancompile.feed.feed import FeedState
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_key
 from flancompile.sources.digests import file_digest

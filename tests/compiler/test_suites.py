@@ -6,10 +6,10 @@ from typing import Any
 
 from toys import Library, dataset_of
 
-from flancompile.compiler.check_data import check_rows
-from flancompile.compiler.check_recipe import check_recipe
-from flancompile.compiler.lints import Reading
-from flancompile.dsl.library import load_library
+from flancompile.compiler.check.recipe import check_recipe
+from flancompile.dsl.library.library import load_library
+from flancompile.lint.data import check_rows
+from flancompile.lint.task import Reading
 
 LAYOUT = {"shots": {"standard": {"exemplar": "{{ input }} {{ target }}"}}}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flancompile import check
-from flancompile.dsl.library import builtin_library
+from flancompile.dsl.library.library import builtin_library
 from flancompile.errors import FlancompileError
 
 KINDS = ("datasets", "mixtures", "recipes", "styles", "overlays", "runs")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.column import Column, Frame
-from flancompile.compiler.columns.lower import evaluate, render
-from flancompile.compiler.columns.lowerable import why_not
-from flancompile.dsl.environment import environment
-from flancompile.dsl.expression import RowError, compile_expression, compile_template
+from flancompile.compiler.columns.jinja.column import Column, Frame
+from flancompile.compiler.columns.jinja.lower import evaluate, render
+from flancompile.compiler.columns.jinja.lowerable import why_not
+from flancompile.dsl.jinja.environment import environment
+from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
 from flancompile.errors import TextError
 
 NULLS = [None, math.nan, math.inf, -math.inf]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flancompile.dsl.conclusion import concludes
+from flancompile.dsl.jinja.conclusion import concludes
 from flancompile.evaluate.task import concluded
 
 SAID = [

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from flancompile.dsl.task import Eval
+from flancompile.dsl.models.task import Eval
 from flancompile.evaluate.filters import filtered, plainer
 from flancompile.evaluate.metrics import METRICS
 from flancompile.evaluate.task import _judge

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from flancompile.dsl.task import MetricName
+from flancompile.dsl.models.task import MetricName
 from flancompile.errors import FlancompileError
 from flancompile.evaluate.interval import interval
 from flancompile.evaluate.metrics import METRICS, metric

@@ -15,8 +15,8 @@ import pytest
 from odd_datasets import odd_library
 
 import flancompile
-from flancompile.compiler.lints import Reading
 from flancompile.errors import FlancompileError
+from flancompile.lint.task import Reading
 from flancompile.store.build import Build
 from flancompile.store.verify import verify
 

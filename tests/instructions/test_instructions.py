@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import flancompile
-from flancompile.compiler.lints import Reading
-from flancompile.compiler.preview import Wanted, preview
+from flancompile.authoring.preview import Wanted, preview
 from flancompile.compiler.request import bare_request
+from flancompile.lint.task import Reading
 
 LIBRARY = Path(__file__).parent
 TASKS = {

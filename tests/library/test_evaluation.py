@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from flancompile.compiler.evaluation import _accepted, eval_metadata
-from flancompile.compiler.preview import Wanted, pools_for, row_set, spec_of
-from flancompile.compiler.reading import split_spec
-from flancompile.compiler.render import Renderer
+from flancompile.authoring.preview import Wanted, pools_for, row_set, spec_of
+from flancompile.compiler.evaluation.rows import _accepted, eval_metadata
+from flancompile.compiler.read import split_spec
+from flancompile.compiler.render.renderer import Renderer
 from flancompile.compiler.request import Request, bare_request
-from flancompile.dsl.library import TaskDef, builtin_library
+from flancompile.dsl.library.library import TaskDef, builtin_library
 from flancompile.errors import FlancompileError
 from flancompile.evaluate.metrics import metric
 from flancompile.evaluate.task import _judge

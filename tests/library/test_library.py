@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 import flancompile
+from flancompile.authoring.preview import Wanted, spec_of
 from flancompile.cli.catalogue import catalogue
-from flancompile.compiler.check_data import check_rows
-from flancompile.compiler.columns.unlowered import unlowered
-from flancompile.compiler.lints import Reading
-from flancompile.compiler.plan import resolve, shares
-from flancompile.compiler.preview import Wanted, spec_of
+from flancompile.compiler.columns.jinja.unlowered import unlowered
+from flancompile.compiler.plan.plan import resolve, shares
 from flancompile.compiler.request import bare_request
-from flancompile.dsl.ladder import ladder_names, rungs
-from flancompile.dsl.library import Library, TaskDef, builtin_library, load_library
-from flancompile.dsl.mixture import Size
-from flancompile.dsl.select import parse_selector
-from flancompile.dsl.task import Template
+from flancompile.dsl.library.ladder import ladder_names, rungs
+from flancompile.dsl.library.library import Library, TaskDef, builtin_library, load_library
+from flancompile.dsl.library.select import parse_selector
+from flancompile.dsl.models.mixture import Size
+from flancompile.dsl.models.task import Template
+from flancompile.lint.data import check_rows
+from flancompile.lint.task import Reading
 from flancompile.store.verify import verify
 
 HERE = Path(__file__).parent

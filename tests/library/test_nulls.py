@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from flancompile.dsl.expression import RowError, compile_expression, compile_template
-from flancompile.dsl.library import TaskDef, builtin_library, load_library
-from flancompile.dsl.source import ReadOptions
-from flancompile.dsl.task import Template
+from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
+from flancompile.dsl.library.library import TaskDef, builtin_library, load_library
+from flancompile.dsl.models.source import ReadOptions
+from flancompile.dsl.models.task import Template
 from flancompile.sources.fields import SplitSpec, _Evaluator
 from flancompile.sources.place import Resolved
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import flancompile
-from flancompile.dsl.library import builtin_library, demo_library
+from flancompile.dsl.library.library import builtin_library, demo_library
 
 HERE = Path(__file__).parent
 KNOWN = HERE / "root_digests.json"

@@ -14,7 +14,7 @@ import pytest
 import tokenizers
 
 from flancompile import check
-from flancompile.compiler.lints import Reading
+from flancompile.lint.task import Reading
 from flancompile.tokenizer.load import from_bytes
 
 SAYS, OF_ROWS, WITHOUT = "says", "says of rows", "says without data"

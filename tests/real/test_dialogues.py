@@ -9,10 +9,10 @@ import toys
 
 import flancompile.feed
 from flancompile.compiler.cache import Cache
-from flancompile.compiler.fit import fit
-from flancompile.compiler.objects import block_rows, pools_of
+from flancompile.compiler.objects.build import block_rows, pools_of
+from flancompile.compiler.objects.fit import fit
 from flancompile.compiler.pipeline import prepare
-from flancompile.compiler.render import Renderer
+from flancompile.compiler.render.renderer import Renderer
 from flancompile.compiler.request import request_of
 from flancompile.store.build import Build
 from flancompile.store.verify import verify

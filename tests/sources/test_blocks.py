@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.dsl.source import PlaceChoice, Source
+from flancompile.dsl.models.source import PlaceChoice, Source
 from flancompile.errors import FlancompileError
 from flancompile.sources import blocks as blocks_pass
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split, sample

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.dsl.source import Source
+from flancompile.dsl.models.source import Source
 from flancompile.errors import FlancompileError
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows, without_nan
 from flancompile.sources.place import resolve_place

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from flancompile.dsl.source import ReadOptions
+from flancompile.dsl.models.source import ReadOptions
 from flancompile.errors import FlancompileError
 from flancompile.sources.files import explode, format_of, read_rows
 from flancompile.sources.rows import BadRow

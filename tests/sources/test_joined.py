@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Library, dataset_of
 
-from flancompile.compiler.check_data import check_rows
-from flancompile.compiler.checks import check_libraries
-from flancompile.compiler.exemplar_files import exemplar_items
-from flancompile.compiler.lints import Reading
-from flancompile.dsl.library import load_library
-from flancompile.dsl.source import Source
+from flancompile.compiler.check.libraries import check_libraries
+from flancompile.compiler.render.exemplar_files import exemplar_items
+from flancompile.dsl.library.library import load_library
+from flancompile.dsl.models.source import Source
 from flancompile.errors import FlancompileError
+from flancompile.lint.data import check_rows
+from flancompile.lint.task import Reading
 from flancompile.sources.blocks import SplitSpec, read_split
 from flancompile.sources.columns import restored
 from flancompile.sources.place import resolve_place

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from flancompile.dsl.source import Source
+from flancompile.dsl.models.source import Source
 from flancompile.errors import FlancompileError, Span
 from flancompile.sources.place import resolve_place
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from flancompile.dsl.source import ReadOptions, Source
+from flancompile.dsl.models.source import ReadOptions, Source
 from flancompile.errors import FlancompileError
 from flancompile.sources import json_rows
 from flancompile.sources.arrow_values import column_values

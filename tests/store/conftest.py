@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from flancompile.store.loss_spans import Runs
 from flancompile.store.manifest import Manifest, TaskCount, TokenizerAbout
-from flancompile.store.runs import Runs
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER
 from flancompile.store.writer import BuildWriter, PackTable
 

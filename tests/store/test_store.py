@@ -16,8 +16,8 @@ from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
 from flancompile.store.export import export
+from flancompile.store.loss_spans import Runs
 from flancompile.store.manifest import Manifest
-from flancompile.store.runs import Runs
 from flancompile.store.verify import verify
 from flancompile.store.writer import BuildWriter, PackTable
 

@@ -17,7 +17,7 @@ from flancompile.errors import FlancompileError
 from flancompile.store import writer as writing
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
-from flancompile.store.runs import Runs
+from flancompile.store.loss_spans import Runs
 from flancompile.store.verify import verify
 from flancompile.store.writer import BuildWriter, PackTable
 

@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from flancompile import draw
-from flancompile.compiler.arms import ArmShares
-from flancompile.compiler.exemplars import Pools
-from flancompile.compiler.fit import Budget
-from flancompile.compiler.objects import examples_of
-from flancompile.compiler.render import RenderSpec
-from flancompile.compiler.rows import RowSet
-from flancompile.dsl.style import OptionStyle, ShotsStyle
-from flancompile.dsl.task import Task
+from flancompile.compiler.objects.build import examples_of
+from flancompile.compiler.objects.fit import Budget
+from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.exemplars import Pools
+from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.compiler.render.row_set import RowSet
+from flancompile.dsl.models.style import OptionStyle, ShotsStyle
+from flancompile.dsl.models.task import Task
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
 __all__ = ["BYTES", "Shown", "both_engines", "row_set"]

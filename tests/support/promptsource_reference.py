@@ -6,8 +6,8 @@ from typing import Any
 
 import jinja2
 
-from flancompile.dsl.expression import compile_expression, compile_template
-from flancompile.dsl.filters import FILTERS
+from flancompile.dsl.jinja.expression import compile_expression, compile_template
+from flancompile.dsl.jinja.filters import FILTERS
 
 __all__ = ["ENV", "ours", "reference"]
 

@@ -10,12 +10,12 @@ import yaml
 
 import flancompile
 from flancompile import draw
-from flancompile.compiler.arms import ArmShares
-from flancompile.compiler.exemplars import Pools
-from flancompile.compiler.render import Renderer, RenderSpec
-from flancompile.compiler.rows import RowSet
-from flancompile.dsl.style import OptionStyle, ShotsStyle
-from flancompile.dsl.task import Task
+from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.exemplars import Pools
+from flancompile.compiler.render.renderer import Renderer, RenderSpec
+from flancompile.compiler.render.row_set import RowSet
+from flancompile.dsl.models.style import OptionStyle, ShotsStyle
+from flancompile.dsl.models.task import Task
 from flancompile.store.build import Build
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flancompile import check
-from flancompile.dsl.library import demo_library, load_library
+from flancompile.dsl.library.library import demo_library, load_library
 
 DATA = demo_library() / "datasets"
 

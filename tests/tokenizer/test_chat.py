@@ -11,9 +11,9 @@ import pytest
 from tokenizers import AddedToken, Regex, pre_tokenizers
 from tokenizers import Tokenizer as HubTokenizer
 
-from flancompile.compiler.chat import chat_runs, run_ids, turns_of
-from flancompile.dsl.expression import RowError
-from flancompile.dsl.task import Turns
+from flancompile.compiler.render.chat import chat_runs, run_ids, turns_of
+from flancompile.dsl.jinja.expression import RowError
+from flancompile.dsl.models.task import Turns
 from flancompile.errors import FlancompileError
 from flancompile.marks import marked, unmarked
 from flancompile.tokenizer.chat import ChatTemplate

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_fixtures import CONTROLS
 
-from flancompile.compiler.columns.segments import Bank
-from flancompile.compiler.columns.strings import Strings
+from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.columns.ropes.segments import Bank
 from flancompile.marks import CLOSE, OPEN, marked, replaced, unmarked
 from flancompile.tokenizer.special import without_marks
 from flancompile.tokenizer.tokenizer import Tokenizer

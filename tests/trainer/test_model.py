@@ -7,7 +7,7 @@ from jax import numpy as jnp
 
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
-from flancompile.store.runs import Runs
+from flancompile.store.loss_spans import Runs
 from flancompile.trainer import model
 from flancompile.trainer.config import ModelShape, Run
 from flancompile.trainer.flops import matrix_parameters, parameters, peak_flops, step_flops

@@ -1,0 +1,128 @@
+"""What importers share: what they give, and names as our language wants them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from flancompile.authoring.importers.statements import names_of
+from flancompile.dsl.checks.names import TAKEN as NAMES
+from flancompile.errors import TextError
+
+__all__ = [
+    "FUNCTIONS",
+    "TAKEN",
+    "Imported",
+    "LeftOut",
+    "dumped",
+    "first_line",
+    "renames",
+    "slug",
+    "through",
+]
+
+TAKEN = NAMES | {"instruction"}  # names with a meaning of ours
+FUNCTIONS = {"zip", "len", "range", "dict", "namespace", "joiner", "cycler"}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A template, or a key of one, that was not brought in, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass
+class Imported:
+    """A template file in our language.
+
+    text: the dataset file's YAML; templates: their name of a template -> (task, our name);
+    files: path in the library -> text, of what goes beside it; notes: keys of what was brought in
+    that have no place here, and what becomes of them.
+    """
+
+    id: str
+    text: str
+    templates: dict[str, tuple[str, str]] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    notes: list[LeftOut] = field(default_factory=list)
+
+    def note(self, key: str, becomes: str) -> None:
+        """Take a note of a key, once."""
+        if (one := LeftOut(key, becomes)) not in self.notes:
+            self.notes.append(one)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes the canonical form of `flancompile fmt`: texts of several lines as blocks."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Sequences are set in."""
+        super().increase_indent(flow, False)
+
+    def choose_scalar_style(self) -> str:
+        """Double quotes, but single ones about quotes and backslashes."""
+        style = str(super().choose_scalar_style())
+        value = getattr(self.event, "value", "")
+        return '"' if style == "'" and not {'"', "\\"} & set(value) else style
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def dumped(data: dict[str, Any]) -> str:
+    """A file's YAML, its keys in the order given."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=4096)
+
+
+def first_line(error: Exception) -> str:
+    """The reason that an error gives, in one line."""
+    text = error.diagnostics[0].message if isinstance(error, TextError) else str(error)
+    return text.splitlines()[0]
+
+
+def through(names: set[str], let: dict[str, str]) -> set[str]:
+    """Names that some names come of, those of `let` looked into."""
+    found, left = set(names), list(names & set(let))
+    while left:
+        new = names_of("{{ " + let[left.pop()] + " }}") - {"pick"} - found
+        found |= new
+        left += new & set(let)
+    return found
+
+
+def renames(columns: Iterable[str], reserved: Collection[str] = ()) -> dict[str, str]:
+    """Column -> field, for columns whose name no field may have; no two are alike.
+
+    A field is ASCII and begins with a letter, and some names mean something else. reserved: names
+    that no field may have for the importer's reasons; a column's own name is none of them.
+    """
+    wanted = sorted(set(columns))
+    bad = [n for n in wanted if n in TAKEN or not _FIELD.fullmatch(n)]
+    taken = {*reserved, *wanted, *TAKEN}
+    return {n: slug(f"{n.encode('ascii', 'replace').decode()}_column", taken) for n in bad}
+
+
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def slug(name: str, taken: set[str]) -> str:
+    """A name as an identifier that is not taken yet; it is taken now."""
+    slug = re.sub(r"\W+", "_", name).strip("_").lower() or "template"
+    slug = slug if slug[0].isalpha() else f"t_{slug}"
+    found, number = slug, 2
+    while found in taken:
+        found, number = f"{slug}_{number}", number + 1
+    taken.add(found)
+    return found

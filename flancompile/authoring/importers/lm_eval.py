@@ -1,0 +1,377 @@
+"""lm-evaluation-harness's task files as dataset files of ours.
+
+A task's `doc_to_text`, `doc_to_target` and `doc_to_choice` become a template, its choices and its
+gold; `fewshot_config` becomes exemplars, `metric_list` and `filter_list` the evaluation
+(`lm_eval_scoring.py`). What needs Python (`!function`) for its texts is left out and named; what
+of a task has no place in our language is noted for that task.
+
+Source of the format: lm-evaluation-harness's task guide (MIT).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flancompile.authoring.importers.imported import (
+    FUNCTIONS,
+    TAKEN,
+    Imported,
+    LeftOut,
+    dumped,
+    first_line,
+)
+from flancompile.authoring.importers.jinja_split import (
+    Output,
+    SplitError,
+    Text,
+    parse,
+    renamed,
+    source,
+)
+from flancompile.authoring.importers.lm_eval_scoring import (
+    few_shot_notes,
+    layout,
+    layout_notes,
+    metric_of,
+    scoring,
+)
+from flancompile.authoring.importers.statements import names_of
+from flancompile.dsl.jinja.expression import compile_expression, compile_template
+from flancompile.errors import TextError, fail
+
+__all__ = ["import_task", "layouts", "loaded"]
+
+_PYTHON = (
+    "class", "custom_dataset", "process_docs", "doc_to_text", "doc_to_target", "doc_to_choice",
+    "doc_to_image", "doc_to_audio", "fewshot_config", "description",
+)  # fmt: skip
+_CATEGORIES = {"multiple_choice": "multiple_choice", "loglikelihood": "completion"}
+
+
+class _Function(str):
+    """A name of Python code in a task file."""
+
+
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """Reads `!function` as the function's name."""
+
+
+_Loader.add_constructor("!function", lambda loader, node: _Function(node.value))
+
+
+@dataclass
+class _Task:
+    """The pieces of a task in our language."""
+
+    input: str
+    target: str
+    choices: dict[str, Any] | None
+    answers: str | None = None  # an expression: what else counts as right
+
+
+def import_task(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Imported | None:
+    """Bring in one task file; None for what is no task (a file that others include, a group).
+
+    seen: files that are read already, for those that many include.
+    Raises FC301 for an `include` that is not there, FC304 for what is no YAML.
+    """
+    about = loaded(path, seen)
+    name = about.get("task")
+    if not isinstance(name, str) or "group" in about:
+        return None
+    found = Imported(re.sub(r"\W+", "_", name), "")
+    try:
+        found.text = _dataset(found, about)
+        found.templates[name] = (_category(about), "template")
+    except (SplitError, TextError) as error:
+        found.left_out.append(LeftOut(name, first_line(error)))
+    return found
+
+
+def layouts() -> str:
+    """The harness's own layout of instruction, exemplars and query, as a styles file."""
+    return layout({})[1]
+
+
+def loaded(path: Path, seen: dict[Path, Mapping[str, Any]]) -> dict[str, Any]:
+    """A task file with what it includes; its own keys win. seen: files that are read already."""
+    about = dict(_read(path, seen))
+    included = about.pop("include", None)
+    for name in reversed([included] if isinstance(included, str) else included or []):
+        about = {**loaded(path.parent / name, seen), **about}
+    return about
+
+
+def _read(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Mapping[str, Any]:
+    if path not in seen:
+        seen[path] = _parsed(path)
+    return seen[path]
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError:
+        raise fail("FC301", f"there is no file {str(path)!r}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise fail("FC304", f"{path}: no YAML: {str(error).splitlines()[0]}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _functions(value: Any) -> Iterator[str]:
+    if isinstance(value, _Function):
+        yield str(value)
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _functions(inner)
+
+
+def _category(about: Mapping[str, Any]) -> str:
+    return _CATEGORIES.get(str(about.get("output_type")), "generation")
+
+
+def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
+    for key in _PYTHON:
+        for name in _functions(about.get(key)):
+            raise SplitError(f"`{key}` needs Python: {name}")
+        if key in ("class", "custom_dataset", "doc_to_image", "doc_to_audio") and about.get(key):
+            raise SplitError(f"`{key}` is no text template")
+    if about.get("output_type") == "loglikelihood_rolling":
+        raise SplitError("no prompt: the likelihood of whole texts is asked for")
+    if not about.get("dataset_path"):
+        raise SplitError("no `dataset_path`")
+    one = _task(about)
+    columns, aliases = _sides(one)
+    splits = _splits(about)
+    task: dict[str, Any] = {
+        "signature": f"{', '.join(columns[0])} -> {', '.join(columns[1])}",
+        **({"choices": one.choices} if one.choices else {}),
+        **_instruction(about),
+        **_exemplars(found, about, splits),
+        "eval": _evaluation(found, about, splits, one),
+        "templates": [{"name": "template", "input": one.input, "target": one.target}],
+    }
+    for text in (one.input, one.target):
+        compile_template(text)
+    for code in (one.choices or {}).values():
+        if isinstance(code, str) and code != "index":
+            compile_expression(code)
+    spoken = sorted(names_of(str(task.get("instruction", ""))) - FUNCTIONS)
+    fields = {
+        n: f"row[{json.dumps(aliases.get(n, n))}]" for n in (*columns[0], *columns[1], *spoken)
+    }
+    name, styles = layout(about)
+    if styles != layouts():
+        found.files[f"styles/{name}.yaml"] = styles
+    layout_notes(about, name, found.note)
+    few_shot_notes(about, found.note)
+    notes = "".join(f"\n{n.name}: {n.reason}." for n in found.notes)
+    data = {
+        "id": found.id,
+        "description": f"lm-evaluation-harness: {about['task']}{notes}",
+        "source": _source(about, splits),
+        "fields": fields,
+        "tasks": {_category(about): task},
+    }
+    return dumped(data)
+
+
+def _task(about: Mapping[str, Any]) -> _Task:
+    text = _template(about.get("doc_to_text"))
+    if prefix := about.get("gen_prefix"):
+        text = f"{text}{about.get('target_delimiter', ' ')}{_template(prefix)}"
+    if not text.strip():
+        raise SplitError("no prompt: `doc_to_text` is empty")
+    text, target = text.rstrip(), about.get("doc_to_target")
+    if _category(about) == "multiple_choice" or about.get("doc_to_choice") is not None:
+        options = _options(about.get("doc_to_choice"))
+        gold, answers = _gold(target, options)
+        choices = {"options": options, "gold": gold, "by": "index", "shuffle": False}
+        return _Task(text, "{{ gold }}", choices, answers)
+    code = _path(target)
+    if code is None:
+        return _Task(text, _template(target).strip(), None)
+    is_list = f"{code} is sequence and {code} is not string"
+    first = f"{code}[0] if {is_list} else {code}"
+    return _Task(text, f"{{{{ {first} }}}}", None, f"{code} if {is_list} else [{code}]")
+
+
+def _path(given: object) -> str | None:
+    """The column, or the part of one, that a text alone prints: it may be a list of answers."""
+    code = _sole(given)
+    if code is not None:
+        code = re.sub(r"\s*\|\s*tojson\s*$", "", code)
+    return code if code is not None and _PATH.fullmatch(code) else None
+
+
+_PATH = re.compile(r"""[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[(?:'[^'\]]*'|"[^"\]]*"|\d+)\])*""")
+
+
+def _template(given: object) -> str:
+    """A Jinja text; a bare name is a column, unless it is a usual answer such as `yes`."""
+    text = "" if given is None else str(given)
+    return f"{{{{ {text} }}}}" if _is_column(text) else source(parse(text))
+
+
+def _is_column(text: str) -> bool:
+    return text.isidentifier() and text.lower() not in _ANSWERS
+
+
+_ANSWERS = {"yes", "no", "true", "false", "none", "maybe", "unknown", "positive", "negative"}
+
+
+def _sole(given: object) -> str | None:
+    """The expression of a text that is one slot, or of a bare name."""
+    if isinstance(given, str) and _is_column(given.strip()):
+        return given.strip()
+    nodes = [
+        n for n in parse(str(given or "")) if not isinstance(n, Text) or n.text.strip()
+    ]  # white space about it does not count
+    first = nodes[0] if len(nodes) == 1 else None
+    return first.code if isinstance(first, Output) else None
+
+
+def _options(given: object) -> Any:
+    if isinstance(given, list):
+        return [str(option) for option in given]
+    if isinstance(given, dict):
+        return [str(option) for option in given.values()]
+    code = _sole(given)
+    if code is None:
+        raise SplitError("`doc_to_choice` is neither a list nor one expression")
+    return code
+
+
+def _gold(given: object, options: Any) -> tuple[str, str | None]:
+    """The right option's index, and the texts of all right ones where there may be several.
+
+    A number stands for itself, a text for its place; of a list the first is the gold.
+    """
+    if isinstance(given, int):
+        return str(given), None
+    if isinstance(given, str) and given.strip().isdigit():
+        return given.strip(), None
+    if isinstance(given, str) and isinstance(options, list) and given.strip() in options:
+        return str(options.index(given.strip())), None  # the text of an option
+    code = _sole(given)
+    if code is None:
+        raise SplitError("`doc_to_target` is neither a number nor one expression")
+    if re.search(r"\.index\([^()]*\)\s*$|\|\s*int\s*$", code):
+        return code, None  # a number already
+    listed = json.dumps(options, ensure_ascii=False) if isinstance(options, list) else options
+    path = _path(given)
+    if path is None:
+        simple = re.fullmatch(r"[\w.]+(\[[^][]*\])*", code)
+        return f"{code if simple else f'({code})'} | option_index({listed})", None
+    is_list = f"{path} is sequence and {path} is not string"
+    numbered = f"zip({listed}, range({listed} | length))" if isinstance(options, list) else (
+        f"zip({listed}, range(({listed}) | length))"
+    )  # fmt: skip
+    right = f"{numbered} | selectattr(1, 'in', {path}) | map(attribute=0) | list"
+    return (
+        f"({path}[0] if {is_list} else {path}) | option_index({listed})",
+        f"({right}) if {is_list} else []",
+    )
+
+
+def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
+    """The signature's sides, and field -> column where they differ; texts are renamed to fit."""
+    codes = [v for v in (one.choices or {}).values() if isinstance(v, str) and v != "index"]
+    shown = names_of(one.input) - FUNCTIONS
+    target = names_of(one.target) if one.choices is None else set[str]()
+    codes += [one.answers] if one.choices is not None and one.answers is not None else []
+    asked = target.union(*(names_of("{{ " + c + " }}") for c in codes)) - FUNCTIONS
+    clash = {n: f"{n}_column" for n in (shown | asked) & TAKEN}
+    right = dict(clash)
+    outputs = sorted(asked - shown)
+    if not outputs:
+        if not asked:
+            raise SplitError("the target shows no column")
+        right |= {n: f"{n}_asked" for n in asked}
+        outputs = sorted(asked)
+    one.input = source(parse(one.input), lambda code: renamed(code, clash))
+    if one.choices is None:
+        one.target = source(parse(one.target), lambda code: renamed(code, right))
+    else:
+        one.choices = {
+            k: renamed(v, right) if isinstance(v, str) and v != "index" else v
+            for k, v in one.choices.items()
+        }
+    if one.answers is not None:
+        one.answers = renamed(one.answers, right)
+    sides = [clash.get(n, n) for n in sorted(shown)], [right.get(n, n) for n in outputs]
+    columns = {alias: name for table in (right, clash) for name, alias in table.items()}
+    return sides, columns
+
+
+def _splits(about: Mapping[str, Any]) -> dict[str, str]:
+    keys = {"train": "training_split", "validation": "validation_split", "test": "test_split"}
+    found = {ours: str(about[key]) for ours, key in keys.items() if about.get(key)}
+    few = about.get("fewshot_split")
+    if few and str(few) not in found.values():
+        found[re.sub(r"\W+", "_", str(few))] = str(few)
+    return found
+
+
+def _source(about: Mapping[str, Any], splits: Mapping[str, str]) -> dict[str, Any]:
+    path, kwargs = str(about["dataset_path"]), about.get("dataset_kwargs") or {}
+    if path in ("json", "csv", "parquet", "text") or "data_files" in kwargs:
+        files = kwargs.get("data_files")
+        listed = files if isinstance(files, dict) else dict.fromkeys(splits or ["train"], files)
+        if not files or any("://" in str(f) for f in listed.values()):
+            raise SplitError("data files at an address of their own, not a Hub dataset")
+        return {"files": {ours: listed.get(theirs, listed.get(ours)) for ours, theirs in
+                          splits.items()}}  # fmt: skip
+    config = about.get("dataset_name")
+    return {
+        "hub": path,
+        **({"config": str(config)} if config else {}),
+        **({"splits": dict(splits)} if splits else {}),
+    }
+
+
+def _instruction(about: Mapping[str, Any]) -> dict[str, str]:
+    text = str(about.get("description") or "").strip()
+    return {"instruction": source(parse(text))} if text else {}
+
+
+def _exemplars(
+    found: Imported, about: Mapping[str, Any], splits: Mapping[str, str]
+) -> dict[str, Any]:
+    config = about.get("fewshot_config") or {}
+    samples = config.get("samples") if isinstance(config, dict) else None
+    order = {"order": "file"} if config.get("sampler") == "first_n" else {}
+    if isinstance(samples, list):
+        name = f"{found.id}.shots.jsonl"
+        rows = (json.dumps(s, ensure_ascii=False) for s in samples)
+        found.files[f"datasets/{name}"] = "".join(f"{row}\n" for row in rows)
+        return {"exemplars": {"from": "file", "file": name, "order": "file"}}
+    few = about.get("fewshot_split")
+    if not few:
+        return {}
+    ours = next(n for n, theirs in splits.items() if theirs == str(few))
+    return {"exemplars": {"from": "split", "split": ours, **order}}
+
+
+def _evaluation(
+    found: Imported, about: Mapping[str, Any], splits: Mapping[str, str], one: _Task
+) -> dict[str, Any]:
+    is_choice = _category(about) == "multiple_choice"
+    metric = metric_of(about, is_choice, found.note)
+    until = (about.get("generation_kwargs") or {}).get("until") or []
+    stop = [until] if isinstance(until, str) else [str(u) for u in until]
+    split = next((s for s in ("test", "validation", "train") if s in splits), None)
+    return {
+        "metric": metric,
+        **({"answers": one.answers} if one.answers is not None else {}),
+        **scoring(about, metric, found.note),
+        **({"stop": stop} if stop and not is_choice else {}),
+        **({"split": split} if split else {}),
+    }

@@ -1,0 +1,205 @@
+"""How lm-evaluation-harness's tasks are scored and laid out: what comes in, and what does not.
+
+Each function gives what our language has for some keys of a task file, and adds a note for each
+that it has no place for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flancompile.authoring.importers.imported import dumped
+
+__all__ = ["few_shot_notes", "layout", "layout_notes", "metric_of", "scoring"]
+
+Note = Callable[[str, str], None]  # key, what becomes of it
+
+METRICS = {"acc": "accuracy", "acc_norm": "accuracy", "exact_match": "exact_match",
+           "f1": "squad_f1", "bleu": "bleu", "chrf": "chrf", "rouge": "rouge_l"}  # fmt: skip
+_PLAIN_KEYS = {"metric", "aggregation", "higher_is_better"}
+_IGNORES = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
+_AGGREGATIONS = {"mean", "nanmean", "bleu", "chrf", "acc_all"}
+_DELIMITERS = {"target_delimiter": " ", "fewshot_delimiter": "\n\n"}
+
+
+def metric_of(about: Mapping[str, Any], is_choice: bool, note: Note) -> str:
+    """The metric by its name in our language; the others are noted."""
+    default = "accuracy" if is_choice else "exact_match"
+    chosen: str | None = None
+    for given in _metrics(about):
+        name = given.get("metric")
+        known = METRICS.get(str(name)) if type(name) is str else None
+        if known is None:
+            why = "has no place" if type(name) is str else "needs Python"
+            note("metric_list", f"the metric {name} {why}; {chosen or default} is used")
+        elif (known == "accuracy") != is_choice:
+            note("metric_list", f"the metric {name} is not for {about.get('output_type')}")
+        elif chosen not in (None, known):
+            note("metric_list", f"a task has one metric: {chosen}, not {known} too")
+        else:
+            chosen = known
+        if given.get("metric") == "acc_norm":
+            note("metric_list", "acc_norm divides by the option's length; accuracy does not")
+        aggregation = given.get("aggregation")
+        if aggregation is not None and str(aggregation) not in _AGGREGATIONS:
+            note("metric_list", f"the aggregation {aggregation} has no place; the mean is taken")
+    return chosen or default
+
+
+def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]:
+    """The keys of `eval` for filters, and for what exact_match ignores."""
+    found: dict[str, Any] = {}
+    if metric != "accuracy":
+        found |= _filters(about, note)
+    elif about.get("filter_list"):
+        note("filter_list", "options are ranked, and no text is generated")
+    flags: dict[str, Any] = {}
+    for given in _metrics(about):
+        for key, value in given.items():
+            if key in _IGNORES and given.get("metric") == "exact_match":
+                flags[key] = _patterns(value, note) if key == "regexes_to_ignore" else bool(value)
+            elif key not in _PLAIN_KEYS:
+                note("metric_list", f"`{key}` of {given.get('metric')} has no place")
+    if metric == "exact_match":
+        flags = {"ignore_case": False, **{k: v for k, v in flags.items() if v}}
+        found |= flags
+    for key in ("process_results", "repeats"):
+        if about.get(key) not in (None, 1):
+            note(key, f"{about[key]} has no place; {metric} scores one answer to each row")
+    kwargs = about.get("generation_kwargs") or {}
+    if kwargs.get("do_sample") or float(kwargs.get("temperature") or 0) > 0:
+        note("generation_kwargs", "answers are greedy; do_sample and temperature have no place")
+    if most := kwargs.get("max_gen_toks", kwargs.get("max_tokens")):
+        note("generation_kwargs", f"say `max_new_tokens: {most}` in the run file")
+    return found
+
+
+def layout(about: Mapping[str, Any]) -> tuple[str, str]:
+    """The layout's name and styles file, by the delimiters of target and exemplars."""
+    given = {k: str(about.get(k, default)) for k, default in _DELIMITERS.items()}
+    config = about.get("fewshot_config")
+    if isinstance(config, Mapping):  # those of the exemplars alone
+        given |= {k: str(config[k]) for k in _DELIMITERS if config.get(k) is not None}
+    name = "lm_eval"
+    if given != _DELIMITERS:
+        said = json.dumps(given, sort_keys=True)
+        name += f"_{hashlib.blake2b(said.encode(), digest_size=3).hexdigest()}"
+    between, apart = given["target_delimiter"], given["fewshot_delimiter"]
+    style = {
+        "opening": f"{{{{ instruction }}}}{_literal(apart)}",
+        "exemplar": f"{{{{ input }}}}{_literal(between)}{{{{ target }}}}",
+        "separator": apart,
+        "query": "{{ input }}",
+        "zero": f"{{{{ instruction }}}}{_literal(apart)}{{{{ input }}}}",
+    }
+    return name, dumped({"shots": {name: style}})
+
+
+def layout_notes(about: Mapping[str, Any], name: str, note: Note) -> None:
+    """What a recipe must say for the task's delimiters."""
+    if name == "lm_eval":
+        return
+    for key, default in _DELIMITERS.items():
+        if about.get(key, default) != default:
+            value = json.dumps(str(about[key]), ensure_ascii=False)
+            note(key, f"{value} is in the layout {name}: say `styles: {{shots: [{name}]}}`")
+
+
+def few_shot_notes(about: Mapping[str, Any], note: Note) -> None:
+    """What the recipe says for exemplars, and what of their configuration has no place."""
+    if shots := about.get("num_fewshot"):
+        note("num_fewshot", f"say `shots: {{{shots}: 1}}` in the mixture or the recipe")
+    config = about.get("fewshot_config")
+    if not isinstance(config, Mapping):
+        return
+    for key, value in config.items():
+        same = value == about.get(key)
+        known = (key == "samples" and isinstance(value, list)) or (
+            key == "sampler" and value in ("first_n", "default")
+        )
+        if not (same or known or key in (*_DELIMITERS, "split") or value is None):
+            note("fewshot_config", f"`{key}` has no place; exemplars are as the task's rows")
+
+
+def _metrics(about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [m for m in about.get("metric_list") or [] if isinstance(m, Mapping)]
+
+
+def _patterns(given: Any, note: Note) -> list[str]:
+    """The regular expressions that are some; the others are noted."""
+    found = []
+    for pattern in [given] if isinstance(given, str) else given or []:
+        if _is_pattern(pattern):
+            found.append(pattern)
+        else:
+            note("metric_list", f"`regexes_to_ignore`: {pattern!r} is no regular expression")
+    return found
+
+
+def _filters(about: Mapping[str, Any], note: Note) -> dict[str, Any]:
+    """The steps of the last pipeline that can be said; what is left out is noted."""
+    chosen: list[dict[str, Any]] | None = None
+    names: list[str] = []
+    for pipeline in reversed(about.get("filter_list") or []):
+        name = str(pipeline.get("name"))
+        steps = [_step(step) for step in pipeline.get("filter") or []]
+        if chosen is not None or None in steps:
+            names.append(name)
+            why = "a task has one list of filters" if chosen is not None else "a step has no place"
+            functions = [
+                str(step.get("function"))
+                for step, ours in zip(pipeline.get("filter") or [], steps, strict=True)
+                if ours is None
+            ]
+            note("filter_list", f"{name} is left out: {why}{': ' if functions else ''}"
+                 f"{', '.join(functions)}")  # fmt: skip
+        else:
+            chosen = [step for step in steps if step]
+    return {"filters": chosen} if chosen else {}
+
+
+def _step(step: Any) -> dict[str, Any] | None:
+    """A filter step in our words: empty for one that changes nothing, None without a place."""
+    if not isinstance(step, Mapping):
+        return None
+    kind = step.get("function")
+    extra = set(step) - {"function", "regex_pattern", "group_select", "fallback", "mapping_dict",
+                         "default_value"}  # fmt: skip
+    if kind == "take_first":
+        return {}
+    if kind in ("lowercase", "uppercase"):
+        return {"case": "lower" if kind == "lowercase" else "upper"}
+    if kind == "remove_whitespace":
+        return {"strip": True}
+    if kind == "regex" and not extra:
+        pattern = step.get("regex_pattern", r"#### (\-?[0-9\.\,]+)")
+        if not isinstance(pattern, str) or not _is_pattern(pattern):
+            return None
+        found: dict[str, Any] = {"regex": pattern}
+        if step.get("group_select"):
+            found["select"] = int(step["group_select"])
+        if isinstance(step.get("fallback"), str):
+            found["fallback"] = step["fallback"]
+        return found
+    if kind == "map" and isinstance(step.get("mapping_dict"), Mapping):
+        table = {str(k): str(v) for k, v in step["mapping_dict"].items()}
+        default = step.get("default_value")
+        return {"map": table, "default": "" if default is None else str(default)}
+    return None
+
+
+def _literal(text: str) -> str:
+    """A text as a template prints it."""
+    return f"{{{{ {json.dumps(text)} }}}}" if "{" in text else text
+
+
+def _is_pattern(text: object) -> bool:
+    try:
+        re.compile(str(text))
+    except re.error:
+        return False
+    return isinstance(text, str)

@@ -1,0 +1,314 @@
+"""promptsource's template files as dataset files of ours.
+
+A file becomes one dataset file; its templates are gathered into tasks by what they are given and
+what they ask for. `answer_choices` becomes a `let`, an unseeded `choice` a draw, `|||` the border
+of input and target, metadata the evaluation and tags. What cannot be said in the language is left
+out and named, with the reason.
+
+Source of the format: promptsource's `templates.py` (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flancompile.authoring.importers.imported import (
+    FUNCTIONS,
+    Imported,
+    LeftOut,
+    dumped,
+    first_line,
+    renames,
+    slug,
+    through,
+)  # fmt: skip
+from flancompile.authoring.importers.jinja_split import (
+    Block,
+    Node,
+    Output,
+    Set,
+    SplitError,
+    Text,
+    halves,
+    parse,
+    renamed,
+    source,
+)
+from flancompile.authoring.importers.statements import (
+    names_of,
+    sometimes_set,
+    with_draws,
+    with_namespaces,
+    with_optional,
+)
+from flancompile.dsl.jinja.expression import compile_expression, compile_template
+from flancompile.errors import TextError, fail
+
+__all__ = ["Imported", "LeftOut", "import_file"]
+
+# Accuracy is left to exact_match: choices come as a `let`, and accuracy ranks `choices:` alone.
+_METRICS = {"ROUGE": "rouge_l", "BLEU": "bleu", "Squad": "squad_f1"}
+
+
+@dataclass
+class _Made:
+    """One template: texts, names and what it needs."""
+
+    name: str
+    input: str
+    target: str
+    let: dict[str, str]
+    inputs: list[str]
+    outputs: list[str]
+    aliases: dict[str, str]
+    metric: str
+    tags: list[str]
+    optional: set[str]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads promptsource's tagged objects as mappings."""
+
+
+def _mapping(loader: yaml.SafeLoader, node: Any) -> dict[Any, Any]:
+    return loader.construct_mapping(node, deep=True)
+
+
+for _tag in ("!Template", "!TemplateMetadata"):
+    _Loader.add_constructor(_tag, _mapping)
+
+
+def import_file(path: Path, split: str = "train") -> Imported:
+    """Bring in one templates.yaml. Raises FC304 for what is no such file."""
+    try:
+        about = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        given = list(about["templates"].values())
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        first = str(error).splitlines()[0]
+        raise fail("FC304", f"{path}: no promptsource file: {first}") from None
+    name = "_".join(str(about[k]) for k in ("dataset", "subset") if about.get(k))
+    found = Imported(re.sub(r"\W+", "_", name), "")
+    made: list[_Made] = []
+    taken: set[str] = set()
+    reserved = _names(given)
+    for template in given:
+        try:
+            one = _template(template, taken, reserved)
+        except (SplitError, TextError) as error:
+            found.left_out.append(LeftOut(str(template["name"]), first_line(error)))
+            continue
+        made.append(one)
+        found.templates[str(template["id"])] = (_category(one), one.name)
+    found.text = _dataset(found.id, about, made, split) if made else ""
+    return found
+
+
+def _names(given: Sequence[dict[str, Any]]) -> set[str]:
+    """Every word of some templates' tags and slots: names that nothing of ours may take."""
+    found: set[str] = set()
+    for template in given:
+        for text in (template.get("jinja"), template.get("answer_choices")):
+            found |= set(re.findall(r"[^\W\d]\w*", str(text or "")))
+    return found
+
+
+def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Made:
+    """One template in our language. reserved: names that the file's templates read or set."""
+    tree = parse(str(given["jinja"]))
+    with_namespaces(tree)
+    optional = with_optional(tree)
+    let = with_draws(tree, reserved)
+    left, right = halves(tree)
+    choices = given.get("answer_choices")
+    sides = [_trimmed(left), _trimmed(right)]
+    used = [names_of(source(s)) for s in sides]
+    if choices and "answer_choices" in through(used[0] | used[1], let):
+        let = {"answer_choices": _choices(str(choices)), **let}
+    own = set(let) | FUNCTIONS
+    fields = [through(names, let) - own for names in used]
+    inputs = sorted(fields[0])
+    asked = sorted(fields[1] - fields[0])
+    every = renames(reserved, reserved)  # of the whole file, so that a column has one field
+    clash = {n: every[n] for n in sorted(fields[0] | fields[1]) if n in every}
+    aliases: dict[str, str] = {}
+    if not asked:
+        if not fields[1] and not used[1] & set(let):
+            raise SplitError("the target is one text for all rows")
+        asked_names = sorted(fields[1]) or inputs[:1]  # a target of draws alone asks for its input
+        if not asked_names:
+            raise SplitError("the template shows no column")
+        aliases = {n: f"{clash.get(n, n)}_asked" for n in asked_names}
+        asked = list(aliases.values())
+    inputs = [clash.get(n, n) for n in inputs]
+    asked = [clash.get(n, n) for n in asked]
+    for text in map(source, sides):
+        optional |= sometimes_set(text)  # where its branch does not set it, a column or nothing
+    lets: dict[str, str] = {n: renamed(code, clash) for n, code in let.items()}
+    right_names = {**clash, **aliases}  # what `let` draws is the same on both sides
+    texts = (
+        source(sides[0], lambda code: renamed(code, clash)),
+        source(sides[1], lambda code: renamed(code, right_names)),
+    )
+    for text in texts:
+        compile_template(text)
+    for code in lets.values():
+        compile_expression(code)
+    about = given.get("metadata") or {}
+    return _Made(
+        name=slug(str(given["name"]), taken),
+        input=texts[0],
+        target=texts[1],
+        let=lets,
+        inputs=inputs or [],
+        outputs=asked,
+        aliases={**{v: k for k, v in clash.items()}, **{v: k for k, v in aliases.items()}},
+        metric=_metric(about.get("metrics") or []),
+        tags=[*(["choices_in_prompt"] if about.get("choices_in_prompt") else []),
+              *([] if about.get("original_task") else ["variant"])],
+        optional=optional,
+    )  # fmt: skip
+
+
+def _metric(given: Sequence[str]) -> str:
+    return next((_METRICS[m] for m in given if m in _METRICS), "exact_match")
+
+
+def _choices(text: str) -> str:
+    """The expression of a list of answer choices."""
+    tree = parse(text)
+    if all(isinstance(n, Text) for n in tree):
+        bare = "".join(n.text for n in tree if isinstance(n, Text))  # without comments
+        listed = [part.strip() for part in bare.split("|||")]
+        return json.dumps(listed, ensure_ascii=False)
+    parts: list[list[str]] = [[]]  # of each choice; `|||` in a value does not end it
+    for node in tree:
+        if isinstance(node, Text):
+            first, *others = node.text.split("|||")
+            parts[-1].append(json.dumps(first, ensure_ascii=False))
+            parts += [[json.dumps(t, ensure_ascii=False)] for t in others]
+        elif isinstance(node, Output):
+            parts[-1].append(f"({node.code})")
+        else:
+            raise SplitError("answer choices that are computed by statements")
+    if not any("|||" in code for part in parts for code in part):
+        each = ["(" + " ~ ".join(['""', *part]) + ")" for part in parts]
+        return f'[{", ".join(each)}] | map("trim") | list'
+    only = tree[0].code if len(tree) == 1 and isinstance(tree[0], Output) else ""
+    if match := _JOINED.fullmatch(only):
+        return f'({match[1].strip()}) | map("trim") | list'
+    joined = ' ~ "|||" ~ '.join(" ~ ".join(['""', *part]) for part in parts)
+    return f'({joined}) | split("|||") | map("trim") | list'
+
+
+_JOINED = re.compile(r"""(.*)\|\s*join\(\s*(['"])\s*\|\|\|\s*\2\s*\)""", re.DOTALL)
+
+
+def _trimmed(tree: list[Node]) -> list[Node]:
+    """A side without white space at its ends; by a filter where only rendering can tell."""
+    kept = list(tree)
+    while kept and isinstance(kept[0], Text) and not kept[0].text.strip():
+        kept.pop(0)
+    while kept and isinstance(kept[-1], Text) and not kept[-1].text.strip():
+        kept.pop()
+    if kept and isinstance(kept[0], Text):
+        kept[0] = Text(kept[0].text.lstrip())
+    if kept and isinstance(kept[-1], Text):
+        kept[-1] = Text(kept[-1].text.rstrip())
+    _trim_values(kept)
+    if _may_leave_space(kept):
+        wrapped = Block(["filter trim"], [kept], "endfilter")
+        return [wrapped]
+    return kept
+
+
+def _may_leave_space(kept: Sequence[Node]) -> bool:
+    """Whether only rendering can tell where a side begins and ends."""
+    ends = [*kept[:1], *kept[-1:]]
+    if any(isinstance(n, Block | Set) for n in ends):
+        return True
+    # two values with only white space between them: both may be empty
+    solid = [n for n in kept if not (isinstance(n, Text) and not n.text.strip())]
+    pairs = (solid[:2], solid[-2:])
+    return any(len(p) == 2 and all(not isinstance(n, Text) for n in p) for p in pairs)
+
+
+def _trim_values(kept: list[Node]) -> None:
+    """Trim the values at the ends, with the white space beside them, as they may be empty."""
+    for edge, name in ((0, "lstrip"), (-1, "rstrip")):
+        end = kept[edge] if kept else None
+        if not isinstance(end, Output):
+            continue
+        code, place = end.code, 1 if edge == 0 else len(kept) - 2
+        beside = kept[place] if len(kept) - 1 > 0 else None
+        if isinstance(beside, Text):
+            bare = beside.text.lstrip() if edge == 0 else beside.text.rstrip()
+            space = len(beside.text) - len(bare)
+            if bare and space:
+                kept[place] = Text(bare)
+                part = beside.text[:space] if edge == 0 else beside.text[-space:]
+                quoted = json.dumps(part)
+                code = f"({code}) ~ {quoted}" if edge == 0 else f"{quoted} ~ ({code})"
+        kept[edge] = Output(_filtered(code, name))
+
+
+def _filtered(code: str, name: str) -> str:
+    """A value under one more filter."""
+    simple = re.fullmatch(r"[\w.]+(\[[^][]*\])*(\s*\|\s*\w+)*", code)
+    return f"{code} | {name}" if simple else f"({code}) | {name}"
+
+
+def _category(one: _Made) -> str:
+    sides = ["_and_".join(side) for side in (one.inputs, one.outputs)]
+    return re.sub(r"\W+", "_", f"{sides[0] or 'nothing'}_to_{sides[1]}")
+
+
+def _dataset(id_: str, about: dict[str, Any], made: Sequence[_Made], split: str) -> str:
+    """The dataset file's text; YAML in our canonical order."""
+    columns: dict[str, str] = {}
+    required: set[str] = set()
+    for one in made:
+        for name in (*one.inputs, *one.outputs):
+            columns[name] = one.aliases.get(name, name)
+            required |= (
+                {name} - one.optional if one.aliases.get(name, name) not in one.optional else set()
+            )
+    tasks: dict[str, list[_Made]] = {}
+    for one in made:
+        tasks.setdefault(_category(one), []).append(one)
+    hub = {"hub": str(about["dataset"])}
+    if about.get("subset"):
+        hub["config"] = str(about["subset"])
+    data = {
+        "id": id_,
+        "source": {**hub, "splits": {split: split}},
+        "fields": {
+            n: f"row[{json.dumps(c)}]" + ("" if n in required else " | default(none)")
+            for n, c in sorted(columns.items())
+        },
+        "tasks": {name: _task(group) for name, group in tasks.items()},
+    }
+    return dumped(data)
+
+
+def _task(group: Sequence[_Made]) -> dict[str, Any]:
+    first = group[0]
+    templates = []
+    for one in group:
+        made: dict[str, Any] = {"name": one.name, "input": one.input, "target": one.target}
+        if one.let:
+            made["let"] = one.let
+        if one.tags:
+            made["tags"] = one.tags
+        templates.append(made)
+    return {
+        "signature": f"{', '.join(first.inputs)} -> {', '.join(first.outputs)}",
+        "eval": {"metric": first.metric},
+        "templates": templates,
+    }

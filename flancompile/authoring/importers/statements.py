@@ -1,0 +1,302 @@
+"""Jinja statements that our language has no place for, said in other words.
+
+An unseeded `choice` becomes a name that is drawn once; a value that is changed becomes a namespace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from copy import deepcopy
+from itertools import count
+
+import jinja2
+from jinja2 import meta
+
+from flancompile.authoring.importers.jinja_split import (
+    CLOSES,
+    OPENS,
+    TOKEN,
+    Block,
+    Node,
+    Output,
+    Set,
+    SplitError,
+    operand,
+    renamed,
+    source,
+)
+from flancompile.dsl.checks.names import TAKEN
+from flancompile.dsl.jinja.filters import FILTERS
+from flancompile.dsl.jinja.free_names import free_names
+
+__all__ = ["names_of", "sometimes_set", "with_draws", "with_namespaces", "with_optional"]
+
+
+def with_draws(tree: list[Node], reserved: Collection[str] = ()) -> dict[str, str]:
+    """Take every `… | choice` out of a tree: each becomes a name of `let`, drawn once.
+
+    What it draws from may come of values that the template sets before; those become `let` too.
+    Where the template computes them in blocks, a number is drawn and taken modulo their count.
+    reserved: names that a draw may not have.
+    """
+    if not _draws_sometimes(tree):
+        trial = deepcopy(tree)
+        let = _drawn(trial, "pick({items})", "{name}", reserved)
+        found = _hoisted(trial, let) if let else let
+        if found is not None:
+            tree[:] = trial
+            return found
+    # what is drawn from may be there only where the draw is made
+    counted = "({items})[{name} % ({items} | length)]"
+    return _drawn(tree, f"pick(range({_MANY}))", counted, reserved)
+
+
+def _drawn(
+    tree: list[Node], let_form: str, use_form: str, reserved: Collection[str]
+) -> dict[str, str]:
+    """Replace each `choice` of a tree by `use_form`. -> what `let` then holds."""
+    let: dict[str, str] = {}
+    free = (n for n in (f"drawn_{i}" for i in count(1)) if n not in reserved)
+
+    def drawn(code: str) -> str:
+        while match := _CHOICE.search(code):
+            start = operand(code, match.start())
+            name, items = next(free), code[start : match.start()].strip()
+            let[name] = let_form.format(items=items)
+            used = use_form.format(items=items, name=name)
+            code = f"{code[:start]}{used}{code[match.end() :]}"
+        return code
+
+    def walk(nodes_: list[Node]) -> None:
+        for node in nodes_:
+            if isinstance(node, Output | Set):
+                node.code = drawn(node.code)
+            elif isinstance(node, Block):
+                if node.end == "endfor" and _CHOICE.search(source([node])):
+                    raise SplitError(
+                        "a draw (`choice`, `random`) inside a loop: each turn would draw"
+                    )
+                node.tags = [drawn(tag) for tag in node.tags]
+                for body in node.bodies:
+                    walk(body)
+
+    walk(tree)
+    return let
+
+
+def with_optional(tree: list[Node]) -> set[str]:
+    """Columns that a text asks for by `is defined` or `default`, so that rows may lack them.
+
+    In our language such a field is null where the column is absent, and the tests are rewritten.
+    """
+    own = {_bound(n) for n in _all_sets(tree)}
+    found: set[str] = set()
+
+    def test(match: re.Match[str]) -> str:
+        if match["name"] in own:
+            return match[0]
+        found.add(match["name"])
+        is_absent = (match["which"] == "undefined") != bool(match["not"])
+        return f"{match['name']} is {'none' if is_absent else 'not none'}"
+
+    def rewritten(code: str) -> str:
+        done, code = "", _DEFINED.sub(test, code)
+        while match := _DEFAULT.search(code):
+            name, end = match[1], _closing(code, match.end()) if match[2] else match.end()
+            given = _arguments(code[match.end() : end - 1]) if match[2] else []
+            instead = rewritten(given[0]) if given else '""'
+            if name in own:
+                done, code = done + code[:end], code[end:]
+                continue
+            found.add(name)
+            is_broad = len(given) > 1 and given[1].split("=")[-1].strip().lower() == "true"
+            use = f"({name} or ({instead}))" if is_broad else (
+                f"({name} if {name} is not none else ({instead}))"
+            )  # fmt: skip
+            done, code = done + code[: match.start()] + use, code[end:]
+        return done + code
+
+    def walk(body: list[Node]) -> None:
+        for node in body:
+            if isinstance(node, Output | Set):
+                node.code = rewritten(node.code)
+            elif isinstance(node, Block):
+                node.tags = [rewritten(tag) for tag in node.tags]
+                for inner in node.bodies:
+                    walk(inner)
+
+    walk(tree)
+    return found
+
+
+_DEFINED = re.compile(
+    r"(?<![\w.])(?P<name>[^\W\d]\w*)\s+is\s+(?P<not>not\s+)?(?P<which>defined|undefined)\b"
+)
+_DEFAULT = re.compile(r"(?<![\w.])([^\W\d]\w*)\s*\|\s*(?:default|d)\b\s*(\()?")
+
+
+def _closing(code: str, start: int) -> int:
+    """Where the bracket that was opened before `start` has been closed."""
+    depth = 1
+    for token in TOKEN.finditer(code, start):
+        depth += (token[0] in OPENS) - (token[0] in CLOSES)
+        if depth == 0:
+            return token.end()
+    raise SplitError("brackets that do not close")
+
+
+def _arguments(code: str) -> list[str]:
+    """The arguments of a call, split at its own commas."""
+    parts, depth = [""], 0
+    for token in TOKEN.finditer(code):
+        depth += (token[0] in OPENS) - (token[0] in CLOSES)
+        if token[0] == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token[0]
+    return [part for part in parts if part.strip()]
+
+
+def _draws_sometimes(tree: Sequence[Node]) -> bool:
+    """Whether a draw is made only in a block, or in a part of an expression, that rows choose."""
+    blocks = [n for n in tree if isinstance(n, Block)]
+    codes = [n.code for n in tree if isinstance(n, Output | Set)]
+    return any(_CHOICE.search(source([b])) for b in blocks) or any(
+        _CHOICE.search(code) and _SOMETIMES.search(code) for code in codes
+    )
+
+
+_SOMETIMES = re.compile(r"\b(?:if|and|or)\b")
+_MANY = 55_440  # divisible by every count to 12, so that a draw modulo a count is even
+_CHOICE = re.compile(r"\|\s*(?:choice|random)\b(?!\s*\()")
+
+
+def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
+    """Values that a template sets once, at its top, and that its draws come of, put before them.
+
+    None where they are computed in blocks, and nothing is changed.
+    """
+    top = [n for n in tree if isinstance(n, Set)]
+    every = [_bound(n) for n in _all_sets(tree)]
+    wanted = {name for code in let.values() for name in names_of("{{ " + code + " }}")}
+    chosen: list[Set] = []
+    for node in reversed(top):
+        if _bound(node) in wanted:
+            chosen.insert(0, node)
+            wanted |= names_of("{{ " + node.code.split("=", 1)[1] + " }}")
+    fixed = {_bound(n) for n in chosen}
+    if fixed & TAKEN:  # no `let` may have that name
+        return None
+    if wanted & set(every) - fixed or any(every.count(n) > 1 for n in fixed):
+        return None
+    order: dict[str, str] = {}
+    for node in chosen:
+        tree.remove(node)
+        name, code = (part.strip() for part in node.code.split("=", 1))
+        for draw in sorted(names_of("{{ " + code + " }}") & set(let)):
+            order.setdefault(draw, let[draw])
+        order[name] = code
+    return {**order, **{n: c for n, c in let.items() if n not in order}}
+
+
+def _bound(node: Set) -> str:
+    """The name that a statement sets, or whose attribute it sets."""
+    return node.code.split("=", 1)[0].split(".")[0].strip()
+
+
+def _all_sets(tree: Sequence[Node]) -> Iterator[Set]:
+    for node in tree:
+        if isinstance(node, Set):
+            yield node
+        elif isinstance(node, Block):
+            for body in node.bodies:
+                yield from _all_sets(body)
+
+
+def with_namespaces(tree: list[Node]) -> None:
+    """Values are not changed in our language; a namespace takes the place of those that were.
+
+    `set _ = d.update({"k": v})` and `{{ x.append(v) | default("", true) }}` become assignments.
+    """
+    codes = [n.code for n in _all_sets(tree)] + [n.code for n in _all_outputs(tree)]
+    maps = {m["name"] for code in codes if (m := _UPDATE.fullmatch(code.strip()))}
+    lists = {m["name"] for code in codes if (m := _APPEND.fullmatch(code))}
+    held = {name: f"{name}_list.found" for name in lists if "." not in name}
+
+    def changed(code: str) -> str | None:
+        if match := _APPEND.fullmatch(code):
+            spot = held.get(match["name"], match["name"])
+            return f"{spot} = {spot} + [{renamed(match['value'], held)}]"
+        if match := _UPDATE.fullmatch(code.strip()):
+            return f"{match['name']}.{match['key']} = {renamed(match['value'], held)}"
+        return None
+
+    def assigned(code: str) -> str:
+        if found := changed(code):
+            return found
+        name, _, value = (part.strip() for part in code.partition("="))
+        if name in held:
+            return f"{name}_list = namespace(found={renamed(value, held)})"
+        return (
+            f"{name} = namespace({value})" if name in maps else f"{name} = {renamed(value, held)}"
+        )
+
+    def walk(body: list[Node]) -> None:
+        for place, node in enumerate(body):
+            if isinstance(node, Block):
+                node.tags = [renamed(tag, held) for tag in node.tags]
+                for inner in node.bodies:
+                    walk(inner)
+            elif isinstance(node, Output):
+                found = changed(node.code)
+                body[place] = Set(found) if found else Output(renamed(node.code, held))
+            elif isinstance(node, Set):
+                node.code = assigned(node.code)
+
+    walk(tree)
+    if match := _CHANGES.search(source(tree)):
+        raise SplitError(f"{match[1]!r} changes a value in place, which only `set` may do here")
+
+
+_CHANGES = re.compile(
+    r"\.(append|clear|extend|insert|pop|popitem|remove|reverse|setdefault|sort|update)\s*\("
+)
+
+
+def _all_outputs(tree: Sequence[Node]) -> Iterator[Output]:
+    for node in tree:
+        if isinstance(node, Output):
+            yield node
+        elif isinstance(node, Block):
+            for body in node.bodies:
+                yield from _all_outputs(body)
+
+
+_SILENT = r"\s*(?:\|\s*default\([^()]*\)|\bor\s*(?:''|\"\"))?\s*"  # what hides their None
+_UPDATE = re.compile(
+    r"(?:\w+\s*=\s*)?(?P<name>\w+)\.update\(\{\s*['\"](?P<key>\w+)['\"]\s*:(?P<value>.*)\}\s*\)"
+    + _SILENT,
+    re.DOTALL,
+)
+_APPEND = re.compile(r"(?P<name>[\w.]+)\.append\((?P<value>.*?)\)" + _SILENT, re.DOTALL)
+
+
+def sometimes_set(text: str) -> set[str]:
+    """Names that a text reads and sets in some branches alone."""
+    env = jinja2.Environment()
+    env.filters.update({**FILTERS, "choice": list})
+    return free_names(env.parse(text)).sometimes
+
+
+def names_of(text: str) -> set[str]:
+    """Names that a template text reads and does not set. Raises SplitError if it is no Jinja."""
+    env = jinja2.Environment()
+    env.filters.update({**FILTERS, "choice": list})
+    try:
+        tree = env.parse(text)
+        return set(meta.find_undeclared_variables(tree)) & free_names(tree).names
+    except jinja2.TemplateAssertionError as error:
+        raise SplitError(f"{error.message}: the language has no such filter or test") from None
+    except jinja2.TemplateError as error:
+        raise SplitError(f"not Jinja: {error.message}") from None

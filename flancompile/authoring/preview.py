@@ -1,0 +1,253 @@
+"""Prompts as the model sees them, from the head of a source: what `show` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flancompile.compiler.check.row_types import located
+from flancompile.compiler.objects.jobs import served, task_fields
+from flancompile.compiler.read import split_spec
+from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.chat import TOKENIZERS_OWN, ChatLayout
+from flancompile.compiler.render.exemplar_files import exemplar_items
+from flancompile.compiler.render.exemplar_pools import POOL_ROWS
+from flancompile.compiler.render.exemplars import Pools, item_rows
+from flancompile.compiler.render.renderer import Draft, Renderer, RenderSpec
+from flancompile.compiler.render.row_set import RowSet
+from flancompile.compiler.request import Request
+from flancompile.dsl.jinja.expression import RowError, compile_expression
+from flancompile.dsl.library.library import Library, TaskDef
+from flancompile.dsl.models.style import draws
+from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
+from flancompile.marks import unmarked
+from flancompile.sources.blocks import sample
+from flancompile.sources.fields import FieldRow
+from flancompile.tokenizer.chat import ChatTemplate
+
+__all__ = [
+    "Preview",
+    "Wanted",
+    "is_evaluated",
+    "pools_for",
+    "pools_found",
+    "preview",
+    "row_set",
+    "spec_of",
+]
+
+SAMPLE_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to show. None leaves the choice to the draw."""
+
+    template: str | None = None
+    row: str | None = None  # an id, or a place in the sample, from 0
+    shots: int = 0
+    options: bool | None = None
+    cot: bool | None = None
+    option_style: str = "*"
+    shots_style: str = "*"
+    chat_style: str = "*"
+    count: int = 3
+    pass_: int = 0
+    chat: ChatTemplate | None = None  # the tokenizer's own layout
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One example, with what was drawn for it. runs: its texts, shown and learnt in turn."""
+
+    row_id: str
+    template: str
+    runs: tuple[str, ...]
+    shots: int
+    option_style: str | None
+    shots_style: str
+    cot: bool
+    exemplars: tuple[str, ...]
+    draws: dict[str, str]
+
+    @classmethod
+    def of(
+        cls, draft: Draft, rows: Sequence[Mapping[str, Any]], spec: RenderSpec, set_: RowSet
+    ) -> Preview:
+        """From a draft over sampled rows."""
+        ids = {int(r["_row"]): str(r["_id"]) for r in rows}
+        return cls(
+            row_id=str(rows[draft.row]["_id"]),
+            template=spec.task.templates[draft.choice.template].name,
+            runs=tuple(map(unmarked, draft.texts(spec))),
+            shots=len(draft.shots),
+            option_style=draft.option_style,
+            shots_style=draft.shots_style,
+            cot=draft.choice.cot,
+            exemplars=tuple(ids.get(e, f"{e:016x}") for e in draft.exemplars),
+            draws=_draws(draft, spec, set_),
+        )
+
+
+def _draws(draft: Draft, spec: RenderSpec, rows: RowSet) -> dict[str, str]:
+    """What was drawn for a draft, and from how many."""
+    template = spec.task.templates[draft.choice.template]
+    when = "few" if draft.shots else "zero"
+    layouts = [s for s in spec.shots_styles.values() if s.when in ("any", when)]
+    found = {"template": f"{template.name} of {len(spec.templates)}"}
+    if not draft.turns:
+        found["layout"] = f"{draft.shots_style} of {len(layouts)}"
+    if draft.chat_style is not None:
+        found["chat"] = f"{draft.chat_style} of {len(spec.chat_styles)}"
+    if draft.option_style is not None:
+        found["options"] = f"{draft.option_style} of {len(spec.option_styles)}"
+    if draft.options is not None:
+        found["order"] = " | ".join(draft.options.texts)
+    context = rows.context(draft.row, template)
+    for name, text in {**spec.task.let, **template.let}.items():
+        if "pick" in compile_expression(text).names:
+            found[name] = str(context[name])
+    return found
+
+
+def preview(
+    request: Request, task: TaskDef, split: str, wanted: Wanted
+) -> tuple[list[Preview], dict[str, int]]:
+    """Examples of a task, and why rows of the sample gave none (reason -> rows)."""
+    place, fields = split_spec(request, task, split), task_fields(task)
+    rows, dropped = sample(place, SAMPLE_ROWS, fields)
+    only = None if wanted.row is None else _place_of(wanted.row, rows)
+    if wanted.row is not None and only is None:
+        rows, dropped = sample(place, SAMPLE_ROWS, fields, wanted.row)
+        only = _place_of(wanted.row, rows)
+        if only is None:
+            raise _no_row(wanted.row, rows, dropped)
+    spec = spec_of(request, task, wanted)
+    set_ = row_set(spec, rows, wanted.pass_, split)
+    pools, evaluated = pools_for(request, task, spec, set_, split), is_evaluated(task, split)
+    renderer = Renderer(spec, set_, pools, {}, evaluated=evaluated)
+    found: list[Preview] = []
+    for draft in renderer:
+        if only in (None, draft.row) and len(found) < wanted.count:
+            try:
+                found.append(Preview.of(draft, rows, spec, set_))
+            except RowError as error:  # a chat layout refuses it
+                renderer.reasons[draft.row] = str(error)
+    reasons: dict[str, int] = {}
+    for reason in [*(str(r.reason) for r in dropped), *renderer.reasons.values()]:
+        reasons[reason] = reasons.get(reason, 0) + 1
+    return found, reasons
+
+
+def is_evaluated(task: TaskDef, split: str) -> bool:
+    """Whether the rows of a split are queries of an evaluation, which need no rationale."""
+    return task.task.eval is not None and split != "train"
+
+
+def _place_of(row: str, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Place of a row in the sample, by its id, else by its number."""
+    ids = [str(r["_id"]) for r in rows]
+    if row in ids:
+        return ids.index(row)
+    return int(row) if row.isdecimal() and int(row) < len(rows) else None
+
+
+def _no_row(
+    row: str, rows: Sequence[Mapping[str, Any]], dropped: Sequence[FieldRow]
+) -> FlancompileError:
+    """FC308, with the reason where the row was read and dropped."""
+    for one in dropped:
+        if one.id == row:
+            return fail("FC308", f"row {row!r} is dropped when it is read: {one.reason}")
+    hint = nearest(row, [str(r["_id"]) for r in rows])
+    hint = hint or f"the sample has rows 0 to {len(rows) - 1}; an id finds any row of the split"
+    return fail("FC308", f"there is no row {row!r}", hint=hint)
+
+
+def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
+    """What renders the templates that are wanted. Raises FC203, FC411."""
+    names = [t.name for t in task.task.templates]
+    if wanted.template is not None and wanted.template not in names:
+        hint = nearest(wanted.template, names) or f"templates: {', '.join(names)}"
+        raise fail("FC203", f"{task.id} has no template {wanted.template!r}", hint=hint)
+    allowed = [i for i, n in enumerate(names) if wanted.template in (None, n)]
+    if wanted.cot is not None:
+        allowed = [i for i in allowed if task.task.templates[i].cot == wanted.cot] or allowed
+    templates = [task.task.templates[i] for i in allowed]
+    shown = (1.0, 1.0) if wanted.options is None else (1.0, 0.0) if wanted.options else (0.0, 1.0)
+    if all(t.options == "none" for t in templates):
+        shown = (0.0, 1.0)
+    elif all(t.options == "required" for t in templates):
+        shown = (1.0, 0.0)
+    some_cot, all_cot = any(t.cot for t in templates), all(t.cot for t in templates)
+    cot = (1.0, 0.0) if all_cot else (1.0, 1.0) if some_cot else (0.0, 1.0)
+    library = request.library
+    return RenderSpec(
+        task_id=task.id,
+        task=task.task,
+        option_styles=_styles(library.option_styles, wanted.option_style),
+        shots_styles=served(_styles(library.shots_styles, wanted.shots_style)),
+        shares=ArmShares(((wanted.shots, 1.0),), shown, cot),
+        seed=request.recipe.model.seed,
+        templates=tuple(allowed),
+        variable=task.variable,
+        chat_styles=_chat_styles(library, wanted),
+    )
+
+
+def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:
+    if wanted.chat_style != TOKENIZERS_OWN:
+        return _styles(library.chat_styles, wanted.chat_style)
+    if wanted.chat is None:
+        hint = "name one that has a chat template: --tokenizer FOLDER"
+        raise fail("FC417", "the tokenizer has no chat template", hint=hint)
+    return {TOKENIZERS_OWN: wanted.chat}
+
+
+def _styles(table: Mapping[str, Any], pattern: str) -> dict[str, Any]:
+    found = {i: s for i, s in table.items() if draws(pattern, i, s)}
+    if not found:
+        raise fail("FC411", f"no style matches {pattern!r}", hint=nearest(pattern, table))
+    return found
+
+
+def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int, split: str) -> RowSet:
+    """Sampled rows of a split as the render pass takes them."""
+    names = [n for n in (rows[0] if rows else ()) if not n.startswith("_")]
+    return RowSet(
+        task_id=spec.task_id,
+        task=spec.task,
+        seed=spec.seed,
+        pass_=pass_,
+        digests=np.array([r["_row"] for r in rows], dtype=np.uint64),
+        columns={n: [r[n] for r in rows] for n in names},
+        variable=spec.variable,
+        origin=split,
+    )
+
+
+def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str) -> Pools:
+    """Where the exemplars of sampled rows come from."""
+    settings = task.task.exemplars
+    if settings.source == "file":
+        items = exemplar_items(task)
+        return Pools(settings, item_rows(rows, items, settings))
+    if settings.source == "split":
+        rows_ = SAMPLE_ROWS if settings.same is None else POOL_ROWS
+        others, _ = sample(split_spec(request, task, str(settings.split)), rows_, task_fields(task))
+        return Pools(settings, row_set(spec, others, rows.pass_, str(settings.split)))
+    return Pools(settings, rows)
+
+
+def pools_found(
+    request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str
+) -> tuple[Pools, list[Diagnostic]]:
+    """The same, without exemplars where theirs cannot be read, and why they cannot be read."""
+    try:
+        return pools_for(request, task, spec, rows, split), []
+    except FlancompileError as error:
+        none = row_set(spec, [], rows.pass_, split)
+        return Pools(task.task.exemplars, none), located(error, task)

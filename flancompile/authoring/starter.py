@@ -1,0 +1,269 @@
+"""A task file to start from, guessed from the rows of a source: `flancompile new`.
+
+What is a label, an answer or an option is guessed from names and values; every guess stands in the
+file, where the author sees and changes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flancompile.authoring.gold import Gold, gold_of
+from flancompile.dsl.checks.names import TAKEN
+from flancompile.errors import fail
+
+__all__ = ["Column", "columns_of", "default_id", "is_headerless", "starter"]
+
+FEW = 12  # distinct values that may be labels
+LONG = 60  # characters, for the name of a column
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)*")
+_SPEAKER = ("role", "from", "speaker", "author")
+_ID = re.compile(r"^(id|_id|idx|index|uid|guid|qid|.*_id)$", re.IGNORECASE)
+_LABEL = re.compile(r"label|class|category|sentiment|intent|topic|stars|rating", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"answer|target|output|response|completion|summary|translation|reply|caption|title",
+    re.IGNORECASE,
+)
+_OPTIONS = re.compile(r"choices|options|candidates|endings|alternatives", re.IGNORECASE)
+_NOT_TEXT = {"true", "false", "null"}  # in YAML
+_WORDS = {"if", "in", "is", "not", "and", "or", "else", "true", "false", "none", "for"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the sample: its field name, kind, and what its values are like."""
+
+    name: str
+    field: str
+    kind: str
+    distinct: int
+    rows: int
+    length: float
+    values: tuple[Any, ...]
+    blanks: int = 0
+
+    @property
+    def has_blanks(self) -> bool:
+        """Whether it is a text that some rows leave empty, and no label for that."""
+        return self.kind == "text" and self.blanks > 0 and not self.is_label
+
+    @property
+    def is_label(self) -> bool:
+        """Whether its values look like classes."""
+        few = 2 <= self.distinct <= min(FEW, self.rows // 3)
+        return few and self.kind in ("text", "number", "truth value") and self.length < 40
+
+
+def columns_of(rows: Sequence[dict[str, Any]]) -> list[Column]:
+    """The columns of some rows, in their order. Raises FC303 when there are none."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not names:
+        raise fail("FC303", "the source has no rows to look at")
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        values = [row.get(name) for row in rows]
+        present = [v for v in values if v is not None]
+        texts = [json.dumps(v, sort_keys=True, default=str) for v in present]
+        shown = tuple(json.loads(t) for t in sorted(set(texts))[: FEW + 1])
+        mean = sum(len(str(v)) for v in present) / max(1, len(present))
+        field = _field(name, taken)
+        distinct = len(set(texts))
+        blanks = len(values) - sum(bool(str(v).strip()) for v in present)
+        found.append(Column(name, field, _kind(present), distinct, len(rows), mean, shown, blanks))
+    return found
+
+
+def is_headerless(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a delimited file's first line, read as its header, looks like one of its rows."""
+    names = list(rows[0]) if rows else []
+    numbers = sum(_NUMBER.fullmatch(name.strip()) is not None for name in names)
+    again = any(row.get(name) == name for row in rows for name in names if name)
+    return bool(names) and (numbers > 0 or again or any(len(name) > LONG for name in names))
+
+
+def starter(
+    id_: str,
+    place: str,
+    columns: Sequence[Column],
+    schema: str,
+    rows: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """The text of a dataset file.
+
+    place: the source's `files` or `hub`, as YAML; schema: where the JSON Schema lies; rows: on
+    which guesses are tried.
+    """
+    row_id = next((c for c in columns if _ID.match(c.name) and c.distinct == c.rows), None)
+    rest = [c for c in columns if c is not row_id]
+    said = next((c for c in rest if _is_dialogue(c)), None)
+    options, asked, gold = _options(rest, rows)
+    given = [c for c in rest if c not in (asked, options) and c.kind == "text"][:4]
+    given = given or [c for c in rest if c not in (asked, options)][:1]
+    lines = [
+        f"# yaml-language-server: $schema={schema}",
+        f"id: {id_}",
+        "source:",
+        f"  {place}",
+        *([f"  id: {_expression(row_id)}"] if row_id else []),
+        "  license: unknown # fill in",
+        "fields:",
+        *(f"  {c.field}: {_expression(c)} # {_remark(c)}" for c in rest if c is not said),
+        *(
+            [f"  messages: {_expression(said)} | chat # a list of {{role, content}}"]
+            if said
+            else []
+        ),
+        *([f"where: {asked.field} | trim"] if asked.has_blanks and said is None else []),
+        "tasks:",
+        *(f"  {x}".rstrip() for x in (_dialogue() if said else _task(given, asked, gold))),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _options(
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]
+) -> tuple[Column | None, Column, Gold | None]:
+    """The column of options, what is asked for, and how it names the right option."""
+    fields = [{c.field: row.get(c.name) for c in columns} for row in rows]
+    named = [c for c in columns if c.kind in ("list", "mapping") and _OPTIONS.search(c.name)]
+    for options in named:
+        first = _asked(columns, options)
+        for asked in (first, *(c for c in columns if c not in (first, options))):
+            gold = gold_of(fields, options.field, asked.field)
+            if gold is not None:
+                return options, asked, gold
+    return None, _asked(columns, None), None
+
+
+def _is_dialogue(column: Column) -> bool:
+    turns = column.values[0] if column.kind == "list" and column.values else []
+    return bool(turns) and isinstance(turns[0], dict) and any(k in turns[0] for k in _SPEAKER)
+
+
+def _dialogue() -> list[str]:
+    return [
+        "dialogue:",
+        "  cluster: dialogue",
+        "  signature: -> messages",
+        "  templates:",
+        "    - name: whole",
+        "      turns: {each: messages} # what assistants say is learnt",
+    ]
+
+
+def _task(given: Sequence[Column], asked: Column, gold: Gold | None) -> list[str]:
+    left = ", ".join(c.field for c in given)
+    label = asked.is_label and gold is None
+    name = "classification" if label else "multiple_choice_qa" if gold else "generation"
+    target = "{{ gold }}" if label or gold else f"{{{{ {asked.field} }}}}"
+    metric = "accuracy" if label or gold else "rouge_l" if asked.length > 40 else "exact_match"
+    slots = [f"{{{{ {c.field} }}}}" for c in given]
+    keyed = [
+        f"{c.field.replace('_', ' ').capitalize()}: {s}" for c, s in zip(given, slots, strict=True)
+    ]
+    wanted = asked.field.replace("_", " ")
+    arm = ["options: optional"] if label or gold else []
+    texts = [
+        ("plain", [*slots, "", f"What is the {wanted}?"]),
+        ("keyed", [*keyed, f"{wanted.capitalize()}:"]),
+        ("asked_first", [f"Give the {wanted} for the following.", "", *slots]),
+    ]
+    lines = [
+        f"{name}:",
+        f"  cluster: {name}",
+        f"  signature: {left} -> {asked.field}",
+        *_choices(asked, gold),
+        f"  eval: {{metric: {metric}}}",
+        "  templates:",
+    ]
+    for title, text in texts:
+        shown = [*text, "{{ options }}"] if arm and title != "keyed" else text
+        lines += [f"    - name: {title}", *(f"      {a}" for a in arm if title != "keyed")]
+        lines += ["      input: |-", *(f"        {t}".rstrip() for t in shown)]
+        lines += [f'      target: "{target}"']
+    return lines
+
+
+def _choices(asked: Column, gold: Gold | None) -> list[str]:
+    if gold is not None:
+        return ["  choices:", *(f"    {line}" for line in gold.lines())]
+    if not asked.is_label:
+        return []
+    if asked.kind == "text" and all(v.strip() for v in asked.values):
+        listed = ", ".join(json.dumps(str(v), ensure_ascii=False) for v in asked.values)
+        return [f"  choices: {{options: [{listed}], gold: {asked.field}}}"]
+    said = {True: "yes", False: "no"} if asked.kind == "truth value" else {}
+    pairs = ", ".join(f"{_quoted(v)}: {_quoted(said.get(v, v) or 'none')}" for v in asked.values)
+    return [f"  choices: {{options: {{{pairs}}}, gold: {asked.field}}} # say what each label means"]
+
+
+def _asked(columns: Sequence[Column], options: Column | None) -> Column:
+    """What the task asks for: a label, an answer by name, else the last text."""
+    rest = [c for c in columns if c is not options and c.kind not in ("mapping", "list")] or list(
+        columns
+    )
+    labels = [c for c in rest if c.is_label and _LABEL.search(c.name)]
+    answers = [c for c in rest if _ANSWER.search(c.name)]
+    others = [c for c in rest if c.is_label] or [c for c in rest if c.kind == "text"] or rest
+    return (labels or answers or others)[-1]
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _printed(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _remark(column: Column) -> str:
+    if column.distinct <= FEW and column.kind not in ("list", "mapping"):
+        values = ", ".join(_printed(v) for v in column.values[:6])
+        said = f"{column.kind}, {column.distinct} values: {values}"[:90]
+        return " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    return (
+        f"{column.kind}, {column.distinct} values in {column.rows} rows, mean {column.length:.0f}"
+    )
+
+
+def _kind(values: Sequence[Any]) -> str:
+    kinds = {
+        "truth value" if isinstance(v, bool)
+        else "number" if isinstance(v, int | float)
+        else "text" if isinstance(v, str)
+        else "list" if isinstance(v, list | tuple)
+        else "mapping"
+        for v in values
+    }  # fmt: skip
+    return kinds.pop() if len(kinds) == 1 else "nothing" if not kinds else "mixed"
+
+
+def _field(name: str, taken: set[str]) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    field = re.sub(r"\W+", "_", plain.strip()).strip("_").lower() or "column"
+    if field[0].isdigit() or field in _WORDS | TAKEN:
+        field = f"column_{field}"
+    while field in taken:
+        field += "_"
+    taken.add(field)
+    return field
+
+
+def _expression(column: Column) -> str:
+    name = column.name
+    if name.isidentifier() and name.isascii() and name not in _WORDS and name != "row":
+        return name
+    return json.dumps(f"row[{json.dumps(name, ensure_ascii=False)}]", ensure_ascii=False)
+
+
+def default_id(path: str) -> str:
+    """A dataset's id from the name of its file or repository."""
+    name = re.sub(r"\W+", "_", Path(path).name.split(".")[0]).strip("_").lower()
+    return name if name[:1].isalpha() and name not in _NOT_TEXT else f"data_{name}".strip("_")

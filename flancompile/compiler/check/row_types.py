@@ -1,0 +1,163 @@
+"""Types of each dataset's columns over every split that its tasks read, kept in schemas.lock.
+
+An entry holds a digest of each split's data, so that types of other rows are never errors: where
+the data has changed since, complaints by its types are warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import blake3
+
+from flancompile.compiler.read import split_spec
+from flancompile.compiler.request import Request
+from flancompile.dsl.jinja.types import Type, merged, type_of
+from flancompile.dsl.library.library import Library, TaskDef, builtin_library
+from flancompile.dsl.library.lock import Schema, Seen, read_lock, source_digest, write_lock
+from flancompile.errors import Diagnostic, FlancompileError
+from flancompile.sources.fields import column_rows
+from flancompile.sources.place import Resolved, resolve_place
+
+__all__ = [
+    "Broken", "keep_schemas", "linted_splits", "located", "mark_stale", "schemas_of", "splits_read",
+]  # fmt: skip
+
+Broken = dict[tuple[str, str], list[Diagnostic]]  # by source id and split
+
+SCHEMA_ROWS = 200  # of each split of a source
+EDGE_BYTES = 1 << 16  # of each end of a file, for the digest of its data
+EVALUATION_SPLITS = ("validation", "test")  # without a split of its own, in this order
+
+
+def linted_splits(task: TaskDef, known: Sequence[str]) -> list[str]:
+    """Of the splits of its source, the training split (the first), and that of its evaluation."""
+    settings = task.task.eval
+    evaluated = None if settings is None else settings.split
+    if settings is not None and evaluated is None:
+        evaluated = next((s for s in EVALUATION_SPLITS if s in known), None)
+    return list(dict.fromkeys(s for s in (*known[:1], evaluated) if s is not None and s in known))
+
+
+def splits_read(task: TaskDef, known: Sequence[str]) -> list[str]:
+    """The same, and the split that its exemplars come from."""
+    shown = task.task.exemplars.split
+    return list(dict.fromkeys([*linted_splits(task, known), *(s for s in known if s == shown)]))
+
+
+def schemas_of(
+    request: Request,
+    tasks: Sequence[TaskDef],
+    splits: Mapping[str, Sequence[str]],
+    broken: Broken,
+) -> dict[str, Schema]:
+    """The columns of each dataset whose rows are on this machine, over all values of `for_each`.
+
+    splits: that each task reads, by its id; broken: splits that cannot be read, to which those
+    found here are added. A dataset with one has no schema, for its columns are not all known. A
+    column that a whole split lacks is not absent: only rows among others that have it count.
+    """
+    seen: dict[str, dict[str, list[Type]]] = {}
+    data: dict[str, dict[str, list[str]]] = {}
+    for (source_id, split), task in _sources(tasks, splits).items():
+        if (source_id, split) in broken:
+            continue
+        spec, id_ = split_spec(request, task, split), task.dataset.id
+        try:
+            shapes = [type_of(row) for row in column_rows(spec, SCHEMA_ROWS)]
+        except FlancompileError as error:
+            broken[source_id, split] = located(error, task)
+            continue
+        seen.setdefault(id_, {}).setdefault(split, []).extend(shapes)
+        data.setdefault(id_, {}).setdefault(split, []).append(f"{source_id} {_digest(spec.place)}")
+    made = {}
+    partly = {t.dataset.id for t in tasks if any((t.source_id, s) in broken for s in splits[t.id])}
+    for id_, by_split in seen.items():
+        if id_ in partly:
+            continue
+        rows = [row for types in by_split.values() if (row := merged(types)) is not None]
+        if rows and all(row.kind == "map" for row in rows):
+            kept = {s: Seen(len(t), _joined(data[id_][s])) for s, t in by_split.items()}
+            columns = dict.fromkeys(name for row in rows for name in row.keys)
+            types = {n: merged(r.keys[n] for r in rows if n in r.keys) for n in columns}
+            absent = frozenset(name for row in rows for name in row.absent)
+            whole = {n: t for n, t in types.items() if t is not None}
+            digest = source_digest(request.library.datasets[id_].model.source)
+            made[id_] = Schema(whole, digest, kept, absent)
+    return made
+
+
+def located(error: FlancompileError, task: TaskDef) -> list[Diagnostic]:
+    """The diagnostics of a split that cannot be read, at the dataset's `source`."""
+    span = task.dataset.document.span(("source",))
+    return [d if d.span is not None else replace(d, span=span) for d in error.diagnostics]
+
+
+def _sources(
+    tasks: Iterable[TaskDef], splits: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, str], TaskDef]:
+    """One task of each source and split that is read."""
+    return {(task.source_id, split): task for task in tasks for split in splits[task.id]}
+
+
+def keep_schemas(request: Request, schemas: Mapping[str, Schema], folders: Sequence[Path]) -> None:
+    """Write what changed into each library folder's lock."""
+    for folder in set(folders) - {builtin_library()}:
+        paths = {i: d.document.path for i, d in request.library.datasets.items()}
+        own = {i: s for i, s in schemas.items() if Path(paths[i]).is_relative_to(folder)}
+        try:
+            kept: dict[str, Schema] | None = read_lock(folder)
+        except FlancompileError:  # a damaged one is written anew
+            kept = None
+        known = {i: s for i, s in (kept or {}).items() if i in paths}
+        if own and {**known, **own} != kept:
+            write_lock(folder, {**known, **own})
+
+
+def mark_stale(library: Library) -> None:
+    """Mark the schemas whose data is on this machine and has changed since they were read."""
+    marked = {i for i, s in library.schemas.items() if i in library.datasets and s.splits}
+    if not marked:
+        return
+    found: dict[str, dict[str, list[str]]] = {}
+    done: set[str] = set()
+    for task in library.every_task():
+        id_ = task.dataset.id
+        if id_ not in marked or task.source_id in done:
+            continue
+        done.add(task.source_id)
+        source, folder = task.dataset.model.source, task.dataset.folder
+        for split in library.schemas[id_].splits:
+            held = found.setdefault(id_, {}).setdefault(split, [])
+            with suppress(FlancompileError):  # not on this machine, or an overlay says where
+                place = resolve_place(source, None, split, folder, None, task.variable)
+                held.append(f"{task.source_id} {_digest(place)}")
+    for id_, by_split in found.items():
+        schema = library.schemas[id_]
+        if any(held and schema.splits[s].data != _joined(held) for s, held in by_split.items()):
+            library.schemas[id_] = replace(schema, stale=True)
+
+
+def _digest(place: Resolved) -> str:
+    """A digest of a place's data: sizes and both ends of its files; of a Hub repository its name.
+
+    Much cheaper than all bytes, so that a check without rows can afford it.
+    """
+    files = [Path(f) for f in place.all_files()]
+    if place.hub is not None and Path(place.hub).is_dir():
+        files += sorted(p for p in Path(place.hub).rglob("*") if p.is_file())
+    hasher = blake3.blake3(f"{place.hub} {place.revision}".encode() if not files else b"")
+    for path in files:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            hasher.update(f"{path.name} {size} ".encode() + file.read(EDGE_BYTES))
+            file.seek(max(0, size - EDGE_BYTES))
+            hasher.update(file.read(EDGE_BYTES))
+    return hasher.hexdigest()[:24]
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return str(blake3.blake3("\n".join(sorted(parts)).encode()).hexdigest()[:24])

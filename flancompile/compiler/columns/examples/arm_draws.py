@@ -1,0 +1,114 @@
+"""Arms and templates of all rows of a block at once: what `arms.choose` draws, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import blake3
+import numpy as np
+import numpy.typing as npt
+
+from flancompile import draw
+from flancompile.compiler.columns.examples.row_set_columns import Tabled
+from flancompile.compiler.render.arms import NO_TEMPLATE, ArmShares, draw_arms
+
+__all__ = ["Chosen", "chosen"]
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was drawn for each row. sure: false where the renderer that goes by row is to be asked.
+
+    template: an index into the task's templates; options: whether they are shown.
+    """
+
+    template: Ints
+    shots: Ints
+    options: Flags
+    cot: Flags
+    sure: Flags
+
+
+def chosen(tabled: Tabled, shares: ArmShares, allowed: Sequence[int]) -> Chosen:
+    """Arm and template of every row; a row to which none applies is not sure.
+
+    allowed: indexes of the templates that may be used.
+    """
+    rows = tabled.rows
+    templates = [rows.task.templates[t] for t in allowed]
+    held = [tabled.holds(t.when) for t in templates]
+    usable, sure = (np.stack(part, axis=1) for part in zip(*held, strict=True))
+    optional = usable & np.stack([_with_options(tabled, t) for t in allowed], axis=1)
+    required = np.array([t.options == "required" for t in templates])
+    cot = np.array([t.cot for t in templates])
+    filled = np.stack([tabled.has_targets(t) if t.cot else usable[:, 0] for t in templates], axis=1)
+    start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
+    key = ("templates before", rows.task_id, rows.seed, shares, tuple(allowed))
+    given = _digest(rows.digests, usable, optional, required, cot, filled)
+    before = rows.known.get(key)
+    if before is None or before.given != given or before.pass_ >= rows.pass_:
+        before = _Before(given, -1, np.full(len(rows), NO_TEMPLATE, np.int64))
+    previous = before.templates
+    for number in range(before.pass_ + 1, rows.pass_ + 1):
+        shots, options, reasoned = draw_arms(rows, shares, number)
+        show = options & optional.any(axis=1)
+        arm = np.where(show[:, None], optional, usable & ~required)
+        by_cot = [arm & cot & filled, arm & ~cot]
+        first = np.where(reasoned[:, None], by_cot[0], by_cot[1])
+        second = np.where(reasoned[:, None], by_cot[1], by_cot[0])
+        open_ = np.where(first.any(axis=1)[:, None], first, second)
+        previous, found = _next(open_, start, number, previous)
+    rows.known[key] = _Before(given, rows.pass_, previous)
+    template = np.array(allowed, dtype=np.int64)[previous]
+    shown = show & np.array([t.options != "none" for t in templates])[previous]
+    return Chosen(template, shots, shown, cot[previous], sure.all(axis=1) & found)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """Templates of a block's rows in a pass, from which the next pass goes on.
+
+    given: a digest of what, beside draws, decides them.
+    """
+
+    given: bytes
+    pass_: int
+    templates: Ints
+
+
+def _digest(*arrays: npt.NDArray[np.generic]) -> bytes:
+    hasher = blake3.blake3()
+    for array in arrays:
+        hasher.update(np.ascontiguousarray(array).tobytes())
+    return bytes(hasher.digest())
+
+
+def _with_options(tabled: Tabled, index: int) -> Flags:
+    template = tabled.rows.task.templates[index]
+    choices = template.choices or tabled.rows.task.choices
+    if template.options == "none" or choices is None:
+        return np.zeros(tabled.count, np.bool_)
+    return tabled.options(choices).given
+
+
+def _next(
+    open_: Flags, start: npt.NDArray[np.uint64], number: int, previous: Ints
+) -> tuple[Ints, Flags]:
+    """(the template that each row meets, whether it meets one). open_: bool[rows, templates]"""
+    counts = open_.sum(axis=1)
+    divisor = np.maximum(counts, 1).astype(np.uint64)
+    place = ((start % divisor + np.uint64(number)) % divisor).astype(np.int64)
+    order = np.cumsum(open_, axis=1) - 1
+
+    def at(place: Ints) -> Ints:
+        found: Ints = np.argmax(open_ & (order == place[:, None]), axis=1)
+        return found
+
+    found = at(place)
+    again = (found == previous) & (counts > 1)
+    met = np.where(again, at((place + 1) % np.maximum(counts, 1)), found)
+    return np.where(counts > 0, met, NO_TEMPLATE), counts > 0

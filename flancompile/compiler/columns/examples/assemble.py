@@ -1,0 +1,261 @@
+"""The render pass by columns: the examples of a block that are sure, and the rows that are left.
+
+It draws what `Renderer` draws and gives the same texts; what it is not sure of (odd values, texts
+that are not lowered, small pools, dialogues) is left to that renderer, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.columns.examples.arm_draws import Chosen, chosen
+from flancompile.compiler.columns.examples.exemplar_draws import draw_shots
+from flancompile.compiler.columns.examples.instances import NO_STYLE, Instances, instances
+from flancompile.compiler.columns.examples.prompts import Layer
+from flancompile.compiler.columns.examples.row_set_columns import Tabled
+from flancompile.compiler.columns.jinja.column import Column
+from flancompile.compiler.columns.jinja.lower import evaluate, render
+from flancompile.compiler.columns.jinja.lowerable import why_not
+from flancompile.compiler.columns.jinja.unlowered import styles_why_not
+from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.columns.ropes.segments import Bank
+from flancompile.compiler.render.exemplars import EXPLANATION, Laid, Pool, Pools, explanation_text
+from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.compiler.render.row_set import RowSet
+from flancompile.dsl.jinja.expression import RowError
+
+__all__ = ["Assembly", "assemble"]
+
+Ints = npt.NDArray[np.int64]
+NONE = -1
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Assembly:
+    """Examples in columns. rows: int64[examples], ascending; the other arrays go with it.
+
+    option_style, layout: places in the sorted ids of styles, -1 for none; exemplars:
+    int64[examples, most], places in the pool, -1 for none; rest: the rows that are left; reasons:
+    rows that give no example, for sure; first_prompts: with all exemplars.
+    """
+
+    rows: Ints
+    drawn: Chosen
+    option_style: Ints
+    layout: Ints
+    exemplars: Ints
+    first_prompts: Strings
+    targets: Strings
+    rest: Ints
+    reasons: dict[int, str]
+    pool: RowSet
+    layer: Layer
+
+    @property
+    def shots(self) -> Ints:
+        """Exemplars of each example."""
+        return np.asarray((self.exemplars >= 0).sum(axis=1), dtype=np.int64)
+
+    def drop_shot(self, places: Ints) -> Strings:
+        """Take the last exemplar from some examples that have one. -> their prompts"""
+        shots = self.shots[places] - 1
+        self.exemplars[places, shots] = NONE
+        self.layout[places] = self.layer.layout(self.rows[places], shots)
+        return self.prompts(places)
+
+    def prompts(self, places: Ints) -> Strings:
+        """The prompts of some examples as they stand now."""
+        return self.layer.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
+
+
+def assemble(
+    spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str], bank: Bank
+) -> Assembly | None:
+    """The block's sure examples; None where nothing of it can be done by columns."""
+    if spec.wrap or len(rows) == 0 or styles_why_not(spec) is not None:
+        return None
+    made = _Assembler(spec, rows, pools, dropped, bank).run()
+    if spec.join:
+        (before,) = bank.fragments.of(pa.array([spec.join], pa.string())).tolist()
+        made = replace(made, targets=made.targets.after(before))
+    return made
+
+
+class _Assembler:
+    def __init__(
+        self,
+        spec: RenderSpec,
+        rows: RowSet,
+        pools: Pools,
+        dropped: Mapping[int, str],
+        bank: Bank,
+    ) -> None:
+        self.spec, self.rows, self.pools, self.dropped = spec, rows, pools, dropped
+        self.fragments = bank.fragments
+        self.tabled = Tabled(rows, self.fragments, bank.kept)
+        own = pools.shared is rows
+        self.pool = self.tabled if own else Tabled(pools.shared, self.fragments)
+        self.laid: Laid | None = None
+        styles = spec.shots_styles
+        self.layouts = sorted(styles)
+        whens = [styles[s].when for s in self.layouts]
+        self.zero = np.array([i for i, w in enumerate(whens) if w != "few"], dtype=np.int64)
+        self.few = np.array([i for i, w in enumerate(whens) if w != "zero"], dtype=np.int64)
+
+    def run(self) -> Assembly:
+        spec, count = self.spec, len(self.rows)
+        drawn = chosen(self.tabled, spec.shares, spec.templates)
+        held, sure = self.tabled.holds(spec.task.where)
+        live = np.ones(count, np.bool_)
+        live[list(self.dropped)] = False
+        sure = sure & drawn.sure
+        reasons = dict.fromkeys(np.flatnonzero(live & sure & ~held).tolist(), "where")
+        left = live & ~(sure & ~held)
+        at = np.flatnonzero(live & sure & held)
+        styles = np.full(count, NO_STYLE, np.int64)
+        if spec.option_styles:
+            every = self._drawn("option style", len(spec.option_styles))
+            styles = np.where(drawn.options, every, NO_STYLE)
+        shots = np.where(drawn.shots > 0, drawn.shots, 0) if len(self.few) else np.zeros(count, int)
+        if self.pools.settings.source == "column":
+            at = self._lay_out(at, shots)
+        if not self._pool_is_sure():
+            at, self.laid = at[shots[at] == 0], None
+        taken = self._shots(drawn, at, shots[at], styles)
+        return self._laid(drawn, at, taken, styles, left, reasons)
+
+    def _lay_out(self, at: Ints, shots: Ints) -> Ints:
+        """Make the pools that are columns of their rows one. -> the rows whose pools it holds"""
+        task = self.spec.task
+        choices = [task.choices, *(t.choices for t in task.templates)]
+        drawn = any(c is not None and c.distractors is not None for c in choices)
+        if drawn or self.pools.settings.same is not None:  # these look at the pool's other rows
+            at = at[shots[at] == 0]
+        few = shots[at] > 0
+        found = self.pools.laid_out(self.rows, at[few].tolist())
+        starts, counts = np.zeros((2, len(at)), np.int64)
+        starts[few], counts[few] = found.starts, found.counts
+        read = counts >= 0
+        self.laid = Laid(found.pool, starts[read], counts[read])
+        self.pool = Tabled(found.pool, self.fragments)
+        return at[read]
+
+    def _drawn(self, purpose: str, of: int) -> Ints:
+        return (self.rows.bits(purpose) % np.uint64(of)).astype(np.int64)
+
+    def _pool_is_sure(self) -> bool:
+        """Whether it is known of all rows of the pool which conditions hold."""
+        task = self.spec.task
+        conditions = [task.where, *(task.templates[t].when for t in self.spec.templates)]
+        return all(bool(self.pool.holds(c)[1].all()) for c in conditions)
+
+    def _shots(self, drawn: Chosen, at: Ints, shots: Ints, styles: Ints) -> Ints:
+        """Exemplars that can be shown, as far as conditions and options tell."""
+        if not shots.any():
+            return np.zeros((len(at), 0), np.int64)
+        task = self.spec.task
+        where, _ = self.pool.holds(task.where)
+        fits = np.zeros((2 * len(task.templates), self.pool.count), np.bool_)
+        for index in self.spec.templates:
+            template = task.templates[index]
+            held, _ = self.pool.holds(template.when)
+            fits[2 * index] = where & held & self.pool.has_targets(template)
+            choices = template.choices or task.choices
+            if template.options != "none" and choices is not None:
+                fits[2 * index + 1] = fits[2 * index] & self.pool.options(choices).given
+        pool = Pool(self.pool.rows, self.pools.settings)
+        kinds = drawn.template[at] * 2 + (styles[at] != NO_STYLE)
+        return draw_shots(pool, self.rows, at, shots, fits, kinds, self.laid)
+
+    def _laid(
+        self,
+        drawn: Chosen,
+        at: Ints,
+        taken: Ints,
+        styles: Ints,
+        left: Flags,
+        reasons: dict[int, str],
+    ) -> Assembly:
+        """Texts of the rows `at`, with the exemplars `taken` of the pool."""
+        line, slot = np.nonzero(taken >= 0)
+        owner, of = at[line], taken[line, slot]
+        queries, shown = self._instances(drawn, at, of, owner, styles)
+        sure = queries.sure.copy()
+        sure[line[~shown.sure]] = False
+        place = np.full(taken.shape, NONE, np.int64)
+        place[line, slot] = np.arange(len(line))
+        lines = np.zeros(len(self.rows), np.int64)
+        lines[at] = np.arange(len(at))
+        zero = self.zero[self._drawn("zero layout", len(self.zero))]
+        few = self.few[self._drawn("few layout", len(self.few))] if len(self.few) else zero
+        told = self._explanations()
+        layer = Layer(
+            self.spec, self.fragments, lines, queries.input, shown, place, zero, few,
+            self._instruction(at), None if told is None else told.take(of),
+        )  # fmt: skip
+        shots = np.asarray((taken >= 0).sum(axis=1), dtype=np.int64)
+        layout = layer.layout(at, shots)
+        texts, doubt = layer.prompts(at, layout, shots)
+        kept = np.flatnonzero(sure & ~doubt)
+        rows = at[kept]
+        left[rows] = False
+        chosen_ = Chosen(
+            drawn.template[rows], drawn.shots[rows], drawn.options[rows], drawn.cot[rows],
+            drawn.sure[rows],
+        )  # fmt: skip
+        return Assembly(
+            rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(kept),
+            queries.target.take(kept), np.flatnonzero(left), reasons, self.pool.rows, layer,
+        )  # fmt: skip
+
+    def _instances(
+        self, drawn: Chosen, at: Ints, of: Ints, owner: Ints, styles: Ints
+    ) -> tuple[Instances, Instances]:
+        """(the rows `at`, the pool's rows `of` under what their owners drew)."""
+        whose = np.concatenate([at, owner])
+        rows, templates, chosen_ = np.concatenate([at, of]), drawn.template[whose], styles[whose]
+        count, total = len(at), len(whose)
+        if self.pool is self.tabled:
+            both = instances(self.spec, self.tabled, rows, templates, chosen_)
+            return both.part(0, count), both.part(count, total)
+        first, rest = slice(0, count), slice(count, total)
+        return (
+            instances(self.spec, self.tabled, rows[first], templates[first], chosen_[first]),
+            instances(self.spec, self.pool, rows[rest], templates[rest], chosen_[rest]),
+        )
+
+    def _instruction(self, at: Ints) -> Column | None:
+        text = self.spec.task.instruction
+        if text is None:
+            return None
+        found = render(text, self.tabled.shared.sub(at)).printed(len(at))
+        return found.doubting(np.flatnonzero(self.tabled.doubt[at]), len(at))
+
+    def _explanations(self) -> Column | None:
+        """Why each row of the pool has its answer; None where nothing is ever said."""
+        settings = self.pools.settings
+        if settings.explanation is None:
+            return None
+        if settings.source in ("column", "file"):
+            found = list(self.pool.rows.columns[EXPLANATION])
+            unsure = np.zeros(self.pool.count, np.bool_)
+        elif why_not(settings.explanation, expression=True) is None:
+            column = evaluate(settings.explanation, self.pool.fields)
+            found = column.values(self.pool.count)
+            unsure = column.unsure(self.pool.count).copy()
+        else:
+            found, unsure = [None] * self.pool.count, np.ones(self.pool.count, np.bool_)
+        texts: list[str | None] = []
+        for row, value in enumerate(found):
+            try:
+                texts.append(explanation_text(value))
+            except RowError:  # the row engine leaves that exemplar out
+                texts.append(None)
+                unsure[row] = True
+        return Column.of(texts, unsure)

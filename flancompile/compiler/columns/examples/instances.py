@@ -1,0 +1,276 @@
+"""Inputs and targets of many rows at once, as strings of fragments.
+
+An instance is a row under a template and an option style: a query, or an exemplar of one. A text
+that has a program is spelt for all rows at once; the others are rendered by columns, a group of
+like rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.columns.examples.option_blocks import OptionBlocks
+from flancompile.compiler.columns.examples.row_set_columns import Tabled
+from flancompile.compiler.columns.jinja.column import Column, Frame, Rows
+from flancompile.compiler.columns.jinja.grouping import groups
+from flancompile.compiler.columns.jinja.lower import render
+from flancompile.compiler.columns.jinja.lowerable import why_not
+from flancompile.compiler.columns.ropes.fragments import COLUMN
+from flancompile.compiler.columns.ropes.programs import Constant, Form, template_form
+from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.render.renderer import RenderSpec, hidden
+from flancompile.dsl.jinja.expression import compile_template
+from flancompile.dsl.models.task import Template
+
+__all__ = ["NO_STYLE", "Instances", "instances"]
+
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+NO_STYLE = -1
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Texts of instances. sure: false where only the renderer that goes by row knows."""
+
+    input: Strings
+    target: Strings
+    sure: Flags
+
+    def part(self, start: int, stop: int) -> Instances:
+        """The instances from one place to another."""
+        shown, learnt = self.input.part(start, stop), self.target.part(start, stop)
+        return Instances(shown, learnt, self.sure[start:stop])
+
+
+def instances(
+    spec: RenderSpec, tabled: Tabled, rows: Ints, templates: Ints, styles: Ints
+) -> Instances:
+    """Input and target of each instance.
+
+    rows, templates: int64[instances]; styles: places in the sorted option styles, or -1 for none.
+    """
+    made = _Instances(spec, tabled, rows, templates, styles)
+    for key, at in groups(templates * 2 + (styles != NO_STYLE)):
+        made.add(spec.task.templates[key // 2], at, shown=bool(key % 2))
+    return made.texts()
+
+
+@dataclass
+class _Spelling:
+    """One text of each instance as it comes together. of: each instance's program, in codes."""
+
+    of: Ints
+    whole: int
+    programs: list[Ints] = field(default_factory=list)
+
+    def put(self, at: Rows, codes: Ints) -> None:
+        """The instances whose text a program says."""
+        self.of[at] = len(self.programs)
+        self.programs.append(codes)
+
+
+@dataclass
+class _Names:
+    """What the texts of one template see, in some instances.
+
+    codes: slots of what stands for a name; own: names that only this template's frame knows.
+    """
+
+    frame: Frame
+    codes: Mapping[str, int]
+    own: frozenset[str]
+
+
+_BLOCK, _GOLD, _INPUT, _TARGET = range(4)  # slots of an instance; what templates set comes after
+
+
+class _Instances:
+    """Instances as they come together, template by template.
+
+    slots: int64[instances, slots], what an instance alone has; columns: fragments of the row set's
+    names, by name and filters.
+    """
+
+    def __init__(
+        self, spec: RenderSpec, tabled: Tabled, rows: Ints, templates: Ints, styles: Ints
+    ) -> None:
+        self.spec, self.tabled, self.rows = spec, tabled, rows
+        self.fragments = tabled.fragments
+        nothing = int(self.fragments.of(pa.array([""], pa.string()))[0])
+        self.slots = np.full((len(rows), _TARGET + 1), nothing)
+        self.width = self.slots.shape[1]  # slots in use
+        self.columns: dict[tuple[str, Hashable], int] = {}
+        self.table: list[Ints] = []
+        self.input, self.target = (
+            _Spelling(np.zeros(len(rows), np.int64), slot, [np.array([-1 - slot])])
+            for slot in (_INPUT, _TARGET)
+        )
+        self.doubt = np.zeros(len(rows), np.bool_)
+        self.pieces = self._options(templates, styles)
+
+    def _options(self, templates: Ints, styles: Ints) -> Strings:
+        """Option blocks and golds of the instances that have option styles; sets their slots."""
+        task = self.spec.task
+        chosen = [self.spec.option_styles[i] for i in sorted(self.spec.option_styles)]
+        shown = np.flatnonzero(styles != NO_STYLE)
+        every = [t.choices or task.choices for t in task.templates]
+        known = list({id(c): c for c in every if c is not None}.values())
+        kinds = np.array(
+            [next((i for i, k in enumerate(known) if k is c), len(known)) for c in every]
+        )
+        parts: list[Strings] = []
+        base = 0
+        for kind, among in groups(kinds[templates[shown]]):
+            if kind == len(known):
+                continue
+            at, table = shown[among], self.tabled.options(known[kind])
+            numbers = self.tabled.option_numbers(table)
+            blocks = OptionBlocks(self.fragments, table, numbers, self.rows[at], styles[at], chosen)
+            parts += [blocks.blocks, blocks.golds]
+            self.slots[at, _BLOCK] = -1 - base - np.arange(len(at))
+            self.slots[at, _GOLD] = -1 - base - len(at) - np.arange(len(at))
+            self.doubt[at] |= blocks.doubt
+            base += 2 * len(at)
+        return Strings.joined(parts)
+
+    def add(self, template: Template, at: Rows, *, shown: bool) -> None:
+        """Instances of one template, all with option styles or all without."""
+        source = template.input if shown else hidden(template.input)
+        texts = (source, template.target)
+        if template.turns is not None or any(why_not(text) is not None for text in texts):
+            self.doubt[at] = True
+            return
+        choices = template.choices or self.spec.task.choices
+        frame, doubt = self.tabled.frame(template, self.rows[at])
+        self.doubt[at] |= doubt
+        codes: dict[str, int] = {}
+        if shown and choices is not None:
+            codes = {"options": _BLOCK, "gold": _GOLD}
+        else:
+            frame.set("options", Column.constant(""))
+            if choices is not None and "gold" in compile_template(template.target).names:
+                numbers, unsure = self.tabled.gold_numbers(choices)
+                codes = {"gold": self._column(("gold", id(choices)), numbers, unsure, at)}
+        names = _Names(frame, codes, frozenset(template.let) | {"options"})
+        forms = self._forms(template, texts, names)
+        for text, form, spelling in zip(texts, forms, (self.input, self.target), strict=True):
+            if form is None:
+                self._render(text, names, at, spelling)
+            else:
+                self._spell(text, form, names, at, spelling)
+
+    def _forms(
+        self, template: Template, texts: tuple[str, str], names: _Names
+    ) -> Sequence[Form | None]:
+        """The forms of a template's texts, which are kept where they are the same in every pass."""
+        if template.let or self.spec.task.let:
+            return [self._form(text, names) for text in texts]
+        key = (*texts, *names.codes, repr(self.tabled.rows.variable))
+        found: Sequence[Form | None] | None = self.tabled.forms.get(key)
+        if found is None:
+            found = self.tabled.forms[key] = [self._form(text, names) for text in texts]
+        return found
+
+    def _spell(self, text: str, form: Form, names: _Names, at: Rows, spelling: _Spelling) -> None:
+        slots = np.array([self._slot(*one, names, at) for one in form.slots], np.int64)
+        codes = self.fragments.coded(form.program)
+        if len(slots):
+            codes = np.where(codes < 0, -1 - slots[-1 - np.minimum(codes, -1)], codes)
+        spelling.put(at, codes)
+        for name, slot in zip(form.slots, slots.tolist(), strict=True):
+            if name[1] is None and name[0] in form.tested:
+                self._without(text, names, at, spelling, slot)
+
+    def _without(self, text: str, names: _Names, at: Rows, spelling: _Spelling, slot: int) -> None:
+        """Render the instances that have no text in a slot that their program asks for."""
+        left = np.flatnonzero(self.fragments.is_empty(self._held(slot, at)))
+        if len(left):
+            part = _Names(names.frame.sub(left), names.codes, names.own)
+            self._render(text, part, at[left], spelling)
+
+    def _held(self, slot: int, at: Rows) -> Ints:
+        """What stands in a slot of some instances."""
+        column = slot - COLUMN
+        return self.table[column][self.rows[at]] if column >= 0 else self.slots[at, slot]
+
+    def _column(
+        self, key: tuple[str, Hashable], numbers: Ints, unsure: Flags | None, at: Rows
+    ) -> int:
+        """The slot of a column of the row set, which some instances look up."""
+        if unsure is not None:
+            self.doubt[at] |= unsure[self.rows[at]]
+        if key not in self.columns:
+            self.columns[key] = COLUMN + len(self.table)
+            self.table.append(numbers)
+        return self.columns[key]
+
+    def _slot(self, name: str, how: Hashable, names: _Names, at: Rows) -> int:
+        """The slot of what a name prints."""
+        if name in names.codes:
+            return names.codes[name]
+        if name in names.own:
+            column = names.frame.get(name)
+            assert column is not None
+            numbers, unsure = self.tabled.printed(column, len(at), how)
+            if unsure is not None:
+                self.doubt[at] |= unsure
+            if self.width == self.slots.shape[1]:
+                self.slots = np.pad(self.slots, ((0, 0), (0, self.width)))
+            self.slots[at, self.width] = numbers
+            self.width += 1
+            return self.width - 1
+        return self._column((name, how), *self.tabled.numbers(name, how), at)
+
+    def _form(self, text: str, names: _Names) -> Form | None:
+        """The text over its names; None where it does more with one than a program says."""
+        open_: list[str] = []
+        constants: list[tuple[str, Constant]] = []
+        for name in sorted(compile_template(text).names):
+            if name in names.codes or (name not in names.own and self.tabled.is_own(name)):
+                open_.append(name)
+                continue
+            column = names.frame.get(name)
+            if column is not None and column.is_constant:
+                constants.append((name, Constant.of(column.values(1)[0])))
+            elif column is not None:
+                open_.append(name)
+        form = template_form(text, tuple(open_), tuple(constants))
+        if form is None or any(n in names.codes and how is not None for n, how in form.slots):
+            return None
+        return form if all(self._is_text(name, names) for name in form.tested) else None
+
+    def _is_text(self, name: str, names: _Names) -> bool:
+        if name in names.codes:
+            return False
+        if name not in names.own:
+            return self.tabled.is_text(name)
+        column = names.frame.get(name)
+        return column is not None and column.is_text
+
+    def _render(self, text: str, names: _Names, at: Rows, spelling: _Spelling) -> None:
+        """The text by columns."""
+        for name in names.codes.keys() & compile_template(text).names:
+            texts = self.fragments.texts_of(self._held(names.codes[name], at), self.pieces)
+            names.frame.set(name, Column.of_text(texts))
+        found = render(text, names.frame).printed(len(at))
+        self.doubt[at] |= found.unsure(len(at))
+        self.slots[at, spelling.whole] = self.fragments.of(found.text(len(at)))
+        spelling.of[at] = 0
+
+    def texts(self) -> Instances:
+        """The texts of all instances."""
+        columns = None
+        if self.table:
+            columns = np.stack(self.table), self.rows
+        found = [
+            self.fragments.spell(s.programs, s.of, self.slots, self.pieces, columns)
+            for s in (self.input, self.target)
+        ]
+        marked = self.fragments.is_marked(found[0]) & self.fragments.is_marked(found[1])
+        return Instances(found[0], found[1], ~self.doubt & marked)

@@ -1,0 +1,213 @@
+"""A row set in columns: its fields, its `let` names, which rows a condition holds for, its options.
+
+Each is worked out once for all rows. Where only the sandbox knows, a row is not `sure`, and is left
+to the renderer that goes row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.columns.examples.option_table import (
+    Listing,
+    OptionTable,
+    gold_texts,
+    listing,
+    option_table,
+)
+from flancompile.compiler.columns.jinja.column import Column, Frame, Rows
+from flancompile.compiler.columns.jinja.lower import evaluate
+from flancompile.compiler.columns.jinja.lowerable import why_not
+from flancompile.compiler.columns.ropes.fragments import Fragments
+from flancompile.compiler.columns.ropes.programs import made_of
+from flancompile.compiler.render.row_set import Pick, RowSet
+from flancompile.dsl.jinja.expression import compile_expression, compile_template
+from flancompile.dsl.models.task import Choices, Template
+
+__all__ = ["Tabled"]
+
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+class Tabled:
+    """Columns over a row set, and the fragments that their texts are.
+
+    kept: what is known of the row set's fields from pass to pass.
+    """
+
+    def __init__(
+        self,
+        rows: RowSet,
+        fragments: Fragments | None = None,
+        kept: dict[Hashable, Any] | None = None,
+    ) -> None:
+        self.rows, self.count = rows, len(rows)
+        self.fragments = Fragments() if fragments is None else fragments
+        self._kept: dict[Hashable, Any] = {} if kept is None else kept
+        self._own: dict[Hashable, Any] = {}
+        self.fields = Frame(self.count, load=self._field)
+        self.shared = self.fields.nested()
+        everyone: Rows = np.arange(self.count)
+        self.doubt = self._shared_let(everyone)
+        self._options: dict[int, OptionTable] = {}
+        self._golds: dict[int, Column] = {}
+        self._listings: dict[int, Listing] = {}
+
+    def _field(self, name: str) -> Column | None:
+        variable = self.rows.variable
+        if variable is not None and variable[0] == name:
+            return Column.constant(variable[1])
+        if name in self.rows.arrays:
+            return Column.of_array(self.rows.arrays[name])
+        return Column.of(list(self.rows.columns[name])) if name in self.rows.columns else None
+
+    def is_own(self, name: str) -> bool:
+        """Whether a name is that of a field, and of nothing that hides it."""
+        variable, columns = self.rows.variable, self.rows.columns
+        hidden = variable is not None and variable[0] == name
+        return name in columns and name not in self.rows.task.let and not hidden
+
+    def is_text(self, name: str) -> bool:
+        """Whether a field, or a name of the task's `let`, is text in every row."""
+        if self.is_own(name) and name in self.rows.arrays:
+            array = self.rows.arrays[name]
+            return bool(pa.types.is_string(array.type) and array.null_count == 0)
+        column = self.shared.get(name)
+        return column is not None and column.is_text
+
+    def frame(self, template: Template, rows: Rows) -> tuple[Frame, Flags]:
+        """Some rows with the names that the template's texts see, and where they are not sure."""
+        frame = self.shared.sub(rows)
+        return frame, self.doubt[rows] | self._let(frame, template.name, template.let, rows)
+
+    def _shared_let(self, everyone: Rows) -> Flags:
+        """Set the names of the task's `let`; what draws nothing is the same in every pass."""
+        let = self.rows.task.let
+        if not let or any("pick" in compile_expression(t).names for t in let.values()):
+            return self._let(self.shared, None, let, everyone)
+
+        def make() -> tuple[dict[str, Column], Flags]:
+            frame = self.fields.nested()
+            doubt = self._let(frame, None, let, everyone)
+            return frame.own, doubt
+
+        columns, doubt = self.rows.once(("let", *let.items()), make)
+        for name, column in columns.items():
+            self.shared.set(name, column)
+        return doubt
+
+    def _let(self, frame: Frame, owner: str | None, let: Mapping[str, str], rows: Rows) -> Flags:
+        doubt = np.zeros(len(rows), np.bool_)
+        for name, text in let.items():
+            if why_not(text, expression=True) is not None:
+                return np.ones(len(rows), np.bool_)
+            purpose = f"let:{owner or ''}:{name}"
+            scope = frame.nested()
+            if "pick" in compile_expression(text).names:
+                picks = [Pick(self.rows, r, purpose) for r in rows.tolist()]
+                scope.set("pick", Column.of(picks))
+            found = evaluate(text, scope)
+            doubt |= found.unsure(len(rows))
+            frame.set(name, found)
+        return doubt
+
+    def holds(self, condition: str | None) -> tuple[Flags, Flags]:
+        """(where a condition over the fields holds, where that is sure)."""
+        if condition is None:
+            return np.ones(self.count, np.bool_), np.ones(self.count, np.bool_)
+        return self.rows.once(("holds", condition), lambda: self._truth(condition))
+
+    def _truth(self, condition: str) -> tuple[Flags, Flags]:
+        if why_not(condition, expression=True) is None:
+            return evaluate(condition, self.fields).truth(self.count)
+        nowhere = np.zeros(self.count, np.bool_)
+        return nowhere, nowhere
+
+    def has_targets(self, template: Template) -> Flags:
+        """Where the fields that the template's target prints are there."""
+        found = np.ones(self.count, np.bool_)
+        for name in compile_template(template.target).names & self.rows.columns.keys():
+            found &= self.rows.once(("filled", name), partial(self._is_filled, name))
+        return found
+
+    def _is_filled(self, name: str) -> Flags:
+        values = self.rows.columns[name]
+        return np.array([v is not None and bool(str(v).strip()) for v in values], np.bool_)
+
+    def numbers(self, name: str, how: Hashable = None) -> tuple[Ints, Flags | None]:
+        """(the fragments that a name prints in each row, where that is not sure).
+
+        name: of a field or of the task's `let`; how: filters that its values go through.
+        """
+        known = self._kept if self.is_own(name) else self._own
+        key = ("printed", name, how)
+        if key not in known:
+            column = self.shared.get(name)
+            assert column is not None
+            known[key] = self.printed(column, self.count, how)
+        found: tuple[Ints, Flags | None] = known[key]
+        return found
+
+    @property
+    def forms(self) -> dict[Hashable, Any]:
+        """Forms of templates that depend on fields alone, kept from pass to pass."""
+        found: dict[Hashable, Any] = self._kept.setdefault("forms", {})
+        return found
+
+    def gold_numbers(self, choices: Choices) -> tuple[Ints, Flags | None]:
+        """(the fragments of the right options, where that is not sure)."""
+        key = ("gold", id(choices))
+        if key not in self._own:
+            self._own[key] = self.printed(self.gold(choices), self.count)
+        found: tuple[Ints, Flags | None] = self._own[key]
+        return found
+
+    def printed(
+        self, column: Column, count: int, how: Hashable = None
+    ) -> tuple[Ints, Flags | None]:
+        """(the fragments that a column prints, where that is not sure)."""
+        shown = column.printed(count) if how is None else made_of(how, column, count)
+        unsure = shown.unsure(count)
+        return self.fragments.of(shown.text(count)), unsure if unsure.any() else None
+
+    def option_numbers(self, table: OptionTable) -> Ints:
+        """The fragments of a table's options. -> int64[table.flat]"""
+        listed = table.listing
+        key = ("options", id(listed))
+        known = self._kept.get(key)
+        if known is None or known[0] is not listed:
+            known = self._kept[key] = listed, self.fragments.of(listed.flat)
+        more = table.flat.slice(len(listed.flat))
+        found: Ints = np.concatenate([known[1], self.fragments.of(more)]) if len(more) else known[1]
+        return found
+
+    def options(self, choices: Choices) -> OptionTable:
+        """The options of every row."""
+        if id(choices) not in self._options:
+            found = option_table(self.rows, self._listing(choices), choices)
+            self._options[id(choices)] = found
+        return self._options[id(choices)]
+
+    def gold(self, choices: Choices) -> Column:
+        """The right option's text."""
+        if id(choices) not in self._golds:
+            found = gold_texts(self.rows, self._listing(choices), choices)
+            self._golds[id(choices)] = found
+        return self._golds[id(choices)]
+
+    def _listing(self, choices: Choices) -> Listing:
+        def make() -> Listing:
+            return listing(self.rows, self.shared, self.doubt, choices)
+
+        if self.rows.task.let:  # which may draw anew in each pass
+            if id(choices) not in self._listings:
+                self._listings[id(choices)] = make()
+            return self._listings[id(choices)]
+        return self.rows.once(("listing", repr(choices)), make)

@@ -1,0 +1,268 @@
+"""Columns of values, one a row, with the rows on which only the sandbox knows.
+
+A column is a constant, a list of Python values, or text in Arrow. A frame gives columns their names
+and hands on some of its rows to a branch or loop without copying what is not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flancompile.dsl.jinja.expression import printed
+
+__all__ = ["Column", "Frame", "Rows", "rowwise", "scattered"]
+
+Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+class Column:
+    """One value a row. Made by `constant`, `of` or `of_text`."""
+
+    __slots__ = ("_constant", "_text", "_unsure", "_values")
+
+    def __init__(
+        self,
+        values: list[Any] | None = None,
+        text: pa.Array | None = None,
+        constant: tuple[Any] | None = None,
+        unsure: Flags | None = None,
+    ) -> None:
+        self._values, self._text, self._constant, self._unsure = values, text, constant, unsure
+
+    @classmethod
+    def constant(cls, value: Any) -> Column:
+        """The same value in every row."""
+        return cls(constant=(value,))
+
+    @classmethod
+    def of(cls, values: list[Any], unsure: Flags | None = None) -> Column:
+        """A list of values."""
+        return cls(values=values, unsure=unsure)
+
+    @classmethod
+    def of_text(cls, text: pa.Array, unsure: Flags | None = None) -> Column:
+        """Text without nulls."""
+        return cls(text=text, unsure=unsure)
+
+    @classmethod
+    def of_array(cls, array: pa.Array) -> Column:
+        """A column of a block."""
+        if pa.types.is_string(array.type) and array.null_count == 0:
+            return cls(text=array)
+        return cls(values=array.to_pylist())
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every row has the same value."""
+        return self._constant is not None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is text in Arrow, without nulls."""
+        return self._text is not None
+
+    def values(self, rows: int) -> list[Any]:
+        """The values as a list."""
+        if self._constant is not None:
+            return [self._constant[0]] * rows
+        if self._values is None:
+            assert self._text is not None
+            self._values = self._text.to_pylist()
+        return self._values
+
+    def text(self, rows: int) -> pa.Array:
+        """Text in Arrow, of a column that is `printed`."""
+        if self._constant is not None:
+            return pa.repeat(pa.scalar(self._constant[0], pa.string()), rows)
+        if self._text is None:
+            self._text = pa.array(self._values, pa.string())
+        return self._text
+
+    def unsure(self, rows: int) -> Flags:
+        """Whether only the sandbox knows. -> bool[rows]"""
+        return np.zeros(rows, np.bool_) if self._unsure is None else self._unsure
+
+    def unsure_rows(self) -> Rows:
+        """The rows of which only the sandbox knows."""
+        return np.flatnonzero(self._unsure) if self._unsure is not None else np.zeros(0, np.int64)
+
+    def doubting(self, more: Rows, rows: int) -> Column:
+        """The same with more rows unsure."""
+        if len(more) == 0:
+            return self
+        flags = self.unsure(rows).copy()
+        flags[more] = True
+        return Column(self._values, self._text, self._constant, flags)
+
+    def take(self, rows: Rows) -> Column:
+        """Some of its rows."""
+        unsure = None if self._unsure is None else self._unsure[rows]
+        if self._constant is not None:
+            return Column(constant=self._constant, unsure=unsure)
+        if self._text is not None:
+            return Column(text=self._text.take(pa.array(rows)), unsure=unsure)
+        assert self._values is not None
+        values = self._values
+        return Column([values[i] for i in rows.tolist()], unsure=unsure)
+
+    def truth(self, rows: int) -> tuple[Flags, Flags]:
+        """(whether each value counts as true, whether that is sure)."""
+        flags = rowwise(bool, self, rows=rows)
+        sure = ~flags.unsure(rows)
+        return np.array([bool(v) for v in flags.values(rows)], dtype=np.bool_), sure
+
+    def printed(self, rows: int) -> Column:
+        """As text; a null is unsure, as the sandbox has a reason for it."""
+        if self._text is not None:
+            return self
+        if self._constant is not None and isinstance(self._constant[0], str):
+            return self
+        shown = rowwise(_shown, self, rows=rows)
+        if shown._unsure is not None:
+            values = [v if v is not None else "" for v in shown.values(rows)]
+            return _as_text(values, shown._unsure)
+        return _as_text(shown.values(rows), None)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Column], rows: int) -> Column:
+        """Printed columns, one after another in each row."""
+        if len(parts) == 1:
+            return parts[0]
+        if all(p.is_constant and p._unsure is None for p in parts):
+            return cls.constant("".join(p._constant[0] for p in parts if p._constant))
+        unsure = _either([p._unsure for p in parts])
+        pieces: list[Any] = []
+        for is_constant, run in groupby(parts, lambda p: p.is_constant):
+            if is_constant:
+                text = "".join(p._constant[0] for p in run if p._constant)
+                pieces += [pa.scalar(text, pa.string())] if text else []
+            else:
+                pieces += [p.text(rows) for p in run]
+        if all(isinstance(p, pa.Scalar) for p in pieces):
+            text = "".join(p.as_py() for p in pieces)
+            pieces = [pa.repeat(pa.scalar(text, pa.string()), rows)]
+        if len(pieces) == 1:
+            return cls(text=pieces[0], unsure=unsure)
+        return cls(text=pc.binary_join_element_wise(*pieces, ""), unsure=unsure)
+
+
+class Frame:
+    """Names and their columns, for so many rows. own: what was set here; load: makes the column
+    of a name that is asked for, if there is one."""
+
+    def __init__(
+        self,
+        rows: int,
+        names: Mapping[str, Column] | None = None,
+        outer: Frame | None = None,
+        taken: Rows | None = None,
+        load: Callable[[str], Column | None] = lambda _: None,
+    ) -> None:
+        self.rows, self.own = rows, dict[str, Column]()
+        self._names, self._outer, self._taken = dict(names or {}), outer, taken
+        self._load = load
+
+    def get(self, name: str) -> Column | None:
+        """A name's column, or None."""
+        found = self.own.get(name) or self._names.get(name)
+        if found is None:
+            if self._outer is None:
+                found = self._load(name)
+            else:
+                found = self._outer.get(name)
+                found = found.take(self._taken) if found and self._taken is not None else found
+            if found is not None:
+                self._names[name] = found
+        return found
+
+    def set(self, name: str, column: Column) -> None:
+        """Give a name its column."""
+        self.own[name] = column
+
+    def sub(self, rows: Rows) -> Frame:
+        """Some of the rows (or some of them several times)."""
+        return Frame(len(rows), outer=self, taken=rows)
+
+    def nested(self) -> Frame:
+        """The same rows, for names that end with a block."""
+        return Frame(self.rows, outer=self)
+
+
+def rowwise(function: Callable[..., Any], *columns: Column, rows: int) -> Column:
+    """A function of the columns' values, row by row; where it raises, the row is unsure."""
+    unsure = _either([c._unsure for c in columns])
+    if unsure is None and all(c.is_constant for c in columns):
+        try:
+            once = function(*(c._constant[0] for c in columns if c._constant))
+            if not isinstance(once, Iterator):  # that can be used only once, so each row needs one
+                return Column.constant(once)
+        except Exception:
+            return Column([None] * rows, unsure=np.ones(rows, np.bool_))
+    out: list[Any] = []
+    failed: list[int] = []
+    # The iterator goes on where it was left: a value may be a generator, to be used only once.
+    given = [c.values(rows) for c in columns]
+    left = map(function, *given) if given else (function() for _ in range(rows))
+    while len(out) < rows:
+        try:
+            out.extend(left)
+        except Exception:
+            failed.append(len(out))
+            out.append(None)
+    if failed:
+        unsure = np.zeros(rows, np.bool_) if unsure is None else unsure.copy()
+        unsure[failed] = True
+    return Column(out, unsure=unsure)
+
+
+def scattered(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:
+    """One column of parts that have some rows each; rows of no part are unsure."""
+    unsure = np.ones(rows, np.bool_)
+    for at, column in parts:
+        unsure[at] = column.unsure(len(at))
+    held = unsure if unsure.any() else None
+    if all(c._text is not None or _is_text(c) for _, c in parts):
+        order = np.concatenate([at for at, _ in parts])
+        texts = pa.concat_arrays([c.text(len(at)) for at, c in parts])
+        places = np.full(rows, len(order), dtype=np.int64)
+        places[order] = np.arange(len(order))
+        if len(order) < rows:
+            texts = pa.concat_arrays([texts, pa.array([""], pa.string())])
+        return Column(text=texts.take(pa.array(places)), unsure=held)
+    values: list[Any] = [None] * rows
+    for at, column in parts:
+        for place, value in zip(at.tolist(), column.values(len(at)), strict=True):
+            values[place] = value
+    return Column(values, unsure=held)
+
+
+def _is_text(column: Column) -> bool:
+    return column._constant is not None and isinstance(column._constant[0], str)
+
+
+def _shown(value: Any) -> str:
+    return value if type(value) is str else str(printed(value))
+
+
+def _as_text(values: list[Any], unsure: Flags | None) -> Column:
+    try:
+        return Column(text=pa.array(values, pa.string()), unsure=unsure)
+    except (UnicodeEncodeError, pa.ArrowInvalid):  # half a character: the sandbox keeps it
+        return Column(text=pa.array([""] * len(values), pa.string()),
+                      unsure=np.ones(len(values), np.bool_))  # fmt: skip
+
+
+def _either(flags: Sequence[Flags | None]) -> Flags | None:
+    found: Flags | None = None
+    for one in flags:
+        if one is not None:
+            found = one if found is None else found | one
+    return found

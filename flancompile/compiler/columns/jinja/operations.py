@@ -1,0 +1,79 @@
+"""What templates do to single values: the sandbox's own operations, to be applied down a column."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, cast
+
+from jinja2.utils import _PassArg
+
+from flancompile.compiler.columns.jinja.lowerable import context
+from flancompile.dsl.jinja.environment import environment
+from flancompile.dsl.jinja.values import place, power, remainder, times
+
+__all__ = [
+    "BINARY", "COMPARED", "UNARY", "Operation", "applied", "attribute", "called", "item_of",
+    "item_of_row", "part",
+]  # fmt: skip
+
+Operation = Callable[..., Any]
+BINARY: dict[str, Operation] = {
+    "Add": operator.add, "Sub": operator.sub, "Mul": times, "Div": operator.truediv,
+    "FloorDiv": operator.floordiv, "Mod": remainder, "Pow": power,
+}  # fmt: skip
+UNARY: dict[str, Operation] = {"Not": operator.not_, "Neg": operator.neg, "Pos": operator.pos}
+COMPARED: dict[str, Operation] = {
+    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "lteq": operator.le,
+    "gt": operator.gt, "gteq": operator.ge, "in": lambda a, b: a in b,
+    "notin": lambda a, b: a not in b,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def applied(kind: str, name: str) -> Operation:
+    """A filter or test with what it wants before its value."""
+    table = environment().filters if kind == "Filter" else environment().tests
+    function = cast(Operation, table[name])
+    wants = _PassArg.from_obj(function)
+    if wants is None:
+        return function
+    first = {
+        _PassArg.context: context(),
+        _PassArg.eval_context: context().eval_ctx,
+        _PassArg.environment: environment(),
+    }[wants]
+    return lambda *args, **named: function(first, *args, **named)
+
+
+def attribute(value: Any, name: str) -> Any:
+    """An attribute, or an item of that name."""
+    if type(value) is dict and name in value:
+        return value[name]
+    return environment().getattr(value, name)
+
+
+def item_of(value: Any, key: Any) -> Any:
+    """An item, or an attribute of that name."""
+    return environment().getitem(value, key)
+
+
+def item_of_row(value: Any, key: Any) -> Any:
+    """An item by an index that a row gives; raises RowError where it is negative."""
+    return environment().item(value, key)
+
+
+def part(written_out: tuple[bool, bool, bool]) -> Operation:
+    """A slice of three bounds; those that a row gives may not be negative."""
+
+    def cut(*bounds: Any) -> slice:
+        pairs = zip(bounds, written_out, strict=True)
+        return slice(*(b if written else place(b) for b, written in pairs))
+
+    return cut
+
+
+def called(function: Any, *args: Any, **named: Any) -> Any:
+    """What a function gives in the sandbox."""
+    return environment().call(context(), function, *args, **named)

@@ -1,0 +1,372 @@
+"""Texts as strings of fragments: fields, literals of templates, options, each kept once.
+
+A prompt of a hundred styles is a hundred ways to string the same few texts together. Here a text is
+a list of numbers until its bytes are asked for, so laying out a block costs some nanoseconds a
+fragment, and what two prompts share is known to be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.columns.ropes.ropes import Program, Strings
+from flancompile.tokenizer.cuts import Cuts, cut_places, no_cuts
+from flancompile.tokenizer.table import grown, rehash
+from flancompile.tokenizer.text import Texts
+
+__all__ = ["COLUMN", "Fragments", "Making"]
+
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Making = Callable[[Hashable, pa.Array], tuple[pa.Array, Flags]]
+LARGEST = (1 << 31) - 1  # bytes of one array of text
+COLUMN = 1 << 20  # slots from here on are columns of a table
+
+
+class Fragments:
+    """Distinct texts under numbers of their own, and texts strung together of them.
+
+    cuts: where ids allow a text to be cut; literals are kept in the parts that they fall into.
+    """
+
+    def __init__(self, cuts: Cuts | None = None) -> None:
+        self.cuts = no_cuts() if cuts is None else cuts
+        self.count = np.zeros(1, np.int64)
+        self.data: npt.NDArray[np.uint8] = np.zeros(1 << 16, np.uint8)
+        self.starts = np.zeros(1 << 10, np.int64)
+        self.hashes = np.zeros(1 << 10, np.uint64)
+        self.first, self.last = (np.zeros(1 << 10, np.uint8) for _ in range(2))
+        self.marked = np.zeros(1 << 10, np.bool_)
+        self.slots = np.full(1 << 12, -1, np.int32)
+        self._codes: dict[int, tuple[Program, Ints]] = {}
+        self._literals: dict[str, list[int]] = {}
+        self._split = _Split(self.cuts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its arrays hold."""
+        arrays = (self.data, self.starts, self.hashes, self.first, self.last, self.marked)
+        return sum(a.nbytes for a in (*arrays, self.slots))
+
+    def of(self, texts: pa.Array) -> Ints:
+        """The numbers of texts without nulls. -> int64[texts]"""
+        found = Texts.of(texts)
+        self._make_room(len(found), found.size)
+        out = np.empty(len(found), np.int64)
+        _intern(
+            found.data, found.offsets, self.slots, self.hashes, self.starts, self.data, self.first,
+            self.last, self.marked, self.count, out,
+        )  # fmt: skip
+        return out
+
+    def _make_room(self, texts: int, size: int) -> None:
+        count = int(self.count[0])
+        stored = int(self.starts[count])
+        if stored + size > len(self.data):
+            self.data = grown(self.data, max(stored + size, 2 * len(self.data)))
+        if count + texts + 1 > len(self.starts):
+            most = max(count + texts + 1, 2 * len(self.starts))
+            for name in ("starts", "hashes", "first", "last", "marked"):
+                setattr(self, name, grown(getattr(self, name), most))
+        if 2 * (count + texts) > len(self.slots):
+            self.slots = np.full(1 << int(2 * (count + texts)).bit_length(), -1, np.int32)
+            rehash(self.slots, self.hashes, count)
+
+    def coded(self, program: Program) -> Ints:
+        """A program's fragments, and slots as -1 - slot."""
+        self._code([program])
+        return self._codes[id(program)][1]
+
+    def _code(self, programs: Sequence[Program]) -> None:
+        """Give the literals of programs their numbers, those of all at once."""
+        new = [p for p in programs if id(p) not in self._codes]
+        if not new:
+            return
+        texts = {t for p in new for t in p.parts if isinstance(t, str)} - self._literals.keys()
+        parts = {text: _parted(text, self._split) for text in texts}
+        numbers = self.of(pa.array([s for some in parts.values() for s in some], pa.string()))
+        start = 0
+        for text, some in parts.items():
+            self._literals[text] = numbers[start : start + len(some)].tolist()
+            start += len(some)
+        for program in new:
+            codes: list[int] = []
+            for part in program.parts:
+                codes += self._literals[part] if isinstance(part, str) else (-1 - part,)
+            self._codes[id(program)] = program, np.array(codes, np.int64)
+
+    def spell(
+        self,
+        programs: Sequence[Program | Ints],
+        of: Ints,
+        slots: Ints,
+        pieces: Strings | None = None,
+        columns: tuple[Ints, Ints] | None = None,
+    ) -> Strings:
+        """Each row's text by its program.
+
+        of: int64[rows], places in `programs`, which may be as `coded` gives them; slots:
+        int64[rows, slots], what stands in each: a fragment's number, or -1 - the place of a text in
+        `pieces`; columns: (int64[columns, lines], the line of each row), where the fragments of
+        slots from `COLUMN` on stand.
+        """
+        self._code([p for p in programs if isinstance(p, Program)])
+        codes = [self._codes[id(p)][1] if isinstance(p, Program) else p for p in programs]
+        first = np.cumsum([0, *map(len, codes)])
+        flat = np.concatenate([np.zeros(0, np.int64), *codes])
+        held = pieces or Strings(np.zeros(0, np.int32), np.zeros(1, np.int64))
+        table, lines = columns or (np.zeros((0, 0), np.int64), np.zeros(0, np.int64))
+        given = of, first, flat, np.ascontiguousarray(slots), table, lines, held.ends
+        ends = _counted(*given)
+        out = np.empty(int(ends[-1]), np.int32)
+        _spell(out, ends, *given, held.fragments)
+        return Strings(out, ends)
+
+    def spelled(
+        self,
+        programs: Sequence[Program | None],
+        of: Ints,
+        slots: Ints,
+        pieces: Strings | None,
+        making: Making,
+    ) -> tuple[Ints, Strings]:
+        """(rows that their programs are good for, their texts): `spell` where not all is known.
+
+        A row's program may be none, or ask for a text that the row has not. making: what is done to
+        texts, and where that is not sure.
+        """
+        known = [p or _NOTHING for p in programs]
+        good = np.array([p is not None for p in programs], dtype=np.bool_)[of]
+        if any(p.tested for p in known):
+            tested = np.zeros((len(known), slots.shape[1]), np.bool_)
+            for line, program in enumerate(known):
+                tested[line, list(program.tested)] = True
+            good &= ~(tested[of] & self.is_empty(slots, pieces)).any(axis=1)
+        slots = self._with_made(known, of, slots, pieces, making, good)
+        at = np.flatnonzero(good)
+        return at, self.spell(known, of[at], slots[at], pieces)
+
+    def is_empty(self, slots: Ints, pieces: Strings | None = None) -> Flags:
+        """Which slots hold no text."""
+        own = np.maximum(slots, 0)
+        found: Flags = self.starts[own + 1] == self.starts[own]
+        if pieces is None or slots.min(initial=0) >= 0:
+            return found
+        return np.where(slots < 0, self.sizes(pieces)[-1 - np.minimum(slots, -1)] == 0, found)
+
+    def _with_made(
+        self,
+        programs: Sequence[Program],
+        of: Ints,
+        slots: Ints,
+        pieces: Strings | None,
+        making: Making,
+        good: Flags,
+    ) -> Ints:
+        """The slots with what is made; rows where that is not sure are no longer good."""
+        lines = [i for i, p in enumerate(programs) if p.made]
+        if not lines:
+            return slots
+        most = max(programs[i].width + len(programs[i].made) for i in lines)
+        wide = np.zeros((len(slots), max(most, slots.shape[1])), np.int64)
+        wide[:, : slots.shape[1]] = slots
+        order = np.argsort(of, kind="stable")
+        ends = np.searchsorted(of[order], np.arange(len(programs) + 1))
+        asked: dict[Hashable, list[tuple[Ints, int, int]]] = {}
+        for line in lines:
+            rows = order[ends[line] : ends[line + 1]]
+            rows = rows[good[rows]]
+            for n, (slot, how) in enumerate(programs[line].made):
+                asked.setdefault(how, []).append((rows, slot, programs[line].width + n))
+        for how, places in asked.items():
+            sizes = [len(rows) for rows, _, _ in places]
+            rows = np.concatenate([rows for rows, _, _ in places])
+            if len(rows) == 0:
+                continue
+            source = np.repeat([s for _, s, _ in places], sizes)
+            to = np.repeat([t for _, _, t in places], sizes)
+            codes, back = np.unique(slots[rows, source], return_inverse=True)
+            texts, unsure = making(how, self.texts_of(codes, pieces))
+            wide[rows, to] = self.of(texts)[back]
+            good[rows[unsure[back]]] = False
+        return wide
+
+    def sizes(self, strings: Strings) -> Ints:
+        """Bytes of each text."""
+        found: Ints = _summed(strings.fragments, strings.ends, self.starts)
+        return found
+
+    def is_marked(self, strings: Strings) -> Flags:
+        """Whether each text surely holds more than white space."""
+        found: Flags = _any(strings.fragments, strings.ends, self.marked)
+        return found
+
+    def texts_of(self, codes: Ints, pieces: Strings | None = None) -> pa.Array:
+        """The texts of what stands in slots."""
+        whole = np.zeros(len(codes), np.int64)
+        return self.texts(self.spell([_WHOLE], whole, codes[:, None], pieces))
+
+    def texts(self, strings: Strings) -> pa.Array:
+        """The texts in Arrow; of 64-bit offsets where there are more bytes than others hold."""
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.sizes(strings))])
+        out = np.empty(int(offsets[-1]), np.uint8)
+        _write(out, strings.fragments, strings.ends, self.data, self.starts)
+        large = offsets[-1] > LARGEST
+        kind: Any = pa.LargeStringArray if large else pa.StringArray
+        places = offsets if large else offsets.astype(np.int32)
+        return kind.from_buffers(len(strings), pa.py_buffer(places), pa.py_buffer(out))
+
+
+class _Split:
+    """A table of cuts by which literals are parted, equal where the table is the same one."""
+
+    def __init__(self, cuts: Cuts) -> None:
+        self.cuts = cuts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Split) and self.cuts is other.cuts
+
+    def __hash__(self) -> int:
+        return id(self.cuts)
+
+
+@lru_cache(maxsize=65_536)
+def _parted(text: str, split: _Split) -> tuple[str, ...]:
+    """The parts of a literal: up to its first cut, from its last, and between."""
+    cuts = cut_places(text, split.cuts)
+    places = sorted({0, *cuts[:1], *cuts[-1:], len(text)})
+    return tuple(text[a:b] for a, b in pairwise(places))
+
+
+_NOTHING, _WHOLE = Program(()), Program((0,))
+
+
+@numba.njit(cache=True, nogil=True)
+def _intern(  # type: ignore[no-untyped-def]
+    data, offsets, slots, hashes, starts, letters, first, last, marked, count, out
+):
+    """Find or add each text."""
+    prime, mask = np.uint64(0x100000001B3), np.uint64(len(slots) - 1)
+    for text in range(len(out)):
+        begin, end = offsets[text], offsets[text + 1]
+        size = end - begin
+        hashed = np.uint64(0xCBF29CE484222325)
+        for at in range(begin, end):
+            hashed = (hashed ^ np.uint64(data[at])) * prime
+        slot = (hashed ^ (hashed >> np.uint64(29))) & mask
+        number = slots[slot]
+        while number >= 0:
+            if hashes[number] == hashed and starts[number + 1] - starts[number] == size:
+                same, stored = True, starts[number]
+                for k in range(size):
+                    if letters[stored + k] != data[begin + k]:
+                        same = False
+                        break
+                if same:
+                    break
+            slot = (slot + np.uint64(1)) & mask
+            number = slots[slot]
+        if number < 0:
+            number = count[0]
+            slots[slot], hashes[number] = number, hashed
+            stored, mark = starts[number], False
+            for k in range(size):
+                byte = data[begin + k]
+                letters[stored + k] = byte
+                mark = mark or 0x21 <= byte < 0x7F
+            starts[number + 1], marked[number] = stored + size, mark
+            if size > 0:
+                first[number] = min(data[begin], 128)
+                last[number] = min(data[end - 1], 128)
+            count[0] += 1
+        out[text] = number
+
+
+@numba.njit(cache=True, nogil=True)
+def _held(slots, table, lines, row, slot):  # type: ignore[no-untyped-def]
+    """What stands in a row's slot."""
+    return slots[row, slot] if slot < COLUMN else table[slot - COLUMN, lines[row]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _counted(of, first, codes, slots, table, lines, ends):  # type: ignore[no-untyped-def]
+    """Where each row's fragments begin and the last end."""
+    fixed = np.zeros(len(first), np.int64)  # of each program: codes that are one fragment each
+    opened = np.zeros(len(first), np.int64)  # where its others begin in `others`
+    others = np.empty(len(codes), np.int64)
+    n = 0
+    for program in range(len(first) - 1):
+        opened[program] = n
+        for op in range(first[program], first[program + 1]):
+            slot = -1 - codes[op]
+            if slot < 0 or slot >= COLUMN:  # what a column holds is a fragment
+                fixed[program] += 1
+            else:
+                others[n] = slot
+                n += 1
+    opened[-1] = n
+    out = np.zeros(len(of) + 1, np.int64)
+    for row in range(len(of)):
+        total = fixed[of[row]]
+        for op in range(opened[of[row]], opened[of[row] + 1]):
+            code = slots[row, others[op]]
+            total += 1 if code >= 0 else ends[-code] - ends[-1 - code]
+        out[row + 1] = out[row] + total
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _spell(  # type: ignore[no-untyped-def]
+    out, to, of, first, codes, slots, table, lines, ends, fragments
+):
+    for row in range(len(of)):
+        n = to[row]
+        for op in range(first[of[row]], first[of[row] + 1]):
+            code = codes[op]
+            if code < 0:
+                code = _held(slots, table, lines, row, -1 - code)
+            if code >= 0:
+                out[n] = code
+                n += 1
+            else:
+                for k in range(ends[-1 - code], ends[-code]):
+                    out[n] = fragments[k]
+                    n += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _summed(fragments, ends, starts):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(ends) - 1, np.int64)
+    for text in range(len(out)):
+        for k in range(ends[text], ends[text + 1]):
+            out[text] += starts[fragments[k] + 1] - starts[fragments[k]]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _any(fragments, ends, flags):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(ends) - 1, np.bool_)
+    for text in range(len(out)):
+        for k in range(ends[text], ends[text + 1]):
+            if flags[fragments[k]]:
+                out[text] = True
+                break
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _write(out, fragments, ends, data, starts):  # type: ignore[no-untyped-def]
+    to = 0
+    for k in range(ends[0], ends[-1]):
+        begin = starts[fragments[k]]
+        size = starts[fragments[k] + 1] - begin
+        out[to : to + size] = data[begin : begin + size]
+        to += size

@@ -1,0 +1,315 @@
+"""Ids of texts put together from those of their segments, each of which is encoded once.
+
+A segment is what stands between two places where the tokenizer's ids allow a text to be cut
+(`tokenizer/cuts.py`). It is found in a trie by its fragments, not by a hash of its text, so the ids
+are its own for certain. A text whose segments are all known costs a few nanoseconds a segment and a
+copy of ids; exemplars, fields under other templates, and passes over the same rows share them.
+
+A text that may not be put together (a piece of it must go to the reference, or a sum of scores has
+grown beyond what is safe) is encoded whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from flancompile.compiler.columns.ropes.fragments import Fragments
+from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.table import grown
+from flancompile.tokenizer.tokenizer import Tokenizer
+
+__all__ = ["Bank", "Spliced"]
+
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
+BEGIN, GO_ON = 0, 1  # the trie's roots: of segments that begin a text, and of others
+UNKNOWN, ASKED = -1, -2  # where a segment's ids begin
+ROUNDING = 1e-3  # sums of scores may differ by less, as they are added in another order
+
+
+class Bank:
+    """Fragments of a block's texts, and ids of their segments under one tokenizer.
+
+    kept: what else is known of the block from pass to pass, such as the fragments of a field.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.fragments = Fragments(tokenizer.cuts)
+        self.kept: dict[Hashable, Any] = {}
+        self.count = np.array([2, 0], np.int64)  # nodes of the trie, ids
+        self.keys = np.zeros(1 << 12, np.uint64)
+        self.values = np.full(1 << 12, -1, np.int32)
+        self.parent, self.fragment = (np.zeros(1 << 10, np.int32) for _ in range(2))
+        self.start = np.full(1 << 10, UNKNOWN, np.int64)
+        self.length = np.zeros(1 << 10, np.int32)
+        self.sums, self.slack = (np.zeros(1 << 10, np.float64) for _ in range(2))
+        self.unsure, self.unknown = (np.zeros(1 << 10, np.bool_) for _ in range(2))
+        self._unknown: Flags | None = None  # the ids that stand for what has no token
+        if tokenizer.unknown_id is not None:
+            self._unknown = np.arange(tokenizer.vocab_size) == tokenizer.unknown_id
+        self.ids: npt.NDArray[np.uint32] = np.zeros(1 << 12, np.uint32)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its arrays hold."""
+        arrays = (self.keys, self.values, self.parent, self.fragment, self.start, self.length)
+        own = sum(
+            a.nbytes for a in (*arrays, self.sums, self.slack, self.unsure, self.unknown, self.ids)
+        )
+        return own + self.fragments.nbytes
+
+    def encode(self, strings: Strings) -> Spliced:
+        """The ids of texts, equal to those of the tokenizer for each whole text."""
+        if self.tokenizer.cuts is None:
+            whole = np.arange(len(strings))
+            found = Spliced(self, np.zeros(0, np.int32), np.zeros(len(strings) + 1, np.int64))
+        else:
+            segments, ends = self._walk(strings)
+            self._learn(segments)
+            found = Spliced(self, segments, ends)
+            whole = np.flatnonzero(_is_unsure(segments, ends, self.sums, self.slack, self.unsure))
+            self.tokenizer.count_spliced(len(strings) - len(whole))
+        if len(whole):
+            texts = self.fragments.texts(strings.take(whole))
+            found.put_whole(whole, self.tokenizer.encode(texts))
+        return found
+
+    def _walk(self, strings: Strings) -> tuple[Numbers, Ints]:
+        """(segments of texts, where each text's begin)."""
+        total = int(strings.ends[-1] - strings.ends[0])
+        self._make_room(total)
+        segments, ends = np.empty(total, np.int32), np.zeros(len(strings) + 1, np.int64)
+        held = self.fragments
+        _walk(
+            strings.fragments, strings.ends, held.starts, held.first, held.last, held.cuts,
+            self.keys, self.values, self.parent, self.fragment, self.start, self.count, segments,
+            ends,
+        )  # fmt: skip
+        return segments[: ends[-1]], ends
+
+    def _make_room(self, nodes: int) -> None:
+        count = int(self.count[0])
+        if count + nodes > len(self.parent):
+            most = max(count + nodes, 2 * len(self.parent))
+            names = ("parent", "fragment", "start", "length", "sums", "slack", "unsure", "unknown")
+            for name in names:
+                setattr(self, name, grown(getattr(self, name), most))
+        if 2 * (count + nodes) > len(self.keys):
+            size = 1 << int(2 * (count + nodes)).bit_length()
+            self.keys, self.values = np.zeros(size, np.uint64), np.full(size, -1, np.int32)
+            _rehash(self.keys, self.values, self.parent, self.fragment, count)
+
+    def _learn(self, segments: Numbers) -> None:
+        """Encode the segments that have no ids yet."""
+        nodes = _missing(segments, self.start)
+        if len(nodes) == 0:
+            return
+        spelt, begins = _spelt(nodes, self.parent, self.fragment)
+        texts = self.fragments.texts(Strings(*spelt))
+        parts = self.tokenizer.encode_parts(texts, begins)
+        self._add(nodes, parts.encoded)
+        self.sums[nodes], self.slack[nodes] = parts.sums, parts.slack
+        self.unsure[nodes] = parts.unsure
+
+    def _add(self, nodes: Numbers, encoded: Ragged) -> None:
+        held, more = int(self.count[1]), len(encoded.ids)
+        if held + more > len(self.ids):
+            self.ids = grown(self.ids, max(held + more, 2 * len(self.ids)))
+        self.ids[held : held + more] = encoded.ids
+        self.start[nodes] = held + encoded.offsets[:-1]
+        self.length[nodes] = encoded.lengths
+        if self._unknown is not None:
+            self.unknown[nodes] = encoded.holds(self._unknown)
+        self.count[1] += more
+
+    def add_whole(self, encoded: Ragged) -> Numbers:
+        """Segments that are whole texts with these ids, in no trie."""
+        self._make_room(len(encoded))
+        first = int(self.count[0])
+        self.count[0] += len(encoded)
+        nodes = np.arange(first, first + len(encoded), dtype=np.int32)
+        self.parent[nodes] = -1
+        self._add(nodes, encoded)
+        return nodes
+
+
+class Spliced:
+    """Ids of texts by their segments. lengths: int64[texts], ids of each."""
+
+    def __init__(self, bank: Bank, segments: Numbers, ends: Ints) -> None:
+        self.bank, self.segments = bank, segments
+        self.first, self.last = ends[:-1].copy(), ends[1:].copy()
+        self.lengths = _lengths(segments, self.first, self.last, bank.length)
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def put(self, places: Ints, other: Spliced) -> None:
+        """Other ids for the texts at these places."""
+        base = len(self.segments)
+        self.segments = np.concatenate([self.segments, other.segments])
+        self.first[places], self.last[places] = other.first + base, other.last + base
+        self.lengths[places] = other.lengths
+
+    def put_whole(self, places: Ints, encoded: Ragged) -> None:
+        """Ids of whole texts at these places."""
+        nodes = self.bank.add_whole(encoded)
+        self.put(places, Spliced(self.bank, nodes, np.arange(len(nodes) + 1)))
+
+    def lay(self, texts: Ints, out: npt.NDArray[np.integer], to: Ints) -> None:
+        """Copy the ids of some texts into `out`, each from its place in `to` on."""
+        _lay(
+            self.segments, self.first[texts], self.last[texts], self.bank.start, self.bank.length,
+            self.bank.ids, out, to,
+        )  # fmt: skip
+
+    def unknown(self, texts: Ints) -> Flags:
+        """Whether the ids of some texts hold the tokenizer's unknown token. -> bool[texts]"""
+        found = _any(self.segments, self.first[texts], self.last[texts], self.bank.unknown)
+        return np.asarray(found, dtype=np.bool_)
+
+    def take(self, texts: Ints) -> Ragged:
+        """The ids of some texts."""
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths[texts])])
+        out = np.empty(int(ends[-1]), np.uint32)
+        self.lay(texts, out, ends[:-1])
+        return Ragged(out, ends)
+
+
+@numba.njit(cache=True, nogil=True)
+def _slot(keys, values, key):  # type: ignore[no-untyped-def]
+    """The place of a key, or where it would go."""
+    mixed = key * np.uint64(0x9E3779B97F4A7C15)
+    mask = np.uint64(len(keys) - 1)
+    slot = (mixed ^ (mixed >> np.uint64(32))) & mask
+    while values[slot] >= 0 and keys[slot] != key:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@numba.njit(cache=True)
+def _rehash(keys, values, parent, fragment, count):  # type: ignore[no-untyped-def]
+    for node in range(2, count):
+        if parent[node] >= 0:
+            key = np.uint64(parent[node]) << np.uint64(32) | np.uint64(fragment[node])
+            slot = _slot(keys, values, key)
+            keys[slot], values[slot] = key, node
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(  # type: ignore[no-untyped-def]
+    strings, bounds, starts, first, last, cuts, keys, values, parent, fragment, start, count,
+    segments, ends,
+):  # fmt: skip
+    """Cut texts into segments and find or add each."""
+    n = 0
+    for text in range(len(bounds) - 1):
+        node, before = 0, np.uint8(0)
+        for k in range(bounds[text], bounds[text + 1]):
+            number = strings[k]
+            if starts[number + 1] == starts[number]:
+                continue
+            if node > 1 and cuts[before, first[number]]:
+                segments[n] = node
+                n += 1
+                node = 1
+            key = np.uint64(node) << np.uint64(32) | np.uint64(number)
+            slot = _slot(keys, values, key)
+            if values[slot] < 0:
+                new = count[0]
+                keys[slot], values[slot] = key, new
+                parent[new], fragment[new], start[new] = node, number, -1
+                count[0] += 1
+            node, before = values[slot], last[number]
+        if node > 1:
+            segments[n] = node
+            n += 1
+        ends[text + 1] = n
+
+
+@numba.njit(cache=True, nogil=True)
+def _missing(segments, start):  # type: ignore[no-untyped-def]
+    """Segments without ids, each once; they are marked as asked for."""
+    out = np.empty(len(segments), np.int32)
+    n = 0
+    for node in segments:
+        if start[node] == -1:
+            start[node] = -2
+            out[n] = node
+            n += 1
+    return out[:n]
+
+
+@numba.njit(cache=True, nogil=True)
+def _spelt(nodes, parent, fragment):  # type: ignore[no-untyped-def]
+    """((the fragments of segments, where each begins), whether each begins a text)."""
+    ends = np.zeros(len(nodes) + 1, np.int64)
+    begins = np.zeros(len(nodes), np.bool_)
+    for i in range(len(nodes)):
+        size, node = 0, nodes[i]
+        while node > 1:
+            size += 1
+            node = parent[node]
+        begins[i] = node == 0
+        ends[i + 1] = ends[i] + size
+    out = np.empty(ends[-1], np.int32)
+    for i in range(len(nodes)):
+        at, node = ends[i + 1], nodes[i]
+        while node > 1:
+            at -= 1
+            out[at] = fragment[node]
+            node = parent[node]
+    return (out, ends), begins
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_unsure(segments, ends, sums, slack, unsure):  # type: ignore[no-untyped-def]
+    """Whether each text must be encoded whole."""
+    out = np.zeros(len(ends) - 1, np.bool_)
+    for text in range(len(out)):
+        total = 1.0
+        for k in range(ends[text], ends[text + 1]):
+            node = segments[k]
+            if unsure[node] or total > slack[node] - ROUNDING:
+                out[text] = True
+                break
+            total += sums[node]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _any(segments, first, last, marked):  # type: ignore[no-untyped-def]
+    """Whether each text has a marked segment."""
+    out = np.zeros(len(first), np.bool_)
+    for text in range(len(out)):
+        for k in range(first[text], last[text]):
+            out[text] |= marked[segments[k]]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _lengths(segments, first, last, length):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(first), np.int64)
+    for text in range(len(out)):
+        for k in range(first[text], last[text]):
+            out[text] += length[segments[k]]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _lay(segments, first, last, start, length, ids, out, to):  # type: ignore[no-untyped-def]
+    for text in range(len(first)):
+        at = to[text]
+        for k in range(first[text], last[text]):
+            begin = start[segments[k]]
+            for i in range(length[segments[k]]):
+                out[at] = ids[begin + i]
+                at += 1

@@ -1,0 +1,238 @@
+"""Evaluation tasks compile like any other, but keep their texts: prompts, candidates, answers.
+
+Every row of the split is there, in a seeded order, under one arm that the recipe fixes. Each
+candidate is the whole target as it would be rendered were that option the right one, so a trainer
+can score it without knowing a template.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from flancompile.compiler.objects.build import (
+    ObjectJob,
+    block_rows,
+    is_built,
+    json_digest,
+    lost_rows,
+    object_key,
+    pools_of,
+    read_object,
+    write_object,
+)
+from flancompile.compiler.objects.fit import Fitted, fit
+from flancompile.compiler.render.answers import accepted_answers
+from flancompile.compiler.render.chat import ChatLayout, ending, run_ids
+from flancompile.compiler.render.renderer import Draft, Renderer, RenderSpec
+from flancompile.compiler.render.row_set import RowSet
+from flancompile.dsl.jinja.conclusion import concludes
+from flancompile.dsl.jinja.expression import RowError
+from flancompile.dsl.models.task import Eval
+from flancompile.marks import unmarked
+from flancompile.store.schema import EVAL
+
+__all__ = ["UNWANTED", "EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
+
+EVAL_VERSION = 9
+ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
+UNRANKED = "no options to rank"
+UNWANTED = "beyond max_rows"
+_COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined
+
+
+class Lost(NamedTuple):
+    """A row that gives no evaluation example, and why."""
+
+    row: int
+    row_id: str | None
+    ordinal: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class EvalJob:
+    """One block of an evaluation task. most: rows of the block that are wanted."""
+
+    object: ObjectJob
+    most: int | None = None
+
+
+def eval_key(job: EvalJob, digests: dict[str, str], tokenizer: str) -> str:
+    """The content address of an evaluation block."""
+    settings = job.object.spec.task.eval
+    answers = settings.answers if settings is not None else None
+    base = object_key(job.object, digests, tokenizer)
+    ranks = _ranks(job.object.spec)
+    return json_digest(["eval", EVAL_VERSION, base, answers, ranks, job.most])
+
+
+def _ranks(spec: RenderSpec) -> bool:
+    """Whether options are ranked, so that a row without any has no place here.
+
+    Not after a chain of thought: the model is to find that by itself, and each option's whole
+    target would hold the one that leads to the right answer.
+    """
+    settings = spec.task.eval
+    return settings is not None and settings.metric == "accuracy" and not _reasons(spec)
+
+
+def _reasons(spec: RenderSpec) -> bool:
+    """Whether every template asks for a chain of thought."""
+    return all(spec.task.templates[i].cot for i in spec.templates)
+
+
+def build_eval(job: EvalJob) -> str:
+    """Render and tokenise one block of an evaluation task, unless it is there. -> its path."""
+    path = Path(job.object.path)
+    if is_built(path):
+        os.utime(path)
+        return str(path)
+    rows, ids, ordinals = block_rows(job.object)
+    dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), UNWANTED)
+    renderer = Renderer(job.object.spec, rows, pools_of(job.object, rows), dropped, evaluated=True)
+    tokenizer = job.object.tokenizer.load()
+    fitted, lines = _lines(renderer, rows, ids, fit(renderer, tokenizer, job.object.budget))
+    if _ranks(job.object.spec):
+        bare = [line["options"] is None for line in lines]
+        renderer.reasons |= {f.draft.row: UNRANKED for f, b in zip(fitted, bare, strict=True) if b}
+        fitted = [f for f, b in zip(fitted, bare, strict=True) if not b]
+        lines = [line for line, b in zip(lines, bare, strict=True) if not b]
+    _encode_options(lines, [job.object.spec.layout_of(f.draft) for f in fitted], tokenizer)
+    lost = [
+        (int(rows.digests[row]), ids[row].as_py(), ordinals[row].as_py(), why)
+        for row, why in sorted(renderer.reasons.items())
+        if why != UNWANTED
+    ]
+    if (gaps := lost_rows(job.object)) is not None:
+        others, other_ids, places, reasons = gaps
+        keys = zip(others.digests.tolist(), other_ids.to_pylist(), places.to_pylist(), strict=True)
+        lost += [(*key, why) for key, why in zip(keys, reasons, strict=True)]
+    table = pa.Table.from_pylist([*map(_shown, lines)], schema=_COLUMNS)
+    table = table.replace_schema_metadata({"dropped": json.dumps(lost)})
+    write_object(path, table)
+    return str(path)
+
+
+def _shown(line: dict[str, Any]) -> dict[str, Any]:
+    """A row with its texts as people read them; the ids hold what special tokens they have."""
+    texts = {"prompt", "target"}
+    lists = {n: line[n] and [unmarked(t) for t in line[n]] for n in ("options", "accepted")}
+    return {n: unmarked(v) if n in texts else v for n, v in line.items()} | lists
+
+
+def read_eval(paths: Sequence[str]) -> tuple[pa.Table, list[Lost]]:
+    """A set's rows over all its blocks, numbered, and the rows that were dropped."""
+    tables = [read_object(p) for p in paths]
+    dropped = [Lost(*row) for t in tables for row in json.loads(t.schema.metadata[b"dropped"])]
+    bare = [t.replace_schema_metadata(None) for t in tables] or [_COLUMNS.empty_table()]
+    table = pa.concat_tables(bare).combine_chunks()
+    numbers = pa.array(range(len(table)), pa.uint64())
+    return table.add_column(0, pa.field("example", pa.uint64()), numbers), dropped
+
+
+def eval_metadata(
+    settings: Eval | None, candidates: pa.ChunkedArray, spec: RenderSpec
+) -> dict[str, Any]:
+    """Metric, extraction, stop and baseline; a choice task's baseline is its mean 1 / options.
+
+    A row without options adds nothing to that mean, for a guess gets nothing there. Where options
+    are shown for a task that is not one of choice, the baseline is at least that of choosing.
+    An answer also stops where the chat layout that it is wrapped in would go on. After a chain of
+    thought, and in a sentence, the answer is what stands where the template's target says it
+    (`between`), unless `extract` finds it; accuracy after a chain of thought is the answer's.
+    """
+    settings = settings or Eval()
+    found = settings.model_dump(include={"metric", "extract", "stop", "group", "random_baseline"})
+    chances = [1 / len(c) if c else 0.0 for c in candidates.to_pylist()]
+    mean = math.fsum(chances) / len(chances) if any(chances) else None
+    if found["random_baseline"] is None:
+        found["random_baseline"] = mean
+    elif mean is not None and spec.shares.options == (1.0, 0.0) and found["metric"] != "accuracy":
+        found["random_baseline"] = max(found["random_baseline"], mean)
+    if _reasons(spec) and settings.metric == "accuracy":
+        found |= {"metric": "exact_match", "extract": None}
+    found["filters"] = [f.model_dump() for f in settings.filters]
+    found["ignore"] = settings.ignored
+    if found["extract"] is None and not settings.filters and found["metric"] in ANSWER_METRICS:
+        found["between"] = _between(spec)
+    ends = [ending(layout) for layout in spec.chat_styles.values()] if spec.wrap else []
+    return {**found, "stop": [*settings.stop, *(e for e in ends if e)]}
+
+
+def _between(spec: RenderSpec) -> dict[str, list[str]]:
+    """Between which texts each template's target says its answer, by the template's name."""
+    found: dict[str, list[str]] = {}
+    for template in (spec.task.templates[i] for i in spec.templates):
+        if template.turns is None:
+            before, after, printed = concludes(template.target)
+            if template.cot or (printed == 1 and before):
+                found[template.name] = [before, after]
+    return found
+
+
+def _lines(
+    renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Iterable[Fitted]
+) -> tuple[list[Fitted], list[dict[str, Any]]]:
+    """The examples whose accepted answers are texts, and their lines; others are dropped."""
+    kept, lines = [], []
+    for one in fitted:
+        try:
+            lines.append(_line(renderer, rows, ids, one))
+            kept.append(one)
+        except RowError as error:
+            renderer.reasons[one.draft.row] = str(error)
+    return kept, lines
+
+
+def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> dict[str, Any]:
+    draft = fitted.draft
+    candidates, gold = renderer.candidates(draft)
+    prompt, target = draft.texts(renderer.spec)
+    return {
+        "row": int(rows.digests[draft.row]),
+        "row_id": ids[draft.row].as_py(),
+        "template": renderer.spec.task.templates[draft.choice.template].name,
+        "prompt": prompt,
+        "prompt_ids": fitted.prompt,
+        "target": target,
+        "target_ids": fitted.target,
+        "options": candidates,
+        "option_ids": None,
+        "gold": gold,
+        "accepted": _accepted(renderer, rows, draft),
+        "shots": len(draft.shots),
+        "exemplars": draft.exemplars,
+    }
+
+
+def _accepted(renderer: Renderer, rows: RowSet, draft: Draft) -> list[str]:
+    """The answers that count as right: the task's, and the target where options are shown, for
+    then a label may be asked for. Raises RowError where the expression fails or an answer is a list
+    or a mapping."""
+    found = accepted_answers(renderer.spec.task, rows.fields(draft.row)) or []
+    if draft.option_style is not None or not found:
+        found.append(draft.target)
+    return list(dict.fromkeys(found))
+
+
+def _encode_options(
+    lines: list[dict[str, Any]], layouts: Sequence[ChatLayout | None], tokenizer: Any
+) -> None:
+    texts = [t for line in lines for t in line["options"] or ()]
+    encoded = iter(tokenizer.encode(texts))
+    for line, layout in zip(lines, layouts, strict=True):
+        if line["options"] is None:
+            continue
+        prompt, prompt_ids = line["prompt"], line["prompt_ids"]
+        line["option_ids"] = [
+            run_ids(layout, tokenizer, (prompt, text), (prompt_ids, next(encoded)))[1]
+            for text in line["options"]
+        ]

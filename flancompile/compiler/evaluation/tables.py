@@ -1,0 +1,137 @@
+"""Which evaluation tasks a recipe asks for, and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from flancompile.compiler.evaluation.rows import (
+    EvalJob,
+    Lost,
+    build_eval,
+    eval_key,
+    eval_metadata,
+    read_eval,
+)
+from flancompile.compiler.evaluation.sets import EvalSet, evaluation_sets
+from flancompile.compiler.objects.jobs import Workshop
+from flancompile.compiler.read import missing_for, read_all, splits_of
+from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.compiler.request import Request
+from flancompile.dsl.checks.ranking import can_be_ranked
+from flancompile.dsl.library.library import TaskDef
+from flancompile.dsl.models.mixture import EvalChoice
+from flancompile.errors import fail, nearest
+
+__all__ = ["EvalTable", "evaluation_tables"]
+
+
+@dataclass(frozen=True)
+class EvalTable:
+    """An evaluation set: its rows, what an evaluator needs, and the rows that it lacks.
+
+    unused: rows beyond `max_rows`.
+    """
+
+    set: EvalSet
+    arms: ArmShares
+    table: pa.Table
+    about: dict[str, Any]
+    dropped: list[Lost]
+    unused: int
+
+
+def evaluation_tables(
+    workshop: Workshop, request: Request, executor: Executor | None
+) -> tuple[list[EvalTable], dict[str, str]]:
+    """A table for each evaluation set of the recipe, sorted by name.
+
+    The second is why tasks are left out, by task.
+    """
+    sets = evaluation_sets(request.recipe, request.tasks)
+    if not sets:
+        return [], {}
+    request.check({s.task.id for s in sets})
+    wanted = [pair for s in sets for pair in splits_of([s.task], s.split)]
+    reads, missing = read_all(request, wanted, executor)
+    left_out: dict[str, str] = {}
+    for one in sets:
+        left_out |= missing_for([one.task], one.split, missing)
+    shop = replace(workshop, reads={**workshop.reads, **reads})
+    here = [s for s in sets if s.task.id not in left_out]
+    found = []
+    with request.stage("evaluation") as tell:
+        for done, one in enumerate(here, 1):
+            found.append(_table(shop, one, executor))
+            tell(done, len(here))
+    return found, left_out
+
+
+def _table(shop: Workshop, set_: EvalSet, executor: Executor | None) -> EvalTable:
+    spec = _spec(shop, set_.task, set_.choice)
+    jobs = list(_jobs(shop, set_.task, spec, set_.choice, set_.split))
+    run = map if executor is None else executor.map
+    table, lost = read_eval(list(run(build_eval, jobs)))
+    blocks = shop.reads[set_.task.source_id, set_.split]
+    unread = [
+        Lost(row["row"], row["id"], row["ordinal"], row["reason"])
+        for row in blocks.dropped().to_pylist()
+    ]
+    unused = blocks.kept - len(table) - len(lost)
+    about = eval_metadata(set_.task.task.eval, table["options"], spec)
+    return EvalTable(set_, spec.shares, table, about, [*unread, *lost], unused)
+
+
+def _spec(shop: Workshop, task: TaskDef, choice: EvalChoice) -> RenderSpec:
+    templates = _templates(task, choice)
+    chosen = [task.task.templates[t] for t in templates]
+    shown = choice.options and any(t.options != "none" for t in chosen)
+    shown = shown or all(t.options == "required" for t in chosen)
+    cot = choice.cot and any(t.cot for t in chosen)
+    arms = ArmShares(
+        ((choice.shots, 1.0),),
+        (1.0, 0.0) if shown else (0.0, 1.0),
+        (1.0, 0.0) if cot else (0.0, 1.0),
+    )
+    return shop.spec(task, arms, templates, choice.styles)
+
+
+def _jobs(
+    shop: Workshop, task: TaskDef, spec: RenderSpec, choice: EvalChoice, split: str
+) -> Iterator[EvalJob]:
+    blocks = shop.reads[task.source_id, split]
+    make = shop.jobs(task, spec, split)
+    left = choice.max_rows
+    for block, rows in enumerate(blocks.block_rows):
+        if left is not None and left <= 0:
+            return
+        job = EvalJob(make(block, 0), None if left is None else min(left, rows))
+        key = eval_key(job, blocks.digests(block), shop.tokenizer.digest)
+        path = str(shop.cache.object_path(key))
+        yield replace(job, object=replace(job.object, key=key, path=path))
+        left = None if left is None else left - rows
+
+
+def _templates(task: TaskDef, choice: EvalChoice) -> list[int]:
+    names = [t.name for t in task.task.templates]
+    wanted = task.task.eval.templates if task.task.eval else ()
+    for name in wanted:
+        if name not in names:
+            span = task.span("eval", "templates")
+            raise fail(
+                "FC203", f"there is no template {name!r}", span=span, hint=nearest(name, names)
+            )
+    indexes = [i for i, n in enumerate(names) if not wanted or n in wanted]
+    reasoned = [i for i in indexes if task.task.templates[i].cot]
+    if choice.cot and reasoned:  # what is not among the settings' templates is not asked for
+        return reasoned
+    if task.task.eval is not None and task.task.eval.metric == "accuracy":
+        ranked = [i for i in indexes if can_be_ranked(task.task, task.task.templates[i])]
+        indexes = ranked or indexes
+    arm = [i for i in indexes if task.task.templates[i].cot == choice.cot]
+    return arm or indexes

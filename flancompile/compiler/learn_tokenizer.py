@@ -1,0 +1,90 @@
+"""A recipe's tokenizer learnt from its mixture, and pinned.
+
+A learnt tokenizer stands beside its recipe as NAME.lock.json (in the cache, for a recipe of the
+built-in library) and is learnt anew only when asked, so that a new row somewhere does not change
+every id. Its texts are the first rendered examples of each
+task, in the mixture's ratio.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from flancompile.compiler.link.quota import apportion
+from flancompile.compiler.objects.build import block_rows, json_digest, pools_of
+from flancompile.compiler.objects.jobs import Workshop
+from flancompile.compiler.plan.members import PlannedTask
+from flancompile.compiler.recipe_tokenizer import as_asked, pin_path
+from flancompile.compiler.render.renderer import Renderer
+from flancompile.compiler.request import Request
+from flancompile.dsl.jinja.expression import RowError
+from flancompile.marks import unmarked
+from flancompile.tokenizer.load import TokenizerRef
+from flancompile.tokenizer.tokenizer import Tokenizer
+from flancompile.tokenizer.train import train
+from flancompile.unfinished import making_file
+
+__all__ = ["learnt_tokenizer"]
+
+TOKEN_CHARACTERS = 8  # more than a token has on average in any text
+
+
+def learnt_tokenizer(
+    request: Request,
+    workshop: Workshop,
+    planned: Mapping[str, PlannedTask],
+    shares: Mapping[str, float],
+) -> Tokenizer:
+    """Learn the recipe's tokenizer from its mixture, and pin it."""
+    spec = request.recipe.model.tokenizer
+    assert spec.train is not None and spec.vocab_size is not None
+    rows = apportion(spec.train_rows, shares)
+    with request.stage("learn the tokenizer"):
+        texts = [t for id_, n in rows.items() for t in _texts(workshop, planned[id_], n)]
+        tokenizer = train(spec.train, texts, spec.vocab_size)
+    ref = TokenizerRef.keep(tokenizer, request.cache.tokenizers)
+    _pin(request, tokenizer, ref, json_digest(texts))
+    return as_asked(request.recipe, tokenizer)
+
+
+def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]:
+    """Prompts and targets of a task's first examples, each as far as the lengths could reach."""
+    task = planned.task
+    longest = max(workshop.recipe.lengths.model_dump(exclude_none=True).values())
+    most = longest * TOKEN_CHARACTERS
+    spec = workshop.spec(task, planned.arms)
+    blocks = workshop.reads[task.source_id, workshop.recipe.split]
+    job = workshop.jobs(task, spec, workshop.recipe.split)
+    for block in range(len(blocks.block_rows)):
+        if rows <= 0:
+            return
+        made = job(block, 0)
+        set_, _, _ = block_rows(made)
+        for draft in Renderer(spec, set_, pools_of(made, set_), {}):
+            try:
+                yield from (unmarked(text)[:most] for text in draft.texts(spec))
+            except RowError:
+                continue  # a chat layout refuses it
+            rows -= 1
+            if rows <= 0:
+                return
+
+
+def _pin(request: Request, tokenizer: Tokenizer, ref: TokenizerRef, texts: str) -> None:
+    path = pin_path(request.recipe, request.cache)
+    spec = request.recipe.model.tokenizer
+    about = {
+        "recipe": request.recipe.id,
+        "tokenizer": {
+            "train": spec.train,
+            "vocab_size": spec.vocab_size,
+            "digest": tokenizer.digest,
+            "texts": texts,
+            "file": f"{path.name.removesuffix('.lock.json')}.tokenizer",
+        },
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(path.parent / str(about["tokenizer"]["file"]))  # type: ignore[index]
+    with making_file(path) as partial:
+        partial.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")

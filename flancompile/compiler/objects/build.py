@@ -1,0 +1,411 @@
+"""Objects: the rendered, tokenised examples of one (task, block, pass), by content address.
+
+An object's key is a digest of what determines its bytes: the block's columns that the task reads,
+the task's definition, styles, arms, example lengths, tokenizer, seed and pass version; never a
+path or a time. So a change of rates, caps, packing or shards finds every object again, and a change
+of one task misses only that task's. The ids hold no special tokens: both layouts share an object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import blake3
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.columns.examples.assemble import assemble
+from flancompile.compiler.columns.ropes.segments import Bank
+from flancompile.compiler.objects.examples import FittedColumns, example_table, fit_columns
+from flancompile.compiler.objects.fit import Budget, Fitted, fit
+from flancompile.compiler.render.exemplar_pools import PoolRef, pool_batch
+from flancompile.compiler.render.exemplars import Pools, item_rows
+from flancompile.compiler.render.renderer import Renderer, RenderSpec
+from flancompile.compiler.render.row_set import RowSet, Stored
+from flancompile.dsl.jinja.expression import compile_expression, compile_template
+from flancompile.dsl.models.task import Choices, Task
+from flancompile.errors import fail
+from flancompile.marks import replaced
+from flancompile.sources.blocks import SplitBlocks
+from flancompile.sources.gaps import GAP, gap_fields, split_gaps, without_gaps
+from flancompile.store.loss_spans import Runs
+from flancompile.tokenizer.chat import ChatTemplate
+from flancompile.tokenizer.load import TokenizerRef
+from flancompile.tokenizer.special import spelling, without_marks
+from flancompile.tokenizer.tokenizer import Tokenizer
+from flancompile.unfinished import making_file
+
+__all__ = [
+    "OBJECT_VERSION", "RESERVED", "WORK", "ObjectJob", "block_rows", "build_object",
+    "examples_of", "is_built", "json_digest", "lost_rows", "object_key", "object_table", "pools_of",
+    "read_object", "row_set", "runs_of", "used_fields", "write_object",
+]  # fmt: skip
+
+OBJECT_VERSION = 14
+# One example in so many is proven, and at least so many an object: in a block's first pass, in
+# which nearly all of its texts are encoded, and in later ones.
+PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)
+RESERVED = "reserved for exemplars"
+# In an object's metadata: texts by encoder, rows by how they were rendered, parts of messages that
+# their texts leave out.
+WORK = b"work"
+_SPELLS = "spells_special"
+_MARK = b"ARROW1"
+BANK_BYTES, MOST_BANKS = 64 << 20, 16  # of all banks of a thread
+S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
+
+
+@dataclass(frozen=True)
+class ObjectJob:
+    """One object to build; picklable, and small."""
+
+    key: str
+    path: str
+    spec: RenderSpec
+    budget: Budget
+    tokenizer: TokenizerRef
+    folder: str
+    block: int
+    pass_: int
+    reserved: int = 0
+    pool: PoolRef | None = None
+
+
+def object_key(
+    job: ObjectJob, digests: Mapping[str, str], tokenizer: str, spec: str | None = None
+) -> str:
+    """The content address of a job's object.
+
+    digests: of the block's columns, by name; spec: the digest of the job's spec, where it is known.
+    """
+    names = used_fields(job.spec.task, digests)
+    own = {*names, *(GAP + n for n in names), "_row", "_id", "_ordinal"}
+    read = {n: d for n, d in digests.items() if n in own}
+    pool = None if job.pool is None else [job.pool.digest, job.pool.count, list(job.pool.rows)]
+    return json_digest(
+        {
+            "version": OBJECT_VERSION,
+            "columns": read,
+            "spec": spec or json_digest(job.spec.as_json()),
+            "budget": asdict(job.budget),
+            "tokenizer": tokenizer,
+            "pass": job.pass_,
+            "reserved": job.reserved,
+            "pool": pool,
+            "pool of own split": job.pool is not None and job.pool.folder == job.folder,
+        }
+    )
+
+
+def json_digest(value: Any) -> str:
+    """BLAKE3 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return str(blake3.blake3(text.encode()).hexdigest())
+
+
+def used_fields(task: Task, known: Iterable[str]) -> frozenset[str]:
+    """The fields that a task reads anywhere: signature, texts, expressions, choices, exemplars."""
+    return _used_names(task) & frozenset(known)
+
+
+@lru_cache(maxsize=4096)
+def _cached_names(text: str, expression: bool) -> frozenset[str]:
+    return compile_expression(text).names if expression else compile_template(text).names
+
+
+def _used_names(task: Task) -> frozenset[str]:
+    names = {*task.signature.inputs, *task.signature.outputs, *task.truncate}
+    exemplars = task.exemplars
+    expressions = [task.where, exemplars.rows, *task.let.values(), *exemplars.fields.values()]
+    expressions.append(exemplars.explanation)
+    names |= {n for n in (exemplars.same, exemplars.unlike) if n}
+    for choices in (task.choices, *(t.choices for t in task.templates)):
+        if choices is not None:
+            expressions += _choice_texts(choices)
+            names |= {choices.same} if choices.same else set()
+    if task.eval is not None:
+        expressions.append(task.eval.answers)
+    for template in task.templates:
+        expressions += [template.when, *template.let.values()]
+        names |= _cached_names(template.input, False) | _cached_names(template.target, False)
+        if (turns := template.turns) is not None:
+            expressions += [turns.each, turns.role, turns.text, turns.loss]
+    if task.instruction is not None:
+        names |= _cached_names(task.instruction, False)
+    for text in expressions:
+        names |= _cached_names(text, True) if text is not None else set()
+    return frozenset(names)
+
+
+def _choice_texts(choices: Choices) -> list[str | None]:
+    given = (choices.gold, choices.options, choices.labels)
+    return [t for t in given if isinstance(t, str)]
+
+
+def build_object(job: ObjectJob) -> str:
+    """Render, tokenise and write one object, unless it is there. Returns its path.
+
+    This is the unit of work of every executor: it depends on nothing but the job and the files
+    that it names, and writes by rename.
+    """
+    path = Path(job.path)
+    if is_built(path):
+        os.utime(path)
+        return job.path
+    write_object(path, object_table(job))
+    return job.path
+
+
+def is_built(path: Path) -> bool:
+    """Whether an object is there, whole: one that a crash has cut short is made again.
+
+    Nothing is synced to disk when it is written, which for many small files takes longer than
+    making them. An Arrow file's last bytes are a mark: to look at them takes 7
+    microseconds, to open the file 400.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(_MARK), os.SEEK_END)
+            return file.read() == _MARK
+    except OSError:  # not there, or shorter than that
+        return False
+
+
+def write_object(path: Path, table: pa.Table) -> None:
+    """Put an object into the cache, in one record batch."""
+    with (
+        making_file(path) as partial,
+        pa.OSFile(str(partial), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
+        writer.write_table(table, max_chunksize=len(table) or None)
+
+
+def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
+    """A job's examples. by_columns: false renders every row alone, with the same result."""
+    block, lost = block_rows(job), lost_rows(job)
+    pools, tokenizer = pools_of(job, block[0]), job.tokenizer.load()
+    reserved, gaps = job.reserved, _gaps(job)
+    if reserved and gaps:  # they are the first rows of which some lack a field
+        reserved = len(without_gaps(_batch(job).slice(0, reserved), gaps))
+    table = examples_of(
+        job.spec, block, pools, tokenizer, job.budget, reserved=reserved,
+        by_columns=by_columns, bank=_held.bank(_scope(job), job.block, tokenizer),
+    )  # fmt: skip
+    if lost is None:
+        return table
+    wide = tokenizer.vocab_size > 1 << 16
+    rows, ids, ordinals, reasons = lost
+    more = example_table(job.spec, rows, ids, ordinals, None, (), dict(enumerate(reasons)), wide)
+    more = more.append_column(_SPELLS, pa.array(np.zeros(len(more), np.bool_)))
+    whole = pa.concat_tables([table, more.replace_schema_metadata(table.schema.metadata)])
+    return whole.combine_chunks()
+
+
+def examples_of(
+    spec: RenderSpec,
+    block: tuple[RowSet, pa.Array, pa.Array],
+    pools: Pools,
+    tokenizer: Tokenizer,
+    budget: Budget,
+    *,
+    reserved: int = 0,
+    by_columns: bool = True,
+    bank: Bank | None = None,
+) -> pa.Table:
+    """The examples of a block's rows (with their ids and ordinals), a line for each row.
+
+    reserved: how many of the first rows are kept for exemplars; bank: what passes over the block
+    before this one have encoded.
+    """
+    rows, ids, ordinals = block
+    before = dict(tokenizer.paths)
+    dropped = dict.fromkeys(range(reserved), RESERVED)
+    bank = bank or Bank(tokenizer)
+    made = assemble(spec, rows, pools, dropped, bank) if by_columns else None
+    columns, left, known = None, None, dropped
+    if made is not None:
+        columns = fit_columns(made, bank, budget, may_cut=bool(spec.task.truncate))
+        left, known = columns.left.tolist(), {**dropped, **made.reasons}
+    renderer = Renderer(spec, rows, pools, known, left)
+    fitted = list(fit(renderer, tokenizer, budget))
+    _prove(spec, rows, tokenizer, columns, fitted)
+    wide = tokenizer.vocab_size > 1 << 16
+    table = example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
+    table = table.append_column(_SPELLS, pa.array(_spelling(rows, tokenizer)))
+    by_row = len(rows) - reserved if left is None else len(left)
+    paths = {n: c - before.get(n, 0) for n, c in tokenizer.paths.items() if c > before.get(n, 0)}
+    work = {"texts": paths, "rows": {"by column": len(rows) - reserved - by_row, "by row": by_row}}
+    if renderer.left_out:
+        work["left_out"] = {f"{spec.task_id}: {n}": c for n, c in renderer.left_out.items()}
+    return table.replace_schema_metadata({WORK: json.dumps(work, sort_keys=True)})
+
+
+def _spelling(rows: RowSet, tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
+    """Which rows spell a special token of the tokenizer in a field that the task reads."""
+    held = rows.columns
+    columns = held.arrays() if isinstance(held, Stored) else held
+    names = sorted(columns)
+    return rows.once(
+        ("special", tokenizer.digest, *names),
+        lambda: spelling((columns[n] for n in names), tokenizer.special_texts, len(rows)),
+    )
+
+
+def _prove(
+    spec: RenderSpec,
+    rows: RowSet,
+    tokenizer: Tokenizer,
+    columns: FittedColumns | None,
+    fitted: Sequence[Fitted],
+) -> None:
+    """Hold a sample of the ids against the tokenizer's reference encoder. Raises FC512."""
+    texts: list[str] = []
+    ids: list[npt.NDArray[np.uint32]] = []
+    if columns is not None:
+        some = _sampled(columns.places, rows)
+        held = columns.prompts.bank.fragments
+        texts += held.texts(columns.assembly.prompts(some)).to_pylist()
+        texts += held.texts(columns.assembly.targets.take(some)).to_pylist()
+        ids += [*columns.prompts.take(some), *columns.targets.take(some)]
+    for one in _sampled(fitted, rows):
+        runs = one.draft.texts(spec)
+        whole = isinstance(spec.layout_of(one.draft), ChatTemplate)
+        texts += ["".join(runs)] if whole else runs
+        ids += [np.concatenate(one.parts)] if whole else one.parts
+    for text, found, wanted in zip(texts, ids, tokenizer.reference(texts), strict=True):
+        if not np.array_equal(found, wanted):
+            message = f"{spec.task_id}: {tokenizer.encoder} gives other ids than the reference"
+            raise fail("FC512", f"{message} for {text[:60]!r}", hint="please report this text")
+
+
+def _sampled(items: S, rows: RowSet) -> S:
+    """Some of the items, other ones in each pass."""
+    share, least = PROVEN_LATER if rows.pass_ else PROVEN_FIRST
+    step = min(share, max(1, len(items) // least))
+    first = int(rows.bits("proof", rows=np.zeros(1, np.int64))[0]) % step
+    return items[first::step]
+
+
+def read_object(path: str | Path, columns: Iterable[str] | None = None) -> pa.Table:
+    """An object's table, memory-mapped; only `columns` when they are given."""
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_file(source).read_all()  # maps what it reads, and copies nothing
+        return table if columns is None else table.select(list(columns))
+
+
+def runs_of(table: pa.Table) -> Runs:
+    """The content's runs of every row of an object; two empty ones where a row gave no example."""
+    column = table["runs"].combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    lengths = [table[n].to_numpy().astype(np.int64) for n in ("prompt_tokens", "target_tokens")]
+    if column.null_count == len(column):
+        return Runs.pairs(np.stack(lengths, axis=1))
+    many = [c or [p, t] for c, p, t in zip(column.to_pylist(), *lengths, strict=True)]
+    counts = [0, *(len(m) for m in many)]
+    return Runs(np.array([n for m in many for n in m], np.int64), np.cumsum(counts))
+
+
+def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) -> RowSet:
+    """A block's rows as templates see them. folder: the read split that they are of."""
+    names = used_fields(spec.task, batch.schema.names)
+    fields = {f.name: f for f in batch.schema if f.name in names}
+    columns = Stored({n: without_marks(batch.column(n)) for n in fields}, fields)
+    return RowSet(
+        task_id=spec.task_id,
+        task=spec.task,
+        seed=spec.seed,
+        pass_=pass_,
+        digests=batch.column("_row").to_numpy(),
+        columns=columns,
+        variable=spec.variable,
+        arrays=columns.exact(),
+        origin=folder,
+    )
+
+
+def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
+    """A job's rows, with their ids and their places in the source's own order; without those that
+    lack a field that the task reads (`lost_rows`)."""
+    batch = without_gaps(_batch(job), _gaps(job))
+    rows = row_set(job.spec, batch, job.pass_, job.folder)
+    rows.known = _held.known(_scope(job), job.block)
+    return rows, batch.column("_id"), batch.column("_ordinal")
+
+
+def lost_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array, list[str]] | None:
+    """A block's rows without a field that the task reads: rows, ids, ordinals and reasons."""
+    _, batch, reasons = split_gaps(_batch(job), _gaps(job))
+    if not reasons:
+        return None
+    rows = row_set(job.spec, batch, job.pass_, job.folder)
+    return rows, batch.column("_id"), batch.column("_ordinal"), reasons
+
+
+def _batch(job: ObjectJob) -> pa.RecordBatch:
+    return _opened(job.folder).block(job.block)
+
+
+def _gaps(job: ObjectJob) -> tuple[str, ...]:
+    """Fields that the task reads and that some row of the block lacks."""
+    batch = _batch(job)
+    return gap_fields(batch, used_fields(job.spec.task, batch.schema.names))
+
+
+def _scope(job: ObjectJob) -> str:
+    """A name for the rows of the job's block that its task sees."""
+    return "|".join((job.folder, *_gaps(job)))
+
+
+class _Held(threading.local):
+    """What a thread holds of the blocks that it rendered last.
+
+    banks: as many as `BANK_BYTES` hold; known: what passes over a block have worked out of its
+    fields. Both are by `_scope` and block.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, int, str], Bank] = {}
+        self.known = lru_cache(maxsize=32)(lambda scope, block: dict[Any, Any]())
+
+    def bank(self, scope: str, block: int, tokenizer: Tokenizer) -> Bank:
+        """A block's bank; what no longer fits beside it is let go, the oldest first."""
+        key = (scope, block, tokenizer.digest)
+        found = self._held.pop(key, None)
+        if found is None or found.nbytes > BANK_BYTES:
+            found = Bank(tokenizer)
+        room = BANK_BYTES - found.nbytes
+        for place, (other, bank) in enumerate(reversed(list(self._held.items())), 1):
+            room -= bank.nbytes
+            if room < 0 or place == MOST_BANKS:
+                del self._held[other]
+        self._held[key] = found
+        return found
+
+
+_held = _Held()
+
+
+@lru_cache(maxsize=64)
+def _opened(folder: str) -> SplitBlocks:
+    return SplitBlocks.open(Path(folder))
+
+
+def pools_of(job: ObjectJob, rows: RowSet) -> Pools:
+    """Where the job's exemplars come from."""
+    settings = job.spec.task.exemplars
+    if job.pool is None:
+        return Pools(settings, rows)
+    if job.pool.folder is None:
+        items = [replaced(json.loads(r)) for r in job.pool.rows]
+        return Pools(settings, item_rows(rows, items, settings))
+    batch = pool_batch(job.pool, settings)
+    return Pools(settings, row_set(job.spec, batch, job.pass_, job.pool.folder))

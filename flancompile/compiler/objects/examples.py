@@ -1,0 +1,238 @@
+"""Examples of a block with their ids, from the columns and from the rows, as one table.
+
+What was assembled by columns is encoded at once; what is over-long goes to the renderer that goes
+row by row, which can leave exemplars out and shorten fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flancompile.compiler.columns.examples.assemble import Assembly
+from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.columns.ropes.segments import Bank, Spliced
+from flancompile.compiler.objects.fit import OVER_LONG, Budget, Fitted
+from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.compiler.render.row_set import RowSet
+
+__all__ = ["FittedColumns", "example_table", "fit_columns"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FittedColumns:
+    """The assembled examples that fit. places: int64[m] into the assembly; left: rows that do not.
+
+    prompts, targets: ids of all of the assembly; exact: bool[m].
+    """
+
+    assembly: Assembly
+    places: Ints
+    prompts: Spliced
+    targets: Spliced
+    exact: npt.NDArray[np.bool_]
+    left: Ints
+
+
+def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool) -> FittedColumns:
+    """Encode an assembly; what is over-long loses exemplars, from the last.
+
+    may_cut: whether fields may be shortened; what is still over-long is then left to be.
+    """
+    prompts, targets = bank.encode(assembly.first_prompts), bank.encode(assembly.targets)
+    told = targets.lengths
+    room = _room(budget, told)
+    most = budget.target if budget.target is not None else budget.total
+    good = np.ones(len(told), np.bool_) if most is None else told <= most
+    _drop(assembly, np.flatnonzero(~good), "the target is over-long")
+    _drop(assembly, np.flatnonzero(good & (room <= 0)), OVER_LONG)
+    good &= room > 0
+    while True:
+        over = np.flatnonzero(good & (prompts.lengths > room))
+        cut = over[assembly.shots[over] > 0]
+        if len(cut) == 0:
+            break
+        prompts.put(cut, bank.encode(assembly.drop_shot(cut)))
+    good[over] = False
+    if not may_cut:
+        _drop(assembly, over, OVER_LONG)
+    places = np.flatnonzero(good)
+    left = np.sort(np.concatenate([assembly.rest, assembly.rows[over if may_cut else over[:0]]]))
+    exact = _exact(bank, assembly.targets.take(places), targets, places)
+    return FittedColumns(assembly, places, prompts, targets, exact, left)
+
+
+def _exact(bank: Bank, texts: Strings, encoded: Spliced, places: Ints) -> npt.NDArray[np.bool_]:
+    """Whether decoding gives each target back. texts, places: of the same examples."""
+    tokenizer = bank.tokenizer
+    if tokenizer.lossless:
+        return np.ones(len(places), np.bool_)
+    known: dict[str, bool] = bank.kept.setdefault("exact", {})
+    said = bank.fragments.texts(texts).to_pylist()
+    new = list({text: i for i, text in enumerate(said) if text not in known}.values())
+    asked = [said[i] for i in new]
+    known.update(zip(asked, tokenizer.exact(asked, encoded.take(places[new])), strict=True))
+    return np.fromiter((known[t] for t in said), np.bool_, len(said))
+
+
+def _room(budget: Budget, told: Ints) -> Ints:
+    """Tokens left for each prompt beside its target."""
+    room = np.full(len(told), np.iinfo(np.int64).max)
+    if budget.total is not None:
+        room = budget.total - told
+    return room if budget.input is None else np.minimum(room, budget.input)
+
+
+def _drop(assembly: Assembly, places: Ints, reason: str) -> None:
+    assembly.reasons.update(dict.fromkeys(assembly.rows[places].tolist(), reason))
+
+
+def example_table(
+    spec: RenderSpec,
+    rows: RowSet,
+    ids: pa.Array,
+    ordinals: pa.Array,
+    columns: FittedColumns | None,
+    fitted: Sequence[Fitted],
+    reasons: Mapping[int, str],
+    wide: bool,
+) -> pa.Table:
+    """An object's table: a line for each row of the block."""
+    n = len(rows)
+    lines = _Lines(spec, n)
+    if columns is not None:
+        lines.add_columns(columns)
+    for one in fitted:
+        lines.add(one)
+    missing = [r for r in np.flatnonzero(~lines.kept).tolist() if r not in reasons]
+    assert not missing, f"rows {missing[:3]} of {spec.task_id} have no disposition"
+    why: list[str | None] = [None] * n
+    for row in np.flatnonzero(~lines.kept).tolist():
+        why[row] = reasons[row]
+    flat = lines.flat(columns, fitted, np.uint32 if wide else np.uint16)
+    ends = np.cumsum(lines.prompt_tokens.astype(np.int64) + lines.target_tokens)
+    offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
+    names = [t.name for t in spec.task.templates]
+    options, layouts = sorted(spec.option_styles), lines.layout_ids
+    made: dict[str, pa.Array] = {
+        "row": pa.array(rows.digests),
+        "row_id": ids,
+        "ordinal": ordinals,
+        "reason": pa.array(why, pa.string()),
+        "template": _named(names, lines.template),
+        "option_style": _named(options, lines.option_style),
+        "shots_style": _named(layouts, lines.layout),
+        "shots_asked": pa.array(lines.shots_asked),
+        "shots": pa.array(lines.shots),
+        "options": pa.array(lines.options),
+        "cot": pa.array(lines.cot),
+        "truncated": pa.array(lines.truncated),
+        "exact": pa.array(lines.exact),
+        "unknown": pa.array(lines.unknown),
+        "exemplars": lines.exemplar_lists(),
+        "runs": pa.array(lines.runs, pa.list_(pa.uint32())),
+        "prompt_tokens": pa.array(lines.prompt_tokens),
+        "target_tokens": pa.array(lines.target_tokens),
+        "ids": pa.LargeListArray.from_arrays(offsets, pa.array(flat)),
+    }
+    return pa.table(made)
+
+
+def _named(ids: Sequence[str], places: Ints) -> pa.Array:
+    at = pa.array(places.astype(np.int32), mask=places < 0)
+    return pa.DictionaryArray.from_arrays(at, pa.array(ids, pa.string()))
+
+
+class _Lines:
+    """Columns with a place for each row, filled by what gives examples."""
+
+    def __init__(self, spec: RenderSpec, rows: int) -> None:
+        self.spec, self.rows = spec, rows
+        self.layout_ids = [*sorted(spec.shots_styles), *sorted(spec.chat_styles)]
+        self._layout_of = {id_: i for i, id_ in reversed([*enumerate(self.layout_ids)])}
+        self._option_of = {id_: i for i, id_ in enumerate(sorted(spec.option_styles))}
+        self.template, self.option_style, self.layout = (np.full(rows, -1) for _ in range(3))
+        self.shots_asked, self.shots = (np.zeros(rows, np.uint8) for _ in range(2))
+        self.prompt_tokens, self.target_tokens = (np.zeros(rows, np.uint32) for _ in range(2))
+        self.kept, self.options, self.cot, self.truncated, self.exact, self.unknown = (
+            np.zeros(rows, np.bool_) for _ in range(6)
+        )
+        self.runs: list[list[int] | None] = [None] * rows
+        self.exemplars: dict[int, Any] = {}
+        self.taken = np.zeros(0, np.int64), np.zeros((0, 0), np.bool_)
+        self.shown = np.zeros(0, np.uint64)
+
+    def add_columns(self, columns: FittedColumns) -> None:
+        """What was assembled and fits."""
+        made, at = columns.assembly, columns.places
+        rows, drawn = made.rows[at], made.drawn
+        self.kept[rows] = True
+        self.template[rows] = drawn.template[at]
+        self.option_style[rows] = made.option_style[at]
+        self.layout[rows] = made.layout[at]
+        self.shots_asked[rows], self.options[rows] = drawn.shots[at], drawn.options[at]
+        self.cot[rows], self.exact[rows] = drawn.cot[at], columns.exact
+        self.unknown[rows] = columns.prompts.unknown(at)
+        taken = made.exemplars[at]
+        self.shots[rows] = made.shots[at]
+        self.prompt_tokens[rows] = columns.prompts.lengths[at]
+        self.target_tokens[rows] = columns.targets.lengths[at]
+        if taken.size:
+            self.taken, self.shown = (rows, taken >= 0), made.pool.digests[taken[taken >= 0]]
+
+    def add(self, one: Fitted) -> None:
+        """What came row by row."""
+        draft = one.draft
+        row, choice = draft.row, draft.choice
+        self.kept[row] = True
+        self.template[row] = choice.template
+        if draft.option_style is not None:
+            self.option_style[row] = self._option_of[draft.option_style]
+        self.layout[row] = self._layout_of[draft.shots_style]
+        self.shots_asked[row], self.shots[row] = choice.shots, len(draft.shots)
+        self.options[row], self.cot[row] = choice.options, choice.cot
+        self.truncated[row], self.exact[row] = bool(draft.shortened), one.exact
+        self.unknown[row] = one.unknown
+        self.prompt_tokens[row], self.target_tokens[row] = one.lengths
+        self.runs[row] = one.many
+        self.exemplars[row] = draft.exemplars
+
+    def exemplar_lists(self) -> pa.Array:
+        """The exemplars' digests of each row."""
+        rows, held = self.taken
+        counts = np.zeros(self.rows, np.int64)
+        counts[rows] = held.sum(axis=1)
+        for row, own in self.exemplars.items():
+            counts[row] = len(own)
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        flat = np.zeros(int(ends[-1]), np.uint64)
+        by_columns = np.zeros(self.rows, np.bool_)
+        by_columns[rows] = True  # which ascend, so their exemplars come in the same order
+        flat[np.repeat(by_columns, counts)] = self.shown
+        for row, own in self.exemplars.items():
+            flat[ends[row] : ends[row + 1]] = own
+        return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(flat))
+
+    def flat(
+        self, columns: FittedColumns | None, fitted: Sequence[Fitted], dtype: npt.DTypeLike
+    ) -> npt.NDArray[np.integer]:
+        """The ids of all rows, one after another."""
+        lengths = self.prompt_tokens.astype(np.int64) + self.target_tokens
+        starts = np.cumsum(lengths) - lengths
+        out = np.empty(int(lengths.sum()), dtype)
+        if columns is not None:
+            rows, at = columns.assembly.rows[columns.places], columns.places
+            columns.prompts.lay(at, out, starts[rows])
+            columns.targets.lay(at, out, starts[rows] + self.prompt_tokens[rows])
+        for one in fitted:
+            start = int(starts[one.draft.row])
+            ids = np.concatenate(one.parts)
+            out[start : start + len(ids)] = ids
+        return out

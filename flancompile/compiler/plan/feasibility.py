@@ -1,0 +1,84 @@
+"""What a mixture asks for and cannot be given, as far as that is sure before any row is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flancompile.compiler.plan.members import Node
+from flancompile.dsl.library.library import Library, Loaded
+from flancompile.dsl.models.mixture import Member, Mixture, Recipe
+from flancompile.dsl.models.task import Task
+from flancompile.errors import Diagnostic, Span
+
+__all__ = ["double_names", "impossible_arms", "short_size", "unmet_rates"]
+
+
+def double_names(mixture: Loaded[Mixture]) -> Iterator[Diagnostic]:
+    """Members that reports and `size.over` could not tell apart."""
+    seen: dict[str, int] = {}
+    for index, member in enumerate(mixture.model.members):
+        name = member.name or member.mixture or str(member.select)
+        if name in seen and (member.name or mixture.model.members[seen[name]].name):
+            key = next(k for k in ("name", "mixture", "select") if getattr(member, k))
+            span = mixture.document.span(("members", index, key))
+            message = f"two members are named {name!r}"
+            yield Diagnostic("FC109", message, span, "rename one: reports go by names")
+        seen.setdefault(name, index)
+
+
+def impossible_arms(
+    member: Member, tasks: Sequence[Task], name: str, span: Span
+) -> Iterator[Diagnostic]:
+    """Arms that a member asks for itself, and that none of its tasks has."""
+    templates = [t for task in tasks for t in task.templates]
+    for arm, weights, held in (
+        ("options", member.options, [t.options for t in templates]),
+        ("cot", member.cot, ["required" if t.cot else "none" for t in templates]),
+    ):
+        if weights is None or not held:
+            continue
+        what = "options" if arm == "options" else "a chain of thought"
+        if weights.with_ > 0 and set(held) == {"none"}:
+            message = f"the member {name!r} asks for {what}, and no template of its tasks has any"
+            hint = f"take `{arm}` out, or give a template `{arm}: "
+            hint += "optional`" if arm == "options" else "true`"
+            yield Diagnostic("FC419", message, span, hint)
+        elif weights.with_ == 0 and set(held) == {"required"}:
+            message = f"the member {name!r} asks for prompts without {what}: all templates have it"
+            yield Diagnostic("FC419", message, span, f"take `{arm}` out, or add a template without")
+
+
+def unmet_rates(library: Library, id_: str, node: Node) -> Iterator[Diagnostic]:
+    """Members with a rate and no task left: hold-outs or earlier members took them all."""
+    if id_ not in library.mixtures:
+        return
+    loaded = library.mixtures[id_]
+    for index, (member, child) in enumerate(zip(loaded.model.members, node.children, strict=True)):
+        if member.rate is not None and not child.all_tasks():
+            span = loaded.document.span(("members", index, "rate"))
+            message = f"the rate of {child.name!r} cannot be met: it has no task left"
+            hint = "a hold-out or an earlier member has them all; its share goes to the others"
+            yield Diagnostic("FC420", message, span, hint, "warning")
+        elif member.mixture is not None:
+            yield from unmet_rates(library, member.mixture, child)
+
+
+def short_size(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
+    """A number of examples that caps and passes cannot give, whatever the sources hold."""
+    wanted = recipe.model.size.examples
+    if wanted is None:
+        return
+    rates = [c.rate for c in node.children]
+    total = sum(r or 0.0 for r in rates)
+    span = recipe.document.span(("size", "examples"))
+    for child in node.children if total and None not in rates else [node]:
+        share = wanted * ((child.rate or 0.0) / total if child is not node else 1.0)
+        tasks = child.all_tasks()
+        most = [t.cap_rows * t.max_passes for t in tasks if t.cap_rows and t.max_passes]
+        if tasks and len(most) == len(tasks) and sum(most) < share * 0.999:
+            message = (
+                f"{child.name!r} is to give {share:,.0f} examples, and its caps allow "
+                f"{sum(most):,.0f} at most"
+            )
+            hint = "ask for fewer, or raise `cap_rows` or `max_passes`"
+            yield Diagnostic("FC420", message, span, hint, "warning")

@@ -1,0 +1,216 @@
+"""Which arm and which template a row meets in a pass; all rows of a block are drawn at once.
+
+Arms are shots, options (shown or not) and chain of thought. In its next pass a row meets another
+template than in the one before, as long as its arm has more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from flancompile import draw
+from flancompile.dsl.jinja.conclusion import answer_names
+from flancompile.dsl.jinja.expression import RowError, compile_template
+from flancompile.dsl.models.mixture import Arms
+from flancompile.dsl.models.task import Task
+from flancompile.dsl.models.task import Template as TaskTemplate
+
+if TYPE_CHECKING:
+    from flancompile.compiler.render.row_set import RowSet
+
+__all__ = [
+    "NO_TEMPLATE", "ArmShares", "Choice", "arm_shares", "choose", "draw_arms",
+    "empty_targets",
+]  # fmt: skip
+
+
+NO_TEMPLATE = -1
+
+
+@dataclass(frozen=True)
+class ArmShares:
+    """Relative weights: shots by number, options (shown, not shown), cot (with, without)."""
+
+    shots: tuple[tuple[int, float], ...] = ((0, 1.0),)
+    options: tuple[float, float] = (1.0, 1.0)
+    cot: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was drawn for one row. `template` is an index into the task's templates."""
+
+    template: int
+    shots: int
+    options: bool
+    cot: bool
+
+
+def arm_shares(task: Task, chain: Sequence[Arms]) -> ArmShares:
+    """The shares that hold for a task: the innermost member that names an arm decides it.
+
+    An arm that no template of the task has gets no weight, so that it is in no object's key.
+    """
+    shots = next((a.shots for a in chain if a.shots is not None), {0: 1.0})
+    options = next((a.options for a in chain if a.options is not None), None)
+    cot = next((a.cot for a in chain if a.cot is not None), None)
+    shown, hidden = (options.with_, options.without) if options else (1.0, 1.0)
+    with_cot, direct = (cot.with_, cot.without) if cot else (1.0, 1.0)
+    templates = task.templates
+    if not any(t.options != "none" for t in templates):
+        shown, hidden = 0.0, 1.0
+    elif all(t.options == "required" for t in templates):
+        shown, hidden = 1.0, 0.0
+    if not any(t.cot for t in templates):
+        with_cot, direct = 0.0, 1.0
+    elif all(t.cot for t in templates):
+        with_cot, direct = 1.0, 0.0
+    kept = tuple((k, w) for k, w in sorted(shots.items()) if w > 0)
+    return ArmShares(kept, (shown, hidden), (with_cot, direct))
+
+
+def choose(
+    rows: RowSet,
+    shares: ArmShares,
+    allowed: Sequence[int],
+    only: Sequence[int] | None = None,
+    *,
+    evaluated: bool = False,
+) -> list[Choice | str]:
+    """Arm and template of every row; a text is the reason why none applies.
+
+    allowed: indexes of the templates that may be used; only: the rows that are asked for;
+    evaluated: the rows are queries of an evaluation, which need no rationale.
+    """
+    walk = _Walk(rows, shares, allowed, evaluated)
+    found: list[Choice | str] = []
+    for row in range(len(rows)) if only is None else only:
+        try:
+            found.append(walk.choice(row))
+        except RowError as error:
+            found.append(str(error))
+    return found
+
+
+_InArms = tuple[tuple[int, ...], ...]  # templates by 2 * (options are shown) + (with rationale)
+_Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+
+
+def draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
+    """(shots, whether options are shown, whether a rationale is given) of every row in a pass."""
+    key = (rows.task_id, rows.digests, pass_)
+    numbers = np.array([k for k, _ in shares.shots], dtype=np.int64)
+    weights = [w for _, w in shares.shots]
+    shots = numbers[draw.weighted(weights, rows.seed, "shots", *key)]
+    options = draw.weighted(shares.options, rows.seed, "options", *key) == 0
+    cot = draw.weighted(shares.cot, rows.seed, "cot", *key) == 0
+    return shots, options, cot
+
+
+class _Walk:
+    """Rows through the passes up to this one, each from where the last walk over it ended."""
+
+    def __init__(
+        self, rows: RowSet, shares: ArmShares, allowed: Sequence[int], evaluated: bool
+    ) -> None:
+        self.rows, self.shares, self.allowed, self.evaluated = rows, shares, allowed, evaluated
+        self.start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
+        self.drawn: dict[int, _Arrays] = {}
+        settled = (rows.task_id, rows.task.model_dump_json(), repr(rows.variable), rows.seed)
+        key = ("templates before, by row", *settled, shares, tuple(allowed), evaluated)
+        self.before: dict[int, tuple[_InArms, int, int]] = rows.known.setdefault(key, {})
+
+    def draws(self, pass_: int) -> _Arrays:
+        if pass_ not in self.drawn:
+            self.drawn[pass_] = draw_arms(self.rows, self.shares, pass_)
+        return self.drawn[pass_]
+
+    def choice(self, row: int) -> Choice:
+        rows, last = self.rows, self.rows.pass_
+        usable = [t for t in self.allowed if rows.applies(row, rows.task.templates[t])]
+        any_options = any(_has_options(rows, row, t) for t in usable)
+        shows = (False, True) if any_options else (False,)
+        pairs = [(show, cot) for show in shows for cot in (False, True)]
+        arms = tuple(tuple(self.in_arm(row, usable, *pair)) for pair in pairs)
+        known, pass_, previous = self.before.get(row, (arms, -1, NO_TEMPLATE))
+        if known != arms or pass_ >= last:
+            pass_, previous = -1, NO_TEMPLATE
+        for number in range(pass_ + 1, last + 1):
+            _, options, cot = self.draws(number)
+            show = bool(options[row]) and any_options
+            place = int(self.start[row]) + number
+            previous = _met(arms[2 * show + bool(cot[row])], place, previous)
+        if last > 0:  # most rows are met once
+            self.before[row] = known if known == arms else arms, last, previous
+        if previous == NO_TEMPLATE:
+            raise RowError(self.why_none(row, usable))
+        template = rows.task.templates[previous]
+        shown = show and template.options != "none"
+        return Choice(previous, int(self.draws(last)[0][row]), shown, template.cot)
+
+    def in_arm(self, row: int, usable: Sequence[int], show: bool, cot: bool) -> list[int]:
+        rows, templates = self.rows, self.rows.task.templates
+        if show:
+            arm = [t for t in usable if _has_options(rows, row, t)]
+        else:
+            arm = [t for t in usable if templates[t].options != "required"]
+        chains = [t for t in arm if templates[t].cot]
+        reasoned = [t for t in chains if not self.lacks(row, templates[t])]
+        direct = [t for t in arm if not templates[t].cot]
+        return (reasoned or direct) if cot else (direct or reasoned)
+
+    def lacks(self, row: int, template: TaskTemplate) -> list[str]:
+        """The empty fields that the template's target needs."""
+        if self.evaluated:
+            settings = self.rows.task.eval
+            if settings is not None and settings.answers is not None:
+                return []  # an accepted answer is the target
+            names = answer_names(template.target)
+            return [n for n in empty_targets(self.rows, row, template) if n in names]
+        return empty_targets(self.rows, row, template)
+
+    def why_none(self, row: int, usable: Sequence[int]) -> str:
+        """The reason why no template applies: the empty fields, where they alone stop one."""
+        for template in (self.rows.task.templates[t] for t in usable):
+            if template.cot and (lacking := self.lacks(row, template)):
+                verb = "is" if len(lacking) == 1 else "are"
+                return f"no template applies: {' and '.join(lacking)} {verb} empty"
+        return "no template applies"
+
+
+def _met(arm: Sequence[int], place: int, previous: int) -> int:
+    """The template of an arm that comes next, never the one before where there are others."""
+    if not arm:
+        return NO_TEMPLATE
+    at = place % len(arm)
+    return arm[(at + 1) % len(arm)] if arm[at] == previous and len(arm) > 1 else arm[at]
+
+
+def _has_options(rows: RowSet, row: int, index: int) -> bool:
+    template = rows.task.templates[index]
+    choices = template.choices or rows.task.choices
+    if template.options == "none" or choices is None:
+        return False
+    try:
+        rows.options(row, choices)
+    except RowError:
+        return False
+    return True
+
+
+def empty_targets(rows: RowSet, row: int, template: TaskTemplate) -> list[str]:
+    """The fields that the template's target prints and that are empty, sorted.
+
+    Rationales may be missing.
+    """
+    found = []
+    for name in sorted(compile_template(template.target).names):
+        values = rows.columns.get(name)
+        if values is not None and (values[row] is None or not str(values[row]).strip()):
+            found.append(name)
+    return found

@@ -1,0 +1,255 @@
+"""Dialogues: turns of a row, and the runs of text that a layout makes of them.
+
+Runs alternate between what is shown and what is learnt. A style of ours says for each role what
+stands around its text, so the mask falls out of the parts. A tokenizer's own chat template makes
+one text of all messages; where an answer begins and ends is seen by rendering the messages before
+it and those up to it, which must be beginnings of the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from flancompile.dsl.jinja.dialogues import role_of
+from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
+from flancompile.dsl.jinja.paths import paths_read
+from flancompile.dsl.library.library import Loaded
+from flancompile.dsl.models.mixture import Recipe
+from flancompile.dsl.models.style import ChatStyle
+from flancompile.dsl.models.task import Task, Turns
+from flancompile.errors import Diagnostic, FlancompileError
+from flancompile.marks import unmarked
+from flancompile.tokenizer.chat import ChatTemplate, ChatTemplateError
+
+__all__ = [
+    "TOKENIZERS_OWN", "ChatLayout", "Turn", "chat_runs", "check_chat", "ending", "exchange",
+    "run_ids", "turns_of", "without_last",
+]  # fmt: skip
+
+ChatLayout = ChatStyle | ChatTemplate
+Ids = npt.NDArray[np.uint32]
+TOKENIZERS_OWN = "tokenizer"  # the layout that a recipe names for the tokenizer's chat template
+_SLOT = re.compile(r"\{\{-?\s*text\b")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one speaker says. learnt: whether it carries loss; left_out: what the text omits."""
+
+    role: str
+    text: str
+    learnt: bool = False
+    left_out: tuple[str, ...] = ()
+
+
+def exchange(prompt: str, target: str) -> tuple[Turn, ...]:
+    """An ordinary example as a chat."""
+    return Turn("user", prompt), Turn("assistant", target, True)
+
+
+def turns_of(context: Mapping[str, object], settings: Turns) -> tuple[Turn, ...]:
+    """A row's turns, up to the last that is learnt. Raises RowError.
+
+    An empty system turn is left out; an empty answer is shown and not learnt.
+    """
+    items = compile_expression(settings.each)(context)
+    if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
+        raise RowError("turns: not a list")
+    role, text, loss = map(compile_expression, (settings.role, settings.text, settings.loss))
+    named = ("turn", "name") in paths_read(settings.text)
+    turns = []
+    for n, item in enumerate(items, 1):
+        scope = {**context, "turn": item, "n": n, "count": len(items), "last": n == len(items)}
+        try:
+            speaker = role_of(role(scope))
+        except ValueError as error:
+            raise RowError(f"turn {n}: {error}") from None
+        said = _text_of(text(scope), n)
+        left_out = _left_out(item, {"name"} if named else set())
+        if not said.strip() and speaker != "tool":  # a tool may return nothing
+            if speaker == "system" and not left_out:
+                continue
+            if speaker != "assistant":
+                why = f": it has only {', '.join(left_out)}" if left_out else ""
+                raise RowError(f"turn {n} is empty{why}")
+        learnt = bool(loss({**scope, "role": speaker})) and bool(said.strip())
+        if learnt and speaker != "assistant":
+            raise RowError(f"turn {n} is to be learnt, and is the {speaker}'s")
+        turns.append(Turn(speaker, said, learnt, left_out))
+    return _up_to_answer(turns)
+
+
+def _text_of(value: object, n: int) -> str:
+    """A turn's text; null is an empty one. Raises RowError for what is no text and no number."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    kind = {Mapping: "a map", Sequence: "a list", bool: "true or false"}
+    what = next((name for type_, name in kind.items() if isinstance(value, type_)), "no text")
+    raise RowError(f"turn {n}: its text is {what}; `| chat` reads content of parts")
+
+
+def _left_out(item: object, shown: set[str]) -> tuple[str, ...]:
+    """What `chat` names of a message that its text omits."""
+    names = item.get("left_out") if isinstance(item, Mapping) else None
+    return tuple(str(name) for name in names or () if name not in shown)
+
+
+def without_last(turns: Sequence[Turn], kept: int) -> tuple[Turn, ...]:
+    """The turns up to the answer number `kept` that is learnt; none when that is 0."""
+    places = [i for i, t in enumerate(turns) if t.learnt]
+    return tuple(turns[: places[kept - 1] + 1]) if kept else ()
+
+
+def chat_runs(layout: ChatLayout, turns: Sequence[Turn]) -> tuple[str, ...]:
+    """Texts that alternate between shown and learnt, an even number. Raises RowError.
+
+    Two answers with nothing between them are one run.
+    """
+    pieces = _styled(layout, turns) if isinstance(layout, ChatStyle) else _templated(layout, turns)
+    runs: list[str] = [""]
+    for text, learnt in pieces:
+        if not text:
+            continue
+        if learnt == (len(runs) % 2 == 0):
+            runs[-1] += text
+        else:
+            runs.append(text)
+    if not runs[0].strip():
+        raise RowError("the dialogue begins with an answer")
+    return tuple(runs[: len(runs) // 2 * 2])
+
+
+def _up_to_answer(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    answers = sum(t.learnt for t in turns)
+    if not answers:
+        raise RowError("no turn is to be learnt")
+    return without_last(turns, answers)
+
+
+def _styled(style: ChatStyle, turns: Sequence[Turn]) -> list[tuple[str, bool]]:
+    pieces = [(compile_template(style.opening).render({}), False)]
+    for n, turn in enumerate(turns, 1):
+        if n > 1:
+            pieces.append((compile_template(style.between).render({}), False))
+        names = {"text": turn.text, "n": n}
+        before, rest = _halves(getattr(style, turn.role))
+        pieces.append((compile_template(before).render(names), False))
+        pieces.append((compile_template(rest).render(names), turn.learnt))
+    return pieces
+
+
+@lru_cache(maxsize=1024)
+def _halves(text: str) -> tuple[str, str]:
+    """A role's text before its slot, and from the slot on."""
+    match = _SLOT.search(text)
+    at = match.start() if match else len(text)
+    return text[:at], text[at:]
+
+
+def _templated(template: ChatTemplate, turns: Sequence[Turn]) -> list[tuple[str, bool]]:
+    messages = [{"role": t.role, "content": t.text} for t in turns]
+    try:
+        parts = template.parts(messages)
+        whole = template.joined(parts)
+        pieces: list[tuple[str, bool]] = []
+        at = 0
+        for i, turn in enumerate(turns):
+            if not turn.learnt:
+                continue
+            before = template.render(messages[:i], generate=True)
+            upto = parts if i + 1 == len(turns) else template.parts(messages[: i + 1])
+            end = _end_of_answer(template, (whole, parts), upto, turn.text)
+            if not (whole.startswith(before) and at <= len(before) < end):
+                raise RowError("chat template: an answer is written otherwise in the whole chat")
+            pieces += [(whole[at : len(before)], False), (whole[len(before) : end], True)]
+            at = end
+    except ChatTemplateError as error:
+        raise RowError(f"chat template: {error}") from None
+    return pieces
+
+
+def _end_of_answer(
+    template: ChatTemplate, chat: tuple[str, Sequence[str]], upto: Sequence[str], answer: str
+) -> int:
+    """Where an answer ends in a chat. chat: its text and parts; upto: parts of that up to it.
+
+    Most templates write the chat up to it as the whole's beginning. Some write an end of the chat
+    when they do not generate (Phi-3's); the answer then ends with the last part that both share.
+    -1 where it is not in those.
+    """
+    whole, parts = chat
+    if whole.startswith(text := template.joined(upto)):
+        return len(text)
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(parts, upto, strict=False))
+    head = template.joined([part for part, _ in shared])
+    return len(head) if whole.startswith(head) and answer.strip() in head else -1
+
+
+def check_chat(recipe: Loaded[Recipe], tasks: Iterable[Task], chat: ChatTemplate | None) -> None:
+    """Whether the tokenizer's own chat layout can be used, where the recipe asks for it.
+
+    Raises FC417 without a chat template, and FC418 where the frame would add tokens to it.
+    """
+    model = recipe.model
+    dialogues = any(t.turns is not None for task in tasks for t in task.templates)
+    if TOKENIZERS_OWN not in model.styles.chat or not (dialogues or model.styles.wrap):
+        return
+    found = []
+    if chat is None:
+        span = recipe.document.span(("styles", "chat"))
+        hint = "say `chat_template: FILE` under the recipe's tokenizer, or choose another layout"
+        found.append(Diagnostic("FC417", "the tokenizer has no chat template", span, hint))
+    frame = model.frame
+    join = frame.join == "eos" or (frame.join is None and model.layout == "decoder")
+    if frame.bos or frame.eos or join:
+        span = recipe.document.span(("frame",))
+        hint = "say `frame: {bos: false, join: none, eos: false}`"
+        message = "the tokenizer's chat template brings its own special tokens, the frame adds more"
+        found.append(Diagnostic("FC418", message, span, hint))
+    if found:
+        raise FlancompileError(found)
+
+
+class _Encoder(Protocol):
+    def encode(self, texts: Sequence[str]) -> Any: ...
+
+
+def run_ids(
+    layout: ChatLayout | None, encoder: _Encoder, runs: Sequence[str], parts: Sequence[Ids]
+) -> list[Ids]:
+    """The ids of each run of an example. parts: those of each run encoded alone.
+
+    Under a tokenizer's own chat template they are the ids of the whole text, cut where the runs
+    meet. Raises RowError where no token ends there.
+    """
+    if not isinstance(layout, ChatTemplate):
+        return list(parts)
+    (whole,) = encoder.encode(["".join(runs)])
+    if np.array_equal(np.concatenate(parts), whole):
+        return list(parts)
+    heads = ["".join(runs[: n + 1]) for n in range(len(runs) - 1)]
+    edges = [0]
+    for head in encoder.encode(heads):
+        if len(head) < edges[-1] or not np.array_equal(head, whole[: len(head)]):
+            raise RowError("chat template: a token runs over the edge of an answer")
+        edges.append(len(head))
+    return [whole[a:b] for a, b in zip(edges, [*edges[1:], len(whole)], strict=True)]
+
+
+def ending(layout: ChatLayout) -> str:
+    """What a layout writes after an answer; a model that has learnt it writes it too."""
+    try:
+        runs = chat_runs(layout, exchange("prompt", "answer"))
+    except RowError:
+        return ""
+    return unmarked(runs[-1].partition("answer")[2]).strip()

@@ -1,0 +1,202 @@
+"""Texts compared without case, white space and Unicode forms, and digests that find duplicates.
+
+Signs, digits and punctuation count: `C`, `C++` and `C#` are three texts, and so are `3 + 4` and
+`3 - 4`. Canonical equivalence alone is folded (NFC), for compatibility forms change a meaning: `x²`
+is not `x2`.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flancompile.dsl.jinja.values import compared_text
+
+__all__ = ["fold", "folded_digests", "read_form"]
+
+_MOST = 0x3000  # characters below it have a place in the table of folds
+_BETWEEN, _UNSURE = -1, -2
+_NULL = "\0"  # the form of a null, which no text of data has
+
+
+def fold(text: str) -> str:
+    """Text for comparing: case folded, white space as single spaces, in Unicode form C.
+
+    >>> fold(" It  rained:  C++ ")
+    'it rained: c++'
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFD", text).casefold()
+        return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(text.lower().split())
+
+
+def read_form(text: str) -> str:
+    """Text as a reader sees it: case kept, white space as single spaces, in Unicode form C."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[np.uint64]:
+    """A digest of each row's folded texts: rows that are equal but for form have equal ones.
+
+    columns: of equal lengths; lists and maps count by their folded parts, other values by their
+    text, in which 1.0 is 1. -> uint64[rows]
+    """
+    state, folds = np.zeros(len(columns[0]), np.uint64), _folds()
+    for column in map(_as_text, columns):
+        data, offsets = _buffers(column)
+        wide = np.flatnonzero(_wide(data, offsets, folds))
+        if len(wide):
+            some = column.take(pa.array(wide)).dictionary_encode()
+            folded = pa.array(list(map(fold, some.dictionary.to_pylist())), column.type)
+            order = np.arange(len(column))
+            order[wide] = len(column) + np.arange(len(wide))
+            both = pa.concat_arrays([column, folded.take(some.indices)])
+            data, offsets = _buffers(both.take(pa.array(order)))
+        _digest(data, offsets, folds, state)
+    return state
+
+
+def _as_text(column: pa.Array | Sequence[Any]) -> pa.Array:
+    if isinstance(column, pa.Array):
+        if pa.types.is_string(column.type) and column.null_count == 0:
+            return column
+        if (joined := _listed(column)) is not None:
+            return joined
+        column = column.to_pylist()
+    texts = [_form(v).encode("utf-8", "replace") for v in column]
+    return pa.array(texts, pa.binary()).cast(pa.string())
+
+
+def _form(value: object) -> str:
+    """A value's text, not yet folded; equal for values that `compared_key` takes for equal."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple | Mapping):
+        return json.dumps(_folded(value), ensure_ascii=False, sort_keys=True)
+    text = compared_text(value, "the value")
+    return _NULL if text is None else text
+
+
+def _folded(value: object) -> object:
+    """A value with every text in it folded."""
+    if isinstance(value, Mapping):
+        return {str(k): _folded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_folded(v) for v in value]
+    text = compared_text(value, "the value")
+    return None if text is None else fold(text)
+
+
+def _listed(column: pa.Array) -> pa.Array | None:
+    """Lists of plain ASCII texts as `_form` has them; None where Python has to write them."""
+    kind = column.type
+    if not pa.types.is_list(kind) or not pa.types.is_string(kind.value_type):
+        return None
+    flat = column.flatten()
+    if column.null_count or flat.null_count:
+        return None
+    odd = pc.any(pc.match_substring_regex(flat, r"[^ !#-\[\]-~]|^ | $"))  # escaped, wide or trimmed
+    if odd.as_py():
+        return None
+    joined = pc.binary_join_element_wise('["', pc.binary_join(column, '", "'), '"]', "")
+    empty = pc.equal(pc.list_value_length(column), 0)
+    return pc.if_else(empty, pa.scalar("[]", joined.type), joined)
+
+
+def _buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """(UTF-8 bytes, where each text begins and the last ends) of an array of text."""
+    kind = np.int64 if pa.types.is_large_string(column.type) else np.int32
+    _, places, data = column.buffers()
+    offsets = np.frombuffer(places, kind)[column.offset : column.offset + len(column) + 1]
+    held = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    return held, offsets.astype(np.int64)
+
+
+@lru_cache(maxsize=1)
+def _folds() -> npt.NDArray[np.int32]:
+    """What single characters are folded to: another, `_BETWEEN` for none, or `_UNSURE`.
+
+    Only for alphabets and marks in which no character is composed with one before it: a text of
+    these is folded character by character.
+    """
+    table = np.full(_MOST, _UNSURE, np.int32)
+    for code in (*range(0x590), *range(0x2000, 0x2C00)):
+        folded = unicodedata.normalize("NFD", chr(code)).casefold()
+        folded = unicodedata.normalize("NFC", folded)
+        if any(unicodedata.category(c)[0] == "M" for c in folded):
+            continue
+        if folded.isspace():
+            table[code] = _BETWEEN
+        elif len(folded) == 1:
+            table[code] = ord(folded)
+    return table
+
+
+@numba.njit(cache=True, nogil=True)
+def _code_at(data, place):  # type: ignore[no-untyped-def]
+    """(the character that begins at a place, its bytes), of valid UTF-8."""
+    lead = np.int32(data[place])
+    if lead < 0x80:
+        return lead, 1
+    if lead < 0xE0:
+        return (lead & 0x1F) << 6 | (data[place + 1] & 0x3F), 2
+    if lead < 0xF0:
+        high = (lead & 0x0F) << 12 | np.int32(data[place + 1] & 0x3F) << 6
+        return high | (data[place + 2] & 0x3F), 3
+    return np.int32(_MOST), 4
+
+
+@numba.njit(cache=True, nogil=True)
+def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
+    """Which texts hold a character that is not folded by itself."""
+    found = np.zeros(len(offsets) - 1, np.bool_)
+    for row in range(len(found)):
+        place = offsets[row]
+        while place < offsets[row + 1]:
+            if data[place] < 128:
+                place += 1
+                continue
+            code, size = _code_at(data, place)
+            if code >= _MOST or folds[code] == _UNSURE:
+                found[row] = True
+                break
+            place += size
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
+    """Take each folded text into its row's digest: FNV-1a over characters, then a mixing round."""
+    prime, start = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)
+    for row in range(len(state)):
+        hashed = start
+        words, between = False, False
+        place = offsets[row]
+        while place < offsets[row + 1]:
+            code, size = _code_at(data, place)
+            if size == 4:  # there is no table of these
+                code = np.int32(data[place + 1]) << 12 | np.int32(data[place + 2]) << 6
+                code = _MOST + (code | np.int32(data[place + 3]))
+            elif code < _MOST and folds[code] != _UNSURE:
+                code = folds[code]
+            place += size
+            if code == _BETWEEN:
+                between = True
+                continue
+            if between and words:
+                hashed = (hashed ^ np.uint64(32)) * prime
+            hashed = (hashed ^ np.uint64(code)) * prime
+            words, between = True, False
+        mixed = (hashed ^ state[row]) * np.uint64(0xFF51AFD7ED558CCD)
+        mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+        state[row] = mixed ^ (mixed >> np.uint64(33))

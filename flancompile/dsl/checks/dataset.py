@@ -1,0 +1,396 @@
+"""Static checks of dataset files and styles: no row is read.
+
+Each check looks at one thing and yields diagnostics at their place. What needs rows or the whole
+mixture is checked elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from flancompile.dsl.checks.allowed import allow_faults, marked
+from flancompile.dsl.checks.calls import call_faults, variable_faults, variable_type
+from flancompile.dsl.checks.names import name_faults
+from flancompile.dsl.checks.near_duplicates import near_twins
+from flancompile.dsl.checks.ranking import ranking_faults
+from flancompile.dsl.checks.source import check_paths, check_sources, place_expressions
+from flancompile.dsl.checks.style import check_styles, near, placed
+from flancompile.dsl.checks.types import typed_complaints
+from flancompile.dsl.jinja.expression import (
+    Expression,
+    Template,
+    compile_expression,
+    compile_template,
+)
+from flancompile.dsl.jinja.names import in_order, names_of, texts_of
+from flancompile.dsl.jinja.texts import Fault, input_faults, options_faults, target_faults
+from flancompile.dsl.library.library import Library, Loaded
+from flancompile.dsl.library.lock import source_digest
+from flancompile.dsl.library.memo import Memo
+from flancompile.dsl.models.task import Choices, DatasetFile, Task
+from flancompile.dsl.models.task import Template as TaskTemplate
+from flancompile.dsl.yaml.document import Key
+from flancompile.errors import Diagnostic, Severity, TextError
+
+__all__ = ["check_dataset", "check_library"]
+
+Names = frozenset[str]
+# Complaints of what is not there: it may stand in the parts that could not be read.
+_OF_THE_WHOLE = frozenset(
+    ["FC208", "FC212", "FC213", "FC214", "FC215", "FC218", "FC219", "FC220", "FC227"]
+)
+
+
+def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
+    """All static checks of everything that the library holds, in the order of its files.
+
+    typed: whether the library's schemas.lock is used.
+    """
+    found: list[Diagnostic] = []
+    for dataset in library.datasets.values():
+        complaints = check_dataset(dataset, library.memo)
+        schema = library.schemas.get(dataset.id) if typed else None
+        whole = not dataset.document.partial
+        if schema is not None and whole and schema.source == source_digest(dataset.model.source):
+            complaints += typed_complaints(dataset, schema, library.memo)
+        found += marked(dataset, complaints)
+    for overlay in library.overlays.values():
+        for id_, choice in overlay.model.sources.items():
+            key = ("sources", id_)
+            found += place_expressions(overlay.document, key, choice)
+            if id_ in library.datasets:
+                known = variable_type(library.datasets[id_].model.for_each)
+                found += check_paths(overlay.document, key, choice, known)
+    for document in library.documents:
+        if isinstance(document.data, dict) and library.styles.keys() & set(document.data):
+            found += check_styles(library, document)
+    return found
+
+
+def check_dataset(dataset: Loaded[DatasetFile], memo: Memo) -> list[Diagnostic]:
+    """All static checks of one dataset file. memo: what earlier checks found."""
+    found = memo.complaints(dataset.document)
+    if found is None:
+        found = list(_Checker(dataset).run())
+        if dataset.document.partial:
+            found = [d for d in found if d.code not in _OF_THE_WHOLE]
+        memo.keep(dataset.document, found)
+    return found
+
+
+class _Checker:
+    """One dataset file: what its names may be, and the complaints found."""
+
+    def __init__(self, dataset: Loaded[DatasetFile]) -> None:
+        self.file = dataset.model
+        self.document = dataset.document
+        self.found: list[Diagnostic] = []
+        each = self.file.for_each
+        self.variable: Names = frozenset([each.variable]) if each else frozenset()
+        self.keys = variable_type(each)
+        self.fields: Names = frozenset(self.file.fields)
+
+    def run(self) -> Iterator[Diagnostic]:
+        self.found += check_sources(self.file, self.document, self.keys)
+        self.found += allow_faults(self.document, ("allow",), self.file.allow)
+        self.found += dict.fromkeys(name_faults(self.file, self.document))
+        for part, texts in (("let", self.file.let), ("fields", self.file.fields)):
+            for name, text in texts.items():
+                self.expression((part, name), text, None)
+        if self.file.where is not None:
+            seen = self.fields | self.variable | self.file.let.keys() | {"row_number"}
+            self.expression(("where",), self.file.where, seen)
+        for category, task in self.file.tasks.items():
+            self.task(("tasks", category), task)
+        yield from self.found
+
+    def complain(
+        self,
+        code: str,
+        message: str,
+        key: Key,
+        hint: str | None = None,
+        needle: str = "",
+        severity: Severity = "error",
+    ) -> None:
+        spans = self.document.every(key, needle) if needle else [self.document.span(key)]
+        self.found += [Diagnostic(code, message, span, hint, severity) for span in spans]
+
+    def faults(self, key: Key, faults: Iterable[Fault]) -> None:
+        """Faults of a text at `key`."""
+        for fault in faults:
+            if fault.at is not None:
+                span = self.document.spot(key, fault.at, len(fault.word or " "))
+            else:
+                span = self.document.place(key, fault.line, fault.word)
+            self.found.append(
+                Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
+            )
+
+    def compiled(
+        self,
+        compile_: Callable[..., Expression | Template],
+        key: Key,
+        text: str,
+        known: Names | None,
+    ) -> Names:
+        """The names that a text uses; those that are not known are complained of."""
+        if compile_ is compile_expression or "{{" in text or "{%" in text:
+            self.faults(key, call_faults(text, self.fields | self.variable))
+        try:
+            names = compile_(text).names
+            if self.keys:
+                self.faults(key, variable_faults(text, self.keys))
+        except TextError as error:
+            self.found += placed(self.document, key, error)
+            names = error.names or frozenset()
+        for name in sorted(names - known) if known is not None else ():
+            self.complain("FC202", f"there is no {name!r} here", key, near(name, known or ()), name)
+        return names
+
+    def expression(self, key: Key, text: str, known: Names | None) -> Names:
+        return self.compiled(compile_expression, key, text, known)
+
+    def task(self, key: Key, task: Task) -> None:
+        signature = task.signature
+        self.found += allow_faults(self.document, (*key, "allow"), task.allow)
+        for name in (*signature.inputs, *signature.outputs):
+            if name not in self.fields:
+                hint = near(name, self.fields)
+                message = f"the signature names {name!r}, which is no field"
+                self.complain("FC203", message, (*key, "signature"), hint, name)
+        scope = self.fields | self.variable
+        if task.where is not None:
+            self.expression((*key, "where"), task.where, scope)
+        self.exemplars((*key, "exemplars"), task, scope)
+        for name in task.truncate:
+            if name not in signature.inputs:
+                message = f"truncate names {name!r}, which is no input of the signature"
+                self.complain(
+                    "FC204", message, (*key, "truncate"), near(name, signature.inputs), name
+                )
+        lets = self.lets((*key, "let"), task.let, scope, dict.fromkeys(signature.inputs, True))
+        if task.choices is not None:
+            self.choices((*key, "choices"), task.choices, scope | set(lets))
+        if task.instruction is not None:
+            self.compiled(
+                compile_template, (*key, "instruction"), task.instruction, scope | set(lets)
+            )
+        if task.eval is not None and task.eval.answers is not None:
+            self.expression((*key, "eval", "answers"), task.eval.answers, scope)
+        for index, template in enumerate(task.templates):
+            self.template((*key, "templates", index), task, template, lets)
+        self.together(key, task)
+
+    def together(self, key: Key, task: Task) -> None:
+        """What only all templates of a task tell: doubles, and inputs that nothing shows."""
+        names: dict[str, int] = {}
+        texts: dict[tuple[str, str], str] = {}
+        for index, template in enumerate(task.templates):
+            spot = (*key, "templates", index)
+            if template.name in names:
+                message = f"two templates are named {template.name!r}"
+                self.complain("FC212", message, (*spot, "name"), "draws and reports go by names")
+            names.setdefault(template.name, index)
+            said = str(template.turns) if template.turns is not None else template.input
+            same = texts.setdefault((said, template.target), template.name)
+            if same != template.name:
+                message = f"the texts of {same!r} and {template.name!r} are equal"
+                hint = "word it differently, or take one out"
+                self.complain("FC213", message, (*spot, "input"), hint, severity="warning")
+        for index, other, how in near_twins(task.templates):
+            name = task.templates[index].name
+            message = f"the texts of {other!r} and {name!r} differ in {how}"
+            spot = (*key, "templates", index, "input")
+            hint = "word it differently, or take one out"
+            self.complain("FC213", message, spot, hint, severity="warning")
+        used = [names_of(t) for t in texts_of(task)]
+        shown = frozenset[str]().union(*(u for u in used if u is not None))
+        for name in task.signature.inputs:
+            if name in self.fields and name not in shown and None not in used:
+                message = f"no template shows {name!r}, which the signature lists as an input"
+                hint = "show it, or take it out of the signature"
+                self.complain("FC215", message, (*key, "signature"), hint, name, "warning")
+        for message, hint in ranking_faults(task):
+            self.complain("FC227", message, (*key, "eval", "metric"), hint)
+        self.inversion(key, task)
+
+    def inversion(self, key: Key, task: Task) -> None:
+        """An inverted task turns another one round: it asks for its input or shows its output."""
+        direct = [t.signature for t in self.file.tasks.values() if not t.inverted]
+        shown = {name for s in direct for name in s.inputs} & set(task.signature.outputs)
+        asked = {name for s in direct for name in s.outputs} & set(task.signature.inputs)
+        if task.inverted and direct and not shown and not asked:
+            message = "an inverted task that turns none of the file's other tasks round"
+            hint = "it asks for an input of theirs or shows an output; or take `inverted` out"
+            self.complain("FC219", message, (*key, "signature"), hint, severity="warning")
+
+    def lets(
+        self, key: Key, let: Mapping[str, str], scope: Names, known: Mapping[str, bool]
+    ) -> dict[str, bool]:
+        """Names of `let`, each with whether an input may show it (it comes of inputs alone)."""
+        shown: dict[str, bool] = {}
+        for name, text in let.items():
+            used = self.expression((*key, name), text, scope | set(known) | set(shown) | {"pick"})
+            fields = used - {"pick"} - self.variable
+            shown[name] = all(shown.get(n, known.get(n, False)) for n in fields)
+        return shown
+
+    def choices(self, key: Key, choices: Choices, scope: Names) -> None:
+        self.expression((*key, "gold"), choices.gold, scope)
+        for name in ("options", "labels"):
+            text = getattr(choices, name)
+            if isinstance(text, str):
+                self.expression((*key, name), text, scope)
+        if choices.same is not None and choices.same not in self.fields:
+            message = f"`same` names {choices.same!r}, which is no field"
+            self.complain("FC203", message, (*key, "same"), near(choices.same, self.fields))
+
+    def exemplars(self, key: Key, task: Task, scope: Names) -> None:
+        exemplars = task.exemplars
+        for by in ("same", "unlike"):
+            named = getattr(exemplars, by)
+            if named is not None and named not in self.fields:
+                message = f"`{by}` names {named!r}, which is no field"
+                self.complain("FC203", message, (*key, by), near(named, self.fields))
+        if exemplars.explanation is not None:
+            over_items = exemplars.source in ("column", "file")
+            seen = {*self.variable, "item"} if over_items else scope
+            self.expression((*key, "explanation"), exemplars.explanation, frozenset(seen))
+        if exemplars.rows is not None:
+            self.expression((*key, "rows"), exemplars.rows, scope)
+        for name, text in exemplars.fields.items():
+            if name not in self.fields:
+                message = f"exemplars give {name!r}, which is no field"
+                self.complain("FC203", message, (*key, "fields", name), near(name, self.fields))
+            self.expression((*key, "fields", name), text, scope | {"item"})
+
+    def template(
+        self, key: Key, task: Task, template: TaskTemplate, lets: Mapping[str, bool]
+    ) -> None:
+        inputs, outputs = frozenset(task.signature.inputs), frozenset(task.signature.outputs)
+        scope = self.fields | self.variable
+        if template.when is not None:
+            self.expression((*key, "when"), template.when, scope)
+        known = {**dict.fromkeys(inputs, True), **lets}
+        own = {**lets, **self.lets((*key, "let"), template.let, scope, known)}
+        if template.choices is not None:
+            self.choices((*key, "choices"), template.choices, scope | set(own))
+        for name in own.keys() & self.fields:
+            spot = (*key, "let", name) if name in template.let else (*key[:2], "let", name)
+            span = self.document.span(spot, of_key=True)
+            message = f"let {name!r} hides the field of that name"
+            self.found.append(Diagnostic("FC205", message, span, "rename it"))
+        if template.turns is not None:
+            self.turns(key, task, template, scope | set(own))
+            return
+        names = self.compiled(compile_template, (*key, "input"), template.input, None)
+        for name in sorted(names):
+            self.input_name((*key, "input"), name, inputs, outputs, own)
+        known_targets = inputs | outputs | set(own) | self.variable
+        self.options((*key,), task, template, names)
+        shown = self.compiled(
+            compile_template, (*key, "target"), template.target, known_targets | {"gold"}
+        )
+        self.faults((*key, "input"), input_faults(template.input, inputs | set(own), self.fields))
+        self.faults((*key, "target"), target_faults(template.target, known_targets, self.fields))
+        if template.options == "optional":
+            self.faults((*key, "input"), options_faults(template.input))
+        self.target((*key, "target"), task, template, shown, own)
+
+    def turns(self, key: Key, task: Task, template: TaskTemplate, scope: Names) -> None:
+        """A dialogue shows an output, and goes without what only input and target have."""
+        settings = template.turns
+        assert settings is not None
+        shown = self.expression((*key, "turns", "each"), settings.each, scope)
+        inner = scope | {"turn", "n", "count", "last"}
+        for name in ("role", "text", "loss"):
+            known = inner | {"role"} if name == "loss" else inner
+            text = getattr(settings, name)
+            shown |= self.expression((*key, "turns", name), text, known)
+        outputs = frozenset(task.signature.outputs)
+        lets = {*task.let, *template.let}
+        if outputs <= self.fields and shown <= inner | {"role"} and not shown & (outputs | lets):
+            message = f"the turns show none of the outputs {', '.join(task.signature.outputs)}"
+            hint = "the signature lists them on its right"
+            self.complain("FC214", message, (*key, "turns", "each"), hint)
+        beside = {
+            ("options",): template.options != "none",
+            ("cot",): template.cot,
+            ("choices",): template.choices is not None,
+        }
+        of_task = {("eval",): task.eval is not None, ("instruction",): task.instruction is not None}
+        advice = {
+            "eval": "`explode` by `exchanges` gives a row for each answer, for input and target",
+            "instruction": "put it into `each`, as a system's turn",
+        }
+        for part, is_there in (*beside.items(), *of_task.items()):
+            if is_there:
+                name = str(part[0])
+                spot = (*key, *part) if part in beside else (*key[:2], *part)
+                message = f"`turns` do not go with `{name}`"
+                hint = advice.get(name, "that is for templates with input and target")
+                self.complain("FC225", message, spot, hint)
+
+    def target(
+        self,
+        key: Key,
+        task: Task,
+        template: TaskTemplate,
+        shown: Names,
+        lets: Mapping[str, bool],
+    ) -> None:
+        """A target shows an output; that of a chain of thought a rationale before its answer."""
+        outputs = frozenset(task.signature.outputs)
+        told = (names_of(template.when) if template.when else None) or frozenset[str]()
+        if outputs <= self.fields and not (shown | told) & (outputs | set(lets) | {"gold"}):
+            message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
+            self.complain("FC214", message, key, "the signature lists them on its right")
+        choices = template.choices or task.choices
+        answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
+        if not template.cot or not shown & (outputs | {"gold"}):
+            return
+        order = [n for n in in_order(template.target) if n in outputs | {"gold"}]
+        if len(set(order)) < 2:
+            message = f"the target of a chain of thought shows {order[0]!r} alone"
+            hint = "give the rationale, then the answer"
+            self.complain("FC218", message, key, hint, severity="warning")
+        elif order[0] in answers and order[-1] not in answers:
+            message = f"the answer {order[0]!r} comes before its rationale {order[-1]!r}"
+            hint = "a rationale that follows its answer teaches none"
+            self.complain("FC218", message, key, hint, order[0], "warning")
+
+    def input_name(
+        self, key: Key, name: str, inputs: Names, outputs: Names, lets: Mapping[str, bool]
+    ) -> None:
+        if name in inputs or name in self.variable or name == "options" or lets.get(name):
+            return
+        if name in outputs or name == "gold":
+            message = f"the input shows {name!r}, which is what the task asks for"
+            advice = "the signature has it on the right; take it out of the input"
+            self.complain("FC206", message, key, advice, name)
+        elif name in lets:
+            message = f"the input shows {name!r}, which comes of fields that are no inputs"
+            self.complain("FC206", message, key, "add those fields to the signature's left", name)
+        elif name in self.fields:
+            message = f"the input shows {name!r}, which the signature does not list as an input"
+            self.complain("FC207", message, key, f"add {name!r} to the signature's left", name)
+        else:
+            hint = near(name, inputs | set(lets) | self.variable | {"options"})
+            self.complain("FC202", f"there is no {name!r} here", key, hint, name)
+
+    def options(self, key: Key, task: Task, template: TaskTemplate, names: Names) -> None:
+        choices = template.choices or task.choices
+        shows = "options" in names
+        if template.options != "none" and choices is None:
+            message = "the template shows options, but the task has no choices"
+            self.complain("FC208", message, (*key, "options"), "give the task `choices:`")
+        elif template.options != "none" and not shows:
+            message = f"options are {template.options}, but the input has no {{{{ options }}}}"
+            self.complain(
+                "FC208", message, (*key, "input"), "put {{ options }} on a line of its own"
+            )
+        elif template.options == "none" and shows:
+            message = "the input has {{ options }}, but the template does not say `options:`"
+            hint = "say `options: optional` or `options: required`"
+            self.complain("FC208", message, (*key, "input"), hint, "options")

@@ -1,0 +1,129 @@
+"""Static checks of option styles and shots layouts, and what all static checks share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from pydantic import BaseModel
+
+from flancompile.dsl.jinja.expression import compile_template
+from flancompile.dsl.jinja.texts import single_braces
+from flancompile.dsl.library.library import Library
+from flancompile.dsl.models.style import ChatStyle, ShotsStyle
+from flancompile.dsl.yaml.document import Document, Key
+from flancompile.errors import Diagnostic, TextError, nearest
+
+__all__ = ["check_styles", "near", "placed"]
+
+_OPTION_NAMES = {"n", "letter", "LETTER", "roman"}
+_STYLE_NAMES: dict[str, set[str]] = {
+    "label": _OPTION_NAMES,
+    "item": {*_OPTION_NAMES, "label", "text"},
+    "gold": {*_OPTION_NAMES, "label", "text"},
+    "exemplar": {"n", "input", "target", "explanation", "instruction"},
+    "query": {"n", "input", "instruction"},
+    "zero": {"input", "instruction"},
+}
+_COUNT_NAMES = {"options": {"count"}, "shots": {"count", "instruction"}, "chat": {"text", "n"}}
+_PLAIN = ("when", "separator", "between")  # no Jinja
+_SLOT = re.compile(r"\{\{-?\s*text\b.*?\}\}", re.DOTALL)
+
+
+def placed(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
+    """A text's mistakes with their place in the file."""
+    return [
+        replace(d, span=document.spot(key, start, length) if length else document.span(key))
+        for d, (start, length) in zip(error.diagnostics, error.places, strict=True)
+    ]
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """A hint: the nearest known name, else all of them."""
+    names = sorted(known)
+    return nearest(name, names) or (f"known here: {', '.join(names)}" if names else None)
+
+
+def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
+    """Complaints about the styles of one file."""
+    for kind, table in library.styles.items():
+        for id_ in document.data.get(kind) or {}:
+            if id_ in table:
+                yield from _check_style(document, (kind, id_), table[id_])
+
+
+def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Diagnostic]:
+    broken, misspelt = False, set[str]()  # a slot that a text lacks may be one that it misspells
+    for name in type(style).model_fields:
+        text = getattr(style, name)
+        known = _STYLE_NAMES.get(name, _COUNT_NAMES[str(key[0])])
+        is_plain = name in _PLAIN or (name == "opening" and isinstance(style, ChatStyle))
+        if not isinstance(text, str) or is_plain:
+            continue
+        try:
+            used = compile_template(text).names
+        except TextError as error:
+            yield from placed(document, (*key, name), error)
+            broken, used = True, error.names or frozenset()
+        for extra in sorted(used - known):
+            for span in document.every((*key, name), extra, "name"):
+                yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
+                misspelt.add(name)
+        for fault in single_braces(text, known):
+            span = document.spot((*key, name), fault.at or 0, len(fault.word or ""))
+            yield Diagnostic(fault.code, fault.message, span, fault.hint)
+            misspelt.add(name)
+    if broken:
+        return
+    if isinstance(style, ChatStyle):
+        yield from _check_roles(document, key, style, misspelt)
+    elif isinstance(style, ShotsStyle):
+        yield from _check_slots(document, key, style, misspelt)
+
+
+def _check_roles(
+    document: Document, key: Key, style: ChatStyle, misspelt: set[str]
+) -> Iterator[Diagnostic]:
+    """Each role's text has one slot, in no block: an assistant's is learnt from there on."""
+    for role in sorted({"system", "user", "assistant", "tool"} - misspelt):
+        text = getattr(style, role)
+        slots = len(_SLOT.findall(text))
+        if slots > 1 or "{%" in text or (slots == 0 and "{{" not in text):
+            message = f"{role} of the layout {key[1]!r} needs one {{{{ text }}}} in no block"
+            yield Diagnostic("FC209", message, document.span((*key, role)))
+    if re.search(r"[ \t]\{\{-?\s*text", style.assistant):
+        message = f"assistant of the layout {key[1]!r} has a space before what is learnt"
+        hint = "a tokenizer joins a space to the word after it; end in a line's end or a sign"
+        yield Diagnostic("FC216", message, document.span((*key, "assistant")), hint, "warning")
+
+
+def _check_slots(
+    document: Document, key: Key, style: ShotsStyle, misspelt: set[str]
+) -> Iterator[Diagnostic]:
+    slots: Mapping[str, tuple[str, ...]] = {
+        "exemplar": ("input", "target"),
+        "query": ("input",),
+        "zero": ("input",),
+    }
+    for name, needed in slots.items():
+        names = compile_template(getattr(style, name)).names
+        for slot in needed:
+            if slot not in names and name not in misspelt:
+                message = f"{name} of the layout {key[1]!r} has no {{{{ {slot} }}}}"
+                yield Diagnostic("FC209", message, document.span((*key, name)))
+    few = [compile_template(getattr(style, n)).names for n in ("opening", "exemplar", "query")]
+    shown = sum("instruction" in names for names in few)
+    if (
+        shown != 1
+        and style.when != "zero"
+        and misspelt.isdisjoint(("opening", "exemplar", "query"))
+    ):
+        message = f"the layout {key[1]!r} shows the instruction {shown} times with exemplars"
+        hint = "exactly one of opening, exemplar and query holds {{ instruction }}"
+        yield Diagnostic("FC209", message, document.span(key, of_key=True), hint)
+    if "instruction" not in compile_template(style.zero).names and not (
+        style.when == "few" or "zero" in misspelt
+    ):
+        message = f"zero of the layout {key[1]!r} does not show the instruction"
+        yield Diagnostic("FC209", message, document.span(key, of_key=True))

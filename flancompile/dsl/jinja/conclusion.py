@@ -1,0 +1,64 @@
+"""Where a target says its answer: between two literals of its template."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from jinja2 import nodes
+
+from flancompile.dsl.jinja.expression import compile_template, parsed_template
+from flancompile.dsl.models.task import Task
+
+__all__ = ["answer_names", "concludes", "rationale_fields"]
+
+
+@lru_cache(maxsize=4096)
+def concludes(target: str) -> tuple[str, str, int]:
+    """(what stands before the last thing that a target prints, what after it, how much it prints).
+
+    White space around them is left off; both may be empty.
+
+    >>> concludes("{{ rationale }} So the answer is {{ gold }}.")
+    ('So the answer is', '.', 2)
+    >>> concludes("{{ rationale }}\\n{{ answer | capitalize }}")
+    ('', '', 2)
+    """
+    parts: list[str | None] = []  # literals, and None for what is printed
+    for node in parsed_template(target).find_all(nodes.Output):
+        parts += [p.data if isinstance(p, nodes.TemplateData) else None for p in node.nodes]
+    if None not in parts:
+        return "", "", 0
+    at = len(parts) - 1 - parts[::-1].index(None)
+    before, after = (parts[i] if 0 <= i < len(parts) else "" for i in (at - 1, at + 1))
+    return (before or "").strip(), (after or "").strip(), parts.count(None)
+
+
+@lru_cache(maxsize=4096)
+def answer_names(target: str) -> frozenset[str]:
+    """The names that the last thing which a target prints is made of.
+
+    >>> sorted(answer_names("{{ rationale }} So the answer is {{ gold }}."))
+    ['gold']
+    """
+    last: nodes.Node | None = None
+    for node in parsed_template(target).find_all(nodes.Output):
+        printed = [p for p in node.nodes if not isinstance(p, nodes.TemplateData)]
+        last = printed[-1] if printed else last
+    if last is None:
+        return frozenset()
+    names = [last] if isinstance(last, nodes.Name) else last.find_all(nodes.Name)
+    return frozenset(n.name for n in names if isinstance(n, nodes.Name))
+
+
+def rationale_fields(task: Task) -> frozenset[str]:
+    """The names that targets show only on the way to an answer, after a chain of thought."""
+    reasons: set[str] = set()
+    answers: set[str] = set()
+    for template in task.templates:
+        if template.turns is not None:
+            continue
+        names = compile_template(template.target).names
+        last = answer_names(template.target) if template.cot else names
+        answers |= last
+        reasons |= names - last
+    return frozenset(reasons - answers)

@@ -1,0 +1,170 @@
+"""The one Jinja environment: sandboxed, strict, without draws, and safe about what it prints.
+
+It differs from Jinja's own where a row's data would give a wrong text in silence: nulls and NaN
+have no text, a negative index must be written out, and no operation grows without bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, update_wrapper
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame, optimizeconst
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
+
+from flancompile.dsl.jinja.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
+from flancompile.dsl.jinja.strict_filters import made_strict
+from flancompile.dsl.jinja.values import place, power, printed, remainder, shown, texts_in, times
+
+__all__ = ["Sandbox", "environment", "is_written_out"]
+
+
+class _Missing(jinja2.StrictUndefined):
+    """Strict; its message says what is missing in few words, as a reason in the ledger."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return str(self._undefined_hint)
+        if isinstance(self._undefined_name, int):
+            return f"no item {self._undefined_name}"
+        return f"no {self._undefined_name!r}"
+
+
+def is_written_out(index: nodes.Node) -> bool:
+    """Whether an index or bound is written in the text, or its sign is: no row can turn it."""
+    if isinstance(index, nodes.Neg):
+        return True
+    if isinstance(index, nodes.CondExpr):
+        others = [index.expr1, *([index.expr2] if index.expr2 else [])]
+        return all(map(is_written_out, others))
+    reads = (nodes.Name, nodes.Call)
+    return not isinstance(index, reads) and next(index.find_all(reads), None) is None
+
+
+class _Generator(CodeGenerator):
+    """Code that asks the environment wherever a value becomes text or an index."""
+
+    @optimizeconst
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
+        if isinstance(node.arg, nodes.Slice) or is_written_out(node.arg):
+            super().visit_Getitem(node, frame)
+            return
+        self.write("environment.item(")
+        self.visit(node.node, frame)
+        self.write(", ")
+        self.visit(node.arg, frame)
+        self.write(")")
+
+    def visit_Slice(self, node: nodes.Slice, frame: Frame) -> None:  # noqa: N802
+        for n, part in enumerate((node.start, node.stop, node.step)):
+            if n == 1 or (n == 2 and part is not None):
+                self.write(":")
+            if part is not None:
+                self.write("(" if is_written_out(part) else "environment.place(")
+                self.visit(part, frame)
+                self.write(")")
+
+    @optimizeconst
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
+        self.write("environment.one_text((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write("environment.shown(")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write(f", {_written(node)!r})")
+
+
+def _written(node: nodes.Node) -> str:
+    """An expression as it is written, where it is a name with keys and filters; else empty."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if not isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter) or node.node is None:
+        return ""
+    if not (base := _written(node.node)):
+        return ""
+    if isinstance(node, nodes.Getattr):
+        return f"{base}.{node.attr}"
+    if isinstance(node, nodes.Filter):
+        return f"{base} | {node.name}" + ("(…)" if node.args or node.kwargs else "")
+    if isinstance(node.arg, nodes.Const):
+        return f"{base}[{node.arg.value!r}]"
+    return f"{base}[…]"
+
+
+class _Formatter(SandboxedFormatter):
+    """`str.format` whose values are checked where they become text."""
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        return super().convert_field(printed(value), conversion)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Mappings give their keys before their methods: `item.count` is the row's own."""
+
+    code_generator_class = _Generator
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def item(self, obj: Any, index: Any) -> Any:
+        """An item by an index that a row gives. Raises RowError where it is negative."""
+        return self.getitem(obj, index if isinstance(obj, Mapping) else place(index))
+
+    place = staticmethod(place)
+
+    shown = staticmethod(shown)
+
+    @staticmethod
+    def one_text(values: Any) -> str:
+        """Values as one text. Raises RowError, NullValueError."""
+        return "".join(texts_in(values, "reaches '~'"))
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """`str.format` and `str.format_map`, checked; None for any other value."""
+        if super().wrap_str_format(value) is None:
+            return None
+        text, fill = str(value.__self__), _Formatter(self).vformat
+
+        def by_mapping(names: Mapping[str, Any]) -> str:
+            return fill(text, (), names)
+
+        def by_arguments(*args: Any, **names: Any) -> str:
+            return fill(text, args, names)
+
+        chosen = by_mapping if value.__name__ == "format_map" else by_arguments
+        return update_wrapper(chosen, value)
+
+
+@lru_cache(maxsize=1)
+def environment() -> Sandbox:
+    """The one environment of all texts."""
+    env = Sandbox(
+        undefined=_Missing,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        finalize=printed,
+        cache_size=0,
+    )
+    env.binop_table.update({"*": times, "**": power, "%": remainder})
+    for name in LEFT_OUT_FILTERS:
+        del env.filters[name]
+    for name in LEFT_OUT_TESTS:
+        del env.tests[name]
+    del env.globals["lipsum"]
+    env.filters = made_strict({**env.filters, **FILTERS})
+    env.globals.update(GLOBALS)
+    return env

@@ -1,0 +1,403 @@
+"""Types followed through expressions and templates, and what is wrong by them.
+
+Only what is sure is complained of: a type that is not known never gives a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import nodes
+
+from flancompile.dsl.jinja.expression import parsed_expression, parsed_template
+from flancompile.dsl.jinja.filter_types import (
+    BOOLEAN,
+    GIVES,
+    INTEGER,
+    METHODS,
+    NO_TEXT,
+    NUMBER,
+    OF_TEXT,
+    SAME_LIST,
+    SELECTING,
+    TEXT,
+    TO_INTEGER,
+    TO_TEXT,
+    WANT_LIST,
+    WANT_TEXT,
+)
+from flancompile.dsl.jinja.narrow import KIND_TESTS, Place, facts, looked_at, place_of, selected
+from flancompile.dsl.jinja.paths import Path, path_of
+from flancompile.dsl.jinja.texts import Fault
+from flancompile.dsl.jinja.types import ANY, Type, list_of, merged, never_equal, told, type_of
+from flancompile.errors import TextError, nearest
+
+__all__ = ["GUARD", "bare_names", "expression_faults", "template_faults"]
+
+GUARD = "guard it with `| default(…)` or `is defined`; a row that lacks it is dropped"
+
+
+@dataclass
+class _Walk:
+    """One text: the types of its names, and the faults met.
+
+    guarded: what conditions around the place in hand look at; narrow: the types that hold under
+    them; depth: how many there are; named: conditions that have a name; bare: names that none
+    looks at.
+    """
+
+    types: dict[str, Type]
+    faults: list[Fault]
+    guarded: frozenset[Path] = frozenset()
+    narrow: dict[Place, Type] = field(default_factory=dict)
+    depth: int = 0
+    named: dict[str, nodes.Node] = field(default_factory=dict)
+    lenient: int = 0
+    bare: set[str] = field(default_factory=set)
+
+    def fault(self, code: str, node: nodes.Node, message: str, word: str | None,
+              hint: str | None = None, warning: bool = False) -> None:  # fmt: skip
+        severity = "warning" if warning else "error"
+        self.faults.append(Fault(code, message, hint, node.lineno, word, severity))  # type: ignore[arg-type]
+
+    def of(self, node: nodes.Node | None) -> Type:
+        """The type of an expression; its parts are looked at on the way."""
+        if node is None:
+            return ANY
+        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
+        found = ANY
+        if handler is not None:
+            found = handler(node)
+        else:
+            for child in node.iter_child_nodes():
+                self.of(child)
+        return self.narrow.get(place_of(node), found) if self.narrow else found
+
+    def quietly(self, node: nodes.Node) -> Type:
+        """The type of an expression whose faults are reported elsewhere."""
+        faults, bare = len(self.faults), set(self.bare)
+        found = self.of(node)
+        del self.faults[faults:]
+        self.bare = bare
+        return found
+
+    @contextmanager
+    def under(self, condition: nodes.Node, holds: bool = True) -> Iterator[None]:
+        """What stands under a condition may ask for what the condition looks at."""
+        before = self.guarded, self.narrow
+        self.assume(condition, holds)
+        self.depth += 1
+        yield
+        self.depth -= 1
+        self.guarded, self.narrow = before
+
+    def assume(self, condition: nodes.Node, holds: bool = True) -> None:
+        """Take a condition for granted from here on."""
+        found = facts(condition, holds, self.quietly, self.named)
+        names = [n.name for n in (condition, *condition.find_all(nodes.Name))
+                 if isinstance(n, nodes.Name)]  # fmt: skip
+        for part in (condition, *(self.named[n] for n in names if n in self.named)):
+            self.guarded |= frozenset(looked_at(part))
+        self.narrow = {**self.narrow, **found}
+
+    def bound(self, names: Sequence[str]) -> None:
+        """Names that are given another value: what conditions said of them is void."""
+        self.guarded = frozenset(p for p in self.guarded if p[0] not in names)
+        self.narrow = {p: t for p, t in self.narrow.items() if isinstance(p, tuple)
+                       and p[0] not in names}  # fmt: skip
+        self.named = {n: c for n, c in self.named.items() if n not in names}
+
+    def _name(self, node: nodes.Name) -> Type:
+        if not self.lenient and (node.name,) not in self.guarded:
+            self.bare.add(node.name)
+        return self.types.get(node.name, ANY)
+
+    def _const(self, node: nodes.Const) -> Type:
+        return type_of(node.value)
+
+    def _list(self, node: nodes.List) -> Type:
+        return list_of(merged([self.of(item) for item in node.items]))
+
+    def _concat(self, node: nodes.Concat) -> Type:
+        for part in node.nodes:
+            self.printed(part)
+        return TEXT
+
+    def _condexpr(self, node: nodes.CondExpr) -> Type:
+        self.of(node.test)
+        with self.under(node.test):
+            sides = [self.of(node.expr1)]
+        with self.under(node.test, False):
+            sides.append(self.of(node.expr2) if node.expr2 else ANY)
+        return merged(sides) or ANY
+
+    def _logic(self, node: Any) -> Type:
+        self.of(node.left)
+        with self.under(node.left, isinstance(node, nodes.And)):
+            self.of(node.right)
+        return ANY
+
+    _and = _or = _logic
+
+    def _not(self, node: nodes.Not) -> Type:
+        self.of(node.node)
+        return BOOLEAN
+
+    def _test(self, node: nodes.Test) -> Type:
+        self.lenient += node.name in KIND_TESTS
+        self.of(node.node)
+        self.lenient -= node.name in KIND_TESTS
+        for argument in node.args:
+            self.of(argument)
+        return BOOLEAN
+
+    def _compare(self, node: nodes.Compare) -> Type:
+        left = self.of(node.expr)
+        for operand in node.ops:
+            right = self.of(operand.expr)
+            if operand.op in ("eq", "ne") and never_equal(left, right):
+                message = f"{told(left)} is never equal to {told(right)}"
+                word = _word(node.expr)
+                self.fault("FC224", node, message, word, "compare like with like", warning=True)
+            elif operand.op in ("lt", "gt", "lteq", "gteq") and never_equal(left, right):
+                message = f"{told(left)} cannot be compared with {told(right)}"
+                self.fault("FC223", node, message, _word(node.expr))
+            left = right
+        return BOOLEAN
+
+    def _add(self, node: nodes.Add) -> Type:
+        left, right = self.of(node.left), self.of(node.right)
+        kinds = {left.kind, right.kind}
+        if "text" in kinds and kinds & {"integer", "number", "list", "map", "boolean"}:
+            message = f"{told(left)} and {told(right)} cannot be added"
+            self.fault("FC223", node, message, _word(node.left), "join them as text with ~")
+        if left.is_number and right.is_number:
+            return merged([left, right]) or ANY
+        return left if left.kind == right.kind else ANY
+
+    def _arithmetic(self, node: Any) -> Type:
+        left, right = self.of(node.left), self.of(node.right)
+        for side, type_ in ((node.left, left), (node.right, right)):
+            repeats = isinstance(node, nodes.Mul | nodes.Mod)
+            if type_.kind in ("list", "map") or (type_.kind == "text" and not repeats):
+                hint = "turn it into a number with | int or | float"
+                message = f"{told(type_)} where a number is wanted"
+                self.fault("FC223", node, message, _word(side), hint)
+        return NUMBER if left.is_number and right.is_number else ANY
+
+    _sub = _div = _floordiv = _mul = _mod = _pow = _arithmetic
+
+    def _getattr(self, node: nodes.Getattr) -> Type:
+        return self._key(node, self.of(node.node), node.attr, method=True)
+
+    def _getitem(self, node: nodes.Getitem) -> Type:
+        base = self.of(node.node)
+        if isinstance(node.arg, nodes.Slice):
+            for part in (node.arg.start, node.arg.stop, node.arg.step):
+                self.of(part)
+            return base
+        key = self.of(node.arg)
+        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            return self._key(node, base, node.arg.value, method=False)
+        if base.kind in ("list", "text") and key.kind in ("text", "list", "map"):
+            message = f"{told(base)} is indexed by a number, and this is {told(key)}"
+            hint = "for a label: label | lookup({...}), or ['a', 'b'] | index(label) for its place"
+            self.fault("FC223", node, message, _word(node.arg), hint)
+        if base.kind == "list":
+            return base.item or ANY
+        return TEXT if base.kind == "text" else ANY
+
+    def _key(self, node: nodes.Node, base: Type, key: str, *, method: bool) -> Type:
+        if base.kind == "any" or (method and key in METHODS.get(base.kind, ())):
+            return base.keys.get(key, ANY)
+        lenient = self.lenient or path_of(node) in self.guarded
+        if base.kind == "map":
+            if key in base.absent and not lenient:
+                message = f"some rows that were read have no key {key!r} here"
+                self.fault("FC222", node, message, key, GUARD, warning=True)
+            if key not in base.keys and not lenient:
+                near = nearest(key, base.keys)
+                hint = near or f"its keys: {', '.join(base.keys)}"
+                message = f"no row that was read has a key {key!r} here"
+                self.fault("FC222", node, message, key, hint, warning=near is None)
+            return base.keys.get(key, ANY)
+        if not lenient:
+            advice = "take an item first, or `map(attribute=…)`" if base.kind == "list" else None
+            unsure = self.depth > 0  # other rows may be meant than those that were read
+            self.fault("FC222", node, f"{told(base)} has no key {key!r}", key, advice, unsure)
+        return ANY
+
+    def _call(self, node: nodes.Call) -> Type:
+        self.of(node.node)
+        for argument in (*node.args, *(k.value for k in node.kwargs)):
+            self.of(argument)
+        if isinstance(node.node, nodes.Name) and node.node.name == "pick" and node.args:
+            return self.of(node.args[0]).item or ANY
+        return ANY
+
+    def _filter(self, node: nodes.Filter) -> Type:
+        self.lenient += node.name == "default"
+        base = self.of(node.node)
+        self.lenient -= node.name == "default"
+        for argument in (*node.args, *(k.value for k in node.kwargs)):
+            self.of(argument)
+        if node.name in OF_TEXT:
+            self.textless(node.node, base, f"reaches {node.name}")
+        elif node.name == "join" and base.kind == "list":
+            self.textless(node.node, base.item or ANY, "is joined")
+        elif node.name in WANT_TEXT and base.kind not in ("text", "any"):
+            message = f"{told(base)} where {node.name} wants text"
+            self.fault("FC223", node, message, _word(node.node), "make it text with | string first")
+        elif node.name in WANT_LIST and (base.is_number or base.kind == "boolean"):
+            message = f"{told(base)} where {node.name} wants a list"
+            self.fault("FC223", node, message, _word(node.node))
+        return self._filtered(node, base)
+
+    def _filtered(self, node: nodes.Filter, base: Type) -> Type:
+        name = node.name
+        if name in GIVES:
+            return GIVES[name]
+        if name in TO_TEXT:
+            return TEXT
+        if name in TO_INTEGER:
+            return INTEGER
+        if name in ("float", "round", "sum"):
+            return NUMBER
+        if name in ("split", "words", "regex_findall"):
+            return list_of(TEXT if name != "regex_findall" else ANY)
+        if name in SAME_LIST and base.kind == "list":
+            return base
+        if name in SELECTING and base.kind == "list":
+            return list_of(selected(node, base.item or ANY))
+        if name in ("first", "last", "min", "max") and base.kind == "list":
+            return base.item or ANY
+        if name == "map" and base.kind == "list":
+            return list_of(self._mapped(node, base.item or ANY))
+        return base if name in ("abs",) else ANY
+
+    def _mapped(self, node: nodes.Filter, item: Type) -> Type:
+        attribute = next((k.value for k in node.kwargs if k.key == "attribute"), None)
+        if isinstance(attribute, nodes.Const) and isinstance(attribute.value, str):
+            for key in attribute.value.split("."):
+                item = self._key(node, item, key, method=False)
+            return item
+        first = node.args[0] if node.args else None
+        return TEXT if isinstance(first, nodes.Const) and first.value in TO_TEXT else ANY
+
+    def printed(self, node: nodes.Expr) -> None:
+        """An expression whose value becomes text as it stands."""
+        self.textless(node, self.of(node), "is printed")
+
+    def textless(self, node: nodes.Node | None, type_: Type, where: str) -> None:
+        """Report a list or map that becomes text; other rows may be meant under a condition."""
+        if (hint := NO_TEXT.get(type_.kind)) is not None:
+            message = f"{told(type_)} {where}, which has no text: the row is dropped"
+            self.fault(
+                "FC221",
+                node or nodes.Node(lineno=1),
+                message,
+                _word(node),
+                hint,
+                warning=self.depth > 0,
+            )
+
+    def body(self, items: list[nodes.Node]) -> None:
+        """The statements of a template, in order."""
+        for item in items:
+            if isinstance(item, nodes.Output):
+                for part in item.nodes:
+                    if not isinstance(part, nodes.TemplateData):
+                        self.printed(part)
+            elif isinstance(item, nodes.For):
+                self._loop(item)
+            elif isinstance(item, nodes.If):
+                self._branches(item)
+            elif isinstance(item, nodes.Assign) and isinstance(item.target, nodes.Name):
+                self.types[item.target.name] = self.of(item.node)
+                self.bound([item.target.name])
+                self.named[item.target.name] = item.node
+            else:
+                self.of(item)
+
+    def _loop(self, node: nodes.For) -> None:
+        over = self.of(node.iter)
+        before = dict(self.types), self.guarded, self.narrow, self.named
+        names = [n.name for n in (node.target, *node.target.find_all(nodes.Name))
+                 if isinstance(n, nodes.Name)]  # fmt: skip
+        self.types.update(dict.fromkeys(names, ANY))
+        self.bound(names)
+        if isinstance(node.target, nodes.Name):
+            self.types[node.target.name] = (over.item or ANY) if over.kind == "list" else ANY
+        if node.test is not None:
+            self.of(node.test)
+            with self.under(node.test):
+                self.body(node.body)
+        else:
+            self.body(node.body)
+        self.types, self.guarded, self.narrow, self.named = before
+        self.body(node.else_)
+
+    def _branches(self, node: nodes.If) -> None:
+        self.of(node.test)
+        with self.under(node.test):
+            self.body(node.body)
+        with self.under(node.test, False):
+            rest = [*node.elif_]
+            if rest:
+                self._branches(nodes.If(rest[0].test, rest[0].body, rest[1:], node.else_))
+            else:
+                self.body(node.else_)
+
+
+def _word(node: nodes.Node | None) -> str | None:
+    """The word by which an expression is found in its text."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    inner = next(node.iter_child_nodes(), None) if node is not None else None
+    return _word(inner) if inner is not None else None
+
+
+def expression_faults(
+    text: str, types: Mapping[str, Type], given: Sequence[str] = ()
+) -> tuple[Type, list[Fault]]:
+    """The type of an expression, and what is wrong with it by the types of its names.
+
+    given: conditions elsewhere (`when`, `where`) that hold for the rows in hand.
+    """
+    walk = _walk(types, given)
+    return walk.of(_value(text)), walk.faults
+
+
+def bare_names(text: str, given: Sequence[str] = ()) -> frozenset[str]:
+    """Names that an expression needs: those that neither `default` nor a condition guards."""
+    walk = _walk({}, given)
+    walk.of(_value(text))
+    return frozenset(walk.bare)
+
+
+def _walk(types: Mapping[str, Type], given: Sequence[str]) -> _Walk:
+    walk = _Walk(dict(types), [])
+    for condition in given:
+        with suppress(TextError):  # it is reported at its place
+            walk.assume(_value(condition))
+    return walk
+
+
+def _value(text: str) -> nodes.Node:
+    output = parsed_expression(text).body[0]
+    assert isinstance(output, nodes.Output)
+    return output.nodes[0]
+
+
+def template_faults(
+    text: str, types: Mapping[str, Type], given: Sequence[str] = ()
+) -> Iterator[Fault]:
+    """What is wrong with a template's text by the types of its names; `given` as above."""
+    walk = _walk(types, given)
+    walk.body(parsed_template(text).body)
+    yield from walk.faults

@@ -1,0 +1,195 @@
+"""What is wrong with a text that does not compile: its syntax, its filters, their arguments."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from typing import Any, cast
+
+import jinja2
+from jinja2 import nodes
+
+from flancompile.dsl.jinja.places import occurrences
+from flancompile.dsl.jinja.tokens import Part, words
+from flancompile.errors import Diagnostic, TextError, nearest
+
+__all__ = ["call_faults", "faulty", "syntax_error"]
+
+Found = list[tuple[Diagnostic, nodes.Node]]
+
+_PATTERNED = ("matches", "regex_findall", "regex_replace", "regex_search")
+_NAMING = {
+    "map": 0,
+    "reject": 0,
+    "rejectattr": 1,
+    "select": 0,
+    "selectattr": 1,
+}  # by which argument
+_OF_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+
+
+def call_faults(env: jinja2.Environment, tree: nodes.Template) -> Found:
+    """Filters and tests not known or wrongly called, and statements that name files."""
+    found: Found = []
+    for node in tree.find_all((nodes.Filter, nodes.Test, *_OF_FILES)):
+        if (fault := _call_fault(env, node)) is not None:
+            found.append((fault, node))
+        elif isinstance(node, nodes.Filter) and node.name in _NAMING:
+            found += _named_faults(env, node)
+    return found
+
+
+def _call_fault(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
+    """What is wrong with a filter, a test or a statement that names a file."""
+    if isinstance(node, _OF_FILES):
+        tag = "import" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
+        hint = "write out here what it would bring"
+        return Diagnostic("FC103", f"{tag!r} brings in a file, and a text stands alone", None, hint)
+    call = cast(Any, node)
+    kind = "filter" if isinstance(node, nodes.Filter) else "test"
+    if (unknown := _unknown(env, kind, call.name)) is not None:
+        return unknown
+    if call.dyn_args is not None or call.dyn_kwargs is not None:
+        return None
+    keys = tuple(k.key for k in call.kwargs)
+    fault = _misfit(env, kind, call.name, len(call.args), keys)
+    return fault or _pattern_fault(call.name, call.args) or _special_fault(node)
+
+
+def _special_fault(node: nodes.Node) -> Diagnostic | None:
+    """A special token that is not written out: data would choose it."""
+    if not isinstance(node, nodes.Filter) or node.name != "special":
+        return None
+    if isinstance(node.node, nodes.Const) and isinstance(node.node.value, str):
+        return None
+    message = "`special` takes a text in quotes, so that no row can choose a special token"
+    return Diagnostic("FC114", message, None, 'write it out: {{ "<|im_start|>" | special }}')
+
+
+def _named_faults(env: jinja2.Environment, call: nodes.Filter) -> Found:
+    """What is wrong with the filter or test that `map`, `select` and their like call by name."""
+    place = _NAMING[call.name]
+    named = call.args[place] if place < len(call.args) else None
+    if not isinstance(named, nodes.Const) or not isinstance(named.value, str):
+        return []
+    kind, rest = "filter" if call.name == "map" else "test", call.args[place + 1 :]
+    fault = _unknown(env, kind, named.value, call.name)
+    if fault is None and named.value == "special":
+        message = f"{call.name} cannot call `special`: data would choose a special token"
+        fault = Diagnostic("FC114", message, None, 'write it out: {{ "<s>" | special }}')
+    if fault is None and call.dyn_args is None and call.dyn_kwargs is None:
+        keys = tuple(k.key for k in call.kwargs)
+        fault = _misfit(env, kind, named.value, len(rest), keys)
+        fault = fault or _pattern_fault(named.value, rest)
+    return [] if fault is None else [(fault, named)]
+
+
+def _unknown(
+    env: jinja2.Environment, kind: str, name: str, caller: str | None = None
+) -> Diagnostic | None:
+    """FC104 for a filter or test that there is not. caller: the filter that calls it by name."""
+    known, others = (env.filters, env.tests) if kind == "filter" else (env.tests, env.filters)
+    if name in known:
+        return None
+    hint = nearest(name, known)
+    if name in others and caller is not None:
+        other = "test" if kind == "filter" else "filter"
+        hint = f"{name!r} is a {other}, and {caller} calls a {kind}"
+    return Diagnostic("FC104", f"there is no {kind} {name!r}", None, hint)
+
+
+def _pattern_fault(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
+    """A regular expression that is written out and is none."""
+    if name not in _PATTERNED or not args:
+        return None
+    pattern = args[0]
+    if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
+        try:
+            re.compile(pattern.value)
+        except re.error as error:
+            message = f"{pattern.value!r} is no regular expression: {error}"
+            hint = "a mark that is meant as itself needs a backslash; in an expression, two"
+            return Diagnostic("FC110", message, None, hint)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _misfit(
+    env: jinja2.Environment, kind: str, name: str, count: int, keys: tuple[str, ...]
+) -> Diagnostic | None:
+    """Arguments that a filter or test does not take."""
+    known = env.filters if kind == "filter" else env.tests
+    function = inspect.unwrap(cast(Callable[..., Any], known[name]))
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of a builtin that does not tell
+        return None
+    own = 1 + (getattr(function, "jinja_pass_arg", None) is not None)
+    try:
+        signature.bind(*[None] * (own + count), **dict.fromkeys(keys))
+    except TypeError:
+        takes = [str(p).partition(":")[0] for p in [*signature.parameters.values()][own:]]
+        said = f"takes ({', '.join(takes)})" if takes else "takes no arguments"
+        given = f"{count + len(keys)} {'is' if count + len(keys) == 1 else 'are'} given"
+        return Diagnostic("FC226", f"the {kind} {name!r} {said}, and {given}", None)
+    return None
+
+
+def faulty(found: Found, text: str, functions: Collection[str]) -> TextError:
+    """All faults of a text's calls; those of one word lie at its places in turn."""
+    places, seen = [], Counter[str]()
+    for _, node in found:
+        word, part = _word_of(node)
+        starts = occurrences(text, word, part) or [0]
+        in_line = [s for s in starts if text.count("\n", 0, s) + 1 == node.lineno]
+        at = in_line or starts
+        seen[f"{word} {node.lineno}"] += 1
+        turn = seen[f"{word} {node.lineno}"] - 1
+        places.append((at[min(turn, len(at) - 1)], len(word)))
+    order = sorted(range(len(found)), key=lambda i: places[i])
+    names = {w.text for w in words(text) if w.part == "name"}.difference(functions)
+    return TextError([found[i][0] for i in order], [places[i] for i in order], frozenset(names))
+
+
+def _word_of(node: nodes.Node) -> tuple[str, Part]:
+    """The word under which the caret of a fault stands, and what it is in its text."""
+    if isinstance(node, nodes.Const):
+        return str(node.value), "text"
+    if isinstance(node, nodes.Filter | nodes.Test):
+        return node.name, "filter" if isinstance(node, nodes.Filter) else "test"
+    tag = type(node).__name__.lower()
+    return {"fromimport": "from"}.get(tag, tag), "tag"
+
+
+_TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset", "with", "endwith",
+         "macro", "endmacro", "call", "endcall", "filter", "endfilter", "raw", "endraw", "block",
+         "endblock")  # fmt: skip
+
+
+def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TextError:
+    """FC103 at its line, or at the tag that is not known."""
+    lines = text.split("\n")
+    number = min(error.lineno, len(lines))
+    shown = lines[number - 1].strip()
+    start = sum(len(line) + 1 for line in lines[: number - 1]) + lines[number - 1].find(shown)
+    place = (start, len(shown))
+    shown = shown if len(shown) < 60 else shown[:57] + "..."
+    message = f"not a Jinja text: {error.message}, in {shown!r}"
+    hint = None
+    said = str(error.message)
+    unknown = re.search(r"unknown tag '(\w+)'", said)
+    if unknown is not None and unknown[1] not in _TAGS:
+        message = f"not a Jinja text: there is no tag {unknown[1]!r}"
+        hint = nearest(unknown[1], _TAGS) or f"tags: {', '.join(_TAGS[:8])}"
+        place = next(((s, len(unknown[1])) for s in occurrences(text, unknown[1], "tag")), place)
+    elif open_tag := re.search(r"needs to be closed is '(\w+)'", said):
+        message = f"not a Jinja text: {open_tag[1]!r} is never closed"
+        if unknown is not None:
+            message = f"not a Jinja text: {open_tag[1]!r} is not closed before {unknown[1]!r}"
+        hint = f"close it with {{% end{open_tag[1]} %}}"
+    elif "end of print statement" in said:
+        hint = "close a slot with }} before the next one begins"
+    return TextError([Diagnostic("FC103", message, None, hint)], [place])

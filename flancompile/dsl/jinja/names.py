@@ -1,0 +1,47 @@
+"""Names in a task's texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from flancompile.dsl.jinja.expression import compile_expression, compile_template
+from flancompile.dsl.jinja.tokens import words
+from flancompile.dsl.models.task import Task
+from flancompile.errors import TextError
+
+__all__ = ["in_order", "names_of", "texts_of"]
+
+
+def texts_of(task: Task) -> Iterator[str]:
+    """All texts in which an input may be used, expressions as texts."""
+    yield from (e for e in task.let.values())
+    if task.instruction is not None:
+        yield task.instruction
+    for choices in (task.choices, *(t.choices for t in task.templates)):
+        if choices is not None:
+            yield from (
+                c for c in (choices.options, choices.labels, choices.gold) if isinstance(c, str)
+            )
+            yield from (choices.same,) if choices.same else ()
+    for template in task.templates:
+        if template.turns is not None:
+            yield from template.turns.model_dump().values()
+        else:
+            yield from (template.input, template.target)
+        yield from template.let.values()
+        yield from (template.when,) if template.when else ()
+
+
+@lru_cache(maxsize=65_536)
+def names_of(text: str) -> frozenset[str] | None:
+    """Names that a text uses, be it a template or an expression; None if it does not compile."""
+    try:
+        return compile_template(text).names if "{" in text else compile_expression(text).names
+    except TextError:
+        return None
+
+
+def in_order(text: str) -> list[str]:
+    """Names in a template's code, in the order in which they stand."""
+    return [word.text for word in words(text) if word.part == "name"]

@@ -1,0 +1,144 @@
+"""Types that a condition narrows: `item is mapping`, `x is defined and x.y`, `selectattr("q")`.
+
+A condition tells more of the rows than a sample of them: where all sampled values are texts and a
+branch runs for maps only, the value is of unknown type there, and no fault. Conditions that cannot
+be followed make what they look at unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from jinja2 import nodes
+
+from flancompile.dsl.jinja.paths import Path, path_of, paths_of
+from flancompile.dsl.jinja.types import ANY, Kind, Type
+
+__all__ = ["KIND_TESTS", "Place", "facts", "looked_at", "place_of", "selected", "with_key"]
+
+Place = Path | str  # a path, or the tree of another expression as text
+Facts = dict[Place, Type]
+
+_NUMBERS: tuple[Kind, ...] = ("integer", "number", "boolean")
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "mapping": ("map",),
+    "string": ("text",),
+    "number": _NUMBERS,
+    "integer": ("integer", "number"),
+    "float": ("number", "integer"),
+    "boolean": ("boolean",),
+    "true": ("boolean",),
+    "false": ("boolean",),
+    "sequence": ("text", "list", "map"),
+    "iterable": ("text", "list", "map"),
+    "callable": (),
+    "none": ("null",),
+    "undefined": (),
+}
+KIND_TESTS = frozenset(_KINDS) | {"defined"}
+
+
+def place_of(node: nodes.Node) -> Place:
+    """What an expression is known by, however it is written."""
+    return path_of(node) or repr(node)
+
+
+def looked_at(condition: nodes.Node) -> Iterator[Path]:
+    """The paths that a condition looks at, with keys that it looks for by `in`."""
+    yield from paths_of(condition)
+    for compare in [condition, *condition.find_all(nodes.Compare)]:
+        if not isinstance(compare, nodes.Compare) or not isinstance(compare.expr, nodes.Const):
+            continue
+        for operand in compare.ops:
+            over = operand.expr
+            if isinstance(over, nodes.Call) and isinstance(over.node, nodes.Getattr):
+                over = over.node.node  # item.keys()
+            if operand.op in ("in", "notin") and (path := path_of(over)) is not None:
+                yield (*path, str(compare.expr.value))
+
+
+def facts(
+    condition: nodes.Node,
+    holds: bool,
+    type_at: Callable[[nodes.Node], Type],
+    named: Mapping[str, nodes.Node],
+) -> Facts:
+    """The types that hold where a condition holds, or where it fails.
+
+    type_at: the type of an expression so far; named: conditions that a template gave a name.
+    """
+    if isinstance(condition, nodes.Not):
+        return facts(condition.node, not holds, type_at, named)
+    if isinstance(condition, nodes.And | nodes.Or):
+        sides = [facts(s, holds, type_at, named) for s in (condition.left, condition.right)]
+        if isinstance(condition, nodes.And) == holds:
+            unsure = [p for p in sides[0] if p in sides[1] and ANY in (sides[0][p], sides[1][p])]
+            return sides[0] | sides[1] | dict.fromkeys(unsure, ANY)
+        return dict.fromkeys([*sides[0], *sides[1]], ANY)
+    if isinstance(condition, nodes.Name) and condition.name in named:
+        return facts(named[condition.name], holds, type_at, {})
+    if isinstance(condition, nodes.Test):
+        return _by_test(condition, holds, type_at)
+    tests = list(condition.find_all(nodes.Test))
+    return {place: ANY for test in tests for place in _places(test.node)}
+
+
+def _by_test(test: nodes.Test, holds: bool, type_at: Callable[[nodes.Node], Type]) -> Facts:
+    if test.name not in KIND_TESTS:
+        return {}
+    before = type_at(test.node)
+    found = _after(test.name, holds, before)
+    others: Facts = {}
+    if path_of(test.node) is None:
+        others |= dict.fromkeys(paths_of(test.node), ANY)
+    return others if found == before else {**others, place_of(test.node): found}
+
+
+def _places(node: nodes.Node) -> Iterator[Place]:
+    yield place_of(node)
+    yield from paths_of(node)
+
+
+def _after(test: str, holds: bool, type_: Type) -> Type:
+    """A type once a test has held or failed; unknown where the sample has no such value."""
+    if test == "defined":
+        return type_ if holds else ANY
+    kinds = _KINDS[test]
+    if holds:
+        if type_.kind in kinds:
+            return replace(type_, nullable=False)
+        only = kinds[0] if len(kinds) == 1 and kinds[0] not in ("map", "null") else "any"
+        return Type(only) if type_.kind == "any" else ANY
+    return ANY if type_.kind in kinds else type_
+
+
+def selected(filter_: nodes.Filter, item: Type) -> Type:
+    """The type of the items that `select`, `reject`, `selectattr` and `rejectattr` keep."""
+    given = [a.value if isinstance(a, nodes.Const) else None for a in filter_.args]
+    holds = filter_.name.startswith("select")
+    if filter_.name in ("select", "reject"):
+        test = given[0] if given else None
+        return _after(test, holds, item) if test in KIND_TESTS else item
+    if filter_.name not in ("selectattr", "rejectattr") or item.kind != "map":
+        return item if item.kind in ("map", "any") else ANY
+    if not given or not isinstance(given[0], str):
+        return item
+    return _with_attribute(item, given[0].split("."), given[1] if given[1:] else None, holds)
+
+
+def _with_attribute(item: Type, path: list[str], test: Any, holds: bool) -> Type:
+    """A map whose key at a path has been looked at: no item without it is left."""
+    key = path[0]
+    inner = item.keys.get(key, ANY)
+    if path[1:]:
+        inner = _with_attribute(inner, path[1:], test, holds) if inner.kind == "map" else ANY
+    elif test in KIND_TESTS:
+        inner = _after(test, holds, inner)
+    return with_key(item, key, inner)
+
+
+def with_key(map_: Type, key: str, inner: Type) -> Type:
+    """A map that has a key for certain."""
+    return replace(map_, keys={**map_.keys, key: inner}, absent=map_.absent - {key})

@@ -1,0 +1,168 @@
+"""Jinja's own filters, made strict: lists in place of generators, and no text of a null.
+
+A filter that makes a text or a number of its value raises `NullValueError` for a null, NaN or an
+infinite number. Those that give items lazily give a list, so whatever a row's data raises is
+raised where the filter is applied.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from typing import Any
+
+from jinja2.environment import Environment
+from jinja2.filters import make_attrgetter
+from jinja2.utils import _PassArg, pass_environment
+
+from flancompile.dsl.jinja.values import (
+    NullValueError,
+    RowError,
+    parts_printed,
+    printed,
+    texts_in,
+    width,
+)
+
+__all__ = ["made_strict"]
+
+Filter = Callable[..., Any]
+
+# The arguments of which a text is made; 0 is the value itself, None stands for all.
+_OF_TEXT: dict[str, tuple[int, ...] | None] = {
+    **dict.fromkeys(
+        (
+            "capitalize",
+            "center",
+            "format",
+            "indent",
+            "lower",
+            "lower_first",
+            "lstrip",
+            "number",
+            "ordinal",
+            "rstrip",
+            "special",
+            "squeeze",
+            "string",
+            "striptags",
+            "title",
+            "trim",
+            "truncate",
+            "unescape_html",
+            "upper",
+            "upper_first",
+            "urlencode",
+            "wordcount",
+            "wordwrap",
+        ),
+        (0,),
+    ),
+    "format": None,
+    "replace": (0, 1, 2),
+}
+_OF_PARTS = frozenset({"urlencode"})  # of a list or map, the parts  # fmt: skip
+_LAZY = ("batch", "items", "map", "reject", "rejectattr", "reverse", "select", "selectattr",
+         "slice", "unique")  # fmt: skip
+_PADDED = {"center": "width", "indent": "width", "batch": "linecount", "slice": "slices"}
+
+
+def made_strict(filters: Mapping[str, Filter]) -> dict[str, Filter]:
+    """The same filters, each strict about nulls and none lazy."""
+    found = dict(filters)
+    for name, places in _OF_TEXT.items():
+        found[name] = _checked(name, found[name], places)
+    for name in _LAZY:
+        found[name] = _eager(found[name])
+    for name, parameter in _PADDED.items():
+        found[name] = _padded(found[name], parameter)
+    for name in ("int", "float"):
+        found[name] = _numeric(name, found[name])
+    return found | {"join": _join, "sum": _finite_sum(found["sum"])}
+
+
+def _lead(function: Filter) -> int:
+    """How many arguments come before the value: what Jinja passes."""
+    return int(_PassArg.from_obj(function) is not None)
+
+
+def _checked(name: str, function: Filter, places: tuple[int, ...] | None) -> Filter:
+    first, where = _lead(function), f"reaches {name!r}"
+    check = parts_printed if name in _OF_PARTS else printed
+
+    @wraps(function)
+    def run(*args: Any, **named: Any) -> Any:
+        for n, value in enumerate(args[first:]):
+            if places is None or n in places:
+                check(value, where)
+        if places is None:
+            for value in named.values():
+                printed(value, where)
+        return function(*args, **named)
+
+    return run
+
+
+def _eager(function: Filter) -> Filter:
+    @wraps(function)
+    def run(*args: Any, **named: Any) -> Any:
+        found = function(*args, **named)
+        return list(found) if isinstance(found, Iterator) else found
+
+    return run
+
+
+def _padded(function: Filter, parameter: str) -> Filter:
+    at = 1 + _lead(function)
+
+    @wraps(function)
+    def run(*args: Any, **named: Any) -> Any:
+        width(args[at] if len(args) > at else named.get(parameter))
+        return function(*args, **named)
+
+    return run
+
+
+def _numeric(name: str, function: Filter) -> Filter:
+    """`int` or `float`: what is no number drops the row, unless a default is written."""
+
+    @wraps(function)
+    def run(value: Any, *args: Any, **named: Any) -> Any:
+        if args or "default" in named:
+            return function(value, *args, **named)
+        printed(value, f"reaches {name!r}")
+        found = function(value, _NONE, **named)
+        if found is _NONE or not math.isfinite(found):
+            raise RowError(f"{value!r} is no number; write a default: {name}(0)")
+        return found
+
+    return run
+
+
+_NONE = object()  # where a number has no default
+
+
+def _finite_sum(function: Filter) -> Filter:
+    @wraps(function)
+    def run(*args: Any, **named: Any) -> Any:
+        found = function(*args, **named)
+        if isinstance(found, float) and found != found:
+            raise NullValueError("the sum is NaN")
+        return found
+
+    return run
+
+
+@pass_environment
+def _join(
+    environment: Environment,
+    value: Iterable[Any],
+    d: str = "",
+    attribute: str | int | None = None,
+) -> str:
+    """Join items as one text; `attribute` of each where it is named."""
+    if attribute is not None:
+        value = map(make_attrgetter(environment, attribute), value)
+    where = "reaches 'join'"
+    return texts_in([d], where)[0].join(texts_in(value, where))

@@ -1,0 +1,138 @@
+"""What is wrong with a template's text, seen without any row.
+
+Each check looks at one thing. A fault names its line in the text and, where there is one, the very
+word, so that the caret stands under it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from flancompile.dsl.jinja.expression import without_slot
+from flancompile.errors import Severity, nearest
+
+__all__ = ["Fault", "input_faults", "options_faults", "single_braces", "target_faults"]
+
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_PATH = r"(?:\.\w+|\[[^\]{}\n]*\]|\s*\|\s*\w+(?:\([^(){}\n]*\))?)"
+_SINGLE = re.compile(rf"(?<![{{\w$])\{{\s*(([A-Za-z_]\w*){_PATH}*)\s*\}}(?!\}})")
+_STRAY = re.compile(r"\}\}(?:(n|rn|t)(?=\n|$)|(n|rn)(?=[A-Z]))")
+_ESCAPED = re.compile(r"\\[nrt](?![A-Za-z])")
+_DOUBLED = re.compile(r"(?<![.?!,;:])([.,;:])\1(?![.])|\?\s\?|\s[,;.](?=\s|$)|[,;:]\.(?!\.)")
+_SPEAKS = re.compile(
+    r"\b(options?|choices|alternatives|(?:one )?of the following|(?:from|in) the list)\b",
+    re.IGNORECASE,
+)
+
+
+_TAKE_OFF = "take the white space off the line's end; models learn it too"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault in a text: where, what, and what to do.
+
+    Where is `word` at the offset `at`, or the first in or after `line` (from 1).
+    """
+
+    code: str
+    message: str
+    hint: str | None = None
+    line: int = 1
+    word: str | None = None
+    severity: Severity = "error"
+    at: int | None = None
+
+
+def input_faults(text: str, names: Iterable[str], fields: Iterable[str] = ()) -> Iterator[Fault]:
+    """Faults of an input text. names: what it may show; fields: what else there is."""
+    yield from _any_text(text, names, fields)
+    if text != text.rstrip():
+        message = "the input ends in white space, which stands before the target"
+        hint = "write it as a block with |- or take the white space off"
+        yield _space(message, hint, len(text.rstrip()))
+
+
+def target_faults(text: str, names: Iterable[str], fields: Iterable[str] = ()) -> Iterator[Fault]:
+    """Faults of a target text. names: what it may show; fields: what else there is."""
+    yield from _any_text(text, names, fields)
+    if text != text.strip():
+        message = "the target begins or ends in white space"
+        hint = "the frame and the layout part it from the prompt; take the white space off"
+        yield _space(message, hint, len(text.rstrip()) if text == text.lstrip() else 0)
+
+
+def _space(message: str, hint: str | None, at: int) -> Fault:
+    return Fault("FC216", message, hint, word=" ", severity="warning", at=at)
+
+
+def options_faults(text: str) -> Iterator[Fault]:
+    """What an input still says of options once they are left out."""
+    bare = _JINJA.sub("", without_slot(text, "options"))
+    if match := _SPEAKS.search(bare):
+        message = f"without options the text still speaks of them: {match[1]!r}"
+        hint = "reword it, or say `options: required`; the style can announce the options"
+        at = _spoken(text, match[1])
+        yield Fault("FC220", message, hint, word=match[1], severity="warning", at=at)
+
+
+def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterator[Fault]:
+    known = set(names)
+    literal = _literal(text)
+    yield from _single_braces(literal, known, set(fields))
+    for stray in _STRAY.finditer(text):
+        letter = stray[1] or stray[2]
+        message = f"a stray {letter!r} after }}}} where a line should end"
+        hint = f"take the {letter!r} out"
+        yield Fault("FC211", message, hint, word=f"}}}}{letter}", at=stray.start())
+    for escaped in _ESCAPED.finditer(literal):
+        message = f"{escaped[0]} is printed as a backslash and a letter"
+        hint = 'escapes work in "double quotes" only; or write the text as a block with |-'
+        yield Fault("FC211", message, hint, word=escaped[0], severity="warning", at=escaped.start())
+    for doubled in _DOUBLED.finditer(literal):
+        word = doubled[0].strip()
+        message = f"doubled or detached punctuation: {word!r}"
+        at = doubled.start() + doubled[0].index(word)
+        hint = "keep one mark, next to the word before it"
+        yield Fault("FC217", message, hint, word=word, severity="warning", at=at)
+    place = 0
+    for line in text.split("\n")[:-1]:
+        if line != line.rstrip(" \t"):
+            yield _space("a line ends in white space", _TAKE_OFF, place + len(line.rstrip(" \t")))
+        place += len(line) + 1
+
+
+def single_braces(text: str, names: Iterable[str]) -> Iterator[Fault]:
+    """Placeholders of another language in a text. names: what it may show."""
+    yield from _single_braces(_literal(text), set(names), set())
+
+
+def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[Fault]:
+    """Placeholders of another language: `{premise}`, `{answers[0]}`, `{title | trim}`."""
+    for match in _SINGLE.finditer(literal):
+        shown, name = match[1], match[2]
+        near = name if name in known | fields else _nearest(name, known)
+        if near is None or (near != name and shown != name):
+            continue
+        message = f"{match[0]!r} is printed as it stands"
+        hint = f"write {{{{ {near}{shown[len(name) :]} }}}} to show the field"
+        if near not in known:
+            hint += ", where the signature lets it be shown"
+        yield Fault("FC210", message, hint, word=match[0], at=match.start())
+
+
+def _literal(text: str) -> str:
+    """The text with all that is Jinja's blanked out."""
+    return _JINJA.sub(lambda m: re.sub(r"[^\n]", "\0", m[0]), text)
+
+
+def _nearest(name: str, known: set[str]) -> str | None:
+    hint = nearest(name, sorted(known))
+    return hint.split("'")[1] if hint else None
+
+
+def _spoken(text: str, word: str) -> int:
+    """Where a word stands outside Jinja's parts."""
+    return max(0, _literal(text).find(word))

@@ -1,0 +1,41 @@
+"""Which folders hold a library, and what in them would be passed over."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from flancompile.dsl.library.library import KINDS
+from flancompile.errors import Diagnostic
+
+__all__ = ["holds_library", "unseen"]
+
+
+def holds_library(folder: Path) -> bool:
+    """Whether a folder holds a file of the language; one that only has runs or builds does not."""
+    return any(next((folder / kind).rglob("*.y*ml"), None) is not None for kind in KINDS)
+
+
+def unseen(folder: Path) -> list[Diagnostic]:
+    """FC107 for a library folder in which nothing would be looked at, or one part would not."""
+    known = (*KINDS, "runs")
+    try:
+        inside = sorted(p for p in folder.iterdir() if p.is_dir())
+    except OSError as error:
+        return [Diagnostic("FC107", f"{str(folder)!r} cannot be read: {error.strerror}")]
+    found = []
+    for path in inside:
+        near = difflib.get_close_matches(path.name, known, 1, cutoff=0.75)
+        if path.name not in known and near and next(path.rglob("*.y*ml"), None) is not None:
+            message = f"the folder {str(path)!r} is not looked at"
+            found.append(Diagnostic("FC107", message, None, f"did you mean {near[0]!r}?"))
+    if found or any(path.name in known for path in inside):
+        return found
+    hint = f"a library is a folder with {', '.join(f'{k}/' for k in KINDS)}"
+    libraries = [p.name for p in inside if any((p / k).is_dir() for k in known)]
+    home = next((p for p in (folder.resolve(), *folder.resolve().parents) if p.name in known), None)
+    if libraries:
+        hint = f"libraries in it: {', '.join(libraries)}; name one"
+    elif home is not None:
+        hint = f"give the library that it is a part of: {str(home.parent)!r}"
+    return [Diagnostic("FC107", f"there is no library in {str(folder)!r}", None, hint)]

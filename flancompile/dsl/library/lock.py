@@ -1,0 +1,103 @@
+"""schemas.lock: the columns of each source and their types, as the rows of its splits showed them.
+
+`check --data` writes it beside a library's folders; the static checks read it, so that they know
+types without a row. An entry counts for the source as it was written then; where the data has
+changed since, its complaints are warnings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flancompile.dsl.jinja.types import Type, from_json
+from flancompile.dsl.models.source import Source
+from flancompile.errors import fail
+
+__all__ = ["NAME", "Schema", "Seen", "read_lock", "source_digest", "write_lock"]
+
+NAME = "schemas.lock"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A split that was read: how many of its rows, and a digest of its data."""
+
+    rows: int
+    data: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A source's columns.
+
+    source: digest of the source that it was read of; splits: what was read; absent: columns that
+    some rows lack; stale: whether the data on this machine is other data.
+    """
+
+    columns: Mapping[str, Type]
+    source: str
+    splits: Mapping[str, Seen] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    stale: bool = False
+
+    @property
+    def row(self) -> Type:
+        """The type of a whole row."""
+        return Type("map", None, self.columns, self.absent)
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the whole."""
+        return hashlib.blake2b(json.dumps(self.as_json()).encode(), digest_size=12).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        columns = {name: type_.as_json() for name, type_ in sorted(self.columns.items())}
+        absent = {"absent": sorted(self.absent)} if self.absent else {}
+        splits = {n: {"rows": s.rows, "data": s.data} for n, s in sorted(self.splits.items())}
+        return {"source": self.source, "splits": splits, **absent, "columns": columns}
+
+
+def source_digest(source: Source) -> str:
+    """A digest of what a dataset file says of its source; what it leaves unsaid has no part."""
+    said = source.model_dump_json(exclude_defaults=True)
+    return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()
+
+
+def read_lock(folder: Path) -> dict[str, Schema]:
+    """The schemas of a library folder by dataset id; none without a lock. Raises FC101."""
+    path = folder / NAME
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))["sources"]
+        return {
+            str(id_): Schema(
+                {str(n): from_json(t) for n, t in one["columns"].items()},
+                str(one["source"]),
+                {
+                    str(n): Seen(int(s["rows"]), str(s["data"]))
+                    for n, s in one.get("splits", {}).items()
+                },
+                frozenset(map(str, one.get("absent", ()))),
+            )
+            for id_, one in given.items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "`flancompile check --data` writes it anew; or delete it"
+        raise fail("FC101", f"{path} is damaged: {error}", hint=hint) from None
+
+
+def write_lock(folder: Path, schemas: Mapping[str, Schema]) -> None:
+    """Write a library folder's lock, whole or not at all."""
+    path = folder / NAME
+    data = {"sources": {id_: schemas[id_].as_json() for id_ in sorted(schemas)}}
+    fresh = path.with_name(f"{NAME}.part")
+    fresh.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    fresh.replace(path)

@@ -1,0 +1,109 @@
+"""What was parsed and checked before, by content, so that a file that has not changed costs little.
+
+One file holds it for a set of library folders. It may be deleted at any time; what cannot be read
+or was written by another version of the language counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flancompile.dsl.yaml import document as yaml
+from flancompile.errors import Diagnostic, Severity, Span
+from flancompile.unfinished import making_file
+
+__all__ = ["Memo"]
+
+Kept = tuple[str, str, tuple[int, int, int, int] | None, str | None, Severity]
+Entry = tuple[Any, dict[str, list[Kept]]]  # parsed data; complaints by mark
+
+
+def _fingerprint() -> str:
+    """Changes when the language's own code does."""
+    hasher = hashlib.blake2b(digest_size=16)
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        code = path.read_bytes()
+        hasher.update(f"{path.name} {len(code)} ".encode())
+        hasher.update(code)
+    return hasher.hexdigest()
+
+
+class Memo:
+    """Parsed data, and the complaints of static checks, by a file's digest.
+
+    path: the file that holds them between runs; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._mark = _fingerprint() if path is not None else ""
+        self._known: dict[bytes, Entry] = self._load()
+        self._used: dict[bytes, Entry] = {}
+        self._changed = False
+
+    def _load(self) -> dict[bytes, Entry]:
+        if self.path is None:
+            return {}
+        try:
+            mark, known = marshal.loads(self.path.read_bytes())
+        except (OSError, ValueError, EOFError, TypeError):
+            return {}
+        return known if mark == self._mark and isinstance(known, dict) else {}
+
+    def read(self, path: Path) -> yaml.Document:
+        """A file's document. Errors as for `yaml.read`."""
+        raw = yaml.read_bytes(path)
+        digest = hashlib.blake2b(raw, digest_size=16).digest()
+        if digest in self._known:
+            self._used[digest] = self._known[digest]
+            text = yaml.decoded(raw, path)
+            return yaml.Document(str(path), self._known[digest][0], text, digest=digest)
+        document = yaml.parse(yaml.decoded(raw, path), str(path))
+        document.digest = digest
+        if document.data is not None:
+            self._used[digest] = (document.data, {})
+            self._changed = True
+        return document
+
+    def complaints(self, document: yaml.Document, mark: str = "") -> list[Diagnostic] | None:
+        """What checks found in a document; None where they are yet to be run.
+
+        mark: what the checks depend on beside the document.
+        """
+        kept = self._used.get(document.digest, (None, {}))[1].get(mark)
+        if kept is None:
+            return None
+        return [
+            Diagnostic(
+                code, message, Span(document.path, *place) if place else None, hint, severity
+            )
+            for code, message, place, hint, severity in kept
+        ]
+
+    def keep(self, document: yaml.Document, found: Sequence[Diagnostic], mark: str = "") -> None:
+        """Remember what checks found in a document."""
+        if document.digest in self._used:
+            data, others = self._used[document.digest]
+            still = {m: k for m, k in others.items() if m == "" and mark}
+            self._used[document.digest] = (data, {**still, mark: [_kept(d) for d in found]})
+            self._changed = True
+
+    def save(self) -> None:
+        """Write what this run used; a folder that cannot be written keeps nothing."""
+        if self.path is None or not (self._changed or len(self._used) < len(self._known)):
+            return
+        with suppress(OSError):
+            with making_file(self.path) as fresh:
+                fresh.write_bytes(marshal.dumps((self._mark, self._used)))
+            self._changed = False
+
+
+def _kept(found: Diagnostic) -> Kept:
+    span = found.span
+    place = (span.line, span.column, span.end_line, span.end_column) if span else None
+    return found.code, found.message, place, found.hint, found.severity

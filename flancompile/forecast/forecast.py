@@ -1,0 +1,176 @@
+"""The plan of a recipe as people read it: shares, rows, and a forecast from a sample."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flancompile.compiler.columns.jinja.unlowered import Unlowered, unlowered
+from flancompile.compiler.link.quota import apportion
+from flancompile.compiler.objects.streams import Stream, Streams
+from flancompile.compiler.pipeline import prepare, rows_over, streams_of
+from flancompile.compiler.prepared import Prepared
+from flancompile.compiler.request import Request
+
+__all__ = ["Plan", "TaskPlan", "forecast"]
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One task of a plan. Mean lengths are framed tokens, over the first block."""
+
+    task: str
+    member: str
+    rows: int
+    kept: int
+    share: float
+    examples: int
+    passes: float
+    usable_share: float
+    mean_prompt_tokens: float
+    mean_target_tokens: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a compile would give. Packs, steps and bytes are forecasts.
+
+    templates: how many are in use; by_row: those that are rendered row by row.
+    """
+
+    recipe: str
+    mixture: str
+    layout: str
+    tokenizer: str
+    tasks: tuple[TaskPlan, ...]
+    held_out: dict[str, str]
+    left_out: dict[str, str]
+    examples: int
+    tokens: int
+    target_tokens: int
+    packs: int
+    bytes: int
+    seconds: float
+    templates: int
+    by_row: tuple[Unlowered, ...]
+
+    def steps(self, batch_packs: int) -> int:
+        """Steps of an epoch at a batch of so many packs."""
+        return -(-self.packs // batch_packs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def forecast(request: Request) -> Plan:
+    """Plan a recipe: its sources are read, and the first block of each task is built."""
+    prepared = prepare(request, None)
+    streams = streams_of(prepared, None)
+    started = time.perf_counter()
+    with request.stage("sample"):
+        streams.ensure(dict.fromkeys(prepared.planned, 1))
+    seconds = time.perf_counter() - started
+    means = {i: _means(s) for i, s in streams.streams.items()}
+    counts = _counts(prepared, streams, means)
+    tasks = tuple(
+        _task(prepared, streams.streams[i], counts, means) for i in sorted(prepared.planned)
+    )
+    prompt = sum(t.examples * t.mean_prompt_tokens for t in tasks)
+    target = sum(t.examples * t.mean_target_tokens for t in tasks)
+    packs, pack_bytes = _packs(prepared, prompt, target, sum(t.examples for t in tasks))
+    built = sum(s.usable for s in streams.streams.values()) or 1
+    recipe = prepared.workshop.recipe
+    examples = sum(t.examples for t in tasks)
+    specs = [prepared.workshop.spec(p.task, p.arms) for p in prepared.planned.values()]
+    return Plan(
+        recipe=request.recipe.id,
+        mixture=recipe.mixture,
+        layout=recipe.layout,
+        tokenizer=prepared.tokenizer.name,
+        tasks=tasks,
+        held_out=prepared.held_out,
+        left_out=prepared.left_out,
+        examples=examples,
+        tokens=round(prompt + target),
+        target_tokens=round(target),
+        packs=packs,
+        bytes=packs * pack_bytes,
+        seconds=round(seconds * examples / built, 1) if streams.built else 0.0,
+        templates=sum(len(s.templates) for s in specs),
+        by_row=tuple(u for s in specs for u in unlowered(s)),
+    )
+
+
+def _means(stream: Stream) -> tuple[float, float]:
+    """Framed tokens an example, without and with loss."""
+    lengths = stream.lengths(stream.usable)
+    prompt, target = lengths.mean(axis=0).tolist() if len(lengths) else (0.0, 0.0)
+    return prompt, target
+
+
+def _counts(
+    prepared: Prepared, streams: Streams, means: dict[str, tuple[float, float]]
+) -> dict[str, int]:
+    recipe = prepared.workshop.recipe
+    by_tokens = prepared.request.library.mixture(recipe.mixture).model.rate_in == "target_tokens"
+    shares = {i: s for i, s in prepared.shares.items() if streams.streams[i].usable and s > 0}
+    if by_tokens:
+        shares = {i: s / means[i][1] for i, s in shares.items()}
+    whole = sum(shares.values()) or 1.0
+    shares = {i: s / whole for i, s in shares.items()}
+    size = recipe.size
+    if size.examples is not None:
+        total = size.examples
+    elif size.passes is not None:
+        rows = rows_over(prepared, size.over)
+        total = round(
+            min((size.passes * n / shares[i] for i, n in rows.items() if i in shares), default=0)
+        )
+    else:
+        side = sum(
+            s * (means[i][1] + (means[i][0] if size.tokens else 0.0)) for i, s in shares.items()
+        )
+        total = round((size.tokens or size.target_tokens or 0) / max(side, 1e-9))
+    return apportion(total, shares)
+
+
+def _task(
+    prepared: Prepared,
+    stream: Stream,
+    counts: dict[str, int],
+    means: dict[str, tuple[float, float]],
+) -> TaskPlan:
+    task = stream.planned.task
+    blocks = prepared.workshop.reads[task.source_id, prepared.workshop.recipe.split]
+    looked = blocks.block_rows[0] if blocks.block_rows else 0
+    share = stream.usable / looked if looked else 0.0
+    usable = stream.planned.capped(round(share * blocks.kept))
+    return TaskPlan(
+        task=task.id,
+        member=stream.planned.member,
+        rows=blocks.rows,
+        kept=blocks.kept,
+        share=prepared.shares.get(task.id, 0.0),
+        examples=counts.get(task.id, 0),
+        passes=round(counts.get(task.id, 0) / usable, 3) if usable else 0.0,
+        usable_share=round(share, 4),
+        mean_prompt_tokens=round(means[task.id][0], 1),
+        mean_target_tokens=round(means[task.id][1], 1),
+    )
+
+
+def _packs(prepared: Prepared, prompt: float, target: float, examples: int) -> tuple[int, int]:
+    recipe = prepared.workshop.recipe
+    item = 2 if prepared.tokenizer.vocab_size <= 1 << 16 else 4
+    if recipe.layout == "decoder":
+        length = recipe.lengths.pack or 1
+        packs, size = math.ceil((prompt + target) / length), length * item
+    else:
+        sides = (recipe.lengths.input or 1, recipe.lengths.target or 1)
+        packs = math.ceil(max(prompt / sides[0], target / sides[1]))
+        size = sum(sides) * item
+    most = recipe.packing.max_examples if recipe.packing.enabled else 1
+    return max(packs, math.ceil(examples / most) if most else packs), size

@@ -1,0 +1,112 @@
+"""What a library gives of each rung of the ladder, here: names served, rows on hand, tokens.
+
+Counts are of the ladder's names. A name is on hand when one of the tasks that serve it has its
+rows; its examples are those rows, and its tokens come of the mean lengths of a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flancompile.dsl.library.ladder import Rung, rungs
+from flancompile.dsl.library.library import TaskDef
+from flancompile.forecast.forecast import Plan, TaskPlan
+
+__all__ = ["NameReport", "RungReport", "ladder_report"]
+
+UNSERVED = "no task of the library serves it"
+
+
+@dataclass(frozen=True)
+class NameReport:
+    """One name of the ladder. why: why it is not on hand."""
+
+    name: str
+    tasks: tuple[str, ...]
+    on_hand: bool
+    why: str | None
+
+
+@dataclass(frozen=True)
+class RungReport:
+    """One rung, with all that is below it.
+
+    tasks: how many the paper gives it; names: the ladder's; served, on_hand: how many of those;
+    datasets, categories, templates: of the tasks that serve them; examples: rows of tasks on hand,
+    within caps; tokens, target_tokens: of these, from mean lengths.
+    """
+
+    tasks: int
+    names: int
+    served: int
+    on_hand: int
+    datasets: int
+    categories: int
+    templates: int
+    examples: int
+    tokens: int
+    target_tokens: int
+    missing: tuple[NameReport, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def ladder_report(tasks: Mapping[str, TaskDef], plan: Plan) -> list[RungReport]:
+    """A report for each rung. plan: of a mixture that holds the tasks, missing rows left out."""
+    serving: dict[str, list[TaskDef]] = {}
+    for task in tasks.values():
+        for name in task.rungs:
+            serving.setdefault(name, []).append(task)
+    planned = {t.task: t for t in plan.tasks}
+    return [_rung(rung, serving, planned, plan.left_out) for rung in rungs()]
+
+
+def _rung(
+    rung: Rung,
+    serving: Mapping[str, list[TaskDef]],
+    planned: Mapping[str, TaskPlan],
+    left_out: Mapping[str, str],
+) -> RungReport:
+    names = [_name(n, serving.get(n, []), planned, left_out) for n in rung.names]
+    written = {
+        (t.dataset.id, t.category): len(t.task.templates)
+        for n in rung.names
+        for t in serving.get(n, [])
+    }
+    used = {t.id: t for n in rung.names for t in serving.get(n, [])}
+    here = [planned[i] for i in used if i in planned]
+    usable = {t.task: round(t.kept * t.usable_share) for t in here}
+    return RungReport(
+        tasks=rung.tasks,
+        names=len(rung.names),
+        served=sum(bool(n.tasks) for n in names),
+        on_hand=sum(n.on_hand for n in names),
+        datasets=len({t.dataset.id for t in used.values()}),
+        categories=len({t.category for t in used.values()}),
+        templates=sum(written.values()),
+        examples=sum(usable.values()),
+        tokens=round(
+            sum(usable[t.task] * (t.mean_prompt_tokens + t.mean_target_tokens) for t in here)
+        ),
+        target_tokens=round(sum(usable[t.task] * t.mean_target_tokens for t in here)),
+        missing=tuple(n for n in names if not n.on_hand),
+    )
+
+
+def _name(
+    name: str,
+    tasks: list[TaskDef],
+    planned: Mapping[str, TaskPlan],
+    left_out: Mapping[str, str],
+) -> NameReport:
+    ids = tuple(t.id for t in tasks)
+    if not ids:
+        return NameReport(name, ids, False, UNSERVED)
+    if any(i in planned for i in ids):
+        return NameReport(name, ids, True, None)
+    why = next((left_out[i] for i in ids if i in left_out), "its tasks are not in the mixture")
+    return NameReport(name, ids, False, why)

@@ -1,0 +1,178 @@
+"""Targets that stand whole in their prompts, and by what way they came there.
+
+An answer that is taken out of a passage stands in it by nature, so a field that holds the target is
+complained of only where most rows show it and where the field is made of the same column as the
+answer, or the target has several words and nothing says that the task is extractive: neither a tag
+`extractive`, nor the names of its category and cluster, nor the template, which asks for a copy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flancompile.compiler.render.chat import Turn
+from flancompile.dsl.jinja.expression import compile_template
+from flancompile.dsl.jinja.paths import Path, paths_read
+from flancompile.dsl.library.library import TaskDef
+from flancompile.dsl.models.task import Template
+
+__all__ = ["Leaks", "answer_is_asked", "lacks_rationale", "made_of_answers", "texts_of"]
+
+SHARE = 0.5  # of a template's rows
+SEVERAL = 3  # words of a target
+LEAST = 3  # characters: shorter ones are found anywhere
+PASSAGE = 4  # a field so many times as long as the answer that is taken out of it
+_EXTRACTIVE = re.compile(r"extract|comprehension|coreference|cloze|copy|span|_qa$")
+_ASKS_FOR_A_COPY = re.compile(
+    r"\b(?:copy|extract|highlight|quote|repeat|underline|verbatim|word for word)\b", re.IGNORECASE
+)
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
+@dataclass
+class Leaks:
+    """What one template's rows showed: fields that hold whole targets.
+
+    tagged: whether the author says that answers are extracted; extractive: whether they look so.
+    """
+
+    derived: frozenset[str]
+    copied: frozenset[str]
+    tagged: bool
+    extractive: bool
+    said: str
+    rows: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+    words: int = 0
+
+    @classmethod
+    def of(cls, task: TaskDef, template: Template) -> Leaks:
+        """What the texts of a task and of its template tell beforehand."""
+        said = _JINJA.sub("", template.input)
+        names = (*task.task.tags, task.category, task.task.cluster or "")
+        extractive = any(_EXTRACTIVE.search(name) for name in names)
+        return cls(
+            derived=made_of_answers(task),
+            copied=compile_template(template.target).names & {*task.task.signature.inputs},
+            tagged="extractive" in task.task.tags,
+            extractive=extractive or _ASKS_FOR_A_COPY.search(said) is not None,
+            said=said,
+        )
+
+    def look(
+        self,
+        row: str,
+        prompt: str,
+        target: str,
+        fields: Mapping[str, Sequence[str]],
+        others: Sequence[str],
+    ) -> bool:
+        """Take notes of a row. -> whether the target stands in the prompt and in nothing alone.
+
+        fields: texts of each field that is no output; others: the row's further options, of which
+        a prompt may list all.
+        """
+        text = target.strip()
+        if prompt.strip() == text:
+            return True
+        if len(text) < LEAST or text not in prompt:
+            return False
+        if text in self.said or any(other in prompt for other in others):
+            return False
+        holding = {n: v for n, values in fields.items() for v in values if text in v}
+        if not holding:
+            return True
+        told = (n for n, value in holding.items() if self._tells(n, value, text))
+        if (name := next(told, None)) is not None:
+            self.rows[name] += 1
+            self.first.setdefault(name, row)
+            self.words += len(text.split())
+        return False
+
+    def _tells(self, name: str, value: str, text: str) -> bool:
+        """Whether a field that holds the target should not."""
+        if self.tagged or name in self.copied:
+            return False
+        if name in self.derived and len(value) < PASSAGE * len(text):
+            return True
+        return not self.extractive and len(text.split()) >= SEVERAL
+
+    def told(self, rows: int) -> Iterator[tuple[str, str, int, str]]:
+        """(what it is, what to do, rows, one of them) of the field that holds most targets."""
+        for name, count in self.rows.most_common(1):
+            if count >= SHARE * rows:
+                words = self.words / sum(self.rows.values())
+                size = "one word" if words < 1.5 else f"{words:.0f} words"
+                what = f"its whole target ({size} on average) in the field {name!r}"
+                advice = "take the answer out, or tag the task `extractive`"
+                if name in self.derived:
+                    advice = "the field is made of the same column as the answer; " + advice
+                yield what, advice, count, self.first[name]
+
+
+def made_of_answers(task: TaskDef) -> frozenset[str]:
+    """The inputs whose expression reads a column, or a part of one, that an output's reads."""
+    file, signature = task.dataset.model, task.task.signature
+    fields = {name: _columns(text, file.let) for name, text in file.fields.items()}
+    asked = {p for n in signature.outputs for p in fields.get(n, ())}
+    return frozenset(
+        name
+        for name in signature.inputs
+        if any(_overlap(p, q) for p in fields.get(name, ()) for q in asked)
+    )
+
+
+def _overlap(a: Path, b: Path) -> bool:
+    short = min(len(a), len(b))
+    return a[:short] == b[:short]
+
+
+def _columns(text: str, let: Mapping[str, str]) -> list[Path]:
+    """The columns that a field reads, each with the keys that are taken of it."""
+    found: list[Path] = []
+    for path in paths_read(text):
+        if path[0] in let:  # it sees the names before it alone, so this comes to an end
+            before = dict(list(let.items())[: list(let).index(path[0])])
+            found += _columns(let[path[0]], before)
+        else:
+            found.append(path[1:] if path[0] == "row" else path)
+    return found
+
+
+def answer_is_asked(turns: Sequence[Turn]) -> bool:
+    """Whether an answer of several words is what a user or the system has said before it.
+
+    What a tool returns may well be the answer, and short ones (a greeting) are said back.
+    """
+    before: set[str] = set()
+    for turn in turns:
+        text = turn.text.strip()
+        if turn.learnt and len(text.split()) >= SEVERAL and text in before:
+            return True
+        if turn.role in ("user", "system"):
+            before.add(text)
+    return False
+
+
+def texts_of(value: Any) -> list[str]:
+    """All texts in a value, lists and mappings looked into."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in texts_of(item)]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in texts_of(item)]
+    return [] if value is None else [str(value)]
+
+
+def lacks_rationale(target: str, outputs: Sequence[str]) -> bool:
+    """Whether a target has no chain of thought: its longest output, and something before the
+    shortest."""
+    if len(outputs) < 2:
+        return False
+    answer = min(outputs, key=len)
+    return max(outputs, key=len).strip() in ("", answer.strip()) or target.strip() == answer

@@ -1,0 +1,332 @@
+"""lm-evaluation-harness's task files: what needs no Python comes in and renders the same."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from made_rows import made_rows
+
+from flancompile import check
+from flancompile.authoring.importers.imported import Imported
+from flancompile.authoring.importers.lm_eval import import_task, layouts, loaded
+from flancompile.cli import importing
+from flancompile.dsl.jinja.expression import compile_expression, compile_template
+
+ENV = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+ENV.filters["regex_replace"] = lambda text, pattern, new: re.sub(pattern, new, text)
+EVERY = 23  # one in so many task files is rendered
+
+
+def packaged() -> list[Path]:
+    """The task files that the `lm_eval` package carries."""
+    found = importlib.util.find_spec("lm_eval")
+    if found is None or found.origin is None:
+        pytest.skip("the package lm_eval is not installed")
+    return sorted((Path(found.origin).parent / "tasks").rglob("*.yaml"))
+
+
+def task(folder: Path, **keys: Any) -> Path:
+    """A task file with some keys of its own."""
+    about = {
+        "task": "colours",
+        "dataset_path": "some/colours",
+        "doc_to_text": "What colour is {{thing}}?",
+        "doc_to_target": "colour",
+        "test_split": "test",
+        **keys,
+    }
+    path = folder / "colours.yaml"
+    path.write_text(yaml.safe_dump(about), encoding="utf-8")
+    return path
+
+
+def brought(path: Path) -> dict[str, Any]:
+    found = import_task(path, {})
+    assert found is not None and not found.left_out
+    data: dict[str, Any] = yaml.safe_load(found.text)
+    return data
+
+
+def test_a_task_of_generation(tmp_path: Path) -> None:
+    until = {"until": ["\n"]}
+    path = task(tmp_path, output_type="generate_until", generation_kwargs=until, num_fewshot=2)
+    data = brought(path)
+    made = data["tasks"]["generation"]
+    assert data["source"] == {"hub": "some/colours", "splits": {"test": "test"}}
+    assert made["signature"] == "thing -> colour"
+    assert made["eval"] == {
+        "metric": "exact_match",
+        "answers": "colour if colour is sequence and colour is not string else [colour]",
+        "ignore_case": False,
+        "stop": ["\n"],
+        "split": "test",
+    }
+    assert made["templates"][0]["input"] == "What colour is {{ thing }}?"
+
+
+def test_choices_by_label_and_by_index(tmp_path: Path) -> None:
+    keys = {"output_type": "multiple_choice", "doc_to_choice": ["red", "blue"]}
+    made = brought(task(tmp_path, **keys))["tasks"]["multiple_choice"]
+    gold = compile_expression(made["choices"]["gold"])
+    assert made["choices"]["options"] == ["red", "blue"]
+    assert [gold({"colour": value}) for value in ("blue", 0, "1")] == [1, 0, 1]
+
+
+def test_exemplars_by_hand_and_from_a_split(tmp_path: Path) -> None:
+    samples = [{"thing": "snow", "colour": "white"}]
+    found = import_task(task(tmp_path, fewshot_config={"samples": samples}), {})
+    assert found is not None
+    ((name, text),) = found.files.items()
+    assert name == "datasets/colours.shots.jsonl"
+    assert json.loads(text) == samples[0]
+    split = brought(task(tmp_path, fewshot_split="dev"))
+    assert split["tasks"]["generation"]["exemplars"] == {"from": "split", "split": "dev"}
+    assert split["source"]["splits"] == {"test": "test", "dev": "dev"}
+
+
+def test_what_a_task_includes(tmp_path: Path) -> None:
+    (tmp_path / "_base.yaml").write_text("dataset_path: some/base\ndescription: Say it.\n")
+    path = tmp_path / "own.yaml"
+    path.write_text("include: _base.yaml\ntask: own\ndoc_to_text: q\ndoc_to_target: a\n")
+    data = brought(path)
+    assert data["source"]["hub"] == "some/base"
+    assert data["tasks"]["generation"]["instruction"] == "Say it."
+    assert import_task(tmp_path / "_base.yaml", {}) is None
+
+
+def test_python_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("task: own\ndataset_path: a/b\ndoc_to_text: !function utils.text\n")
+    found = import_task(path, {})
+    assert found is not None and found.text == ""
+    assert found.left_out[0].reason == "`doc_to_text` needs Python: utils.text"
+
+
+def rendered(data: dict[str, Any], row: dict[str, Any]) -> tuple[str, list[str]]:
+    """Target and accepted answers of an imported task's row."""
+    (made,) = data["tasks"].values()
+    names = {n: compile_expression(e)({"row": row}) for n, e in data["fields"].items()}
+    answers = compile_expression(made["eval"]["answers"])(names)
+    assert isinstance(answers, list)
+    target = compile_template(made["templates"][0]["target"])
+    if "choices" in made:
+        options = made["choices"]["options"]
+        place = compile_expression(made["choices"]["gold"])(names)
+        names["gold"] = options[int(str(place))]
+    return target.render(names), answers
+
+
+@pytest.mark.parametrize("form", ["dates", "{{dates}}", "{{ dates | tojson }}", "{{doc.dates}}"])
+def test_a_list_of_answers_is_no_python_text(tmp_path: Path, form: str) -> None:
+    data = brought(task(tmp_path, output_type="generate_until", doc_to_target=form))
+    dates = ["14 December 1972 UTC", "1972"]
+    row = {"thing": "x", "dates": dates, "doc": {"dates": dates}}
+    assert rendered(data, row) == (dates[0], dates)
+    row = {"thing": "x", "dates": "1972", "doc": {"dates": "1972"}}
+    assert rendered(data, row) == ("1972", ["1972"])
+
+
+def test_generation_with_choices_learns_the_choice(tmp_path: Path) -> None:
+    keys = {"output_type": "generate_until", "doc_to_choice": ["choice1", "choice2"]}
+    data = brought(task(tmp_path, **keys))
+    made = data["tasks"]["generation"]
+    assert made["eval"]["metric"] == "exact_match"
+    assert rendered(data, {"thing": "x", "colour": 1})[0] == "choice2"
+
+
+def test_several_right_options(tmp_path: Path) -> None:
+    keys = {"output_type": "multiple_choice", "doc_to_choice": ["red", "blue", "grey"]}
+    data = brought(task(tmp_path, **keys))
+    assert rendered(data, {"thing": "x", "colour": [2, 0]}) == ("grey", ["red", "grey"])
+    assert rendered(data, {"thing": "x", "colour": 1}) == ("blue", [])
+
+
+def test_filters_and_what_is_ignored_come_in(tmp_path: Path) -> None:
+    steps = [
+        {"function": "regex", "regex_pattern": r"(\d+)", "group_select": -1},
+        {"function": "lowercase"},
+        {"function": "take_first"},
+    ]
+    majority = [{"function": "take_first_k", "k": 8}, {"function": "majority_vote"}]
+    found = import_task(
+        task(
+            tmp_path,
+            output_type="generate_until",
+            filter_list=[{"name": "last", "filter": steps}, {"name": "maj@8", "filter": majority}],
+            metric_list=[{"metric": "exact_match", "ignore_case": True,
+                          "regexes_to_ignore": [","], "hf_evaluate": True}],
+            target_delimiter="\n",
+            process_results="x",
+            num_fewshot=3,
+        ),
+        {},
+    )  # fmt: skip
+    assert found is not None
+    data = yaml.safe_load(found.text)
+    evaluation = data["tasks"]["generation"]["eval"]
+    assert evaluation["filters"] == [{"regex": r"(\d+)", "select": -1}, {"case": "lower"}]
+    assert evaluation["ignore_case"] is True and evaluation["regexes_to_ignore"] == [","]
+    ((name, styles),) = found.files.items()
+    assert name.startswith("styles/lm_eval_")
+    (style,) = yaml.safe_load(styles)["shots"].values()
+    assert style["exemplar"] == "{{ input }}\n{{ target }}"
+    said = {(n.name, n.reason.split()[0]) for n in found.notes}
+    assert {name for name, _ in said} == {
+        "filter_list", "metric_list", "process_results", "target_delimiter", "num_fewshot",
+    }  # fmt: skip
+    assert all(n.reason in data["description"] for n in found.notes)
+
+
+def test_tasks_are_tried_on_rows_that_are_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"thing": "snow", "colour": "white"}, {"thing": "coal", "colour": "black"}]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = {"data_files": {"test": str(data)}}
+    for name, column in (("good", "colour"), ("bad", "color")):
+        (folder := tmp_path / name).mkdir()
+        keys = {"doc_to_target": column, "dataset_kwargs": files, "repeats": 4, "task": name}
+        task(folder, dataset_path="json", **keys)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    task(elsewhere, task="elsewhere")
+    folders = [tmp_path / name for name in ("good", "bad", "elsewhere")]
+    importing.run("lm-eval", folders, tmp_path / "out", "train", as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    tried = said["tried"]
+    assert tried.keys() == {"good/generation/template", "bad/generation/template"}
+    assert tried["good/generation/template"] == "renders"
+    assert tried["bad/generation/template"].endswith("no 'color'")
+    assert [name for name, key, _ in said["notes"] if key == "repeats"] == ["good", "bad"]
+    importing.run("lm-eval", folders, tmp_path / "again", "train", as_json=False)
+    shown = capsys.readouterr().out
+    assert "good/generation/template: renders" in shown
+    assert "bad: repeats: 4 has no place" in shown
+
+
+def reference(about: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any] | None:
+    """Prompt and answer by the harness's own code; None where the row does not fit."""
+    api = pytest.importorskip("lm_eval.api.task").ConfigurableTask
+    keys = ("doc_to_text", "doc_to_target", "doc_to_choice", "fewshot_delimiter")
+    config = SimpleNamespace(**{k: about.get(k) for k in keys})
+    if isinstance(config.doc_to_target, str):  # with a space before it a list is printed
+        config.doc_to_target = config.doc_to_target.strip()
+    stub = SimpleNamespace(prompt=None, config=config, _config=config, features=[*row])
+    try:
+        prompt = str(api.doc_to_text(stub, row))
+        if about.get("gen_prefix"):
+            given = about["gen_prefix"]
+            given = row[given] if given in row else ENV.from_string(given).render(**row)
+            prompt += f"{about.get('target_delimiter', ' ')}{given}"
+        answer = api.doc_to_target(stub, row)
+        if about.get("doc_to_choice") is None:
+            answer = answer[0] if isinstance(answer, list) else answer
+            return prompt.rstrip(), str(answer).strip()
+        choices = api.doc_to_choice(stub, row)
+        if isinstance(choices, str):
+            return None
+        choices = [str(choice) for choice in choices]
+        answer = answer[0] if isinstance(answer, list) else answer
+        if isinstance(answer, str) and answer.isdecimal():
+            answer = int(answer)
+        place = answer if isinstance(answer, int) else choices.index(answer)
+        return prompt.rstrip(), (choices[place], choices)
+    except Exception:
+        return None
+
+
+def ours(data: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any]:
+    (made,) = data["tasks"].values()
+    names = {
+        n: compile_expression(e)({"row": row})
+        for n, e in data["fields"].items()
+        if json.loads(e[4:-1]) in row
+    }
+    prompt = compile_template(made["templates"][0]["input"]).render(names)
+    if "choices" not in made:
+        target = compile_template(made["templates"][0]["target"]).render(names)
+        return prompt.rstrip(), target.strip()
+    options = made["choices"]["options"]
+    listed = compile_expression(options)(names) if isinstance(options, str) else options
+    assert isinstance(listed, list)
+    place = compile_expression(made["choices"]["gold"])(names)
+    listed = [str(option) for option in listed]
+    return prompt.rstrip(), (listed[int(str(place))], listed)
+
+
+@pytest.fixture(scope="module")
+def imported() -> list[tuple[Path, Imported]]:
+    seen: dict[Path, Any] = {}
+    found = ((path, import_task(path, seen)) for path in packaged())
+    return [(path, one) for path, one in found if one is not None]
+
+
+@pytest.mark.slow
+def test_all_without_python_come_in(imported: list[tuple[Path, Imported]]) -> None:
+    reasons = [x.reason for _, one in imported for x in one.left_out]
+    without = [r for r in reasons if "needs Python" not in r and "no text template" not in r]
+    made = [one for _, one in imported if one.text]
+    assert len(made) > 4_000
+    assert len([r for r in without if not r.startswith("no prompt")]) < 0.01 * len(made)
+
+
+@pytest.mark.slow
+def test_imported_tasks_have_no_errors(
+    imported: list[tuple[Path, Imported]], tmp_path: Path
+) -> None:
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "lm_eval.yaml").write_text(layouts())
+    for _, one in imported:
+        if one.text:
+            (tmp_path / "datasets" / f"{one.id}.yaml").write_text(one.text)
+        for name, text in one.files.items():
+            (tmp_path / name).write_text(text)
+    assert [d.render() for d in check(tmp_path) if d.severity == "error"] == []
+
+
+def fitting(about: dict[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, Any]]]:
+    """Rows that the harness's own way renders, with what it makes of them."""
+    texts = [about.get(k) for k in ("doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix")]
+    tree = ENV.parse(" ".join(t if "{" in t else f"{{{{ {t} }}}}" for t in texts
+                              if isinstance(t, str) and ("{" in t or t.isidentifier())))  # fmt: skip
+    for listed in (t for t in texts if isinstance(t, list)):
+        tree.body.append(ENV.parse("{{ " + json.dumps(listed) + " }}").body[0])
+    count = 0
+    for row in made_rows(tree, 300):
+        want = reference(about, row)
+        if want is not None and want[0].strip() and want[1]:
+            yield row, want
+            count += 1
+        if count == 3:
+            return
+
+
+@pytest.mark.slow
+def test_each_renders_what_the_harness_renders(imported: list[tuple[Path, Imported]]) -> None:
+    compared, untried, differ = 0, [], []
+    for path, one in [x for x in imported if x[1].text][::EVERY]:
+        data = yaml.safe_load(one.text)
+        tried = False
+        for row, want in fitting(loaded(path, {})):
+            tried = True
+            try:
+                got = ours(data, row)
+            except Exception as error:
+                got = (repr(error), None)
+            if got != want:
+                differ.append((one.id, row, want, got))
+                break
+        compared += tried
+        if not tried:
+            untried.append(one.id)
+    assert differ == []
+    assert compared >= 0.95 * (compared + len(untried)), untried

@@ -1,0 +1,204 @@
+"""Which rows are shown as exemplars, against a brute-force reference, in both engines."""
+
+import unicodedata
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flancompile import draw
+from flancompile.compiler.objects.build import examples_of
+from flancompile.compiler.objects.fit import Budget
+from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.exemplars import Pools, item_rows
+from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.compiler.render.row_set import RowSet
+from flancompile.dsl.models.style import OptionStyle, ShotsStyle
+from flancompile.dsl.models.task import Task
+from flancompile.tokenizer.tokenizer import Specials, Tokenizer
+
+BYTES = Tokenizer("bytes", b"", "bytes", Specials(None, 257, None))
+NEAR = [
+    "3 + 4", "3 - 4", "3  + 4", "3 + 4 ", "C", "c", "C++", "C#", "é", "e\u0301", "É", "x²", "x2", "No.",
+    "No", "no\t.", "( ) )", "( ( )", "straße", "STRASSE", "a\u00a0b", "a b", "ﬁ", "fi", "1.5", "15", "-1", "1",
+]  # fmt: skip
+ROW = st.fixed_dictionaries({"q": st.sampled_from(NEAR), "a": st.sampled_from(NEAR[:12])})
+ROWS = st.lists(
+    st.tuples(st.integers(0, 30), ROW), min_size=1, max_size=25, unique_by=lambda r: r[0]
+)
+SOURCES: list[dict[str, Any]] = [
+    {}, {"from": "split", "split": "dev"}, {"from": "split", "split": "dev", "order": "file"},
+    {"from": "file", "file": "f", "order": "file", "fields": {"q": "item.q", "a": "item.a"}},
+    {"from": "file", "file": "f", "fields": {"q": "item.q", "a": "item.a"}},
+]  # fmt: skip
+Numbered = list[tuple[int, dict[str, Any]]]
+
+
+def plain(text: str) -> str:
+    folded = unicodedata.normalize("NFD", text).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())
+
+
+def form(row: dict[str, Any]) -> tuple[str, str]:
+    return plain(row["q"]), plain(row["a"])
+
+
+def row_set(task: Task, rows: Numbered, origin: str) -> RowSet:
+    arrays = {n: pa.array([r[n] for _, r in rows], pa.string()) for n in ("q", "a")}
+    digests = np.array([draw.digest64("row", i) for i, _ in rows], np.uint64)
+    columns = {n: a.to_pylist() for n, a in arrays.items()}
+    return RowSet("toy/qa", task, 1, 0, digests, columns, None, arrays, origin=origin)
+
+
+def made(
+    task: Task, rows: Numbered, pool: Numbered, shots: int, same_split: bool, by_columns: bool
+) -> pa.Table:
+    block = row_set(task, rows, "test")
+    exemplars, given = task.exemplars, row_set(task, pool, "test" if same_split else "dev")
+    if exemplars.source == "drawn":
+        given = block
+    elif exemplars.source == "file":
+        given = item_rows(block, [r for _, r in pool], exemplars)
+    shares = ArmShares(((shots, 1.0),), (0.0, 1.0), (0.0, 1.0))
+    spec = RenderSpec("toy/qa", task, {}, {"plain": ShotsStyle()}, shares, 1, (0,))
+    about = block, pa.array([str(i) for i, _ in rows]), pa.array(range(len(rows)))
+    return examples_of(
+        spec, about, Pools(exemplars, given), BYTES, Budget(total=5000), by_columns=by_columns
+    )
+
+
+@pytest.mark.parametrize("exemplars", SOURCES, ids=str)
+@given(
+    rows=ROWS, pool=ROWS, shots=st.integers(1, 6), same_split=st.booleans(), inverted=st.booleans()
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_exemplars_are_those_of_the_reference(
+    exemplars: dict[str, Any],
+    rows: Numbered,
+    pool: Numbered,
+    shots: int,
+    same_split: bool,
+    inverted: bool,
+) -> None:
+    signature, input_, target = ("a -> q", "a", "q") if inverted else ("q -> a", "q", "a")
+    template = {"name": "t", "input": f"{{{{ {input_} }}}}", "target": f"{{{{ {target} }}}}"}
+    task = Task.model_validate(
+        {"signature": signature, "templates": [template], "exemplars": exemplars}
+    )
+    columns = made(task, rows, pool, shots, same_split, by_columns=True)
+    assert columns.equals(made(task, rows, pool, shots, same_split, by_columns=False))
+    source = exemplars.get("from", "drawn")
+    offered = rows if source == "drawn" else pool
+    if source == "file":
+        names = row_names(task, pool)
+    else:
+        names = [draw.digest64("row", i) for i, _ in offered]
+        same_split = same_split or source == "drawn"
+    shown_of = columns["exemplars"].to_pylist()
+    assert len(shown_of) == len(rows)
+    for (id_, query), shown in zip(rows, shown_of, strict=True):
+        fit = [
+            (name, form(row))
+            for name, (other, row) in zip(names, offered, strict=True)
+            if form(row) != form(query) and not (source != "file" and same_split and other == id_)
+        ]
+        if source == "file" or exemplars.get("order") == "file":  # as they stand
+            wanted = [name for name, _ in fit]
+            if exemplars.get("order") == "file":
+                assert shown == wanted[:shots]
+            assert sorted(set(shown)) == sorted(set(shown) & set(wanted))
+            assert len(shown) == min(shots, len(wanted))
+        else:
+            forms = dict(fit)
+            assert len({forms[name] for name in shown}) == len(shown)
+            assert len(shown) == min(shots, len(set(forms.values())))
+
+
+def row_names(task: Task, pool: Numbered) -> list[int]:
+    block = row_set(task, pool, "test")
+    return list(map(int, item_rows(block, [r for _, r in pool], task.exemplars).digests))
+
+
+OPTION_TEXTS = [
+    "C",
+    "C++",
+    "C#",
+    "c",
+    "C ",
+    " C",
+    "é",
+    "e\u0301",
+    "a b",
+    "a  b",
+    "3 + 4",
+    "3 - 4",
+    "No",
+    "no",
+]
+
+
+def read(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+@given(
+    rows=st.lists(
+        st.lists(st.sampled_from(OPTION_TEXTS), min_size=1, max_size=6).flatmap(
+            lambda xs: st.tuples(st.just(xs), st.integers(0, len(xs) - 1))
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    shuffle=st.booleans(),
+    by=st.sampled_from(["index", "text"]),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_equal_options_are_shown_once(
+    rows: list[tuple[list[str], int]], shuffle: bool, by: str
+) -> None:
+    choices = {"options": "xs", "gold": "n" if by == "index" else "g", "by": by, "shuffle": shuffle}
+    template = {
+        "name": "t",
+        "options": "required",
+        "input": "Q\n{{ options }}",
+        "target": "{{ gold }}",
+    }
+    task = Task.model_validate(
+        {"signature": "xs -> g", "templates": [template], "choices": choices}
+    )
+    arrays = {
+        "xs": pa.array([xs for xs, _ in rows], pa.list_(pa.string())),
+        "n": pa.array([n for _, n in rows]),
+        "g": pa.array([xs[n] for xs, n in rows]),
+    }
+    shares = ArmShares(options=(1.0, 0.0), cot=(0.0, 1.0))
+    style = OptionStyle(item="<{{ text }}>", gold="<{{ text }}>")
+    spec = RenderSpec("toy/qa", task, {"s": style}, {"plain": ShotsStyle()}, shares, 1, (0,))
+    columns = {n: a.to_pylist() for n, a in arrays.items()}
+    digests = np.array([draw.digest64("row", i) for i in range(len(rows))], np.uint64)
+    block = RowSet("toy/qa", task, 1, 0, digests, columns, None, arrays)
+    ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
+    tables = [
+        examples_of(
+            spec, (replace(block, known={}), *ids), Pools(task.exemplars, block), BYTES,
+            Budget(total=5000), by_columns=by_columns,
+        )
+        for by_columns in (True, False)
+    ]  # fmt: skip
+    assert tables[0].equals(tables[1])
+    assert len(tables[0]) == len(rows)
+    for (xs, n), line in zip(rows, tables[0].to_pylist(), strict=True):
+        cut = line["prompt_tokens"]
+        distinct = {read(x) for x in xs}
+        if len(distinct) < 2:
+            assert line["reason"] is not None
+            continue
+        assert BYTES.decode(line["ids"][cut:]) == f"<{xs[n]}>"
+        shown = BYTES.decode(line["ids"][:cut]).removeprefix("Q\n").split("\n")
+        texts = [s[1:-1] for s in shown]
+        assert sorted(map(read, texts)) == sorted(distinct)
+        assert xs[n] in texts

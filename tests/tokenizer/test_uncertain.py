@@ -1,0 +1,51 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from flancompile.tokenizer.text import Texts
+from flancompile.tokenizer.tokenizer import Tokenizer
+from flancompile.tokenizer.uncertain import NEWER, Doubt
+
+SURROGATES = range(0xD800, 0xE000)
+
+
+def test_finds_controls_and_newer_characters_only() -> None:
+    texts = ["plain", "a</s>b", "漢字 é 🙂", "x\u323b0", "x\U000323b0", "", "</s", "\U000110ff"]
+    assert Doubt(["</s>", "<s>"]).places(texts) == [1, 4, 7]
+    assert Doubt([]).places(texts) == [4, 7]
+    assert Doubt([]).places([]) == []
+
+
+def test_a_control_is_not_found_across_texts() -> None:
+    assert Doubt(["ab"]).places(["a", "b", "xabx"]) == [2]
+
+
+def test_the_text_that_holds_the_character_is_the_one_found() -> None:
+    new = chr(NEWER[-1][0])
+    for place in range(4):
+        texts = ["é", "ascii", "éé", "ü"]
+        texts[place] += new
+        assert Doubt([]).places(texts) == [place]
+        assert Doubt([]).places([new + t if i == place else t for i, t in enumerate(texts)]) == [
+            place
+        ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cl100k", "qwen2", "o200k"])
+def test_every_code_point(name: str, family: Callable[[str], Tokenizer]) -> None:
+    """No character on which the encoders differ is missing from the list of doubtful ones."""
+    tokenizer = family(name)
+    fast, why = tokenizer._fast
+    assert fast is not None, why
+    codes = [c for c in (*range(1, 0x34000), *range(0xE0000, 0xE1000)) if c not in SURROGATES]
+    differ: list[int] = []
+    for start in range(0, len(codes), 20_000):
+        some = [chr(c) for c in codes[start : start + 20_000]]
+        texts = [f"{c}1234 a{c}b's {c}'s 5{c}67 Ab{c}Cd !{c}\n\n!/{c}/\n {c} x{c}{c}" for c in some]
+        pairs = zip(some, tokenizer.reference(texts), fast._encode(Texts.of(texts)), strict=True)
+        differ += [ord(c) for c, a, b in pairs if not np.array_equal(a, b)]
+    assert differ, "the encoders' tables agree: the list of newer characters can go"
+    assert Doubt([]).places([chr(c) for c in differ]) == list(range(len(differ)))
+    assert {c for c in differ if not any(a <= c <= b for a, b in NEWER)} == set()
