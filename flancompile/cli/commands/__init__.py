@@ -1,0 +1,1 @@
+"""Declarations of the commands, by group; each imports its work late."""
