@@ -20,31 +20,45 @@ def check(
     paths: Annotated[
         list[Path], typer.Argument(help="Library folders, flan, demo, or single files.")
     ],
-    strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,
-    builtin: Annotated[bool, typer.Option(help="Check the built-in library too.")] = False,
-    data: Annotated[bool, typer.Option("--data", help="Render a sample of rows and lint.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="All rows, with --data.")] = False,
-    rows: Annotated[int, typer.Option(min=1, help="Rows of a sample.")] = 200,
+    strict: Annotated[bool, typer.Option(help="Treat warnings as errors.")] = False,
+    builtin: Annotated[bool, typer.Option(help="Also check the built-in library.")] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Render a sample of rows and lint it.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="With --data: check all rows.")] = False,
+    rows: Annotated[
+        int, typer.Option(min=1, help="With --data: sample size, in rows per task.")
+    ] = 200,
     tokenizer: Annotated[
-        Optional[Path], typer.Option(help="With --data: what it loses, and over-long texts.")
+        Optional[Path],
+        typer.Option(
+            help="With --data: report text that it cannot encode exactly, and over-long examples."
+        ),
     ] = None,
-    length: Annotated[Optional[int], typer.Option(help="Tokens an example may have.")] = None,
+    length: Annotated[
+        Optional[int], typer.Option(help="With --tokenizer: maximum tokens per example.")
+    ] = None,
     select: Annotated[
-        str, typer.Option("--select", "-s", help="With --data: which tasks, by a selector.")
+        str, typer.Option("--select", "-s", help="With --data: tasks to check, as a selector.")
     ] = "all",
     on_hand: Annotated[
-        bool, typer.Option("--on-hand", help="With --data: pass over tasks without rows here.")
+        bool,
+        typer.Option(
+            "--on-hand", help="With --data: skip tasks whose data is not on this machine."
+        ),
     ] = False,
     split: Annotated[
         Optional[str],
-        typer.Option(help="With --data: lint this one. Default: training and evaluation splits."),
+        typer.Option(
+            help="With --data: the split to lint. Default: training and evaluation splits."
+        ),
     ] = None,
     overlay: Overlay = None,
     form: Annotated[str, typer.Option("--format", help="text, json, github or sarif.")] = "text",
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Check files as a compiler checks source: every mistake, at its place. No row is read,
-    unless --data asks for it."""
+    """Check a library: report every mistake with its file, line and column. Rows are read only
+    with --data."""
     from flancompile.cli import check as command
 
     look = command.Look(
@@ -64,7 +78,7 @@ def ls(
     overlay: Overlay = None,
     json: Json = False,
 ) -> None:
-    """List tasks with their labels, or what else the library holds."""
+    """List tasks with their labels, or mixtures, recipes, styles or overlays."""
     from flancompile.cli import ls as command
 
     command.run(what, select, library, overlay, as_json=json)
@@ -86,7 +100,7 @@ def show(
         str, typer.Option(help="Chat layout; `tokenizer` for the tokenizer's own.")
     ] = "*",
     tokenizer: Annotated[
-        Optional[Path], typer.Option(help="Show the ids' borders by this tokenizer.")
+        Optional[Path], typer.Option(help="Mark token boundaries of this tokenizer.")
     ] = None,
     split: Annotated[
         Optional[str], typer.Option(help="The split to show. Default: train, else the first.")
@@ -100,7 +114,7 @@ def show(
     overlay: Overlay = None,
     json: Json = False,
 ) -> None:
-    """Show a task's prompts as the model sees them; what carries loss is tinted."""
+    """Show a task's examples as the model sees them, with text under loss highlighted."""
     from flancompile.authoring.preview import Wanted
     from flancompile.cli import show as command
 
@@ -119,7 +133,7 @@ def new(
     config: Annotated[Optional[str], typer.Option(help="The Hub dataset's configuration.")] = None,
     name: Annotated[Optional[str], typer.Option("--id", help="The dataset's id.")] = None,
 ) -> None:
-    """A dataset file to start from, guessed from the rows of a source."""
+    """Write a first dataset file, with fields guessed from the source's rows."""
     from flancompile.cli import new as command
 
     command.run(source, out, explode, config, name)
@@ -137,7 +151,7 @@ def import_(
     ] = "train",
     json: Json = False,
 ) -> None:
-    """Bring in what others have written, as dataset files; what cannot be is named."""
+    """Convert promptsource or lm-eval files to dataset files, and report unsupported features."""
     from flancompile.cli import importing as command
 
     raise typer.Exit(command.run(kind, paths, out, split, as_json=json))
@@ -149,7 +163,7 @@ def diff(
     second: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
     json: Json = False,
 ) -> None:
-    """What differs between two libraries or two builds; exit code 1 if anything does."""
+    """Compare two libraries or two builds; exit code 1 if they differ."""
     from flancompile.cli import diff as command
 
     raise typer.Exit(command.run(first, second, as_json=json))
@@ -158,10 +172,14 @@ def diff(
 @app.command(rich_help_panel=PANEL)
 def fmt(
     paths: Annotated[list[Path], typer.Argument(help="Library folders or files.")],
-    check: Annotated[bool, typer.Option("--check", help="Only say what would change.")] = False,
-    show: Annotated[bool, typer.Option("--diff", help="Only show what would change.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="List files that would change; write nothing.")
+    ] = False,
+    show: Annotated[
+        bool, typer.Option("--diff", help="Print the changes as a diff; write nothing.")
+    ] = False,
 ) -> None:
-    """Write YAML files in one canonical form, comments kept."""
+    """Format YAML files in a canonical form; comments are kept."""
     from flancompile.cli import fmt as command
 
     raise typer.Exit(command.run(paths, check=check, show=show))
@@ -170,10 +188,10 @@ def fmt(
 @app.command(rich_help_panel=PANEL)
 def ladder(
     mixture: Annotated[
-        str, typer.Argument(help="The mixture whose tasks are looked at.")
+        str, typer.Argument(help="The mixture to compare with the ladder.")
     ] = "ladder_89",
     tokenizer: Annotated[
-        Optional[Path], typer.Option(help="What tokens are counted in. Default: bytes.")
+        Optional[Path], typer.Option(help="Count tokens with this tokenizer. Default: count bytes.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="List every missing name.")] = False,
     library: Library = [],
@@ -181,7 +199,7 @@ def ladder(
     cache: CacheDir = None,
     json: Json = False,
 ) -> None:
-    """The ladder of 0, 9, 89, 282 and 1,836 tasks: what is on hand, what is not, and why."""
+    """Show which ladder tasks (0, 9, 89, 282, 1,836) are available, and why others are not."""
     from flancompile.cli import ladder as command
 
     command.run(mixture, tokenizer, library, overlay, cache, every, as_json=json)
@@ -190,11 +208,11 @@ def ladder(
 @app.command(rich_help_panel=PANEL)
 def catalogue(
     overlay: Annotated[
-        list[str], typer.Option(help="Overlays whose rows are told of; repeatable.")
+        list[str], typer.Option(help="An overlay whose datasets are described; repeatable.")
     ] = [],
     library: Library = [],
 ) -> None:
-    """A page of every dataset: licence, categories, templates, names of the ladder, rows."""
+    """Print a page about every dataset: licence, categories, templates, ladder names, rows."""
     from flancompile.cli import catalogue as command
 
     command.run(library, overlay)
@@ -215,7 +233,7 @@ def schema(
         bool, typer.Option("--keys", help="Print the reference of all keys, as Markdown.")
     ] = False,
 ) -> None:
-    """JSON Schemas of the files that an author writes, for editors."""
+    """Print or write JSON Schemas of the library's file types, for editors."""
     from flancompile.cli import schema as command
 
     command.run(out, name, expressions=expressions, keys=keys)

@@ -47,9 +47,9 @@ def compile(
     recipe: RecipeArg,
     out: Annotated[Path, typer.Option("--out", "-o", help="The build's folder.")],
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
-    memory: Annotated[str, typer.Option(help="Rows held while sorting: 256MiB, 1GiB.")] = "256MiB",
-    overwrite: Annotated[bool, typer.Option(help="Replace the build that is there.")] = False,
-    relearn: Annotated[bool, typer.Option(help="Learn the recipe's tokenizer anew.")] = False,
+    memory: Annotated[str, typer.Option(help="Memory for sorting rows: 256MiB, 1GiB.")] = "256MiB",
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing build.")] = False,
+    relearn: Annotated[bool, typer.Option(help="Train the recipe's tokenizer again.")] = False,
     missing: Missing = None,
     hold_out: HoldOut = [],
     library: Library = [],
@@ -57,7 +57,7 @@ def compile(
     cache: CacheDir = None,
     json: Json = False,
 ) -> None:
-    """Compile a recipe into a build. The same recipe gives the same bytes, by any workers."""
+    """Compile a recipe into a build. The bytes do not depend on the number of workers."""
     from flancompile.cli import compile as command
     from flancompile.cli.plan import settings_of
 
@@ -78,7 +78,7 @@ def inspect(
     ] = None,
     json: Json = False,
 ) -> None:
-    """What a build holds: counts, shares asked and realised, fill; a pack or evaluation set."""
+    """Summarise a build, or show one of its packs or evaluation sets."""
     from flancompile.cli import inspect as command
 
     command.run(build, pack, evaluation, as_json=json)
@@ -100,7 +100,7 @@ def explain(
     seed: Annotated[int, typer.Option(help="The feed's seed.")] = 0,
     json: Json = False,
 ) -> None:
-    """Which source row, template, exemplars and draws made these tokens."""
+    """Trace tokens to their source row, template, exemplars and draws."""
     from flancompile.cli import explain as command
 
     if evaluation is not None:
@@ -111,7 +111,7 @@ def explain(
 
 @app.command(rich_help_panel=PANEL)
 def verify(build: Dir, json: Json = False) -> None:
-    """Read a build again and prove it: digests, lengths, masks, provenance, ledger."""
+    """Re-read a build and check digests, lengths, loss masks, provenance and ledger."""
     from flancompile.cli import verify as command
 
     raise typer.Exit(command.run(build, as_json=json))
@@ -128,7 +128,7 @@ def export(
         typer.Option("--eval", metavar="SET", help="An evaluation set in place of the packs."),
     ] = None,
 ) -> None:
-    """Write a build, or one of its evaluation sets, in another form."""
+    """Export a build, or one of its evaluation sets, to another format."""
     from flancompile.cli import export as command
 
     command.run(build, to, out, text, evaluation)
@@ -143,7 +143,7 @@ def cache(
     cache: CacheDir = None,
     json: Json = False,
 ) -> None:
-    """The cache of read splits, objects and tokenizers."""
+    """Show, locate or shrink the cache of read splits, objects and tokenizers."""
     from flancompile.cli import cache as command
 
     command.run(action, limit, cache, as_json=json)

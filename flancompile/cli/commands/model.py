@@ -21,12 +21,16 @@ def train(
     out: Annotated[
         Optional[Path], typer.Option("--out", "-o", help="The run's folder. Default: runs/ID.")
     ] = None,
-    build: Annotated[Optional[Path], typer.Option(help="The build, if not the file's.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Start anew, whatever is there.")] = False,
+    build: Annotated[
+        Optional[Path], typer.Option(help="The build to use in place of the run file's.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option(help="Discard an existing run in the folder and start again.")
+    ] = False,
     library: Library = [],
     json: Json = False,
 ) -> None:
-    """Train a model on a build; a run that was stopped goes on where it was."""
+    """Train a model on a build; an interrupted run resumes from its last checkpoint."""
     from flancompile.cli import train as command
 
     raise typer.Exit(command.run(run, out, build, library, overwrite=overwrite, as_json=json))
@@ -35,12 +39,16 @@ def train(
 @app.command("eval", rich_help_panel=PANEL)
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")],
-    build: Annotated[Optional[Path], typer.Option(help="Where the build lies now.")] = None,
-    step: Annotated[Optional[int], typer.Option(help="Of which checkpoint. Default: last.")] = None,
-    max_rows: Annotated[Optional[int], typer.Option(min=1, help="Rows of each task.")] = None,
+    build: Annotated[
+        Optional[Path], typer.Option(help="The build's folder, if it has moved.")
+    ] = None,
+    step: Annotated[
+        Optional[int], typer.Option(help="The checkpoint's step. Default: the last one.")
+    ] = None,
+    max_rows: Annotated[Optional[int], typer.Option(min=1, help="Maximum rows per task.")] = None,
     json: Json = False,
 ) -> None:
-    """Score a run on its build's evaluation tasks, beside the untrained model and chance."""
+    """Evaluate a run on its build's evaluation sets, beside the untrained model and chance."""
     from flancompile.cli import evaluate as command
 
     command.run(folder, build, step, max_rows, as_json=json)
@@ -52,7 +60,7 @@ def demo(
         "demo"
     ),
 ) -> None:
-    """Compile, train, evaluate and report on data that ships with the package: some minutes."""
+    """Compile, train, evaluate and report on the bundled data (about five minutes)."""
     from flancompile.cli import demo as command
 
     raise typer.Exit(command.run(out))

@@ -22,17 +22,19 @@ Library = Annotated[
     list[Path],
     typer.Option("--library", "-l", help="A library: a folder, or flan or demo; repeatable."),
 ]
-Overlay = Annotated[Optional[str], typer.Option(help="The overlay that says where rows lie.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Overlay = Annotated[Optional[str], typer.Option(help="The overlay that locates the data.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CacheDir = Annotated[
     Optional[Path], typer.Option("--cache", help="Cache folder. Default: $FLANCOMPILE_CACHE.")
 ]
-Dir = Annotated[Path, typer.Argument(metavar="DIR", help="A build's folder.")]
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The build's folder.")]
 RecipeArg = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's id, or its file.")]
 Missing = Annotated[
     Optional[str],
-    typer.Option(help="error or leave_out: tasks whose rows are not here. Default: the recipe's."),
+    typer.Option(
+        help="For tasks whose data is missing: error or leave_out. Default: the recipe's setting."
+    ),
 ]
 HoldOut = Annotated[
-    list[str], typer.Option("--hold-out", help="A cluster kept out of the mixture; repeatable.")
+    list[str], typer.Option("--hold-out", help="A cluster to hold out of the mixture; repeatable.")
 ]
