@@ -43,7 +43,8 @@ def test_the_map_names_folders_that_are_there() -> None:
         assert (ROOT / name).is_dir(), name
 
 
-def test_architecture_names_files_that_are_there() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    for name in re.findall(r"`((?:dsl|sources|compiler|store|trainer|evaluate)/\w+\.py)`", text):
-        assert (ROOT / "flancompile" / name).is_file(), name
+@pytest.mark.parametrize("page", ["docs/glossary.md"])
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"`([\w./-]+(?:\.(?:py|md|toml|ya?ml)|/))`", (ROOT / page).read_text())
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
