@@ -49,7 +49,7 @@ def key_reference(schemas: Mapping[str, Schema]) -> str:
             if name not in seen:
                 seen.add(name)
                 about = schema["$defs"][name]
-                text = _cell(about.get("description", ""))
+                text = _cell(_description(about))
                 parts.append("\n\n".join(p for p in (f"### {name}", text, _table(about)) if p))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -84,8 +84,14 @@ def _nested(schema: Schema) -> Iterator[str]:
             if name not in seen and name in schema["$defs"]:
                 seen.add(name)
                 waiting.append(schema["$defs"][name])
-                if schema["$defs"][name].get("properties"):
+                if schema["$defs"][name].get("properties") or _description(schema["$defs"][name]):
                     yield name
+
+
+def _description(model: Schema) -> str:
+    """A model's description; that of its long form where an author writes a short form."""
+    forms = (model, *model.get("anyOf", ()))
+    return next((str(form["description"]) for form in forms if form.get("description")), "")
 
 
 def _references(value: Any) -> Iterator[str]:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from flancompile.dsl.library.key_reference import key_reference, undescribed_keys
@@ -8,10 +9,10 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_schemas_are_current(tmp_path: Path) -> None:
-    """`make schemas` writes them anew."""
+    """`make generated` writes them anew."""
     for path in write_schemas(tmp_path, MODELS):
         kept = ROOT / "schemas" / path.name
-        assert kept.read_text() == path.read_text(), f"{kept.name}: run `make schemas`"
+        assert kept.read_text() == path.read_text(), f"{kept.name}: run `make generated`"
 
 
 def test_every_key_has_a_description() -> None:
@@ -20,5 +21,13 @@ def test_every_key_has_a_description() -> None:
 
 def test_the_page_of_keys_is_current() -> None:
     page = (ROOT / "docs" / "keys.md").read_text()
-    assert page == key_reference(schemas(MODELS)), "run `make schemas`"
+    assert page == key_reference(schemas(MODELS)), "run `make generated`"
     assert page.count("| `") > 200
+
+
+def test_every_link_of_the_page_of_keys_has_its_heading() -> None:
+    page = key_reference(schemas(MODELS))
+    headings = {h.lower() for h in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
+    links = set(re.findall(r"\]\(#(\w+)\)", page))
+    assert len(links) > 20
+    assert links - headings == set()
