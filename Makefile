@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test parity editors check lint types layers schemas clean
+.PHONY: demo test parity editors check lint types layers generated clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -40,9 +40,11 @@ types: $(READY)
 layers: $(READY)
 	$(BIN)/lint-imports
 
-schemas: $(READY)  ## write schemas/ and docs/keys.md anew from the models
+generated: $(READY)  ## write schemas/ and the generated pages of docs/ from the code
 	$(BIN)/flancompile schema --out schemas
 	$(BIN)/flancompile schema --keys > docs/keys.md
+	$(BIN)/flancompile schema --expressions > docs/expressions.md
+	$(BIN)/flancompile schema --api > docs/api.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

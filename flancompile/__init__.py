@@ -1,9 +1,9 @@
 """flancompile: the compiler for instruction-tuning data.
 
 Datasets, tasks and prompt templates in YAML are checked like source code and compiled into packed
-Arrow files, and a model is trained on them. `check`, `plan`, `compile`, `open` and `train` are the
-command line's work as functions; they are imported when they are first used, so that
-`import flancompile` costs nothing.
+Arrow files, and a model is trained on them. The functions of `flancompile.api` are the
+commands of the command line; each is imported when it is first used, so that `import flancompile`
+is fast.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from flancompile._version import __version__
 
 if TYPE_CHECKING:
-    from flancompile.api import check, compile, open, plan, train
+    from flancompile.api import check, compile, evaluate_run, ladder, open, plan, train
 
-__all__ = ["__version__", "check", "compile", "open", "plan", "train"]
+__all__ = [
+    "__version__", "check", "compile", "evaluate_run", "ladder", "open", "plan", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

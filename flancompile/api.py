@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flancompile.lint.task import Reading
     from flancompile.store.build import Build
 
-__all__ = ["check", "compile", "evaluate", "ladder", "open", "plan", "train"]
+__all__ = ["check", "compile", "evaluate_run", "ladder", "open", "plan", "train"]
 
 Folders = Sequence[Path | str]
 
@@ -211,7 +211,7 @@ def train(
     return folder
 
 
-def evaluate(
+def evaluate_run(
     folder: str | Path,
     *,
     build: str | Path | None = None,

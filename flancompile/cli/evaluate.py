@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from flancompile.api import evaluate
+from flancompile.api import evaluate_run
 from flancompile.cli.console import console, print_json, progress
 from flancompile.evaluate.results import TaskResult, group_means
 from flancompile.evaluate.task import Score
@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Score a run, and print its table."""
     with progress() as tell:
-        results = evaluate(folder, build=build, step=step, max_rows=max_rows, tell=tell)
+        results = evaluate_run(folder, build=build, step=step, max_rows=max_rows, tell=tell)
     if as_json:
         print_json([r.as_dict() for r in results])
         return

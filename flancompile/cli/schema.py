@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from flancompile.cli.api_reference import api_reference
 from flancompile.cli.console import console, print_json
 from flancompile.dsl.jinja.reference import reference_page
 from flancompile.dsl.library.key_reference import key_reference
@@ -16,8 +17,11 @@ from flancompile.runfile import MODELS
 __all__ = ["run"]
 
 
-def run(out: Path | None, name: str | None, *, expressions: bool, keys: bool) -> None:
-    """Write all schemas, print one, or print the reference page of expressions or keys."""
+def run(out: Path | None, name: str | None, *, expressions: bool, keys: bool, api: bool) -> None:
+    """Write all schemas, print one, or print a reference page: of expressions, keys or the API."""
+    if api:
+        typer.echo(api_reference(), nl=False)
+        return
     if expressions:
         typer.echo(reference_page(), nl=False)
         return

@@ -232,8 +232,11 @@ def schema(
     keys: Annotated[
         bool, typer.Option("--keys", help="Print the reference of all keys, as Markdown.")
     ] = False,
+    api: Annotated[
+        bool, typer.Option("--api", help="Print the reference of the Python API, as Markdown.")
+    ] = False,
 ) -> None:
     """Print or write JSON Schemas of the library's file types, for editors."""
     from flancompile.cli import schema as command
 
-    command.run(out, name, expressions=expressions, keys=keys)
+    command.run(out, name, expressions=expressions, keys=keys, api=api)
