@@ -43,7 +43,7 @@ def test_the_map_names_folders_that_are_there() -> None:
         assert (ROOT / name).is_dir(), name
 
 
-@pytest.mark.parametrize("page", ["docs/glossary.md"])
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "CONTRIBUTING.md"])
 def test_every_file_that_a_page_names_exists(page: str) -> None:
     named = re.findall(r"`([\w./-]+(?:\.(?:py|md|toml|ya?ml)|/))`", (ROOT / page).read_text())
     assert len(named) > 20
