@@ -1,14 +1,14 @@
-"""The pack pass: which examples share a pack, from their lengths alone, with a certificate.
+"""The pack pass: assign examples to packs by their lengths, with a certificate of the fill.
 
-Consecutive windows of the mixture's order are packed on their own, but that packs with room wait
-for the next one; the packs are then shuffled as a whole, since a packer fills long examples first.
+Consecutive windows of the mixture's order are packed separately, except that packs with room are
+repacked in the next window. The packs are then shuffled, since a packer fills long examples first.
 A smaller window keeps nearer to the order: at 2,048 tokens, windows of 20k fill 99.990%, of 100k
-99.993%. One dimension (decoder) is exact best-fit-decreasing (`pack_histogram`) whose gaps are then
-exchanged away (`pack_exchange`); two dimensions (encoder–decoder) are filled pack by pack
-(`pack_vector`). So is a window of one dimension whose
-best-fit-decreasing breaks `max_examples`, the second dimension then being the places in a pack:
-best-fit-decreasing with a limit ends in packs of nothing but short examples (8,192 tokens, at most
-32 examples: 39% more packs than the bound, against 0.4%).
+99.993%. One dimension (decoder) is exact best-fit-decreasing (`histogram.py`) followed by exchanges
+that fill gaps (`exchange.py`). Two dimensions (encoder–decoder) are filled pack by pack
+(`vector.py`), and so is a window of one dimension in which best-fit-decreasing breaks
+`max_examples`; the second dimension is then the number of examples. Best-fit-decreasing with a
+limit ends in packs of only short examples (8,192 tokens, at most 32 examples: 39% more packs than
+the bound, against 0.4%).
 """
 
 from __future__ import annotations
