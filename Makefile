@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test parity editors check lint types layers generated clean
+.PHONY: demo test parity editors check lint types layers generated docs clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,5 +46,8 @@ generated: $(READY)  ## write schemas/ and the generated pages of docs/ from the
 	$(BIN)/flancompile schema --expressions > docs/expressions.md
 	$(BIN)/flancompile schema --api > docs/api.md
 
+docs: $(READY)  ## build docs/ as a web site in docs/_build, without network
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build
