@@ -81,3 +81,14 @@ def test_each_family_has_a_screen_that_the_program_shows() -> None:
         assert screen, family.splitlines()[0]
         if "FC5" not in screen[1] and "FC6" not in screen[1]:  # those need a build
             assert screen[1] in seeded, family.splitlines()[0]
+
+
+def test_the_page_lists_the_warnings_that_may_be_allowed() -> None:
+    page = (ROOT / "docs" / "diagnostics.md").read_text()
+    entry = re.search(r"### FC228.+?\n\n(.+?)\n\nWrong:", page, re.DOTALL)
+    assert entry is not None
+    listed = set()
+    for first, last in re.findall(r"FC(\d{3})(?:\s+to\s+FC(\d{3}))?", entry[1]):
+        listed |= {f"FC{n}" for n in range(int(first), int(last or first) + 1)}
+    given = set(re.findall(r"^### (FC\d{3})", page, re.MULTILINE))
+    assert listed & given == WARNINGS
