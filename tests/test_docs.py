@@ -48,3 +48,24 @@ def test_every_file_that_a_page_names_exists(page: str) -> None:
     named = re.findall(r"`([\w./-]+(?:\.(?:py|md|toml|ya?ml)|/))`", (ROOT / page).read_text())
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings of a page, as GitHub and MyST make them."""
+    headings = re.findall(r"^#{1,3} (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def test_links_lead_to_pages_and_headings() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    links = [
+        (path, path.parent / target if target else path, anchor)
+        for path in pages
+        for target, anchor in re.findall(
+            r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", re.sub(r"`[^`\n]+`", "", path.read_text())
+        )
+    ]
+    assert len(links) > 50
+    for path, other, anchor in links:
+        assert other.exists(), f"{path.name}: {other}"
+        assert not anchor or anchor in anchors(other), f"{path.name}: {other.name}#{anchor}"
