@@ -97,6 +97,8 @@ def _may_wait(diagnostic: Diagnostic, library: Library) -> bool:
         return False
     named = {w for text in _QUOTED.findall(diagnostic.message) for w in _words(text)}
     own = diagnostic.span.path if diagnostic.span else None
+    if not named and diagnostic.code == "FC406":  # `all`, `cot`: any file may hold such tasks
+        return any(path != own for path in library.faulty)
     faulty = {path: text for path, text in library.faulty.items() if path != own}
     of_files = (_words(f"{Path(path).stem} {text}") for path, text in faulty.items())
     return any(not named.isdisjoint(words) for words in of_files)

@@ -21,7 +21,14 @@ from jinja2.exceptions import SecurityError
 from flancompile.dsl.jinja.environment import Sandbox, environment
 from flancompile.dsl.jinja.free_names import free_names
 from flancompile.dsl.jinja.malformed import call_faults, faulty, syntax_error
-from flancompile.dsl.jinja.values import NullValueError, RowError, printed, settled, shown
+from flancompile.dsl.jinja.values import (
+    NullValueError,
+    RowError,
+    is_broken,
+    printed,
+    settled,
+    shown,
+)
 from flancompile.errors import Diagnostic, FlancompileError, TextError
 
 __all__ = [
@@ -231,6 +238,10 @@ def _checked(env: Sandbox, source: str, text: str) -> nodes.Template:
             tree = env.parse(source)
     except jinja2.TemplateSyntaxError as error:
         raise syntax_error(error, text) from None
+    if any(is_broken(str(constant.value)) for constant in tree.find_all(nodes.Const)):
+        hint = "write the character itself, or both halves of it"
+        message = "an escape that is half a character: no file can hold its text"
+        raise TextError([Diagnostic("FC103", message, None, hint)])
     if found := call_faults(env, tree):
         raise faulty(found, text, env.globals)
     return tree

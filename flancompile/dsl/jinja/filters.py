@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from flancompile.dsl.jinja.dialogues import chat, exchanges
-from flancompile.dsl.jinja.values import place, python_text, whole_number
+from flancompile.dsl.jinja.values import is_broken, place, python_text, whole_number
 from flancompile.marks import marked
 
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
@@ -121,7 +121,10 @@ def _squeeze(value: Any) -> str:
 
 
 def _fromjson(text: str) -> Any:
-    return json.loads(text)
+    value = json.loads(text)
+    if "\\u" in text and is_broken(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("the JSON has an escape that is half a character")
+    return value
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:

@@ -180,9 +180,9 @@ class _Walk:
 
     def _arithmetic(self, node: Any) -> Type:
         left, right = self.of(node.left), self.of(node.right)
+        free = _operands(node, left, right)
         for side, type_ in ((node.left, left), (node.right, right)):
-            repeats = isinstance(node, nodes.Mul | nodes.Mod)
-            if type_.kind in ("list", "map") or (type_.kind == "text" and not repeats):
+            if type_.kind in ("text", "list", "map") and type_.kind not in free:
                 hint = "turn it into a number with | int or | float"
                 message = f"{told(type_)} where a number is wanted"
                 self.fault("FC223", node, message, _word(side), hint)
@@ -279,13 +279,24 @@ class _Walk:
         return base if name in ("abs",) else ANY
 
     def _mapped(self, node: nodes.Filter, item: Type) -> Type:
-        attribute = next((k.value for k in node.kwargs if k.key == "attribute"), None)
-        if isinstance(attribute, nodes.Const) and isinstance(attribute.value, str):
-            for key in attribute.value.split("."):
-                item = self._key(node, item, key, method=False)
-            return item
+        named = {str(k.key): k.value for k in node.kwargs}
+        if isinstance(named.get("attribute"), nodes.Const):
+            return self._at(node, item, named)
         first = node.args[0] if node.args else None
         return TEXT if isinstance(first, nodes.Const) and first.value in TO_TEXT else ANY
+
+    def _at(self, node: nodes.Filter, item: Type, named: Mapping[str, nodes.Expr]) -> Type:
+        """The type of an item's attribute: keys and places of items, with dots between them."""
+        attribute = named["attribute"]
+        assert isinstance(attribute, nodes.Const)
+        self.lenient += "default" in named
+        for key in str(attribute.value).split("."):
+            if key.isdigit() and item.kind != "map":
+                item = (item.item or ANY) if item.kind == "list" else ANY
+            else:
+                item = self._key(node, item, key, method=False)
+        self.lenient -= "default" in named
+        return ANY if "default" in named else item
 
     def printed(self, node: nodes.Expr) -> None:
         """An expression whose value becomes text as it stands."""
@@ -350,6 +361,16 @@ class _Walk:
                 self._branches(nodes.If(rest[0].test, rest[0].body, rest[1:], node.else_))
             else:
                 self.body(node.else_)
+
+
+def _operands(node: nodes.BinExpr, left: Type, right: Type) -> tuple[str, ...]:
+    """Kinds besides numbers that an operator takes: lists and texts may be repeated, and printf's
+    forms take values of any kind."""
+    if isinstance(node, nodes.Mul):
+        repeats = {left.kind, right.kind} & {"integer", "boolean", "any"}
+        return ("text", "list") if repeats else ("text",)
+    printf = isinstance(node, nodes.Mod) and left.kind in ("text", "any")
+    return ("text", "list", "map") if printf else ()
 
 
 def _word(node: nodes.Node | None) -> str | None:

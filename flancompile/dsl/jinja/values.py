@@ -29,6 +29,7 @@ __all__ = [
     "as_text",
     "compared_key",
     "compared_text",
+    "is_broken",
     "one_text",
     "parts_printed",
     "place",
@@ -181,6 +182,11 @@ def _keyed(value: object) -> object:
     return compared_text(value, "the value")
 
 
+def is_broken(text: str) -> bool:
+    """Whether a text holds half a character (a lone surrogate), which no file can hold."""
+    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def texts_in(values: Any, where: str) -> list[str]:
     """The texts of a list's values. Raises RowError, NullValueError."""
     return [v if type(v) is str else str(printed(v, where)) for v in values]
@@ -249,7 +255,10 @@ def remainder(left: Any, right: Any) -> Any:
         return left % right
     if isinstance(right, Mapping):
         return left % _Printed(right)
-    return left % (parts_of(right) if isinstance(right, tuple) else printed(right))
+    filled: str = left % (parts_of(right) if isinstance(right, tuple) else printed(right))
+    if is_broken(filled):
+        raise RowError(f"{left!r} gives half a character")
+    return filled
 
 
 def parts_of(values: tuple[Any, ...]) -> tuple[Any, ...]:

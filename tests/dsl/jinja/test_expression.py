@@ -8,7 +8,7 @@ from flancompile.dsl.jinja.expression import (
     compile_template,
     without_slot,
 )
-from flancompile.errors import FlancompileError
+from flancompile.errors import FlancompileError, TextError
 
 
 @pytest.mark.parametrize(
@@ -137,3 +137,23 @@ def test_no_address_in_memory_is_printed(text: str) -> None:
 )
 def test_a_tag_takes_the_newline_after_it(text: str, found: str) -> None:
     assert compile_template(text).render({"a": ["x", "y"]}) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["'\\ud800'", "t ~ 'a\\udfff'", "['x', '\\ud83d']", "t | replace('a', '\\ud800')"]
+)
+def test_an_escape_of_half_a_character_is_no_text(text: str) -> None:
+    for compiled, whole in ((compile_expression, text), (compile_template, f"{{{{ {text} }}}}")):
+        with pytest.raises(TextError, match="half a character"):
+            compiled(whole)
+    assert compile_expression("'\\U0001f600'")({}) == "\U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("text", "json_"),
+    [("j | fromjson", r'["a\ud800"]'), ("j | fromjson", r'{"\udfff": 1}'), ("'%c' % 55296", "")],
+)
+def test_half_a_character_of_a_row_drops_the_row(text: str, json_: str) -> None:
+    with pytest.raises(RowError, match="half a character"):
+        compile_expression(text)({"j": json_})
+    assert compile_expression("j | fromjson")({"j": r'"\ud83d\ude00"'}) == "\U0001f600"

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flancompile.dsl.jinja.expression import RowError, compile_expression
 from flancompile.dsl.jinja.infer import bare_names, expression_faults, template_faults
 from flancompile.dsl.jinja.types import ANY, Type, from_json, merged, type_of
+from flancompile.errors import TextError
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
@@ -100,6 +102,34 @@ def test_types_of_expressions(text: str, kind: str) -> None:
 )
 def test_faults_of_expressions(text: str, code: str) -> None:
     assert [f.code for f in expression_faults(text, NAMES)[1]] == [code]
+
+
+ROW: dict[str, Any] = {
+    "n": 2, "f": 1.5, "b": True, "t": "some text", "xs": [1, 2, 3], "ws": ["a", "b"],
+    "m": {"a": 1, "b": [4, 5]}, "ps": [{"k": "x", "v": 1}, {"k": "y"}], "ls": [[1, 2], [3]],
+}  # fmt: skip
+OPERANDS = (*ROW, "2", "'%s'", "'%s %s'", "[0]", "(n, t)")
+FILTERS_ = (
+    "map(attribute='k')", "map(attribute='zz', default='')", "map(attribute='v', default=0)",
+    "map(attribute='k.0')", "map(attribute='b.1', default=1)", "map(attribute=0)", "join(' ')",
+    "map(attribute='0')", "sum", "first", "last", "upper", "words", "length", "list",
+)  # fmt: skip
+
+
+def test_what_a_row_can_give_is_no_error() -> None:
+    """Every operator and filter on values of every kind: an error means that no row gives a value."""
+    tried = [f"{a} {o} {b}" for a in OPERANDS for b in OPERANDS for o in ("*", "%", "+", "-", "/")]
+    tried += [f"{a} | {filter_}" for a in OPERANDS for filter_ in FILTERS_]
+    types, worked = {name: type_of(value) for name, value in ROW.items()}, 0
+    for text in tried:
+        try:
+            compile_expression(text)(ROW)
+        except (RowError, TextError):
+            continue
+        worked += 1
+        faults = expression_faults(text, types)[1]
+        assert [f for f in faults if f.severity == "error"] == [], text
+    assert worked > 150
 
 
 @pytest.mark.parametrize("text", ["m.zz", "m.zz == 1 and m.k", "m.k if m.k else m['zz']"])
