@@ -15,6 +15,7 @@ from flancompile.compiler.columns.jinja.lower import evaluate, render
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.environment import environment
 from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
+from flancompile.dsl.jinja.values import NullValueError
 from flancompile.errors import TextError
 
 NULLS = [None, math.nan, math.inf, -math.inf]
@@ -122,6 +123,46 @@ def test_a_negative_index_from_a_row_is_refused(text: str, i: int) -> None:
 )  # fmt: skip
 def test_a_written_negative_index_counts_from_the_end(text: str, found: Any) -> None:
     assert both(text, {"xs": ["p", "q", "r"], "t": "stu", "i": 1}) == ([found], [found])
+
+
+NULL_BOUND = ["xs[i:]", "xs[:i]", "xs[0:i]", "t[i:]", "t[::i]", "t[:i | default(none)]", "t | split(i)",
+              "t | trim(i)", "t | lstrip(i)", "t | rstrip(i)"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NULL_BOUND)
+def test_a_null_bound_or_separator_from_a_row_is_refused(text: str) -> None:
+    row = {"xs": ["p", "q", "r"], "t": "stu", "i": None}
+    assert both(text, row) == (None, None)
+    with pytest.raises(NullValueError):
+        compile_expression(text)(row)
+
+
+def test_bounds_that_are_left_out_or_written_as_none_take_all() -> None:
+    for text in ("t[:]", "t[none:]", "t[:none]", "t | trim", "t | split"):
+        assert both(text, {"t": "stu"})[0] in (["stu"], [["stu"]])
+
+
+CONSTANTS = st.sampled_from(["none", "'a'", "1", "[none]", "1e999", "{'k': none}", "2.5"])
+
+
+@given(st.lists(CONSTANTS, min_size=2, max_size=4))
+def test_constants_become_text_as_values_of_a_row_do(parts: list[str]) -> None:
+    written = " ~ ".join(parts)
+    names = {f"v{n}": compile_expression(part)({}) for n, part in enumerate(parts)}
+    assert both(written, {}) == both(" ~ ".join(names), names)
+    template = "{{ " + written + " }}"
+    if both(written, {})[0] is None:
+        with pytest.raises(RowError):
+            compile_template(template).render({})
+    else:
+        assert [compile_template(template).render({})] == both(written, {})[0]
+
+
+def test_json_texts_are_read_as_rows_are() -> None:
+    assert both("(t | fromjson).x is none", {"t": '{"x": NaN}'}) == ([True], [True])
+    assert both("(t | fromjson).x | default('d', true)", {"t": '{"x": NaN}'})[0] == ["d"]
+    with pytest.raises(RowError, match="two keys of the JSON text are 'a'"):
+        compile_expression("t | fromjson")({"t": '{"a": 1, "b": {"a": 1, "a": 2}}'})
 
 
 # Whatever a row's values raise.

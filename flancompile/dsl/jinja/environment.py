@@ -6,18 +6,28 @@ have no text, a negative index must be written out, and no operation grows witho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, update_wrapper
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame, optimizeconst
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 
 from flancompile.dsl.jinja.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
 from flancompile.dsl.jinja.strict_filters import made_strict
-from flancompile.dsl.jinja.values import place, power, printed, remainder, shown, texts_in, times
+from flancompile.dsl.jinja.values import (
+    bound,
+    place,
+    power,
+    printed,
+    remainder,
+    shown,
+    texts_in,
+    times,
+)
 
 __all__ = ["Sandbox", "environment", "is_written_out"]
 
@@ -48,7 +58,17 @@ def is_written_out(index: nodes.Node) -> bool:
 class _Generator(CodeGenerator):
     """Code that asks the environment wherever a value becomes text or an index."""
 
-    @optimizeconst
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible  # Jinja's own folding would print a null of `~`
+        return super()._output_child_to_const(node, frame, finalize)
+
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802
+        if node.value == math.inf:  # whose `repr` is no Python
+            self.write("1e999")
+        else:
+            super().visit_Const(node, frame)
+
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
         if isinstance(node.arg, nodes.Slice) or is_written_out(node.arg):
             super().visit_Getitem(node, frame)
@@ -64,11 +84,10 @@ class _Generator(CodeGenerator):
             if n == 1 or (n == 2 and part is not None):
                 self.write(":")
             if part is not None:
-                self.write("(" if is_written_out(part) else "environment.place(")
+                self.write("(" if is_written_out(part) else "environment.bound(")
                 self.visit(part, frame)
                 self.write(")")
 
-    @optimizeconst
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         self.write("environment.one_text((")
         for part in node.nodes:
@@ -122,7 +141,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """An item by an index that a row gives. Raises RowError where it is negative."""
         return self.getitem(obj, index if isinstance(obj, Mapping) else place(index))
 
-    place = staticmethod(place)
+    bound = staticmethod(bound)
 
     shown = staticmethod(shown)
 
@@ -158,6 +177,7 @@ def environment() -> Sandbox:
         autoescape=False,
         finalize=printed,
         cache_size=0,
+        optimized=False,
     )
     env.binop_table.update({"*": times, "**": power, "%": remainder})
     for name in LEFT_OUT_FILTERS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -121,10 +122,23 @@ def _squeeze(value: Any) -> str:
 
 
 def _fromjson(text: str) -> Any:
-    value = json.loads(text)
+    value = _JSON.decode(text)
     if "\\u" in text and is_broken(json.dumps(value, ensure_ascii=False)):
         raise ValueError("the JSON has an escape that is half a character")
     return value
+
+
+def _unequal(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(n for n in names if names.count(n) > 1)
+        raise ValueError(f"two keys of the JSON text are {twice!r}")
+    return found
+
+
+_CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
+_JSON = json.JSONDecoder(object_pairs_hook=_unequal, parse_constant=_CONSTANTS.__getitem__)
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:

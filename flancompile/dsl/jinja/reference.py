@@ -75,7 +75,8 @@ ENTRIES: tuple[Entry, ...] = (
        "columns and in the file's `where`; a column of that name comes first.", "row_number", 41),
     _e(_VALUES, "[n]", "An item, from 0, where 1.0 is 1; from the end with a negative number that "
        "is written out. A negative index that a row gives drops that row.", "names[-1]", "Cy"),
-    _e(_VALUES, "[a:b]", "A slice of a list or text.", "question[:3]", "Who"),
+    _e(_VALUES, "[a:b]", "A slice of a list or text. A null or negative bound that a row gives "
+       "drops that row.", "question[:3]", "Who"),
     _e(_OPERATORS, "+ - * / // % **", "Arithmetic. `//` divides whole, `%` gives the rest.",
        "(7 // 2) * 10 + 7 % 2", 31),
     _e(_OPERATORS, "~", "Joins values as text.", "names[0] ~ ', ' ~ ages[0]", "Ada, 36"),
@@ -188,7 +189,8 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_MAPS, "items", "A map's keys and values.", "{'a': 1} | items", [("a", 1)]),
     _e(_MAPS, "dictsort", "The same, in the keys' order.", "{'b': 2, 'a': 1} | dictsort",
        [("a", 1), ("b", 2)]),
-    _e(_JSON, "fromjson", "The value that a JSON text holds.", "(cell | fromjson).year", 1843),
+    _e(_JSON, "fromjson", "The value that a JSON text holds. Two equal keys drop the row; NaN is a "
+       "null.", "(cell | fromjson).year", 1843),
     _e(_JSON, "tojson", "A value as JSON.", "{'é': [1]} | tojson", '{"é": [1]}'),
     _e(_JSON, "python_text", "A list or map as Python writes it, for texts that other tools have "
        "printed so.", "names | python_text", "['Ada', 'Ben', 'Cy']"),

@@ -61,8 +61,9 @@ _OF_TEXT: dict[str, tuple[int, ...] | None] = {
     ),
     "format": None,
     "replace": (0, 1, 2),
-}
-_OF_PARTS = frozenset({"urlencode"})  # of a list or map, the parts  # fmt: skip
+    **dict.fromkeys(("lstrip", "rstrip", "split", "trim"), (0, 1)),
+}  # fmt: skip
+_OF_PARTS = frozenset({"urlencode"})  # of a list or map, the parts
 _LAZY = ("batch", "items", "map", "reject", "rejectattr", "reverse", "select", "selectattr",
          "slice", "unique")  # fmt: skip
 _PADDED = {"center": "width", "indent": "width", "batch": "linecount", "slice": "slices"}

@@ -27,6 +27,7 @@ __all__ = [
     "NullValueError",
     "RowError",
     "as_text",
+    "bound",
     "compared_key",
     "compared_text",
     "is_broken",
@@ -228,6 +229,13 @@ def place(index: Any) -> Any:
     if isinstance(index, int) and index < 0:
         raise RowError(f"the index {index} is negative")
     return index
+
+
+def bound(index: Any) -> Any:
+    """A bound of a slice that a row gives. Raises RowError where it is null or negative."""
+    if index is None:
+        raise NullValueError("a null value is a bound of a slice")
+    return place(index)
 
 
 def times(left: Any, right: Any) -> Any:

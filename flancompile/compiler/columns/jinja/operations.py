@@ -11,7 +11,7 @@ from jinja2.utils import _PassArg
 
 from flancompile.compiler.columns.jinja.lowerable import context
 from flancompile.dsl.jinja.environment import environment
-from flancompile.dsl.jinja.values import place, power, remainder, times
+from flancompile.dsl.jinja.values import bound, power, remainder, times
 
 __all__ = [
     "BINARY", "COMPARED", "UNARY", "Operation", "applied", "attribute", "called", "item_of",
@@ -65,11 +65,11 @@ def item_of_row(value: Any, key: Any) -> Any:
 
 
 def part(written_out: tuple[bool, bool, bool]) -> Operation:
-    """A slice of three bounds; those that a row gives may not be negative."""
+    """A slice of three bounds; those that a row gives may not be null or negative."""
 
     def cut(*bounds: Any) -> slice:
         pairs = zip(bounds, written_out, strict=True)
-        return slice(*(b if written else place(b) for b, written in pairs))
+        return slice(*(b if written else bound(b) for b, written in pairs))
 
     return cut
 
