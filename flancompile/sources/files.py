@@ -162,13 +162,16 @@ def _arrow(path: Path, options: ReadOptions, wanted: Wanted) -> Iterator[Row | B
 def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
     """The elements at the path `rows`: attributes by name, children by tag, text as `text`.
 
-    A child without attributes or children is its text; a tag that is repeated gives a list.
+    A child without attributes or children is its text; a tag that is repeated gives a list. Text
+    between children (`a <b>c</b> d`) makes `text` the whole text, that of the children with it. A
+    row where two of these have one name is a `BadRow`.
     """
     if options.rows is None:
         raise fail("FC303", f"{path}: XML needs `read: {{rows: path/of/the/row}}`")
     wanted = options.rows.strip("/").replace(".", "/").split("/")
     stack: list[str] = []
     open_: list[ElementTree.Element] = []
+    number = 0
     with open_bytes(path) as stream:
         try:
             for event, element in ElementTree.iterparse(stream, events=("start", "end")):
@@ -178,8 +181,8 @@ def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
                     continue
                 open_.pop()
                 if stack[-len(wanted) :] == wanted:
-                    value = _element(element)
-                    yield value if isinstance(value, dict) else {"text": value}
+                    number += 1
+                    yield _xml_row(element, f"{path.name}: {wanted[-1]} {number}")
                     element.clear()
                     if open_:  # what was read is let go, or a long file would not fit
                         open_[-1].remove(element)
@@ -188,21 +191,33 @@ def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
             raise fail("FC304", f"{path}: not XML: {error}") from None
 
 
+def _xml_row(element: ElementTree.Element, where: str) -> Row | BadRow:
+    try:
+        value = _element(element)
+    except ValueError as error:
+        return BadRow(str(error), where)
+    return value if isinstance(value, dict) else {"text": value}
+
+
 def _element(element: ElementTree.Element) -> Any:
-    text = (element.text or "").strip()
+    """An element's value. Raises ValueError where two of its parts have one name."""
     if not element.attrib and not len(element):
         return element.text or ""
     found: Row = dict(element.attrib)
     for child in element:
         value = _element(child)
-        if child.tag in found and child.tag not in element.attrib:
-            before = found[child.tag]
-            found[child.tag] = (
-                [*before, value] if isinstance(before, _Repeated) else _Repeated([before, value])
-            )
-            found[child.tag] = _Repeated(found[child.tag])
-        else:
+        before = found.get(child.tag)
+        if child.tag in element.attrib:
+            raise ValueError(f"{child.tag!r} is an attribute and an element of <{element.tag}>")
+        if child.tag not in found:
             found[child.tag] = value
+        else:
+            more = before if isinstance(before, _Repeated) else [before]
+            found[child.tag] = _Repeated([*more, value])
+    is_mixed = any((child.tail or "").strip() for child in element)
+    text = ("".join(element.itertext()) if is_mixed else element.text or "").strip()
+    if text and "text" in found:
+        raise ValueError(f"'text' is a part of <{element.tag}>, which has a text of its own too")
     if text:
         found["text"] = text
     return {k: list(v) if isinstance(v, _Repeated) else v for k, v in found.items()}

@@ -253,34 +253,38 @@ def _joined(
     key = join.other or join.key
     theirs = wanted.without_prefix(join.prefix, [key] if key else ())
     others = _file_rows(joined.files, join.format, join.read, theirs)
+    merged = _Merge(joined, wanted)
     if join.by == "line":
-        return _by_line(rows, others, joined)
+        return _by_line(rows, others, merged)
     if join.by == "cross":
-        return _crossed(rows, others, joined)
-    return _by_key(rows, others, joined)
+        return _crossed(rows, others, merged)
+    return _by_key(rows, others, merged)
 
 
 def _by_line(
-    rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], joined: JoinedFiles
+    rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], merged: _Merge
 ) -> Iterator[Row | BadRow]:
     for number, (row, other) in enumerate(zip_longest(rows, others), 1):
         if row is None or other is None:
             which = "the joined file" if other is None else "this file"
             message = f"join by line: {which} ends at row {number - 1}, the other goes on"
-            raise fail("FC305", f"{', '.join(joined.files)}: {message}")
+            raise fail("FC305", f"{', '.join(merged.joined.files)}: {message}")
         bad = row if isinstance(row, BadRow) else other
-        yield bad if isinstance(bad, BadRow) else _merged(row, other, joined.join)
+        yield bad if isinstance(bad, BadRow) else merged(row, other)
 
 
 def _by_key(
-    rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], joined: JoinedFiles
+    rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], merged: _Merge
 ) -> Iterator[Row | BadRow]:
-    key = str(joined.join.key)
-    other_key = joined.join.other or key
+    key = str(merged.joined.join.key)
+    other_key = merged.joined.join.other or key
     table: dict[str, Row] = {}
+    several: set[str] = set()  # values that rows of different content have
     for other in others:
         if not isinstance(other, BadRow) and other.get(other_key) is not None:
-            table.setdefault(str(other[other_key]), other)
+            value = str(other[other_key])
+            if table.setdefault(value, other) != other:
+                several.add(value)
     for row in rows:
         if isinstance(row, BadRow):
             yield row
@@ -288,24 +292,44 @@ def _by_key(
             yield BadRow(f"join: {key!r} is null" if key in row else f"join: no {key!r}", "")
         elif str(row[key]) not in table:
             yield BadRow(f"join: no row with {other_key} = {row[key]!r} in the second file", "")
+        elif str(row[key]) in several:
+            yield BadRow(
+                f"join: several rows with {other_key} = {row[key]!r} in the second file", ""
+            )
         else:
-            yield _merged(row, table[str(row[key])], joined.join)
+            yield merged(row, table[str(row[key])])
 
 
 def _crossed(
-    rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], joined: JoinedFiles
+    rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], merged: _Merge
 ) -> Iterator[Row | BadRow]:
     """Each row with every row of the second file, which is held. Raises FC305 for an empty one."""
     held = list(others)
     if not held:
-        raise fail("FC305", f"{', '.join(joined.files)}: join by cross: the file has no rows")
+        files = ", ".join(merged.joined.files)
+        raise fail("FC305", f"{files}: join by cross: the file has no rows")
     for row in rows:
         if isinstance(row, BadRow):
             yield row
             continue
         for other in held:
-            yield other if isinstance(other, BadRow) else _merged(row, other, joined.join)
+            yield other if isinstance(other, BadRow) else merged(row, other)
 
 
-def _merged(row: Any, other: Any, join: Join) -> Row:
-    return {**{f"{join.prefix}{k}": v for k, v in other.items()}, **row}
+class _Merge:
+    """Puts the columns of a joined file's row beside those of a row, whose names come first."""
+
+    def __init__(self, joined: JoinedFiles, wanted: Wanted) -> None:
+        self.joined, self._wanted = joined, wanted
+
+    def __call__(self, row: Any, other: Any) -> Row:
+        """Raises FC305 for two columns of one name that differ, where an expression reads it."""
+        join = self.joined.join
+        added = {f"{join.prefix}{k}": v for k, v in other.items()}
+        for name in added.keys() & row.keys():
+            if name != join.key and added[name] != row[name] and self._wanted.reads(name):
+                files = ", ".join(self.joined.files)
+                message = f"{files}: join: {name!r} is a column of both files, with other values"
+                hint = "say `prefix:`, which is put before the names of the second file's columns"
+                raise fail("FC305", message, hint=hint)
+        return {**added, **row}

@@ -1,7 +1,9 @@
 import gzip
+import json
 import tracemalloc
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pytest
@@ -219,6 +221,67 @@ def test_xml(tmp_path: Path) -> None:
         rows(tmp_path / "a.xml", "<d><e></d>", rows="e")
     with pytest.raises(FlancompileError, match="needs `read"):
         rows(tmp_path / "a.xml", text)
+
+
+def test_text_between_elements_is_kept(tmp_path: Path) -> None:
+    text = "<d><e>Hello <b>big</b> world</e><e>only <b>before</b></e><e><t>a <i>b</i> c</t></e></d>"
+    assert rows(tmp_path / "a.xml", text, rows="d/e") == [
+        {"b": "big", "text": "Hello big world"},
+        {"b": "before", "text": "only"},
+        {"t": {"i": "b", "text": "a b c"}},
+    ]
+
+
+def test_parts_of_an_element_with_one_name_drop_the_row(tmp_path: Path) -> None:
+    text = (
+        '<d><e id="1"><id>2</id></e><e x="1"><x>2</x><x>3</x></e><e text="a">b</e>'
+        "<e>b<text>c</text></e><e><f g='1'><g/></f></e><e><id>1</id><id>2</id></e></d>"
+    )
+    assert rows(tmp_path / "a.xml", text, rows="d/e") == [
+        "a.xml: e 1: 'id' is an attribute and an element of <e>",
+        "a.xml: e 2: 'x' is an attribute and an element of <e>",
+        "a.xml: e 3: 'text' is a part of <e>, which has a text of its own too",
+        "a.xml: e 4: 'text' is a part of <e>, which has a text of its own too",
+        "a.xml: e 5: 'g' is an attribute and an element of <f>",
+        {"id": ["1", "2"]},
+    ]
+
+
+TAGS = st.sampled_from(["a", "b", "text", "c"])
+WORDS = st.sampled_from(["", " ", "one", "two words", "&amp;"])
+ATTRIBUTES = st.dictionaries(TAGS, st.sampled_from(["u", "v w"]), max_size=2)
+ELEMENTS = st.recursive(
+    st.tuples(TAGS, ATTRIBUTES, st.lists(WORDS, min_size=1, max_size=1)),
+    lambda inner: st.tuples(TAGS, ATTRIBUTES, st.lists(st.one_of(WORDS, inner), max_size=5)),
+    max_leaves=8,
+)
+
+
+def as_xml(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    tag, attributes, parts = part
+    named = "".join(f' {k}="{v}"' for k, v in attributes.items())
+    return f"<{tag}{named}>{''.join(map(as_xml, parts))}</{tag}>"
+
+
+@settings(max_examples=150, deadline=None)
+@given(ELEMENTS)
+def test_no_word_of_an_element_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, element: Any
+) -> None:
+    path = tmp_path_factory.mktemp("xml") / "a.xml"
+    (row,) = rows(path, f"<d>{as_xml(('row', *element[1:]))}</d>", rows="d/row")
+    if isinstance(row, str):
+        assert "is an attribute and an element" in row or "has a text of its own" in row
+        return
+    held = json.dumps(row).split('"')
+    root = ElementTree.fromstring(path.read_text())[0]
+    wanted = [
+        w for e in root.iter() for t in (e.text, *e.attrib.values()) for w in (t or "").split()
+    ]
+    wanted += [w for e in root.iter() if e is not root for w in (e.tail or "").split()]
+    assert [w for w in wanted if not any(w in text for text in held)] == []
 
 
 def test_rows_of_xml_that_were_read_are_let_go(tmp_path: Path) -> None:

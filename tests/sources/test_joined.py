@@ -47,6 +47,29 @@ def test_a_cross_join_gives_every_pair_in_order(
     assert found == [[a, b] for a in left for b in right]
 
 
+@pytest.mark.parametrize("by", [{"by": "line"}, {"by": "key", "key": "k"}, {"by": "cross"}])
+def test_columns_of_one_name_that_differ_are_an_error(tmp_path: Path, by: dict[str, Any]) -> None:
+    left, right = [{"k": 1, "a": "own", "z": 1}], [{"k": 1, "a": "other", "r_b": 2, "z": 2}]
+    with pytest.raises(FlancompileError, match="'a' is a column of both files") as caught:
+        pairs(tmp_path, by, left, right)
+    assert caught.value.code == "FC305"
+    equal = [{**right[0], "a": "own"}]  # `z` differs, and nothing reads it
+    assert pairs(tmp_path, by, left, equal) == [["own", 2]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), max_size=6))
+def test_a_key_of_several_rows_joins_none(
+    tmp_path_factory: pytest.TempPathFactory, right: list[tuple[int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("key")
+    join = {"by": "key", "key": "a", "other": "k", "prefix": "r_"}
+    others = [{"k": k, "b": b} for k, b in right]
+    found = pairs(folder, join, [{"a": a} for a in range(4)], others)
+    values = {a: {b for k, b in right if k == a} for a in range(4)}
+    assert found == [[a, *of] for a, of in values.items() if len(of) == 1]
+
+
 def test_a_cross_join_with_no_rows_or_a_key_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FlancompileError, match="join by cross: the file has no rows") as caught:
         pairs(tmp_path, {"by": "cross", "prefix": "r_"}, [{"a": 1}], [])
