@@ -61,11 +61,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Preview:
-    """One example, with what was drawn for it. runs: its texts, shown and learnt in turn."""
+    """One example with its draws. spans: its texts, without and with loss in turn."""
 
     row_id: str
     template: str
-    runs: tuple[str, ...]
+    spans: tuple[str, ...]
     shots: int
     option_style: str | None
     shots_style: str
@@ -82,7 +82,7 @@ class Preview:
         return cls(
             row_id=str(rows[draft.row]["_id"]),
             template=spec.task.templates[draft.choice.template].name,
-            runs=tuple(map(unmarked, draft.texts(spec))),
+            spans=tuple(map(unmarked, draft.texts(spec))),
             shots=len(draft.shots),
             option_style=draft.option_style,
             shots_style=draft.shots_style,

@@ -33,10 +33,10 @@ def run(
     index = _pack(build, pack, step, row, batch_packs, seed)
     example_id, tokens = build.example_ids(index, segment)
     about = _about(build, example_id)
-    runs = build.packs[index].runs[segment]
+    loss_spans = build.packs[index].loss_spans[segment]
     if as_json:
         ids = {name: [int(i) for i in part] for name, part in tokens.items()}
-        print_json({**about, "tokens": ids, "runs": runs.tolist()})
+        print_json({**about, "tokens": ids, "runs": loss_spans.tolist()})
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in about.items():
@@ -44,7 +44,7 @@ def run(
     out = console()
     out.print(table)
     out.print("── tokens", style="dim")
-    text = pack_text(build, runs, tokens, load_folder(build.tokenizer_folder))
+    text = pack_text(build, loss_spans, tokens, load_folder(build.tokenizer_folder))
     out.print(text, soft_wrap=True)
 
 

@@ -190,13 +190,13 @@ def show_pack(build: Build, index: int, out: Console) -> None:
             f"── segment {segment} · example {example_id} · {about['task']} · {about['template']}"
         )
         out.print(title, style="dim")
-        out.print(pack_text(build, pack.runs[segment], tokens, tokenizer), soft_wrap=True)
+        out.print(pack_text(build, pack.loss_spans[segment], tokens, tokenizer), soft_wrap=True)
 
 
-def pack_text(build: Build, runs: Any, tokens: dict[str, Any], tokenizer: Tokenizer) -> Text:
+def pack_text(build: Build, loss_spans: Any, tokens: dict[str, Any], tokenizer: Tokenizer) -> Text:
     """An example's tokens as text; those that carry loss are tinted, specials are bold."""
     if build.manifest.layout == "decoder":
-        parts = np.split(tokens["tokens"], np.cumsum(runs)[:-1])
+        parts = np.split(tokens["tokens"], np.cumsum(loss_spans)[:-1])
         sides = [(part, place % 2 == 1) for place, part in enumerate(parts)]
     else:
         sides = [(tokens["inputs"], False), (tokens["targets"], True)]
@@ -213,7 +213,7 @@ def pack_text(build: Build, runs: Any, tokens: dict[str, Any], tokenizer: Tokeni
 
 
 def _split(ids: list[int], frame: set[int]) -> list[tuple[list[int], bool]]:
-    """Runs of plain ids, and the frame's ids one by one."""
+    """Split ids into stretches of plain ids and single ids of the frame."""
     parts: list[tuple[list[int], bool]] = []
     for token in ids:
         if token in frame:

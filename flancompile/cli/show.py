@@ -65,9 +65,10 @@ def _default_split(task: TaskDef, overlay: Loaded[Overlay] | None) -> str:
 
 
 def _as_json(one: Preview) -> dict[str, Any]:
-    """An example as a program reads it; a pair of runs also by its names."""
-    pair = dict(zip(("prompt", "target"), one.runs, strict=True)) if len(one.runs) == 2 else {}
-    return {**asdict(one), **pair}
+    """A JSON-ready example; a single prompt and target are also given by name."""
+    pair = dict(zip(("prompt", "target"), one.spans, strict=True)) if len(one.spans) == 2 else {}
+    about = asdict(one)
+    return {**about, "runs": about.pop("spans"), **pair}
 
 
 def _title(task: str, one: Preview, tokenizer: Tokenizer | None) -> str:
@@ -75,26 +76,26 @@ def _title(task: str, one: Preview, tokenizer: Tokenizer | None) -> str:
     if one.exemplars:
         parts.append(f"exemplars {' '.join(one.exemplars)}")
     if tokenizer is not None:
-        lengths = tokenizer.encode(one.runs).lengths.tolist()
+        lengths = tokenizer.encode(one.spans).lengths.tolist()
         parts.append(f"{sum(lengths[::2])} + {sum(lengths[1::2])} tokens")
     else:
-        lengths = [len(text) for text in one.runs]
+        lengths = [len(text) for text in one.spans]
         parts.append(f"{sum(lengths[::2]):,} + {sum(lengths[1::2]):,} characters")
-    if len(one.runs) > 2:
-        parts[-1] += f" in {len(one.runs) // 2} answers"
+    if len(one.spans) > 2:
+        parts[-1] += f" in {len(one.spans) // 2} answers"
     return " · ".join(parts)
 
 
 def _text(one: Preview, tokenizer: Tokenizer | None, whitespace: bool) -> Text:
-    """The runs as the model sees them, what is learnt tinted; a pair on lines of their own."""
+    """The text that the model sees, loss spans tinted; prompt and target on separate lines."""
     parted = "" if "chat" in one.draws else "\n"
     text = Text()
-    for place, run in enumerate(one.runs):
+    for place, span in enumerate(one.spans):
         learnt = place % 2 == 1
         if tokenizer is None:
-            text.append_text(tinted([(run, learnt)], whitespace))
+            text.append_text(tinted([(span, learnt)], whitespace))
         else:
-            for n, token in enumerate(tokenizer.encode([run])[0].tolist()):
+            for n, token in enumerate(tokenizer.encode([span])[0].tolist()):
                 part = tinted([(tokenizer.token_text(token), learnt)], whitespace)
                 part.stylize("underline" if n % 2 else "")
                 text.append_text(part)

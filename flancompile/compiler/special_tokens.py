@@ -17,7 +17,7 @@ import numpy.typing as npt
 from flancompile.dsl.library.library import Loaded
 from flancompile.dsl.models.mixture import Recipe
 from flancompile.errors import fail
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 
 __all__ = ["FrameIds", "frame_ids", "framed"]
 
@@ -43,12 +43,12 @@ class FrameIds:
         """Tokens added to each target; they carry loss."""
         return int(self.after_target != NONE)
 
-    def runs(self, content: Runs) -> Runs:
-        """Framed lengths of examples, from the lengths of their content."""
+    def loss_spans(self, content: LossSpans) -> LossSpans:
+        """Loss spans with the frame's tokens added. content: loss spans without them."""
         extra = np.empty(len(content.values), dtype=np.int64)
         extra[::2], extra[1::2] = self.after_prompt != NONE, self.target_extra
         extra[content.edges[:-1]] += self.before != NONE
-        return Runs(content.values + extra, content.edges)
+        return LossSpans(content.values + extra, content.edges)
 
 
 def frame_ids(recipe: Loaded[Recipe], tokenizer: Any) -> FrameIds:
@@ -80,15 +80,15 @@ def _needed(recipe: Loaded[Recipe], token: int | None, name: str, asks: str) -> 
 def framed(
     ids: npt.NDArray[Any],
     starts: npt.NDArray[np.int64],
-    content: Runs,
+    content: LossSpans,
     frame: FrameIds,
 ) -> npt.NDArray[Any]:
     """Framed ids of examples, one after another.
 
-    ids: the object's ids; starts: int64[m], where each example begins in them; content: the lengths
-    of its runs. -> [sum of the framed runs], of the ids' type, which holds the whole vocabulary
+    ids: the object's ids; starts: int64[m], where each example begins in them; content: its loss
+    spans. -> [sum of the framed lengths], of the ids' type, which holds the whole vocabulary
     """
-    out = np.empty(int(frame.runs(content).values.sum()), dtype=ids.dtype)
+    out = np.empty(int(frame.loss_spans(content).values.sum()), dtype=ids.dtype)
     tokens = (frame.before, frame.after_prompt, frame.after_target)
     _frame(ids, starts, content.values, content.edges, *tokens, out)
     return out
@@ -102,12 +102,12 @@ def _frame(ids, starts, values, edges, before, after_prompt, after_target, out):
             out[place] = before
             place += 1
         at = starts[i]
-        for run in range(edges[i], edges[i + 1]):
-            for _ in range(values[run]):
+        for span in range(edges[i], edges[i + 1]):
+            for _ in range(values[span]):
                 out[place] = ids[at]
                 at += 1
                 place += 1
-            token = after_prompt if (run - edges[i]) % 2 == 0 else after_target
+            token = after_prompt if (span - edges[i]) % 2 == 0 else after_target
             if token >= 0:
                 out[place] = token
                 place += 1

@@ -70,7 +70,7 @@ def write_build(
         with _beside(threads_within(request.memory_bytes)) as pool:
             with request.stage("write") as tell:
                 in_packs = linked.order[packs.items]
-                table = PackTable(packs.offsets, in_packs, linked.runs.take(in_packs))
+                table = PackTable(packs.offsets, in_packs, linked.loss_spans.take(in_packs))
                 writer.create_packs(table, recipe.shards.packs, pad)
                 ledger = pool.submit(_write_ledger, writer, prepared, streams, linked)
                 one = partial(_write_object, writer, prepared, linked)
@@ -132,7 +132,7 @@ def _write_object(
     ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
     starts = ids.offsets.to_numpy()[rows]
     flat = ids.values.to_numpy(zero_copy_only=False)
-    whole = framed(flat, starts, taken.piece.runs.part(0, taken.count), frame)
+    whole = framed(flat, starts, taken.piece.loss_spans.part(0, taken.count), frame)
     lengths = linked.lengths[taken.first : taken.first + taken.count]
     assert len(whole) == int(lengths.sum()), f"lengths of {taken.piece.path} do not add up"
     writer.scatter(taken.first, whole, lengths)

@@ -82,7 +82,7 @@ def _samples(build: Build, decode: Decode) -> list[dict[str, Any]]:
         example_id, tokens = build.example_ids(index, 0)
         about = build.example(example_id)
         if build.manifest.layout == "decoder":
-            parts = np.split(tokens["tokens"], np.cumsum(build.packs[index].runs[0])[:-1])
+            parts = np.split(tokens["tokens"], np.cumsum(build.packs[index].loss_spans[0])[:-1])
         else:
             parts = [tokens["inputs"], tokens["targets"]]
         texts = [(decode(part.tolist()), place % 2 == 1) for place, part in enumerate(parts)]

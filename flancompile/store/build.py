@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from flancompile.errors import FlancompileError, fail, nearest
 from flancompile.store.expand import DecoderPart, decoder_batch, expand
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import FORMAT_VERSION, EvalEntry, FileEntry, Manifest
 from flancompile.store.schema import EVAL_LEDGER, LEDGER, token_columns
 
@@ -36,7 +36,7 @@ class Pack:
 
     tokens: dict[str, npt.NDArray[Any]]
     examples: npt.NDArray[np.uint64]
-    runs: Runs
+    loss_spans: LossSpans
 
 
 class PackStore:
@@ -65,10 +65,10 @@ class PackStore:
             column = batch.column(name)
             flat = column.values.to_numpy(zero_copy_only=True)
             self._views[name].append(flat.reshape(len(batch), self.lengths[name]))
-        ids, runs = batch.column("example"), batch.column("runs")
+        ids, loss_spans = batch.column("example"), batch.column("runs")
         offsets = ids.offsets.to_numpy().astype(np.int64)
         self._examples.append((offsets, ids.values.to_numpy(zero_copy_only=True)))
-        inner = runs.values
+        inner = loss_spans.values
         self._runs.append((inner.values.to_numpy(zero_copy_only=True), inner.offsets.to_numpy()))
 
     def __len__(self) -> int:
@@ -112,13 +112,13 @@ class PackStore:
         offsets, ids = self._examples[part]
         start, end = int(offsets[row]), int(offsets[row + 1])
         tokens = {name: self._views[name][part][row] for name in self.columns}
-        return Pack(tokens, ids[start:end], self._runs_of(part, start, end))
+        return Pack(tokens, ids[start:end], self._loss_spans_of(part, start, end))
 
-    def _runs_of(self, part: int, start: int, end: int) -> Runs:
+    def _loss_spans_of(self, part: int, start: int, end: int) -> LossSpans:
         """The runs of some examples of a record batch."""
         values, edges = self._runs[part]
         low, high = edges[start], edges[end]
-        return Runs(
+        return LossSpans(
             values[low:high].astype(np.int64), edges[start : end + 1].astype(np.int64) - low
         )
 
@@ -130,17 +130,17 @@ class PackStore:
         if self._layout == "decoder":
             owner, rows = self._spots(indexes)
             return decoder_batch(self._decoder_parts, owner, rows, self.lengths["tokens"])
-        tokens, runs, offsets = self.gather(indexes)
-        return {**tokens, **expand(self._layout, self.lengths, runs, offsets)}
+        tokens, loss_spans, offsets = self.gather(indexes)
+        return {**tokens, **expand(self._layout, self.lengths, loss_spans, offsets)}
 
     @cached_property
     def _decoder_parts(self) -> list[DecoderPart]:
         about = zip(self._views["tokens"], self._examples, self._runs, strict=True)
-        return [(view, offsets, *runs) for view, (offsets, _), runs in about]
+        return [(view, offsets, *loss_spans) for view, (offsets, _), loss_spans in about]
 
     def gather(
         self, indexes: npt.NDArray[np.int64]
-    ) -> tuple[dict[str, npt.NDArray[np.int32]], Runs, npt.NDArray[np.int64]]:
+    ) -> tuple[dict[str, npt.NDArray[np.int32]], LossSpans, npt.NDArray[np.int64]]:
         """Several packs: tokens int32[n, length] by column; runs; offsets [n + 1] into those.
 
         Raises IndexError for an index that is no pack's; none counts from the end.
@@ -150,21 +150,27 @@ class PackStore:
             name: np.empty((len(indexes), self.lengths[name]), dtype=np.int32)
             for name in self.columns
         }
-        runs: list[Runs] = []
+        loss_spans: list[LossSpans] = []
         for place, (part, row) in enumerate(zip(parts.tolist(), rows.tolist(), strict=True)):
             for name in self.columns:
                 tokens[name][place] = self._views[name][part][row]
             offsets = self._examples[part][0]
-            runs.append(self._runs_of(part, int(offsets[row]), int(offsets[row + 1])))
-        counts = np.array([len(r) for r in runs], dtype=np.int64)
+            loss_spans.append(self._loss_spans_of(part, int(offsets[row]), int(offsets[row + 1])))
+        counts = np.array([len(r) for r in loss_spans], dtype=np.int64)
         edges = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-        return tokens, Runs.joined(runs), edges
+        return tokens, LossSpans.joined(loss_spans), edges
 
-    def parts(self) -> Iterator[tuple[int, dict[str, Any], Any, Any, Runs]]:
+    def parts(self) -> Iterator[tuple[int, dict[str, Any], Any, Any, LossSpans]]:
         """(first pack, token views, offsets, example ids, runs) of each record batch."""
         for part, (offsets, ids) in enumerate(self._examples):
             views = {name: self._views[name][part] for name in self.columns}
-            yield int(self._firsts[part]), views, offsets, ids, self._runs_of(part, 0, len(ids))
+            yield (
+                int(self._firsts[part]),
+                views,
+                offsets,
+                ids,
+                self._loss_spans_of(part, 0, len(ids)),
+            )
 
 
 class Build:
@@ -241,7 +247,7 @@ class Build:
         if not 0 <= segment < len(found.examples):
             message = f"pack {pack} has {len(found.examples)} segments, from 0"
             raise fail("FC507", f"there is no segment {segment}: {message}")
-        sides = found.runs.sides
+        sides = found.loss_spans.sides
         sides = sides if self.manifest.layout == "encoder_decoder" else sides.sum(1)[:, None]
         ends = np.cumsum(sides, axis=0)
         tokens = {}
@@ -253,9 +259,9 @@ class Build:
     def content(self, pack: int, segment: int) -> list[npt.NDArray[Any]]:
         """The ids of an example's runs without the frame: prompt and target, or those of a chat."""
         _, tokens = self.example_ids(pack, segment)
-        frame, runs = self.manifest.frame, self.packs[pack].runs[segment]
+        frame, loss_spans = self.manifest.frame, self.packs[pack].loss_spans[segment]
         if self.manifest.layout == "decoder":
-            parts = np.split(tokens["tokens"], np.cumsum(runs)[:-1])
+            parts = np.split(tokens["tokens"], np.cumsum(loss_spans)[:-1])
         else:
             parts = [tokens["inputs"], tokens["targets"]]
         ends = (frame["after_prompt"] is not None, frame["after_target"] is not None)

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 
 __all__ = ["DecoderPart", "decoder_batch", "expand"]
 
@@ -25,7 +25,7 @@ DecoderPart = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.ND
 def expand(
     layout: str,
     lengths: dict[str, int],
-    runs: Runs,
+    loss_spans: LossSpans,
     offsets: npt.NDArray[np.int64],
 ) -> Arrays:
     """Segment ids from 1 (0 is padding), positions that restart, and loss weights.
@@ -38,13 +38,13 @@ def expand(
     if layout == "decoder":
         found = _empty(packs, lengths["tokens"])
         every = np.arange(packs)
-        _decoder(runs.values, runs.edges, offsets, every, every, *found.values())
+        _decoder(loss_spans.values, loss_spans.edges, offsets, every, every, *found.values())
         return found
     found = {}
     for side, name in enumerate(("inputs", "targets")):
         shape = (packs, lengths[name])
         segments, positions = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-        _side(runs.sides[:, side].copy(), offsets, segments, positions)
+        _side(loss_spans.sides[:, side].copy(), offsets, segments, positions)
         found[f"{name}_segment_ids"], found[f"{name}_positions"] = segments, positions
     found["targets_loss_weights"] = (found["targets_segment_ids"] > 0).astype(np.float32)
     return found
@@ -90,8 +90,8 @@ def _decoder(  # type: ignore[no-untyped-def]
         pack, out, at = rows[i], places[i], 0
         for example in range(offsets[pack], offsets[pack + 1]):
             first, loss = at, np.float32(0.0)
-            for run in range(edges[example], edges[example + 1]):
-                end = at + values[run]
+            for span in range(edges[example], edges[example + 1]):
+                end = at + values[span]
                 weights[out, at:end] = loss
                 loss = np.float32(1.0) - loss
                 at = end

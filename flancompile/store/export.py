@@ -123,10 +123,10 @@ def _line(build: Build, example: dict[str, Any], decode: Decode | None) -> dict[
     parts = [p.tolist() for p in build.content(example["pack"], example["segment"])]
     texts = [decode(ids) if decode is not None else None for ids in parts]
     if len(parts) > 2:
-        runs = zip(parts, texts, strict=True)
+        loss_spans = zip(parts, texts, strict=True)
         line["runs"] = [
             {"loss": place % 2 == 1, "ids": ids, **({} if text is None else {"text": text})}
-            for place, (ids, text) in enumerate(runs)
+            for place, (ids, text) in enumerate(loss_spans)
         ]
         return line
     line["prompt_ids"], line["target_ids"] = parts

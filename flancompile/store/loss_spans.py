@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Runs"]
+__all__ = ["LossSpans"]
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Runs:
+class LossSpans:
     """values: int64[k], lengths in tokens; edges: int64[n + 1], example i has edges[i:i + 2].
 
     An example has an even number of runs, of which the first, third, ... carry no loss.
@@ -29,13 +29,13 @@ class Runs:
     edges: Ints
 
     @classmethod
-    def pairs(cls, lengths: npt.NDArray[Any]) -> Runs:
+    def pairs(cls, lengths: npt.NDArray[Any]) -> LossSpans:
         """Of examples with two runs each. lengths: int64[n, 2]."""
         flat = np.ascontiguousarray(lengths, dtype=np.int64).reshape(-1)
         return cls(flat, np.arange(0, len(flat) + 1, 2, dtype=np.int64))
 
     @classmethod
-    def joined(cls, parts: list[Runs]) -> Runs:
+    def joined(cls, parts: list[LossSpans]) -> LossSpans:
         """Of several, one after another."""
         values = [p.values for p in parts] or [np.zeros(0, np.int64)]
         counts = [p.counts for p in parts] or [np.zeros(0, np.int64)]
@@ -69,17 +69,17 @@ class Runs:
         """The runs of each example, as lists."""
         return [self[i].tolist() for i in range(len(self))]
 
-    def part(self, start: int, stop: int) -> Runs:
+    def part(self, start: int, stop: int) -> LossSpans:
         """The examples from `start` up to `stop`."""
         low, high = self.edges[start], self.edges[stop]
-        return Runs(self.values[low:high], self.edges[start : stop + 1] - low)
+        return LossSpans(self.values[low:high], self.edges[start : stop + 1] - low)
 
-    def take(self, order: npt.NDArray[np.int64]) -> Runs:
+    def take(self, order: npt.NDArray[np.int64]) -> LossSpans:
         """The examples in another order. order: int64[m]."""
         counts = self.counts[order]
         edges = _edges(counts)
         places = np.arange(edges[-1]) - np.repeat(edges[:-1] - self.edges[order], counts)
-        return Runs(self.values[places], edges)
+        return LossSpans(self.values[places], edges)
 
 
 def _edges(counts: Ints) -> Ints:

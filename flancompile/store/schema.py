@@ -93,5 +93,5 @@ def packs_schema(layout: str, lengths: Mapping[str, int], dtype: str) -> pa.Sche
         for name in token_columns(layout)
     ]
     ids = pa.list_(pa.field("item", pa.uint64(), nullable=False))
-    runs = pa.list_(pa.field("item", pa.list_(pa.field("item", pa.uint32(), nullable=False))))
-    return pa.schema([*tokens, pa.field("example", ids), pa.field("runs", runs)])
+    loss_spans = pa.list_(pa.field("item", pa.list_(pa.field("item", pa.uint32(), nullable=False))))
+    return pa.schema([*tokens, pa.field("example", ids), pa.field("runs", loss_spans)])

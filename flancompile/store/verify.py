@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import file_entry, root_digest_of
 from flancompile.store.schema import EVAL, EVAL_LEDGER, EXAMPLES, LEDGER, packs_schema
 
@@ -118,9 +118,9 @@ def _packs(build: Build) -> Iterator[Problem]:
     n = build.manifest.counts["examples"]
     pack_of, segment_of = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
     lengths, pairs = np.zeros((n, 2), dtype=np.int32), np.zeros(n, dtype=np.int32)
-    for first, views, offsets, ids, runs in build.packs.parts():
+    for first, views, offsets, ids, loss_spans in build.packs.parts():
         part = slice(int(offsets[0]), int(offsets[-1]))
-        known, sides, edges = ids[part].astype(np.int64), runs.sides, offsets - offsets[0]
+        known, sides, edges = ids[part].astype(np.int64), loss_spans.sides, offsets - offsets[0]
         if (known >= n).any():
             bad = int(np.searchsorted(edges, int(np.argmax(known >= n)), side="right")) - 1
             yield _at(build, first + bad, f"holds an example beyond the {n} that there are")
@@ -129,17 +129,17 @@ def _packs(build: Build) -> Iterator[Problem]:
         segments = np.arange(len(known)) - np.repeat(edges[:-1], np.diff(edges))
         again = pack_of[known] >= 0
         pack_of[known], segment_of[known], lengths[known] = packs, segments, sides
-        pairs[known] = runs.counts // 2
+        pairs[known] = loss_spans.counts // 2
         again |= (pack_of[known] != packs) | (segment_of[known] != segments)
         if again.any():
             at = int(np.argmax(again))
             yield _at(build, int(packs[at]), f"holds example {known[at]}, which stands twice")
             return
-        if (runs.counts % 2 == 1).any() or (runs.counts == 0).any():
-            odd = int(np.argmax((runs.counts % 2 == 1) | (runs.counts == 0)))
+        if (loss_spans.counts % 2 == 1).any() or (loss_spans.counts == 0).any():
+            odd = int(np.argmax((loss_spans.counts % 2 == 1) | (loss_spans.counts == 0)))
             yield _at(build, int(packs[odd]), f"example {known[odd]} has an odd number of runs")
             return
-        yield from _tokens(build, first, views, edges, runs)
+        yield from _tokens(build, first, views, edges, loss_spans)
     if (pack_of < 0).any():
         missing = np.flatnonzero(pack_of < 0)
         yield Problem("packs", f"{len(missing)} examples stand in no pack, first {missing[0]}")
@@ -153,12 +153,12 @@ def _packs(build: Build) -> Iterator[Problem]:
 
 
 def _tokens(
-    build: Build, first: int, views: dict[str, Ints], edges: Ints, runs: Runs
+    build: Build, first: int, views: dict[str, Ints], edges: Ints, loss_spans: LossSpans
 ) -> Iterator[Problem]:
     """The packs of one record batch. edges: int64[packs + 1] into the examples."""
     m = build.manifest
     is_decoder = m.layout == "decoder"
-    sides = runs.sides.sum(axis=1, keepdims=True) if is_decoder else runs.sides
+    sides = loss_spans.sides.sum(axis=1, keepdims=True) if is_decoder else loss_spans.sides
     ends = np.concatenate([np.zeros((1, sides.shape[1]), np.int64), np.cumsum(sides, axis=0)])
     used = np.diff(ends[edges], axis=0)
     for side, (name, view) in enumerate(views.items()):
@@ -179,14 +179,14 @@ def _tokens(
         pack = np.repeat(np.arange(len(view)), np.diff(edges))
         starts = ends[:-1, side] - ends[edges][pack, side]
         is_last = side == len(views) - 1
-        for name_, owner, at, token in _frame(build, is_last, is_decoder, starts, runs):
+        for name_, owner, at, token in _frame(build, is_last, is_decoder, starts, loss_spans):
             wrong_ = view[pack[owner], at.clip(0, view.shape[1] - 1)] != token
             if wrong_.any():
                 yield _at(build, first + int(pack[owner[np.argmax(wrong_)]]), name_)
 
 
 def _frame(
-    build: Build, is_last: bool, is_decoder: bool, starts: Ints, runs: Runs
+    build: Build, is_last: bool, is_decoder: bool, starts: Ints, loss_spans: LossSpans
 ) -> Iterator[tuple[str, Ints, Ints, int]]:
     """Where the frame's tokens must stand on one side: a message, examples, places, the id.
 
@@ -194,7 +194,7 @@ def _frame(
     """
     frame = build.manifest.frame
     before, join, end = frame["before"], frame["after_prompt"], frame["after_target"]
-    every = np.arange(len(runs))
+    every = np.arange(len(loss_spans))
     if before is not None and (is_decoder or not is_last):
         yield "a prompt does not begin with its frame", every, starts, before
     if not is_decoder:
@@ -203,13 +203,15 @@ def _frame(
             "a target does not end with eos" if is_last else "a prompt does not end with its frame"
         )
         if token is not None:
-            yield name, every, starts + runs.sides[:, int(is_last)] - 1, token
+            yield name, every, starts + loss_spans.sides[:, int(is_last)] - 1, token
         return
-    owner = np.repeat(every, runs.counts)
-    ends = np.cumsum(runs.values)
-    ends -= np.repeat(ends[runs.edges[:-1]] - runs.values[runs.edges[:-1]], runs.counts)
+    owner = np.repeat(every, loss_spans.counts)
+    ends = np.cumsum(loss_spans.values)
+    ends -= np.repeat(
+        ends[loss_spans.edges[:-1]] - loss_spans.values[loss_spans.edges[:-1]], loss_spans.counts
+    )
     ends += starts[owner] - 1  # the last token of each run
-    place = np.arange(len(runs.values)) - runs.edges[owner]
+    place = np.arange(len(loss_spans.values)) - loss_spans.edges[owner]
     for name, token, side in (
         ("a prompt does not end with its frame", join, 0),
         ("a target does not end with eos", end, 1),

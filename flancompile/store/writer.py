@@ -27,7 +27,7 @@ from pyarrow import parquet
 from flancompile.disk import NO_ROOM
 from flancompile.errors import fail
 from flancompile.store.claim import MANIFEST, Claim, check_out
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import FileEntry, Manifest, file_entry, root_digest_of
 from flancompile.store.reserved import ReservingFile
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER, packs_schema, token_columns
@@ -49,7 +49,7 @@ class PackTable:
 
     offsets: npt.NDArray[np.int64]
     examples: npt.NDArray[np.int64]
-    runs: Runs
+    loss_spans: LossSpans
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -127,7 +127,7 @@ class BuildWriter:
         """For each example id: its pack, its segment, and where its tokens begin in the pack."""
         n = len(table.examples)
         counts = np.diff(table.offsets)
-        sides = table.runs.sides
+        sides = table.loss_spans.sides
         sides = sides if self.layout == "encoder_decoder" else sides.sum(1, keepdims=True)
         before = np.zeros((n + 1, sides.shape[1]), dtype=np.int64)
         np.cumsum(sides, axis=0, out=before[1:])
@@ -168,9 +168,14 @@ class BuildWriter:
         offsets = pa.array((table.offsets[start : end + 1] - low).astype(np.int32))
         ids = pa.array(table.examples[low:high].astype(np.uint64))
         columns.append(pa.ListArray.from_arrays(offsets, ids, type=schema.field("example").type))
-        part = table.runs.part(low, high)
-        runs, ends = pa.array(part.values.astype(np.uint32)), pa.array(part.edges.astype(np.int32))
-        inner = pa.ListArray.from_arrays(ends, runs, type=schema.field("runs").type.value_type)
+        part = table.loss_spans.part(low, high)
+        loss_spans, ends = (
+            pa.array(part.values.astype(np.uint32)),
+            pa.array(part.edges.astype(np.int32)),
+        )
+        inner = pa.ListArray.from_arrays(
+            ends, loss_spans, type=schema.field("runs").type.value_type
+        )
         columns.append(pa.ListArray.from_arrays(offsets, inner, type=schema.field("runs").type))
         return pa.record_batch(columns, schema=schema)
 

@@ -38,7 +38,7 @@ def test_each_task_gives_a_prompt_with_its_own_examples(shared: Path) -> None:
             continue
         wanted = Wanted(count=1, shots=1, shots_style="because")
         (found,), _ = preview(request, task, "train", wanted)
-        assert found.runs[0].startswith("# Instructions\n"), id_
+        assert found.spans[0].startswith("# Instructions\n"), id_
         assert found.shots == 1, id_
-        explained += found.runs[0].split("\n\n")[-2] != found.runs[1]
+        explained += found.spans[0].split("\n\n")[-2] != found.spans[1]
     assert explained == sum(TASKS.values()) - 2

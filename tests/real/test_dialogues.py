@@ -80,14 +80,16 @@ def test_every_run_is_the_reference_s(tmp_path: Path, shared: Path, recipe: dict
             place = places.get((id_, int(rows.digests[one.draft.row])))
             if place is None:
                 continue
-            runs, kept = one.draft.texts(spec), build.content(*place)
+            spans, kept = one.draft.texts(spec), build.content(*place)
             if recipe:
-                assert np.array_equal(np.concatenate(kept), tokenizer.reference(["".join(runs)])[0])
-                assert all(text.endswith("<|im_end|>\n") for text in runs[1::2])
-            for text, ids in zip(runs, kept, strict=True):
+                assert np.array_equal(
+                    np.concatenate(kept), tokenizer.reference(["".join(spans)])[0]
+                )
+                assert all(text.endswith("<|im_end|>\n") for text in spans[1::2])
+            for text, ids in zip(spans, kept, strict=True):
                 assert np.array_equal(ids, tokenizer.reference([text])[0])
                 assert tokenizer.decode(ids) == text
-            many += len(runs) > 2
+            many += len(spans) > 2
     assert many > 250
 
 

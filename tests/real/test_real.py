@@ -136,7 +136,7 @@ def test_the_mask_is_on_targets_alone(built: Callable[[str], Build]) -> None:
     feed = flancompile.feed.open(build, batch_packs=8, seed=3)
     loss = sum(float(feed.batch(step)["loss_weights"].sum()) for step in range(50))
     packs = np.concatenate([feed.indexes(step) for step in range(50)])
-    assert loss == sum(int(build.packs[int(p)].runs.sides[:, 1].sum()) for p in packs)
+    assert loss == sum(int(build.packs[int(p)].loss_spans.sides[:, 1].sum()) for p in packs)
     assert feed.stream_hash(3, hosts=1) == feed.stream_hash(3, hosts=4)
 
 

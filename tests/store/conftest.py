@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import Manifest, TaskCount, TokenizerAbout
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER
 from flancompile.store.writer import BuildWriter, PackTable
@@ -36,7 +36,7 @@ class Plan:
     def table(self) -> PackTable:
         order = np.array([e for p in self.packs for e in p], dtype=np.int64)
         offsets = np.cumsum([0, *map(len, self.packs)])
-        return PackTable(offsets, order, Runs.pairs(self.lengths[order]))
+        return PackTable(offsets, order, LossSpans.pairs(self.lengths[order]))
 
     def write(self, out: Path, *, blocks: int = 1, **more: Any) -> Manifest:
         """Write the build; objects of `blocks` examples come last first."""

@@ -16,7 +16,7 @@ from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
 from flancompile.store.export import export
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import Manifest
 from flancompile.store.verify import verify
 from flancompile.store.writer import BuildWriter, PackTable
@@ -130,7 +130,7 @@ def test_exports_hold_the_same(build: Build, tmp_path: Path) -> None:
     export(build, tmp_path / "hf", "hf-disk")
     loaded = datasets.load_from_disk(str(tmp_path / "hf"))
     assert list(loaded[column]) == [p.tokens[column].tolist() for p in packs]
-    assert list(loaded["runs"]) == [p.runs.tolist() for p in packs]
+    assert list(loaded["runs"]) == [p.loss_spans.tolist() for p in packs]
     from flancompile.tokenizer.load import load_folder
 
     tokenizer = load_folder(build.tokenizer_folder)
@@ -173,9 +173,9 @@ def test_an_export_that_fails_leaves_nothing_and_minds_no_leavings(
     assert [p.name for p in tmp_path.rglob("*") if p.name in ("old", ".x.partial")] == []
 
 
-def naive(runs: list[list[int]], length: int) -> tuple[list[int], list[int], list[float]]:
+def naive(loss_spans: list[list[int]], length: int) -> tuple[list[int], list[int], list[float]]:
     segments, positions, weights = [], [], []
-    for number, (prompt, target) in enumerate(runs, 1):
+    for number, (prompt, target) in enumerate(loss_spans, 1):
         segments += [number] * (prompt + target)
         positions += range(prompt + target)
         weights += [0.0] * prompt + [1.0] * target
@@ -193,15 +193,15 @@ def naive(runs: list[list[int]], length: int) -> tuple[list[int], list[int], lis
 )
 def test_expansion(packs: list[list[tuple[int, int]]]) -> None:
     lengths = np.array([r for p in packs for r in p], dtype=np.int64).reshape(-1, 2)
-    runs = Runs.pairs(lengths)
+    loss_spans = LossSpans.pairs(lengths)
     offsets = np.cumsum([0, *map(len, packs)])
-    found = expand("decoder", {"tokens": 60}, runs, offsets)
+    found = expand("decoder", {"tokens": 60}, loss_spans, offsets)
     for row, pack in enumerate(packs):
         segments, positions, weights = naive([list(r) for r in pack], 60)
         assert found["segment_ids"][row].tolist() == segments
         assert found["positions"][row].tolist() == positions
         assert found["loss_weights"][row].tolist() == weights
-    both = expand("encoder_decoder", {"inputs": 40, "targets": 20}, runs, offsets)
+    both = expand("encoder_decoder", {"inputs": 40, "targets": 20}, loss_spans, offsets)
     for row, pack in enumerate(packs):
         inputs = [n for n, (p, _) in enumerate(pack, 1) for _ in range(p)]
         assert both["inputs_segment_ids"][row].tolist() == inputs + [0] * (40 - len(inputs))
@@ -216,20 +216,22 @@ def test_expansion(packs: list[list[tuple[int, int]]]) -> None:
     ),
     st.randoms(use_true_random=False),
 )
-def test_runs_of_chats(chats: list[list[tuple[int, int]]], random: random.Random) -> None:
+def test_loss_spans_of_chats(chats: list[list[tuple[int, int]]], random: random.Random) -> None:
     flat = [n for chat in chats for pair in chat for n in pair]
-    runs = Runs(np.array(flat, np.int64), np.cumsum([0, *(2 * len(c) for c in chats)]))
-    assert runs.tolist() == [[n for pair in chat for n in pair] for chat in chats]
-    assert runs.sides.tolist() == [
+    loss_spans = LossSpans(np.array(flat, np.int64), np.cumsum([0, *(2 * len(c) for c in chats)]))
+    assert loss_spans.tolist() == [[n for pair in chat for n in pair] for chat in chats]
+    assert loss_spans.sides.tolist() == [
         [sum(p), sum(t)] for p, t in (zip(*c, strict=True) for c in chats)
     ]
     order = list(range(len(chats)))
     random.shuffle(order)
-    assert runs.take(np.array(order, np.int64)).tolist() == [runs.tolist()[i] for i in order]
+    assert loss_spans.take(np.array(order, np.int64)).tolist() == [
+        loss_spans.tolist()[i] for i in order
+    ]
     if chats:
-        halves = [runs.part(0, 1), runs.part(1, len(chats))]
-        assert Runs.joined(halves).tolist() == runs.tolist()
-    found = expand("decoder", {"tokens": 200}, runs, np.array([0, len(chats)]))
+        halves = [loss_spans.part(0, 1), loss_spans.part(1, len(chats))]
+        assert LossSpans.joined(halves).tolist() == loss_spans.tolist()
+    found = expand("decoder", {"tokens": 200}, loss_spans, np.array([0, len(chats)]))
     weights = [w for chat in chats for p, t in chat for w in [0.0] * p + [1.0] * t]
     assert found["loss_weights"][0].tolist() == weights + [0.0] * (200 - len(weights))
     sizes = [sum(map(sum, chat)) for chat in chats]
@@ -257,7 +259,7 @@ def test_scattered_tokens_come_back(
     out = tmp_path_factory.mktemp("scatter") / "b"
     ids = [rng.integers(0, 1000, int(row.sum())).astype(np.uint32) for row in lengths]
     with BuildWriter(out, "decoder", {"tokens": 32}, dtype) as writer:
-        writer.create_packs(PackTable(offsets, order, Runs.pairs(lengths[order])), shard, 7)
+        writer.create_packs(PackTable(offsets, order, LossSpans.pairs(lengths[order])), shard, 7)
         half = n // 2
         for start, end in ((half, n), (0, half)):
             if end > start:

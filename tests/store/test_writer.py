@@ -17,7 +17,7 @@ from flancompile.errors import FlancompileError
 from flancompile.store import writer as writing
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.store.verify import verify
 from flancompile.store.writer import BuildWriter, PackTable
 
@@ -56,9 +56,9 @@ def test_what_is_written_is_read(
             found, tokens = build.example_ids(pack, segment)
             assert found == example
             assert np.concatenate(list(tokens.values())).tolist() == plan.ids[example].tolist()
-            assert build.packs[pack].runs[segment].tolist() == plan.lengths[example].tolist()
-    tokens, runs, offsets = build.packs.gather(np.arange(len(build.packs)))
-    arrays = expand(layout, build.manifest.lengths, runs, offsets)
+            assert build.packs[pack].loss_spans[segment].tolist() == plan.lengths[example].tolist()
+    tokens, loss_spans, offsets = build.packs.gather(np.arange(len(build.packs)))
+    arrays = expand(layout, build.manifest.lengths, loss_spans, offsets)
     targets = [ids[row[0] :] for row, ids in zip(plan.lengths, plan.ids, strict=True)]
     name, weights = (
         ("tokens", "loss_weights") if layout == "decoder" else ("targets", "targets_loss_weights")
@@ -138,7 +138,7 @@ def test_names_of_evaluation_files_do_not_meet(
 
 
 def table_of_one() -> PackTable:
-    return PackTable(np.array([0, 1]), np.array([0]), Runs.pairs(np.array([[1, 1]])))
+    return PackTable(np.array([0, 1]), np.array([0]), LossSpans.pairs(np.array([[1, 1]])))
 
 
 def test_an_id_too_large_for_its_type_is_refused(tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def test_a_table_that_is_no_permutation_or_overfull_is_refused(
     tmp_path: Path, examples: list[int]
 ) -> None:
     size = 5 if examples == [0, 1] else 1
-    runs = np.full((2, 2), size)
-    table = PackTable(np.array([0, 2]), np.array(examples), Runs.pairs(runs))
+    loss_spans = np.full((2, 2), size)
+    table = PackTable(np.array([0, 2]), np.array(examples), LossSpans.pairs(loss_spans))
     with (
         BuildWriter(tmp_path / "b", "decoder", {"tokens": 8}, "uint16") as writer,
         pytest.raises((AssertionError, IndexError)),

@@ -11,7 +11,7 @@ import pytest
 from tokenizers import AddedToken, Regex, pre_tokenizers
 from tokenizers import Tokenizer as HubTokenizer
 
-from flancompile.compiler.render.chat import chat_runs, run_ids, turns_of
+from flancompile.compiler.render.chat import chat_spans, span_ids, turns_of
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.models.task import Turns
 from flancompile.errors import FlancompileError
@@ -146,9 +146,9 @@ def test_texts_ids_and_mask_are_those_of_transformers(
     ours = load_file(folder).reading_special(reads).with_chat(template)
     layout = ours.chat
     assert layout is not None
-    runs = chat_runs(layout, turns_of({"said": chat}, Turns(each="said")))
-    assert unmarked("".join(runs)) == theirs.apply_chat_template(chat, tokenize=False)
-    cut = run_ids(layout, ours, runs, list(ours.encode(runs)))
+    spans = chat_spans(layout, turns_of({"said": chat}, Turns(each="said")))
+    assert unmarked("".join(spans)) == theirs.apply_chat_template(chat, tokenize=False)
+    cut = span_ids(layout, ours, spans, list(ours.encode(spans)))
     found = theirs.apply_chat_template(chat, return_dict=True)["input_ids"]
     assert np.concatenate(cut).tolist() == found
     prompt = theirs.apply_chat_template(chat[:-1], add_generation_prompt=True, return_dict=True)[
@@ -190,16 +190,16 @@ def test_a_token_over_the_edge_of_an_answer_is_refused(bpe: Tokenizer) -> None:
     """GPT-2 parts two line ends before a word, and not at a prompt's end."""
     layout = ChatTemplate("{% for m in messages %}{{ m.role }}\n\n{{ m.content }}{% endfor %}"
                           "{% if add_generation_prompt %}assistant\n\n{% endif %}")  # fmt: skip
-    runs = chat_runs(layout, turns_of({"said": CHATS[0][:3]}, Turns(each="said")))
+    spans = chat_spans(layout, turns_of({"said": CHATS[0][:3]}, Turns(each="said")))
     with pytest.raises(RowError, match="a token runs over the edge of an answer"):
-        run_ids(layout, bpe, runs, list(bpe.encode(runs)))
+        span_ids(layout, bpe, spans, list(bpe.encode(spans)))
 
 
 def test_a_dummy_prefix_is_no_part_of_an_answer(pieces: Tokenizer) -> None:
     """SentencePiece writes a space before each text; cut from the whole, an answer has none."""
     layout = ChatTemplate(INSTRUCT, {"bos_token": "", "eos_token": "."})
-    runs = chat_runs(layout, turns_of({"said": CHATS[0][:3]}, Turns(each="said")))
-    cut = run_ids(layout, pieces, runs, list(pieces.encode(runs)))
-    assert np.array_equal(np.concatenate(cut), pieces.encode(["".join(runs)])[0])
-    assert np.array_equal(cut[0], pieces.encode([runs[0]])[0])
-    assert len(cut[1]) < len(pieces.encode([runs[1]])[0])
+    spans = chat_spans(layout, turns_of({"said": CHATS[0][:3]}, Turns(each="said")))
+    cut = span_ids(layout, pieces, spans, list(pieces.encode(spans)))
+    assert np.array_equal(np.concatenate(cut), pieces.encode(["".join(spans)])[0])
+    assert np.array_equal(cut[0], pieces.encode([spans[0]])[0])
+    assert len(cut[1]) < len(pieces.encode([spans[1]])[0])

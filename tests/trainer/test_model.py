@@ -7,7 +7,7 @@ from jax import numpy as jnp
 
 from flancompile.store.build import Build
 from flancompile.store.expand import expand
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.trainer import model
 from flancompile.trainer.config import ModelShape, Run
 from flancompile.trainer.flops import matrix_parameters, parameters, peak_flops, step_flops
@@ -33,22 +33,22 @@ def alone(build: Build, packs: list[int], length: int):
     for pack in packs:
         for segment in range(len(build.packs[pack].examples)):
             _, tokens = build.example_ids(pack, segment)
-            rows.append((tokens["tokens"], build.packs[pack].runs[segment]))
+            rows.append((tokens["tokens"], build.packs[pack].loss_spans[segment]))
     tokens = np.zeros((len(rows), length), np.int32)
     for place, (ids, _) in enumerate(rows):
         tokens[place, : len(ids)] = ids
-    runs = Runs.pairs(np.array([r for _, r in rows]))
+    loss_spans = LossSpans.pairs(np.array([r for _, r in rows]))
     return {
         "tokens": tokens,
-        **expand("decoder", {"tokens": length}, runs, np.arange(len(rows) + 1)),
+        **expand("decoder", {"tokens": length}, loss_spans, np.arange(len(rows) + 1)),
     }
 
 
 @pytest.mark.parametrize("remat", ["none", "products", "full"])
 def test_packed_examples_give_the_loss_of_the_same_examples_alone(build, params, remat) -> None:
     packs = list(range(4))
-    tokens, runs, offsets = build.packs.gather(np.array(packs))
-    packed = {**tokens, **expand("decoder", {"tokens": 256}, runs, offsets)}
+    tokens, loss_spans, offsets = build.packs.gather(np.array(packs))
+    packed = {**tokens, **expand("decoder", {"tokens": 256}, loss_spans, offsets)}
     one, other = (
         batch_sums(params, {k: jnp.asarray(v) for k, v in batch.items()}, run(remat=remat))
         for batch in (packed, alone(build, packs, 256))

@@ -30,7 +30,7 @@ from flancompile.compiler.objects.build import (
 )
 from flancompile.compiler.objects.fit import Fitted, fit
 from flancompile.compiler.render.answers import accepted_answers
-from flancompile.compiler.render.chat import ChatLayout, ending, run_ids
+from flancompile.compiler.render.chat import ChatLayout, ending, span_ids
 from flancompile.compiler.render.renderer import Draft, Renderer, RenderSpec
 from flancompile.compiler.render.row_set import RowSet
 from flancompile.dsl.jinja.conclusion import concludes
@@ -233,6 +233,6 @@ def _encode_options(
             continue
         prompt, prompt_ids = line["prompt"], line["prompt_ids"]
         line["option_ids"] = [
-            run_ids(layout, tokenizer, (prompt, text), (prompt_ids, next(encoded)))[1]
+            span_ids(layout, tokenizer, (prompt, text), (prompt_ids, next(encoded)))[1]
             for text in line["options"]
         ]

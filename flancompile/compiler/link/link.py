@@ -17,7 +17,7 @@ from flancompile import draw
 from flancompile.compiler.link.quota import Quotas
 from flancompile.compiler.objects.streams import Piece, Stream, Streams
 from flancompile.compiler.special_tokens import FrameIds
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 
 __all__ = ["Linked", "Taken", "link"]
 
@@ -44,31 +44,31 @@ class Taken:
 class Linked:
     """All examples of a build.
 
-    runs: framed runs of each example, by id; lengths: int64[examples, 2], their sums without and
-    with loss; order: int64[examples], ids in the mixture's shuffled order.
+    loss_spans: framed, by example id; lengths: int64[examples, 2], their sums without and with
+    loss; order: int64[examples], ids in the mixture's shuffled order.
     """
 
     taken: tuple[Taken, ...]
     counts: Mapping[str, int]
     requested: Mapping[str, int]
-    runs: Runs
+    loss_spans: LossSpans
     order: npt.NDArray[np.int64]
     inexact: int
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Framed tokens of the prompt and the target side, by id. -> int64[examples, 2]"""
-        return self.runs.sides
+        return self.loss_spans.sides
 
     def __len__(self) -> int:
-        return len(self.runs)
+        return len(self.loss_spans)
 
 
 def link(streams: Streams, quotas: Quotas, frame: FrameIds, seed: int) -> Linked:
     """Take as many examples of each task as its quota says, in the order of the tasks' ids."""
     counts = quotas.granted
     taken: list[Taken] = []
-    runs: list[Runs] = []
+    loss_spans: list[LossSpans] = []
     keys: list[npt.NDArray[np.uint64]] = []
     first = inexact = 0
     for id_ in sorted(counts):
@@ -76,12 +76,14 @@ def link(streams: Streams, quotas: Quotas, frame: FrameIds, seed: int) -> Linked
             piece, n = part.piece, part.count
             first += n
             taken.append(part)
-            runs.append(frame.runs(piece.runs.part(0, n)))
+            loss_spans.append(frame.loss_spans(piece.loss_spans.part(0, n)))
             keys.append(draw.bits(seed, "shuffle", id_, piece.digests[:n], piece.pass_))
             inexact += int((~piece.exact[:n]).sum())
     key = np.concatenate(keys) if keys else np.zeros(0, dtype=np.uint64)
     order = np.argsort(key, kind="stable")
-    return Linked(tuple(taken), counts, quotas.requested, Runs.joined(runs), order, inexact)
+    return Linked(
+        tuple(taken), counts, quotas.requested, LossSpans.joined(loss_spans), order, inexact
+    )
 
 
 def _take(stream: Stream, count: int, first: int) -> Iterator[Taken]:

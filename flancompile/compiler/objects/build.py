@@ -36,7 +36,7 @@ from flancompile.errors import fail
 from flancompile.marks import replaced
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.sources.gaps import GAP, gap_fields, split_gaps, without_gaps
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
 from flancompile.tokenizer.special import spelling, without_marks
@@ -44,9 +44,24 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.unfinished import making_file
 
 __all__ = [
-    "OBJECT_VERSION", "RESERVED", "WORK", "ObjectJob", "block_rows", "build_object",
-    "examples_of", "is_built", "json_digest", "lost_rows", "object_key", "object_table", "pools_of",
-    "read_object", "row_set", "runs_of", "used_fields", "write_object",
+    "OBJECT_VERSION",
+    "RESERVED",
+    "WORK",
+    "ObjectJob",
+    "block_rows",
+    "build_object",
+    "examples_of",
+    "is_built",
+    "json_digest",
+    "loss_spans_of",
+    "lost_rows",
+    "object_key",
+    "object_table",
+    "pools_of",
+    "read_object",
+    "row_set",
+    "used_fields",
+    "write_object",
 ]  # fmt: skip
 
 OBJECT_VERSION = 14
@@ -277,9 +292,9 @@ def _prove(
         texts += held.texts(columns.assembly.targets.take(some)).to_pylist()
         ids += [*columns.prompts.take(some), *columns.targets.take(some)]
     for one in _sampled(fitted, rows):
-        runs = one.draft.texts(spec)
+        spans = one.draft.texts(spec)
         whole = isinstance(spec.layout_of(one.draft), ChatTemplate)
-        texts += ["".join(runs)] if whole else runs
+        texts += ["".join(spans)] if whole else spans
         ids += [np.concatenate(one.parts)] if whole else one.parts
     for text, found, wanted in zip(texts, ids, tokenizer.reference(texts), strict=True):
         if not np.array_equal(found, wanted):
@@ -302,16 +317,16 @@ def read_object(path: str | Path, columns: Iterable[str] | None = None) -> pa.Ta
         return table if columns is None else table.select(list(columns))
 
 
-def runs_of(table: pa.Table) -> Runs:
-    """The content's runs of every row of an object; two empty ones where a row gave no example."""
+def loss_spans_of(table: pa.Table) -> LossSpans:
+    """Loss spans of an object's rows, without the frame; two of length 0 for a row without one."""
     column = table["runs"].combine_chunks()
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
     lengths = [table[n].to_numpy().astype(np.int64) for n in ("prompt_tokens", "target_tokens")]
     if column.null_count == len(column):
-        return Runs.pairs(np.stack(lengths, axis=1))
+        return LossSpans.pairs(np.stack(lengths, axis=1))
     many = [c or [p, t] for c, p, t in zip(column.to_pylist(), *lengths, strict=True)]
     counts = [0, *(len(m) for m in many)]
-    return Runs(np.array([n for m in many for n in m], np.int64), np.cumsum(counts))
+    return LossSpans(np.array([n for m in many for n in m], np.int64), np.cumsum(counts))
 
 
 def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) -> RowSet:

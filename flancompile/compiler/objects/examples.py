@@ -137,7 +137,7 @@ def example_table(
         "exact": pa.array(lines.exact),
         "unknown": pa.array(lines.unknown),
         "exemplars": lines.exemplar_lists(),
-        "runs": pa.array(lines.runs, pa.list_(pa.uint32())),
+        "runs": pa.array(lines.loss_spans, pa.list_(pa.uint32())),
         "prompt_tokens": pa.array(lines.prompt_tokens),
         "target_tokens": pa.array(lines.target_tokens),
         "ids": pa.LargeListArray.from_arrays(offsets, pa.array(flat)),
@@ -164,7 +164,7 @@ class _Lines:
         self.kept, self.options, self.cot, self.truncated, self.exact, self.unknown = (
             np.zeros(rows, np.bool_) for _ in range(6)
         )
-        self.runs: list[list[int] | None] = [None] * rows
+        self.loss_spans: list[list[int] | None] = [None] * rows
         self.exemplars: dict[int, Any] = {}
         self.taken = np.zeros(0, np.int64), np.zeros((0, 0), np.bool_)
         self.shown = np.zeros(0, np.uint64)
@@ -201,7 +201,7 @@ class _Lines:
         self.truncated[row], self.exact[row] = bool(draft.shortened), one.exact
         self.unknown[row] = one.unknown
         self.prompt_tokens[row], self.target_tokens[row] = one.lengths
-        self.runs[row] = one.many
+        self.loss_spans[row] = one.many
         self.exemplars[row] = draft.exemplars
 
     def exemplar_lists(self) -> pa.Array:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile.compiler.objects.truncate import Cutting, Measured, longest_fitting
-from flancompile.compiler.render.chat import run_ids, without_last
+from flancompile.compiler.render.chat import span_ids, without_last
 from flancompile.compiler.render.renderer import Draft, Renderer
 from flancompile.dsl.jinja.expression import RowError
 
@@ -75,7 +75,7 @@ class Fitted:
     """A draft with its ids. exact: whether decoding the targets gives them back; unknown: whether
     the tokenizer cannot write all that is shown.
 
-    parts: ids of its runs, which alternate between no loss and loss: prompt and target, or those
+    parts: ids of its spans, which alternate between no loss and loss: prompt and target, or those
     of a chat.
     """
 
@@ -86,17 +86,17 @@ class Fitted:
 
     @property
     def prompt(self) -> Ids:
-        """Ids of the first run."""
+        """Ids of the first span."""
         return self.parts[0]
 
     @property
     def target(self) -> Ids:
-        """Ids of the last run."""
+        """Ids of the last span."""
         return self.parts[-1]
 
     @property
     def many(self) -> list[int] | None:
-        """Lengths of the runs, where there are more than two."""
+        """Lengths of the spans, if there are more than two."""
         return [len(p) for p in self.parts] if len(self.parts) > 2 else None
 
     @property
@@ -156,22 +156,22 @@ def _tried(
 ) -> dict[int, Measured[_Try]]:
     """Encode drafts as they stand now; what no cut can mend goes to `renderer.reasons`."""
     texts = _texts(renderer, drafts)
-    shown = [t for runs in texts.values() for t in runs[::2]]
-    learnt = [t for runs in texts.values() for t in runs[1::2]]
+    shown = [t for spans in texts.values() for t in spans[::2]]
+    learnt = [t for spans in texts.values() for t in spans[1::2]]
     prompts, targets = encoder.encode(shown), encoder.encode(learnt)
     exact = encoder.exact(learnt, targets)
     found, at = {}, 0
-    for i, runs in texts.items():
-        draft, here = drafts[i], range(at, at + len(runs) // 2)
-        at += len(runs) // 2
+    for i, spans in texts.items():
+        draft, here = drafts[i], range(at, at + len(spans) // 2)
+        at += len(spans) // 2
         try:
             parts = [part for k in here for part in (prompts[k], targets[k])]
-            parts = run_ids(renderer.spec.layout_of(draft), encoder, runs, parts)
+            parts = span_ids(renderer.spec.layout_of(draft), encoder, spans, parts)
             excess = _excess(budget, [len(p) for p in parts])
             kept = tuple(p.copy() for p in parts)
             unknown = any(bool((p == encoder.unknown_id).any()) for p in kept[::2])
             fitted = Fitted(draft, kept, bool(exact[here.start : here.stop].all()), unknown)
-            found[i] = Measured(sum(map(len, parts[::2])), excess, _Try(runs, fitted))
+            found[i] = Measured(sum(map(len, parts[::2])), excess, _Try(spans, fitted))
         except RowError as error:
             renderer.reasons[draft.row] = str(error)
     return found
@@ -188,7 +188,7 @@ def _texts(renderer: Renderer, drafts: Mapping[int, Draft]) -> dict[int, tuple[s
 
 
 def _excess(budget: Budget, lengths: Sequence[int]) -> int:
-    """Tokens over the room that the shown runs have; below 0, tokens that are free.
+    """Tokens over the budget of the spans without loss; below 0, free tokens.
 
     Raises RowError for what no cut mends.
     """

@@ -22,13 +22,13 @@ from flancompile.compiler.objects.build import (
     WORK,
     ObjectJob,
     is_built,
+    loss_spans_of,
     read_object,
-    runs_of,
 )
 from flancompile.compiler.objects.schedule import built
 from flancompile.compiler.plan.members import PlannedTask
 from flancompile.compiler.special_tokens import FrameIds
-from flancompile.store.loss_spans import Runs
+from flancompile.store.loss_spans import LossSpans
 
 __all__ = ["Piece", "Stream", "Streams"]
 
@@ -39,7 +39,8 @@ _COLUMNS = ("row", "prompt_tokens", "target_tokens", "exact", "runs")
 class Piece:
     """One object of a stream. usable: int64[n], its rows that give examples, in order.
 
-    runs: lengths of the content; sides: int64[n, 2], framed tokens without and with loss.
+    loss_spans: of the content, without the frame; sides: int64[n, 2], framed tokens without and
+    with loss.
     """
 
     path: str
@@ -49,7 +50,7 @@ class Piece:
     digests: npt.NDArray[np.uint64]
     sides: npt.NDArray[np.int64]
     exact: npt.NDArray[np.bool_]
-    runs: Runs
+    loss_spans: LossSpans
 
 
 @dataclass
@@ -107,13 +108,13 @@ class Stream:
         table = read_object(path, _COLUMNS)
         usable = np.flatnonzero(table["target_tokens"].to_numpy() > 0)
         usable = usable[usable < self._allowed(place)]
-        runs = runs_of(table).take(usable)
+        loss_spans = loss_spans_of(table).take(usable)
         piece = Piece(
             path, block, pass_, usable,
             table["row"].to_numpy()[usable],
-            self.frame.runs(runs).sides,
+            self.frame.loss_spans(loss_spans).sides,
             table["exact"].to_numpy(zero_copy_only=False)[usable],
-            runs,
+            loss_spans,
         )  # fmt: skip
         self.pieces.append(piece)
         for kind, counts in json.loads((table.schema.metadata or {}).get(WORK, "{}")).items():

@@ -1,9 +1,9 @@
-"""Dialogues: turns of a row, and the runs of text that a layout makes of them.
+"""Dialogues: the turns of a row, and their text as spans without and with loss in turn.
 
-Runs alternate between what is shown and what is learnt. A style of ours says for each role what
-stands around its text, so the mask falls out of the parts. A tokenizer's own chat template makes
-one text of all messages; where an answer begins and ends is seen by rendering the messages before
-it and those up to it, which must be beginnings of the whole.
+A chat style of the library defines the text around each role's turns, so the loss mask follows from
+the parts. A tokenizer's own chat template renders all messages as one text: the span of an answer
+is found by rendering the messages before it and those up to it, which must be prefixes of the
+whole.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from flancompile.marks import unmarked
 from flancompile.tokenizer.chat import ChatTemplate, ChatTemplateError
 
 __all__ = [
-    "TOKENIZERS_OWN", "ChatLayout", "Turn", "chat_runs", "check_chat", "ending", "exchange",
-    "run_ids", "turns_of", "without_last",
+    "TOKENIZERS_OWN", "ChatLayout", "Turn", "chat_spans", "check_chat", "ending", "exchange",
+    "span_ids", "turns_of", "without_last",
 ]  # fmt: skip
 
 ChatLayout = ChatStyle | ChatTemplate
@@ -110,23 +110,23 @@ def without_last(turns: Sequence[Turn], kept: int) -> tuple[Turn, ...]:
     return tuple(turns[: places[kept - 1] + 1]) if kept else ()
 
 
-def chat_runs(layout: ChatLayout, turns: Sequence[Turn]) -> tuple[str, ...]:
+def chat_spans(layout: ChatLayout, turns: Sequence[Turn]) -> tuple[str, ...]:
     """Texts that alternate between shown and learnt, an even number. Raises RowError.
 
-    Two answers with nothing between them are one run.
+    Two answers with nothing between them are one span.
     """
     pieces = _styled(layout, turns) if isinstance(layout, ChatStyle) else _templated(layout, turns)
-    runs: list[str] = [""]
+    spans: list[str] = [""]
     for text, learnt in pieces:
         if not text:
             continue
-        if learnt == (len(runs) % 2 == 0):
-            runs[-1] += text
+        if learnt == (len(spans) % 2 == 0):
+            spans[-1] += text
         else:
-            runs.append(text)
-    if not runs[0].strip():
+            spans.append(text)
+    if not spans[0].strip():
         raise RowError("the dialogue begins with an answer")
-    return tuple(runs[: len(runs) // 2 * 2])
+    return tuple(spans[: len(spans) // 2 * 2])
 
 
 def _up_to_answer(turns: Sequence[Turn]) -> tuple[Turn, ...]:
@@ -224,20 +224,20 @@ class _Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Any: ...
 
 
-def run_ids(
-    layout: ChatLayout | None, encoder: _Encoder, runs: Sequence[str], parts: Sequence[Ids]
+def span_ids(
+    layout: ChatLayout | None, encoder: _Encoder, spans: Sequence[str], parts: Sequence[Ids]
 ) -> list[Ids]:
-    """The ids of each run of an example. parts: those of each run encoded alone.
+    """The ids of each span of an example. parts: those of each span encoded alone.
 
-    Under a tokenizer's own chat template they are the ids of the whole text, cut where the runs
+    Under a tokenizer's own chat template they are the ids of the whole text, cut where the spans
     meet. Raises RowError where no token ends there.
     """
     if not isinstance(layout, ChatTemplate):
         return list(parts)
-    (whole,) = encoder.encode(["".join(runs)])
+    (whole,) = encoder.encode(["".join(spans)])
     if np.array_equal(np.concatenate(parts), whole):
         return list(parts)
-    heads = ["".join(runs[: n + 1]) for n in range(len(runs) - 1)]
+    heads = ["".join(spans[: n + 1]) for n in range(len(spans) - 1)]
     edges = [0]
     for head in encoder.encode(heads):
         if len(head) < edges[-1] or not np.array_equal(head, whole[: len(head)]):
@@ -249,7 +249,7 @@ def run_ids(
 def ending(layout: ChatLayout) -> str:
     """What a layout writes after an answer; a model that has learnt it writes it too."""
     try:
-        runs = chat_runs(layout, exchange("prompt", "answer"))
+        spans = chat_spans(layout, exchange("prompt", "answer"))
     except RowError:
         return ""
-    return unmarked(runs[-1].partition("answer")[2]).strip()
+    return unmarked(spans[-1].partition("answer")[2]).strip()

@@ -17,7 +17,7 @@ from flancompile.compiler.render.arms import ArmShares, Choice, choose, empty_ta
 from flancompile.compiler.render.chat import (
     ChatLayout,
     Turn,
-    chat_runs,
+    chat_spans,
     exchange,
     turns_of,
 )
@@ -135,7 +135,7 @@ class Draft:
         return prompt_pieces(styles[self.shots_style], self.shots, self.input, self.instruction)
 
     def texts(self, spec: RenderSpec) -> tuple[str, ...]:
-        """The texts of its runs as the draft stands now, shown and learnt in turn.
+        """The texts of the draft in its present state, without and with loss in turn.
 
         Raises RowError where a chat layout refuses them.
         """
@@ -146,7 +146,7 @@ class Draft:
                 return prompt, spec.join + self.target
             turns = exchange(prompt, self.target)
         assert layout is not None
-        return chat_runs(layout, turns)
+        return chat_spans(layout, turns)
 
 
 class Renderer:

@@ -16,7 +16,7 @@ from toys import Bytes, rows_of
 from flancompile.cli.inspect import summary
 from flancompile.compiler.objects.fit import Budget, Fitted, fit
 from flancompile.compiler.render.arms import ArmShares
-from flancompile.compiler.render.chat import ChatLayout, Turn, chat_runs, run_ids, turns_of
+from flancompile.compiler.render.chat import ChatLayout, Turn, chat_spans, span_ids, turns_of
 from flancompile.compiler.render.exemplars import Pools
 from flancompile.compiler.render.renderer import Renderer, RenderSpec
 from flancompile.dsl.jinja import dialogues
@@ -56,7 +56,7 @@ def turns(said: Any, **more: str) -> tuple[Turn, ...]:
 
 
 def test_a_style_learns_from_the_slot_on() -> None:
-    assert chat_runs(NAMES, turns(SAID)) == (
+    assert chat_spans(NAMES, turns(SAID)) == (
         "Begin.\n(Be brief.)\nU: One?\nA:",
         "Yes.",
         "\nU: Two?\nA:",
@@ -65,15 +65,15 @@ def test_a_style_learns_from_the_slot_on() -> None:
 
 
 def test_a_chat_template_is_cut_where_answers_begin_and_end() -> None:
-    runs = chat_runs(CHATML, turns(SAID))
-    assert runs[1::2] == ("Yes<|im_end|>\n", "No<|im_end|>\n")
-    assert runs[2] == "<|im_start|>user\nTwo?<|im_end|>\n<|im_start|>assistant\n"
-    assert "".join(runs) == CHATML.render(SAID[:-1])
+    spans = chat_spans(CHATML, turns(SAID))
+    assert spans[1::2] == ("Yes<|im_end|>\n", "No<|im_end|>\n")
+    assert spans[2] == "<|im_start|>user\nTwo?<|im_end|>\n<|im_start|>assistant\n"
+    assert "".join(spans) == CHATML.render(SAID[:-1])
 
 
 def test_the_last_turn_alone_may_be_learnt() -> None:
-    assert chat_runs(NAMES, turns(SAID[:-1], loss="last"))[1::2] == ("No.",)
-    assert chat_runs(CHATML, turns(SAID[:-1], loss="n == count")) == (
+    assert chat_spans(NAMES, turns(SAID[:-1], loss="last"))[1::2] == ("No.",)
+    assert chat_spans(CHATML, turns(SAID[:-1], loss="n == count")) == (
         CHATML.render(SAID[:4], generate=True),
         "No<|im_end|>\n",
     )
@@ -82,7 +82,7 @@ def test_the_last_turn_alone_may_be_learnt() -> None:
 def test_answers_with_nothing_between_them_are_one_run() -> None:
     bare = ChatStyle(between="")
     said = [SAID[1], SAID[2], {"role": "assistant", "content": "Sure"}]
-    assert chat_runs(bare, turns(said)) == ("One?", "YesSure")
+    assert chat_spans(bare, turns(said)) == ("One?", "YesSure")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_answers_with_nothing_between_them_are_one_run() -> None:
 )
 def test_odd_dialogues_are_dropped_with_their_reason(said: Any, reason: str) -> None:
     with pytest.raises(RowError, match=reason):
-        chat_runs(ChatStyle(), turns(said))
+        chat_spans(ChatStyle(), turns(said))
 
 
 def test_only_an_assistant_is_learnt() -> None:
@@ -115,15 +115,15 @@ def test_a_template_that_rewrites_earlier_answers_is_refused() -> None:
         "{% if add_generation_prompt %}assistant: {% endif %}"
     )
     with pytest.raises(RowError, match="written otherwise in the whole chat"):
-        chat_runs(fickle, turns(SAID[:-1]))
+        chat_spans(fickle, turns(SAID[:-1]))
 
 
 def test_a_template_may_refuse_messages() -> None:
     strict = ChatTemplate("{{ raise_exception('no system, please') }}")
     with pytest.raises(RowError, match="chat template: no system, please"):
-        chat_runs(strict, turns(SAID))
+        chat_spans(strict, turns(SAID))
     with pytest.raises(RowError, match=r"chat template: .*'now' is undefined"):
-        chat_runs(ChatTemplate("{{ now() }}"), turns(SAID))
+        chat_spans(ChatTemplate("{{ now() }}"), turns(SAID))
 
 
 class Pairs:
@@ -136,12 +136,12 @@ class Pairs:
 
 def test_ids_of_a_chat_template_are_those_of_the_whole_text() -> None:
     coder = Pairs()
-    runs = ("abcd", "ef", "gh", "ij")
-    cut = run_ids(CHATML, coder, runs, coder.encode(runs))
-    assert np.array_equal(np.concatenate(cut), coder.encode(["".join(runs)])[0])
+    spans = ("abcd", "ef", "gh", "ij")
+    cut = span_ids(CHATML, coder, spans, coder.encode(spans))
+    assert np.array_equal(np.concatenate(cut), coder.encode(["".join(spans)])[0])
     with pytest.raises(RowError, match="a token runs over the edge"):
-        run_ids(CHATML, coder, ("abc", "de"), coder.encode(("abc", "de")))
-    assert len(run_ids(NAMES, coder, ("abc", "de"), coder.encode(("abc", "de")))) == 2
+        span_ids(CHATML, coder, ("abc", "de"), coder.encode(("abc", "de")))
+    assert len(span_ids(NAMES, coder, ("abc", "de"), coder.encode(("abc", "de")))) == 2
 
 
 def fitted(said: list[Any], layout: ChatLayout, budget: Budget) -> tuple[list[Fitted], Any]:
@@ -156,10 +156,10 @@ def fitted(said: list[Any], layout: ChatLayout, budget: Budget) -> tuple[list[Fi
 
 
 def test_an_over_long_dialogue_loses_its_last_exchanges() -> None:
-    whole = sum(len(r) for r in chat_runs(NAMES, turns(SAID)))
-    one = sum(len(r) for r in chat_runs(NAMES, turns(SAID))[:2])
+    whole = sum(len(r) for r in chat_spans(NAMES, turns(SAID)))
+    one = sum(len(r) for r in chat_spans(NAMES, turns(SAID))[:2])
     (all_,), _ = fitted([SAID], NAMES, Budget(total=whole + 2, exchange=2))
-    assert all_.many == [len(r) for r in chat_runs(NAMES, turns(SAID))]
+    assert all_.many == [len(r) for r in chat_spans(NAMES, turns(SAID))]
     assert not all_.draft.shortened
     (cut,), _ = fitted([SAID], NAMES, Budget(total=whole + 1, exchange=2))
     assert (cut.many, sum(cut.lengths)) == (None, one)
@@ -213,7 +213,7 @@ def exported(build: Build, path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def runs_of(line: dict[str, Any]) -> list[str]:
+def span_texts(line: dict[str, Any]) -> list[str]:
     if "runs" in line:
         return [run["text"] for run in line["runs"]]
     return [line["prompt"], line["target"]]
@@ -225,7 +225,7 @@ def test_a_build_of_dialogues_is_sound_and_learns_the_answers(tmp_path: Path) ->
     assert build.manifest.counts["examples"] == 60
     answers = 0
     for line in exported(build, tmp_path / "all.jsonl"):
-        learnt = runs_of(line)[1::2]
+        learnt = span_texts(line)[1::2]
         assert len(learnt) == int(line["row"]) % 4 + 1
         for n, text in enumerate(learnt):
             assert f"gpt {line['row']} says {n}, and ü." in text and "human" not in text
@@ -300,7 +300,7 @@ def test_the_tokenizers_own_template_lays_out_chats_and_wrapped_examples(tmp_pat
     saved = load_folder(build.tokenizer_folder)
     assert saved.chat is not None and saved.chat.text == CHATML.text
     for line in exported(build, tmp_path / "all.jsonl"):
-        prompt, *_, answer = runs_of(line)
+        prompt, *_, answer = span_texts(line)
         assert prompt.startswith("<|im_start|>user\n")
         assert prompt.endswith("<|im_end|>\n<|im_start|>assistant\n")
         assert answer.endswith("<|im_end|>\n")
@@ -384,7 +384,7 @@ def test_an_empty_answer_costs_that_answer_alone() -> None:
         ("Two?", False),
         ("No", True),
     ]
-    assert chat_runs(CHATML, found)[1::2] == ("No<|im_end|>\n",)
+    assert chat_spans(CHATML, found)[1::2] == ("No<|im_end|>\n",)
 
 
 def test_an_empty_system_turn_is_left_out_and_a_tool_may_return_nothing() -> None:
@@ -395,9 +395,9 @@ def test_an_empty_system_turn_is_left_out_and_a_tool_may_return_nothing() -> Non
 
 def test_an_answer_with_weight_zero_is_shown_and_not_learnt() -> None:
     said = [SAID[1], {**SAID[2], "weight": 0}, SAID[3], {**SAID[4], "weight": 1}]
-    assert chat_runs(NAMES, turns(said))[1::2] == ("No.",)
-    assert chat_runs(NAMES, turns(dialogues.chat(said))) == chat_runs(NAMES, turns(said))
-    assert chat_runs(NAMES, turns(said, loss="role == 'assistant'"))[1::2] == ("Yes.", "No.")
+    assert chat_spans(NAMES, turns(said))[1::2] == ("No.",)
+    assert chat_spans(NAMES, turns(dialogues.chat(said))) == chat_spans(NAMES, turns(said))
+    assert chat_spans(NAMES, turns(said, loss="role == 'assistant'"))[1::2] == ("Yes.", "No.")
 
 
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, True, [{"type": "text", "text": "a"}]])
@@ -418,14 +418,14 @@ PHI = ChatTemplate(
 
 
 def test_a_template_that_writes_its_end_when_not_generating() -> None:
-    runs = chat_runs(PHI, turns(SAID))
-    assert runs == (
+    spans = chat_spans(PHI, turns(SAID))
+    assert spans == (
         "<|system|>\nBe brief.<|end|>\n<|user|>\nOne?<|end|>\n<|assistant|>\n",
         "Yes<|end|>\n",
         "<|user|>\nTwo?<|end|>\n<|assistant|>\n",
         "No<|end|>\n<|endoftext|>",
     )
-    assert "".join(runs) == PHI.render(SAID[:-1])
+    assert "".join(spans) == PHI.render(SAID[:-1])
 
 
 ENDS = ["{% if not add_generation_prompt %}<|end{{ 'oftext' }}|>{% endif %}",
@@ -471,12 +471,12 @@ def test_answers_end_where_the_template_s_own_parts_do(
     spans = [part.split("\x02") for part in marked.split("\x01")[1:]]
     wanted = [a for (a, _), t in zip(spans, learnt, strict=True) if t.strip()]
     wanted[-1] += spans[-1][1] if learnt[-1].strip() else ""
-    runs = chat_runs(template("", ""), made)
-    assert "".join(runs) == template("", "").render(
+    spans = chat_spans(template("", ""), made)
+    assert "".join(spans) == template("", "").render(
         [{"role": t.role, "content": t.text} for t in made]
     )
-    assert len(runs[1::2]) == len(wanted) > 0
-    assert list(runs[1::2]) == wanted
+    assert len(spans[1::2]) == len(wanted) > 0
+    assert list(spans[1::2]) == wanted
 
 
 def test_parts_that_no_text_shows_are_counted(tmp_path: Path) -> None:
