@@ -207,13 +207,19 @@ def _cut(
 ) -> tuple[tuple[str | _Open, ...], frozenset[str]]:
     """(literals and what is open, names that are asked for). Raises _NoProgramError."""
     form = _form(text, names)
-    values = {_named(*one): f"{_MARK}{i}{_MARK}" for i, one in enumerate(form.open)}
     held = {k: v.value if isinstance(v, Constant) else v for k, v in constants}
-    given = {k: Column.constant(v) for k, v in (*held.items(), *values.items())}
-    found = render(form.text, Frame(1, given)).printed(1)
-    if found.unsure(1)[0]:
+    opened = [_named(*one) for one in form.open]
+
+    def rendered(values: Mapping[str, str]) -> str:
+        columns = {k: Column.constant(v) for k, v in (*held.items(), *values.items())}
+        found = render(form.text, Frame(1, columns)).printed(1)
+        if found.unsure(1)[0]:
+            raise _NoProgramError
+        return str(found.text(1)[0])
+
+    if _MARK in rendered(dict.fromkeys(opened, "text")):  # of the text's own, or of a constant
         raise _NoProgramError
-    pieces = _MARKS.split(found.text(1)[0].as_py())
+    pieces = _MARKS.split(rendered({name: f"{_MARK}{i}{_MARK}" for i, name in enumerate(opened)}))
     return tuple(p if i % 2 == 0 else form.open[int(p)] for i, p in enumerate(pieces)), form.tested
 
 
@@ -225,14 +231,10 @@ def _named(name: str, how: _Filtered | None) -> str:
 @lru_cache(maxsize=65_536)
 def _form(text: str, names: frozenset[str]) -> _Form:
     """The form of a text with some of its names open. Raises _NoProgramError."""
-    if _MARK in text:
-        raise _NoProgramError
     plain: tuple[_Open, ...] = tuple((name, None) for name in sorted(names))
     if compile_template(text).parts is not None:
         return _Form(text, plain, frozenset())
     tree = parsed_template(text)
-    if any(_MARK in str(c.value) for c in tree.find_all(nodes.Const)):
-        raise _NoProgramError
     if next(tree.find_all(_KEEPING), None) is not None:
         raise _NoProgramError
     filtered, fine = _opened(tree, names)

@@ -12,10 +12,12 @@ from flancompile.compiler.columns.ropes.programs import (
     INSTRUCTION,
     QUERY,
     SHOTS,
+    Constant,
     block_program,
     gold_program,
     making,
     prompt_program,
+    template_form,
 )
 from flancompile.compiler.columns.ropes.ropes import Program
 from flancompile.compiler.render.layout import gold_text, option_block, prompt_pieces
@@ -109,6 +111,15 @@ def test_a_text_that_does_more_has_no_program(item: str) -> None:
     shots = ShotsStyle(exemplar=item.replace("text", "input"), zero=item.replace("text", "input"))
     assert prompt_program(shots, 2, True, 0) is None
     assert prompt_program(shots, 0, True, 0) is None
+
+
+@pytest.mark.parametrize("value", ["\ue000", "\ue0000\ue000", {"a": "\ue0007\ue000"}, 0xE000])
+def test_a_constant_that_prints_a_mark_leaves_no_form(value: object) -> None:
+    shown = "{{ topic.a }}" if isinstance(value, dict) else "{{ '%c' % topic }}"
+    text = "{{ topic }}{{ field }}" if isinstance(value, str) else shown + "{{ field }}"
+    assert template_form(text, ("field",), (("topic", Constant.of(value)),)) is None
+    unused = "{{ topic is string }}{{ field }}"
+    assert template_form(unused, ("field",), (("topic", Constant.of(value)),)) is not None
 
 
 def test_a_text_that_is_asked_for_must_be_there() -> None:
