@@ -15,7 +15,7 @@ from flancompile.dsl.models.style import ChatStyle, ShotsStyle
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic, TextError, nearest
 
-__all__ = ["check_styles", "near", "placed"]
+__all__ = ["check_styles", "names_of", "near", "placed"]
 
 _OPTION_NAMES = {"n", "letter", "LETTER", "roman"}
 _STYLE_NAMES: dict[str, set[str]] = {
@@ -45,6 +45,11 @@ def near(name: str, known: Iterable[str]) -> str | None:
     return nearest(name, names) or (f"known here: {', '.join(names)}" if names else None)
 
 
+def names_of(kind: str, text: str) -> set[str]:
+    """The names that a text of a style may use. kind: `options`, `shots` or `chat`."""
+    return _STYLE_NAMES.get(text, _COUNT_NAMES[kind])
+
+
 def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
     """Complaints about the styles of one file."""
     for kind, table in library.styles.items():
@@ -57,7 +62,7 @@ def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Dia
     broken, misspelt = False, set[str]()  # a slot that a text lacks may be one that it misspells
     for name in type(style).model_fields:
         text = getattr(style, name)
-        known = _STYLE_NAMES.get(name, _COUNT_NAMES[str(key[0])])
+        known = names_of(str(key[0]), name)
         is_plain = name in _PLAIN or (name == "opening" and isinstance(style, ChatStyle))
         if not isinstance(text, str) or is_plain:
             continue

@@ -16,7 +16,7 @@ import pyarrow as pa
 from flancompile.compiler.columns.examples.arm_draws import Chosen, chosen
 from flancompile.compiler.columns.examples.exemplar_draws import draw_shots
 from flancompile.compiler.columns.examples.instances import NO_STYLE, Instances, instances
-from flancompile.compiler.columns.examples.prompts import Layer
+from flancompile.compiler.columns.examples.prompts import PromptBuilder
 from flancompile.compiler.columns.examples.row_set_columns import Tabled
 from flancompile.compiler.columns.jinja.column import Column
 from flancompile.compiler.columns.jinja.lower import evaluate, render
@@ -55,7 +55,7 @@ class Assembly:
     rest: Ints
     reasons: dict[int, str]
     pool: RowSet
-    layer: Layer
+    builder: PromptBuilder
 
     @property
     def shots(self) -> Ints:
@@ -66,12 +66,12 @@ class Assembly:
         """Take the last exemplar from some examples that have one. -> their prompts"""
         shots = self.shots[places] - 1
         self.exemplars[places, shots] = NONE
-        self.layout[places] = self.layer.layout(self.rows[places], shots)
+        self.layout[places] = self.builder.layout(self.rows[places], shots)
         return self.prompts(places)
 
     def prompts(self, places: Ints) -> Strings:
         """The prompts of some examples as they stand now."""
-        return self.layer.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
+        return self.builder.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
 
 
 def assemble(
@@ -194,14 +194,14 @@ class _Assembler:
         lines[at] = np.arange(len(at))
         zero = self.zero[self._drawn("zero layout", len(self.zero))]
         few = self.few[self._drawn("few layout", len(self.few))] if len(self.few) else zero
-        told = self._explanations()
-        layer = Layer(
+        rationales, unsure = self._rationales()
+        builder = PromptBuilder(
             self.spec, self.fragments, lines, queries.input, shown, place, zero, few,
-            self._instruction(at), None if told is None else told.take(of),
+            self._instruction(at), rationales.take(pa.array(of)), unsure[of],
         )  # fmt: skip
         shots = np.asarray((taken >= 0).sum(axis=1), dtype=np.int64)
-        layout = layer.layout(at, shots)
-        texts, doubt = layer.prompts(at, layout, shots)
+        layout = builder.layout(at, shots)
+        texts, doubt = builder.prompts(at, layout, shots)
         kept = np.flatnonzero(sure & ~doubt)
         rows = at[kept]
         left[rows] = False
@@ -211,7 +211,7 @@ class _Assembler:
         )  # fmt: skip
         return Assembly(
             rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(kept),
-            queries.target.take(kept), np.flatnonzero(left), reasons, self.pool.rows, layer,
+            queries.target.take(kept), np.flatnonzero(left), reasons, self.pool.rows, builder,
         )  # fmt: skip
 
     def _instances(
@@ -237,25 +237,26 @@ class _Assembler:
         found = render(text, self.tabled.shared.sub(at)).printed(len(at))
         return found.doubting(np.flatnonzero(self.tabled.doubt[at]), len(at))
 
-    def _explanations(self) -> Column | None:
-        """Why each row of the pool has its answer; None where nothing is ever said."""
-        settings = self.pools.settings
+    def _rationales(self) -> tuple[pa.Array, Flags]:
+        """(the rationale of each row of the pool, null for none; where it is not sure)."""
+        settings, count = self.pools.settings, self.pool.count
+        found: list[object] = [None] * count
+        unsure = np.zeros(count, np.bool_)
         if settings.explanation is None:
-            return None
+            return pa.nulls(count, pa.string()), unsure
         if settings.source in ("column", "file"):
             found = list(self.pool.rows.columns[EXPLANATION])
-            unsure = np.zeros(self.pool.count, np.bool_)
         elif why_not(settings.explanation, expression=True) is None:
             column = evaluate(settings.explanation, self.pool.fields)
-            found = column.values(self.pool.count)
-            unsure = column.unsure(self.pool.count).copy()
+            found, unsure = column.values(count), column.unsure(count).copy()
         else:
-            found, unsure = [None] * self.pool.count, np.ones(self.pool.count, np.bool_)
+            unsure[:] = True
         texts: list[str | None] = []
         for row, value in enumerate(found):
             try:
-                texts.append(explanation_text(value))
-            except RowError:  # the row engine leaves that exemplar out
+                text = explanation_text(value)
+                texts.append(text if text is None else text.encode().decode())
+            except (RowError, UnicodeEncodeError):  # a list, or half a character
                 texts.append(None)
                 unsure[row] = True
-        return Column.of(texts, unsure)
+        return pa.array(texts, pa.string()), unsure

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.columns.examples.option_blocks import OptionBlocks
+from flancompile.compiler.columns.examples.option_blocks import option_blocks
 from flancompile.compiler.columns.examples.row_set_columns import Tabled
 from flancompile.compiler.columns.jinja.column import Column, Frame, Rows
 from flancompile.compiler.columns.jinja.grouping import groups
@@ -130,12 +130,16 @@ class _Instances:
             if kind == len(known):
                 continue
             at, table = shown[among], self.tabled.options(known[kind])
-            numbers = self.tabled.option_numbers(table)
-            blocks = OptionBlocks(self.fragments, table, numbers, self.rows[at], styles[at], chosen)
-            parts += [blocks.blocks, blocks.golds]
+            given = table.given[self.rows[at]]
+            self.doubt[at[~given]] = True
+            at, numbers = at[given], self.tabled.option_numbers(table)
+            blocks, golds, unsure = option_blocks(
+                self.fragments, table, numbers, self.rows[at], styles[at], chosen
+            )
+            parts += [blocks, golds]
             self.slots[at, _BLOCK] = -1 - base - np.arange(len(at))
             self.slots[at, _GOLD] = -1 - base - len(at) - np.arange(len(at))
-            self.doubt[at] |= blocks.doubt
+            self.doubt[at] |= unsure
             base += 2 * len(at)
         return Strings.joined(parts)
 

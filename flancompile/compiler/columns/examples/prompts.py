@@ -1,11 +1,7 @@
-"""What prompts are made of, and the prompts of any rows under any layouts.
-
-Rows under layouts that have programs are spelt at once; the others go layout by layout.
-"""
+"""Prompts of any rows under any layouts, with any number of their exemplars."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,47 +10,45 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.columns.examples.instances import Instances
-from flancompile.compiler.columns.examples.styled import prompts
+from flancompile.compiler.columns.examples.styled import styled
 from flancompile.compiler.columns.jinja.column import Column
-from flancompile.compiler.columns.jinja.grouping import groups, valued
+from flancompile.compiler.columns.jinja.grouping import combined
 from flancompile.compiler.columns.ropes.fragments import Fragments
-from flancompile.compiler.columns.ropes.programs import (
-    EACH,
+from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.render.layout import (
     INSTRUCTION,
     QUERY,
-    SHOTS,
-    making,
-    prompt_program,
+    prompt_parts,
 )
-from flancompile.compiler.columns.ropes.ropes import Strings
 from flancompile.compiler.render.renderer import RenderSpec
-from flancompile.dsl.models.style import ShotsStyle
 
-__all__ = ["Layer"]
+__all__ = ["PromptBuilder"]
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-MOST_TOLD = 24  # exemplars, each with a bit for its explanation
 
 
 @dataclass(frozen=True)
-class Layer:
-    """What prompts are made of, whatever the number of their exemplars.
+class PromptBuilder:
+    """The texts that prompts of a block are made of, and the layouts that its rows drew.
 
-    queries: inputs of the block's rows `at`; shown: instances of exemplars; place: int64[at, most],
-    which of them is the n-th exemplar of a row; line: int64[rows of the block], places in `at`.
+    queries: inputs of the block's rows `at`; line: int64[rows of the block], places in `at`;
+    exemplars: instances of all exemplars, with their rationales (null for none) and whether those
+    are unsure; place: int64[at, most], the n-th exemplar of a row among these; zero, few:
+    int64[rows of the block], places in the sorted layouts.
     """
 
     spec: RenderSpec
     fragments: Fragments
     line: Ints
     queries: Strings
-    shown: Instances
+    exemplars: Instances
     place: Ints
     zero: Ints
     few: Ints
     instruction: Column | None
-    told: Column | None
+    rationales: pa.Array
+    unsure: Flags
 
     def layout(self, rows: Ints, shots: Ints) -> Ints:
         """The layouts of rows with so many exemplars."""
@@ -62,102 +56,47 @@ class Layer:
 
     def prompts(self, rows: Ints, layout: Ints, shots: Ints) -> tuple[Strings, Flags]:
         """(prompts of the block's rows, where they are not sure), by layout and exemplars."""
-        ids = sorted(self.spec.shots_styles)
-        unsure = np.zeros(len(rows), np.bool_)
-        for n in range(self.place.shape[1]):
-            at = np.flatnonzero(shots > n)
-            unsure[at] |= self.doubted[self.place[self.line[rows[at]], n]]
+        lines, most = self.line[rows], int(shots.max(initial=0))
+        exemplars, shown = self.place[lines, :most], np.arange(most) < shots[:, None]
+        unsure = (shown & self.unsure[exemplars]).any(axis=1)
         if self.instruction is not None:
-            unsure |= self.instruction.unsure(len(self.queries))[self.line[rows]]
-        at, texts = self._spelled(ids, self.line[rows], layout, shots)
-        if len(at) == len(rows):
-            return texts, unsure
-        parts, order = [texts], [at]
-        left = np.setdiff1d(np.arange(len(rows)), at)
-        for key, among in groups(layout[left] * 256 + shots[left]):
-            at = left[among]
-            style = self.spec.shots_styles[ids[key // 256]]
-            column = self._rendered(style, self.line[rows[at]], key % 256)
-            unsure[at] |= column.unsure(len(at))
-            parts.append(Strings.single(self.fragments.of(column.text(len(at)))))
-            order.append(at)
-        back = np.argsort(np.concatenate(order))
-        return Strings.joined(parts).take(back), unsure
+            unsure |= self.instruction.unsure(len(self.queries))[lines]
+        bits = np.packbits(shown & self._explained[exemplars], axis=1, bitorder="little")
+        distinct, of = combined([layout, shots, *bits.T.astype(np.int64)])
+        styles = [self.spec.shots_styles[id_] for id_ in sorted(self.spec.shots_styles)]
+        given, masks = self.instruction is not None, [bits[i].tobytes() for i in distinct]
+        arguments = [
+            (styles[layout[i]], int(shots[i]), given, int.from_bytes(mask, "little"))
+            for i, mask in zip(distinct, masks, strict=True)
+        ]
+        texts, slots = self._texts[0], self._slots(lines, exemplars, shown)
+        found, doubtful = styled(self.fragments, prompt_parts, arguments, of, slots, texts)
+        return found, unsure | doubtful
 
-    def _rendered(self, style: ShotsStyle, lines: Ints, shots: int) -> Column:
-        """Prompts of some lines of `at` under one layout, by columns."""
-
-        def texts(strings: Strings, places: Ints) -> Column:
-            return Column.of_text(self.fragments.texts(strings.take(places)))
-
-        exemplars = []
-        for n in range(shots):
-            these = self.place[lines, n]
-            told = None if self.told is None else self.told.take(these)
-            exemplars.append(
-                (texts(self.shown.input, these), texts(self.shown.target, these), told)
-            )
-        said = None if self.instruction is None else self.instruction.take(lines)
-        return prompts(style, texts(self.queries, lines), exemplars, said, len(lines))
-
-    def _spelled(
-        self, ids: Sequence[str], lines: Ints, layout: Ints, shots: Ints
-    ) -> tuple[Ints, Strings]:
-        """Rows whose layouts have programs, and their prompts. lines: the rows' places in `at`."""
-        most = int(shots.max(initial=0))
-        if self.pieces is None or most > MOST_TOLD:
-            return np.zeros(0, np.int64), Strings.joined([])
-        pieces, first = self.pieces
-        slots = np.zeros((len(lines), SHOTS + len(EACH) * most), np.int64)
-        slots[:, QUERY] = -1 - lines
-        slots[:, INSTRUCTION] = -1 - first[4]
+    def _slots(self, lines: Ints, exemplars: Ints, shown: Flags) -> Ints:
+        """The slots of `prompt_parts` in each row, as `Fragments.spell` reads them."""
+        first = self._texts[1]
+        places = [first[QUERY] + lines, first[-2] + np.zeros_like(lines)]
         if self.instruction is not None and not self.instruction.is_constant:
-            slots[:, INSTRUCTION] -= lines
-        told = np.zeros(len(lines), np.int64)
-        for n in range(most):
-            at = np.flatnonzero(shots > n)
-            these, to = self.place[lines[at], n], SHOTS + len(EACH) * n
-            slots[at, to : to + len(EACH)] = -1 - these[:, None] - first[1:4]
-            told[at] |= self.has[these].astype(np.int64) << n
-        bits = MOST_TOLD if told.any() else 0
-        keys, of = valued((layout * 256 + shots) << bits | told)
-        shown = self.instruction is not None
-        programs = []
-        for key in keys.tolist():
-            kind, which = divmod(key, 1 << bits)
-            style = self.spec.shots_styles[ids[kind // 256]]
-            programs.append(prompt_program(style, kind % 256, shown, which))
-        return self.fragments.spelled(programs, of, slots, pieces, making)
+            places[INSTRUCTION] += lines
+        own = np.where(shown[:, :, None], exemplars[:, :, None] + first[1:-2], 0)
+        return -1 - np.column_stack([*places, own.reshape(len(lines), own.shape[1] * own.shape[2])])
 
     @cached_property
-    def has(self) -> Flags:
-        """Whether an exemplar has an explanation."""
-        count = len(self.shown.input)
-        if self.told is None:
-            return np.zeros(count, np.bool_)
-        return np.array([v is not None for v in self.told.values(count)], dtype=np.bool_)
+    def _explained(self) -> Flags:
+        """Whether an exemplar has a rationale."""
+        found: Flags = self.rationales.is_valid().to_numpy(zero_copy_only=False)
+        return found
 
     @cached_property
-    def doubted(self) -> Flags:
-        """Whether an exemplar's explanation is not sure."""
-        count = len(self.shown.input)
-        return np.zeros(count, np.bool_) if self.told is None else self.told.unsure(count)
-
-    @cached_property
-    def pieces(self) -> tuple[Strings, Ints] | None:
-        """(queries, what exemplars show, the instruction; where each kind begins); None where Arrow
-        cannot hold them."""
-        count = len(self.shown.input)
-        why = Strings(np.zeros(0, np.int32), np.zeros(count + 1, np.int64))
+    def _texts(self) -> tuple[Strings, Ints]:
+        """(queries, the texts of exemplars, the instruction; where each of these begins)."""
+        rationales = Strings.single(self.fragments.of(self.rationales.fill_null("")))
         said = pa.array([""], pa.string())
-        if self.told is not None:
-            try:
-                texts = pa.array([v or "" for v in self.told.values(count)], pa.string())
-            except UnicodeEncodeError:  # half a character: the sandbox keeps it
-                return None
-            why = Strings.single(self.fragments.of(texts))
         if self.instruction is not None:
             said = self.instruction.text(1 if self.instruction.is_constant else len(self.queries))
-        told = Strings.single(self.fragments.of(said))
-        parts = [self.queries, self.shown.input, self.shown.target, why, told]
+        instruction = Strings.single(self.fragments.of(said))
+        parts = [
+            self.queries, self.exemplars.input, self.exemplars.target, rationales, instruction,
+        ]  # fmt: skip
         return Strings.joined(parts), np.cumsum([0, *(len(p) for p in parts)])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from flancompile.compiler.columns.jinja.column import Rows
 
-__all__ = ["groups", "valued"]
+__all__ = ["combined", "groups", "valued"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -23,6 +23,19 @@ def groups(keys: Ints) -> Iterator[tuple[int, Rows]]:
     order = np.argsort(narrow, kind="stable")
     ends = np.cumsum(np.bincount(of, minlength=len(values)))
     yield from zip(values.tolist(), np.split(order, ends[:-1]), strict=True)
+
+
+def combined(keys: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """(a row of each distinct combination of keys, each row's combination).
+
+    keys: int64[rows] each, not negative.
+    """
+    of = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        of = valued(of * (int(key.max(initial=0)) + 1) + key)[1]
+    rows = np.zeros(int(of.max(initial=-1)) + 1, np.int64)
+    rows[of] = np.arange(len(of))
+    return rows, of
 
 
 def valued(keys: Ints) -> tuple[Ints, Ints]:

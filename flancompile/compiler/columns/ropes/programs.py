@@ -8,10 +8,9 @@ filters with constant arguments, or asks whether it is there at all; other texts
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +20,13 @@ from jinja2 import nodes
 from flancompile.compiler.columns.jinja.column import Column, Frame
 from flancompile.compiler.columns.jinja.lower import render
 from flancompile.compiler.columns.ropes.ropes import Program
-from flancompile.compiler.render.layout import Numbered, slotted
-from flancompile.compiler.render.row_set import MAX_OPTIONS
+from flancompile.compiler.render.layout import Part
 from flancompile.dsl.jinja.environment import environment
-from flancompile.dsl.jinja.expression import compile_template, parsed_template
-from flancompile.dsl.models.style import OptionStyle, ShotsStyle
+from flancompile.dsl.jinja.expression import RowError, compile_template, parsed_template
 
-__all__ = [
-    "EACH", "INSTRUCTION", "QUERY", "SHOTS", "Constant", "Form", "block_program",
-    "gold_program", "made_of", "making", "prompt_program", "template_form",
-]  # fmt: skip
+__all__ = ["Constant", "Form", "Grammar", "made_of", "making", "program_of", "template_form"]
 
-QUERY, INSTRUCTION, SHOTS = 0, 1, 2  # slots of a layout; of each exemplar come three
-EACH = ("input", "target", "explanation")
+Grammar = Callable[..., tuple[Part, ...]]  # of hashable arguments
 _MARK = "\ue000"
 _MARKS = re.compile("\ue000(\\d+)\ue000")
 _KEEPING = (
@@ -70,54 +63,13 @@ class _Form:
     tested: frozenset[str]
 
 
-@lru_cache(maxsize=16_384)
-def block_program(style: OptionStyle, count: int) -> Program | None:
-    """The options that a prompt lists, over their texts; None where there is no such program."""
-    number: Mapping[str, object] = {"count": count}
+@lru_cache(maxsize=32_768)
+def program_of(grammar: Grammar, *arguments: Hashable) -> Program | None:
+    """The program of a grammar's parts over their slots; None if a part has none."""
     try:
-        pieces: list[_Pieces] = [_pieces(style.opening, number, {})]
-        for n in range(count):
-            pieces += [((style.separator,), frozenset())] if n else []
-            pieces.append(_labelled(style, style.item, n, n))
-        pieces.append(_pieces(style.ending, number, {}))
-    except _NoProgramError:
+        return _joined(grammar(*arguments))
+    except (_NoProgramError, RowError):
         return None
-    return _joined(pieces, MAX_OPTIONS)
-
-
-@lru_cache(maxsize=16_384)
-def gold_program(style: OptionStyle, gold: int) -> Program | None:
-    """What `gold` becomes where option `gold` is right, over its text."""
-    try:
-        return _joined([_labelled(style, style.gold, gold, 0)], 1)
-    except _NoProgramError:
-        return None
-
-
-@lru_cache(maxsize=16_384)
-def prompt_program(style: ShotsStyle, shots: int, shown: bool, told: int) -> Program | None:
-    """A prompt under a layout. shown: whether there is an instruction; told: a bit for each
-    exemplar that has an explanation."""
-    given: dict[str, object] = {"count": shots}
-    own = {"instruction": INSTRUCTION} if shown else {}
-    given |= {} if shown else {"instruction": ""}
-    query, width = own | {"input": QUERY}, SHOTS + len(EACH) * shots
-    try:
-        if not shots:
-            return _joined([_pieces(slotted(style.zero, shown), given, query)], width)
-        pieces = [_pieces(slotted(style.opening, shown), given, own)]
-        for n in range(shots):
-            has = bool(told >> n & 1)
-            slots = own | {
-                name: SHOTS + len(EACH) * n + i for i, name in enumerate(EACH[: 2 + has])
-            }
-            names = {**given, "n": n + 1, **({} if has else {"explanation": ""})}
-            pieces.append(_pieces(slotted(style.exemplar, shown, has), names, slots))
-            pieces.append(((style.separator,), frozenset()))
-        pieces.append(_pieces(slotted(style.query, shown), {**given, "n": shots + 1}, query))
-    except _NoProgramError:
-        return None
-    return _joined(pieces, width)
 
 
 @dataclass(frozen=True)
@@ -149,10 +101,9 @@ def template_form(
 ) -> Form | None:
     """The form of a template's text over some names, the others constant; None for no form."""
     try:
-        pieces = _pieces(text, dict(constants), {name: i for i, name in enumerate(names)})
+        whole = _joined([Part(text, constants, tuple((n, i) for i, n in enumerate(names)))])
     except _NoProgramError:
         return None
-    whole = _joined([pieces], len(names))
     slots = [*((n, None) for n in names), *((names[slot], how) for slot, how in whole.made)]
     tested = frozenset(names[slot] for slot in whole.tested)
     return Form(Program(whole.parts, width=len(slots)), tuple(slots), tested)
@@ -170,35 +121,36 @@ def making(how: Hashable, texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.boo
     return found.text(len(texts)), found.unsure(len(texts))
 
 
-def _labelled(style: OptionStyle, text: str, n: int, slot: int) -> _Pieces:
-    names = Numbered(n).names()
-    label, _ = _pieces(style.label, names, {})
-    return _pieces(text, {**names, "label": "".join(cast(tuple[str, ...], label))}, {"text": slot})
-
-
-def _joined(pieces: list[_Pieces], width: int) -> Program:
-    """Pieces one after another; literals that touch are one."""
+def _joined(whole: Sequence[Part]) -> Program:
+    """Parts one after another; literals that touch are one. Raises _NoProgramError."""
+    width = max((slot for part in whole for _, slot in part.slots), default=-1) + 1
     parts: list[str | int] = []
     made: dict[tuple[int, Hashable], int] = {}
-    for part in (part for piece, _ in pieces for part in piece):
-        if not isinstance(part, str):
-            slot, how = part
-            parts.append(slot if how is None else made.setdefault((slot, how), width + len(made)))
-        elif parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        elif part:
-            parts.append(part)
-    tested = frozenset(slot for _, tested in pieces for slot in tested)
-    return Program(tuple(parts), tested, width, tuple(made))
+    tested: set[int] = set()
+    for pieces, asked in map(_pieces, whole):
+        tested |= asked
+        for piece in pieces:
+            if not isinstance(piece, str):
+                slot, how = piece
+                number = width + len(made)
+                parts.append(slot if how is None else made.setdefault((slot, how), number))
+            elif parts and isinstance(parts[-1], str):
+                parts[-1] += piece
+            elif piece:
+                parts.append(piece)
+    return Program(tuple(parts), frozenset(tested), width, tuple(made))
 
 
-def _pieces(text: str, names: Mapping[str, object], slots: Mapping[str, int]) -> _Pieces:
-    """(literals and slots of a style's text, slots that it asks for). Raises _NoProgramError."""
-    used = compile_template(text).names
-    constants = tuple((k, v) for k, v in names.items() if k in used)
-    found, tested = _cut(text, constants, frozenset(slots))
-    parts = [p if isinstance(p, str) else (slots[p[0]], p[1]) for p in found]
-    return tuple(parts), frozenset(slots[name] for name in tested)
+def _pieces(part: Part) -> _Pieces:
+    """(literals and slots of a part, slots that it tests). Raises _NoProgramError."""
+    if part.is_literal:
+        return (part.text,), frozenset()
+    used = compile_template(part.text).names
+    constants = tuple(one for one in part.constants if one[0] in used)
+    slots = dict(part.slots)
+    found, tested = _cut(part.text, constants, frozenset(slots))
+    pieces = tuple(p if isinstance(p, str) else (slots[p[0]], p[1]) for p in found)
+    return pieces, frozenset(slots[name] for name in tested)
 
 
 @lru_cache(maxsize=65_536)

@@ -8,19 +8,24 @@ from hypothesis import strategies as st
 
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.programs import (
-    EACH,
-    INSTRUCTION,
-    QUERY,
-    SHOTS,
     Constant,
-    block_program,
-    gold_program,
     making,
-    prompt_program,
+    program_of,
     template_form,
 )
 from flancompile.compiler.columns.ropes.ropes import Program
-from flancompile.compiler.render.layout import gold_text, option_block, prompt_pieces
+from flancompile.compiler.render.layout import (
+    EXEMPLAR_SLOTS,
+    EXEMPLARS,
+    INSTRUCTION,
+    QUERY,
+    block_parts,
+    gold_parts,
+    gold_text,
+    option_block,
+    prompt_parts,
+    prompt_pieces,
+)
 from flancompile.dsl.library.library import load_library
 from flancompile.dsl.models.style import OptionStyle, ShotsStyle
 
@@ -39,7 +44,7 @@ def text_of(program: Program, slots: dict[int, str]) -> str | None:
 
 
 def options_agree(style: OptionStyle, texts: list[str], gold: int) -> None:
-    block, said = block_program(style, len(texts)), gold_program(style, gold)
+    block, said = program_of(block_parts, style, len(texts)), program_of(gold_parts, style, gold)
     assert block is not None
     assert said is not None
     assert text_of(block, dict(enumerate(texts))) == option_block(style, texts)
@@ -53,11 +58,13 @@ def prompts_agree(
     instruction: str | None,
 ) -> None:
     told = sum(1 << n for n, (_, _, why) in enumerate(shots) if why is not None)
-    program = prompt_program(style, len(shots), instruction is not None, told)
+    program = program_of(prompt_parts, style, len(shots), instruction is not None, told)
     assert program is not None
     slots = {QUERY: query, INSTRUCTION: instruction or ""}
     for n, shot in enumerate(shots):
-        slots |= {SHOTS + len(EACH) * n + i: text or "" for i, text in enumerate(shot)}
+        slots |= {
+            EXEMPLARS + len(EXEMPLAR_SLOTS) * n + i: text or "" for i, text in enumerate(shot)
+        }
     assert text_of(program, slots) == "".join(prompt_pieces(style, shots, query, instruction))
 
 
@@ -106,11 +113,11 @@ UNFIT = [
 @pytest.mark.parametrize("item", UNFIT)
 def test_a_text_that_does_more_has_no_program(item: str) -> None:
     style = OptionStyle(label="{{ letter }}", item=item, gold=item)
-    assert block_program(style, 2) is None
-    assert gold_program(style, 1) is None
+    assert program_of(block_parts, style, 2) is None
+    assert program_of(gold_parts, style, 1) is None
     shots = ShotsStyle(exemplar=item.replace("text", "input"), zero=item.replace("text", "input"))
-    assert prompt_program(shots, 2, True, 0) is None
-    assert prompt_program(shots, 0, True, 0) is None
+    assert program_of(prompt_parts, shots, 2, True, 0) is None
+    assert program_of(prompt_parts, shots, 0, True, 0) is None
 
 
 @pytest.mark.parametrize("value", ["\ue000", "\ue0000\ue000", {"a": "\ue0007\ue000"}, 0xE000])
@@ -124,7 +131,7 @@ def test_a_constant_that_prints_a_mark_leaves_no_form(value: object) -> None:
 
 def test_a_text_that_is_asked_for_must_be_there() -> None:
     style = ShotsStyle(zero="{% if instruction %}{{ instruction }}: {% endif %}{{ input }}")
-    program = prompt_program(style, 0, True, 0)
+    program = program_of(prompt_parts, style, 0, True, 0)
     assert program is not None
     assert text_of(program, {QUERY: "q", INSTRUCTION: "Say"}) == "Say: q"
     assert text_of(program, {QUERY: "q", INSTRUCTION: ""}) is None
@@ -133,7 +140,7 @@ def test_a_text_that_is_asked_for_must_be_there() -> None:
 
 def test_filters_that_fail_on_a_text_leave_its_row() -> None:
     style = OptionStyle(item="{{ text | int | list }}", gold="{{ text | tojson }}")
-    program = block_program(style, 2)
+    program = program_of(block_parts, style, 2)
     assert program is not None
     assert text_of(program, {0: "1", 1: "2"}) is None
-    assert gold_program(style, 0) is not None
+    assert program_of(gold_parts, style, 0) is not None
