@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flancompile.compiler.check.row_types import located
-from flancompile.compiler.objects.jobs import served, task_fields
+from flancompile.compiler.objects.jobs import task_fields
 from flancompile.compiler.read import split_spec
 from flancompile.compiler.render.arms import ArmShares
 from flancompile.compiler.render.chat import TOKENIZERS_OWN, ChatLayout
@@ -18,10 +18,10 @@ from flancompile.compiler.render.exemplar_pools import POOL_ROWS
 from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import Draft, Renderer, RenderSpec
 from flancompile.compiler.render.row_set import RowSet
+from flancompile.compiler.render.spec import chosen_styles, render_spec
 from flancompile.compiler.request import Request
 from flancompile.dsl.jinja.expression import RowError, compile_expression
 from flancompile.dsl.library.library import Library, TaskDef
-from flancompile.dsl.models.style import draws
 from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
 from flancompile.marks import unmarked
 from flancompile.sources.blocks import sample
@@ -176,42 +176,26 @@ def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
     allowed = [i for i, n in enumerate(names) if wanted.template in (None, n)]
     if wanted.cot is not None:
         allowed = [i for i in allowed if task.task.templates[i].cot == wanted.cot] or allowed
-    templates = [task.task.templates[i] for i in allowed]
     shown = (1.0, 1.0) if wanted.options is None else (1.0, 0.0) if wanted.options else (0.0, 1.0)
-    if all(t.options == "none" for t in templates):
-        shown = (0.0, 1.0)
-    elif all(t.options == "required" for t in templates):
-        shown = (1.0, 0.0)
-    some_cot, all_cot = any(t.cot for t in templates), all(t.cot for t in templates)
-    cot = (1.0, 0.0) if all_cot else (1.0, 1.0) if some_cot else (0.0, 1.0)
     library = request.library
-    return RenderSpec(
-        task_id=task.id,
-        task=task.task,
-        option_styles=_styles(library.option_styles, wanted.option_style),
-        shots_styles=served(_styles(library.shots_styles, wanted.shots_style)),
-        shares=ArmShares(((wanted.shots, 1.0),), shown, cot),
+    return render_spec(
+        task,
+        ArmShares(((wanted.shots, 1.0),), shown),
+        allowed,
+        chosen_styles(library.option_styles, [wanted.option_style], "option"),
+        chosen_styles(library.shots_styles, [wanted.shots_style], "shots"),
         seed=request.recipe.model.seed,
-        templates=tuple(allowed),
-        variable=task.variable,
         chat_styles=_chat_styles(library, wanted),
     )
 
 
 def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:
     if wanted.chat_style != TOKENIZERS_OWN:
-        return _styles(library.chat_styles, wanted.chat_style)
+        return chosen_styles(library.chat_styles, [wanted.chat_style], "chat")
     if wanted.chat is None:
         hint = "name one that has a chat template: --tokenizer FOLDER"
         raise fail("FC417", "the tokenizer has no chat template", hint=hint)
     return {TOKENIZERS_OWN: wanted.chat}
-
-
-def _styles(table: Mapping[str, Any], pattern: str) -> dict[str, Any]:
-    found = {i: s for i, s in table.items() if draws(pattern, i, s)}
-    if not found:
-        raise fail("FC411", f"no style matches {pattern!r}", hint=nearest(pattern, table))
-    return found
 
 
 def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int, split: str) -> RowSet:

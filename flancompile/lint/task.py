@@ -16,6 +16,7 @@ from flancompile.authoring.preview import Wanted, pools_found, row_set, spec_of
 from flancompile.compiler.objects.build import used_fields
 from flancompile.compiler.objects.jobs import task_fields
 from flancompile.compiler.read import split_spec
+from flancompile.compiler.render.arms import option_arms
 from flancompile.compiler.render.renderer import Draft, Renderer
 from flancompile.compiler.render.row_set import MAX_OPTIONS, RowSet
 from flancompile.compiler.request import Request
@@ -198,8 +199,7 @@ class _Linter:
     def template(self, index: int, template: Template) -> None:
         """One template in each of its arms."""
         key = ("templates", index)
-        arms = {"none": (False,), "optional": (False, True), "required": (True,)}
-        for options in arms[template.options]:
+        for options in sorted(option_arms([template])):
             wanted = Wanted(template=template.name, options=options, cot=template.cot)
             spec = spec_of(self.request, self.task, wanted)
             rows = row_set(spec, self.rows, 0, self.split)

@@ -88,17 +88,9 @@ def _table(shop: Workshop, set_: EvalSet, executor: Executor | None) -> EvalTabl
 
 
 def _spec(shop: Workshop, task: TaskDef, choice: EvalChoice) -> RenderSpec:
-    templates = _templates(task, choice)
-    chosen = [task.task.templates[t] for t in templates]
-    shown = choice.options and any(t.options != "none" for t in chosen)
-    shown = shown or all(t.options == "required" for t in chosen)
-    cot = choice.cot and any(t.cot for t in chosen)
-    arms = ArmShares(
-        ((choice.shots, 1.0),),
-        (1.0, 0.0) if shown else (0.0, 1.0),
-        (1.0, 0.0) if cot else (0.0, 1.0),
-    )
-    return shop.spec(task, arms, templates, choice.styles)
+    options, cot = ((1.0, 0.0) if arm else (0.0, 1.0) for arm in (choice.options, choice.cot))
+    arms = ArmShares(((choice.shots, 1.0),), options, cot)
+    return shop.spec(task, arms, _templates(task, choice), choice.styles)
 
 
 def _jobs(

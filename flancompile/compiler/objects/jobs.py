@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from flancompile.compiler.cache import Cache
 from flancompile.compiler.objects.build import ObjectJob, json_digest, object_key, used_fields
@@ -16,19 +16,19 @@ from flancompile.compiler.render.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.render.exemplar_files import exemplar_items, exemplar_name
 from flancompile.compiler.render.exemplar_pools import PoolRef, pool_digest
 from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.compiler.render.spec import chosen_styles, render_spec
 from flancompile.compiler.render.writable_styles import check_special, no_style, unwritable
 from flancompile.compiler.special_tokens import NONE, FrameIds
 from flancompile.dsl.library.library import Library, TaskDef
 from flancompile.dsl.models.mixture import Recipe
-from flancompile.dsl.models.style import ShotsStyle, StyleNames, draws
-from flancompile.errors import fail, nearest
+from flancompile.dsl.models.style import StyleNames
+from flancompile.errors import fail
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
 
-__all__ = ["Workshop", "budget_of", "served", "task_fields"]
+__all__ = ["Workshop", "budget_of", "task_fields"]
 
-S = TypeVar("S")
 _KEYS = {"option": "options", "shots": "shots", "chat": "chat"}  # in a recipe's `styles`
 
 
@@ -55,7 +55,10 @@ class Workshop:
         templates: Sequence[int] | None = None,
         styles: StyleNames | None = None,
     ) -> RenderSpec:
-        """The render spec of a task under these arms. styles: of an `evaluate` entry."""
+        """The render spec of a task under these arms, as far as its templates have them.
+
+        styles: of an `evaluate` entry.
+        """
         chosen = self.recipe.styles
         named = [n for n in (styles, task.task.styles) if n is not None]
         options = next((n.options for n in named if n.options is not None), None)
@@ -63,15 +66,13 @@ class Workshop:
         is_chat = any(t.turns is not None for t in task.task.templates)
         if self.tokenizer.folder:
             check_special(task, self.tokenizer.load())
-        return RenderSpec(
-            task_id=task.id,
-            task=task.task,
-            option_styles=self._written("option", options, needed=_has_choices(task)),
-            shots_styles=served(self._written("shots", shots)),
-            shares=shares,
+        return render_spec(
+            task,
+            shares,
+            templates or range(len(task.task.templates)),
+            self._written("option", options, needed=_has_choices(task)),
+            self._written("shots", shots),
             seed=self.recipe.seed,
-            templates=tuple(templates or range(len(task.task.templates))),
-            variable=task.variable,
             chat_styles=self._chat_styles() if is_chat or chosen.wrap else {},
             wrap=chosen.wrap,
             join=self.recipe.frame.text,
@@ -94,7 +95,7 @@ class Workshop:
             "chat": (library.chat_styles, [p for p in chosen.chat if p != TOKENIZERS_OWN]),
         }
         table, patterns = tables[kind]
-        return _picked(table, patterns if named is None else named, kind)
+        return chosen_styles(table, patterns if named is None else named, kind)
 
     def _written(
         self, kind: str, named: Sequence[str] | None = None, *, needed: bool = True
@@ -190,24 +191,3 @@ def budget_of(recipe: Recipe, frame: FrameIds) -> Budget:
         input=(lengths.example_input or lengths.input or 0) - frame.prompt_extra,
         target=(lengths.example_target or lengths.target or 0) - frame.target_extra,
     )
-
-
-def served(styles: Mapping[str, ShotsStyle]) -> dict[str, ShotsStyle]:
-    """The layouts with a plain one added where none serves prompts without, or with, exemplars.
-
-    A prompt may lose its exemplars to the token budget, so both are always needed.
-    """
-    found = dict(styles)
-    if all(s.when == "few" for s in styles.values()):
-        found["plain, without exemplars"] = ShotsStyle(when="zero")
-    if all(s.when == "zero" for s in styles.values()):
-        found["plain, with exemplars"] = ShotsStyle(when="few")
-    return found
-
-
-def _picked(table: Mapping[str, S], patterns: Sequence[str], kind: str) -> dict[str, S]:
-    for pattern in patterns:
-        if not any(draws(pattern, i, s) for i, s in table.items()):
-            hint = nearest(pattern, table)
-            raise fail("FC411", f"no {kind} style matches {pattern!r}", hint=hint)
-    return {i: s for i, s in table.items() if any(draws(p, i, s) for p in patterns)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flancompile.compiler.plan.members import Node
+from flancompile.compiler.render.arms import cot_arms, option_arms
 from flancompile.dsl.library.library import Library, Loaded
 from flancompile.dsl.models.mixture import Member, Mixture, Recipe
 from flancompile.dsl.models.task import Task
@@ -31,19 +32,19 @@ def impossible_arms(
 ) -> Iterator[Diagnostic]:
     """Arms that a member asks for itself, and that none of its tasks has."""
     templates = [t for task in tasks for t in task.templates]
-    for arm, weights, held in (
-        ("options", member.options, [t.options for t in templates]),
-        ("cot", member.cot, ["required" if t.cot else "none" for t in templates]),
+    for arm, weights, arms in (
+        ("options", member.options, option_arms(templates)),
+        ("cot", member.cot, cot_arms(templates)),
     ):
-        if weights is None or not held:
+        if weights is None or not arms:
             continue
         what = "options" if arm == "options" else "a chain of thought"
-        if weights.with_ > 0 and set(held) == {"none"}:
+        if weights.with_ > 0 and arms == {False}:
             message = f"the member {name!r} asks for {what}, and no template of its tasks has any"
             hint = f"take `{arm}` out, or give a template `{arm}: "
             hint += "optional`" if arm == "options" else "true`"
             yield Diagnostic("FC419", message, span, hint)
-        elif weights.with_ == 0 and set(held) == {"required"}:
+        elif weights.with_ == 0 and arms == {True}:
             message = f"the member {name!r} asks for prompts without {what}: all templates have it"
             yield Diagnostic("FC419", message, span, f"take `{arm}` out, or add a template without")
 

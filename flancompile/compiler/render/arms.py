@@ -6,8 +6,8 @@ template than in the one before, as long as its arm has more than one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from flancompile.compiler.render.row_set import RowSet
 
 __all__ = [
-    "NO_TEMPLATE", "ArmShares", "Choice", "arm_shares", "choose", "draw_arms",
-    "empty_targets",
+    "NO_TEMPLATE", "ArmShares", "Choice", "arm_shares", "choose", "cot_arms", "draw_arms",
+    "empty_targets", "option_arms",
 ]  # fmt: skip
 
 
 NO_TEMPLATE = -1
+_OPTION_ARMS = {"none": {False}, "optional": {False, True}, "required": {True}}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,31 @@ class ArmShares:
     shots: tuple[tuple[int, float], ...] = ((0, 1.0),)
     options: tuple[float, float] = (1.0, 1.0)
     cot: tuple[float, float] = (1.0, 1.0)
+
+    def within(self, templates: Sequence[TaskTemplate]) -> ArmShares:
+        """The shares under some templates: an arm that none of them has gets no weight.
+
+        So that such an arm is in no object's key.
+        """
+        options = _open(self.options, option_arms(templates))
+        return replace(self, options=options, cot=_open(self.cot, cot_arms(templates)))
+
+
+def option_arms(templates: Iterable[TaskTemplate]) -> set[bool]:
+    """The arms that some template has: with options (true), without (false), or both."""
+    return {shown for template in templates for shown in _OPTION_ARMS[template.options]}
+
+
+def cot_arms(templates: Iterable[TaskTemplate]) -> set[bool]:
+    """The arms that some template has: with a chain of thought, without, or both."""
+    return {template.cot for template in templates}
+
+
+def _open(wanted: tuple[float, float], arms: set[bool]) -> tuple[float, float]:
+    """Weights (with, without) where only some arms are possible."""
+    if True not in arms:
+        return 0.0, 1.0
+    return wanted if False in arms else (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -52,26 +78,13 @@ class Choice:
 
 
 def arm_shares(task: Task, chain: Sequence[Arms]) -> ArmShares:
-    """The shares that hold for a task: the innermost member that names an arm decides it.
-
-    An arm that no template of the task has gets no weight, so that it is in no object's key.
-    """
+    """The shares that hold for a task: the innermost member that names an arm decides it."""
     shots = next((a.shots for a in chain if a.shots is not None), {0: 1.0})
     options = next((a.options for a in chain if a.options is not None), None)
     cot = next((a.cot for a in chain if a.cot is not None), None)
-    shown, hidden = (options.with_, options.without) if options else (1.0, 1.0)
-    with_cot, direct = (cot.with_, cot.without) if cot else (1.0, 1.0)
-    templates = task.templates
-    if not any(t.options != "none" for t in templates):
-        shown, hidden = 0.0, 1.0
-    elif all(t.options == "required" for t in templates):
-        shown, hidden = 1.0, 0.0
-    if not any(t.cot for t in templates):
-        with_cot, direct = 0.0, 1.0
-    elif all(t.cot for t in templates):
-        with_cot, direct = 1.0, 0.0
     kept = tuple((k, w) for k, w in sorted(shots.items()) if w > 0)
-    return ArmShares(kept, (shown, hidden), (with_cot, direct))
+    pairs = [(arm.with_, arm.without) if arm else (1.0, 1.0) for arm in (options, cot)]
+    return ArmShares(kept, *pairs).within(task.templates)
 
 
 def choose(

@@ -102,3 +102,11 @@ def test_a_chain_that_ends_in_its_answer_needs_accepted_answers_alone(tmp_path: 
         assert line["target"] == line["accepted"][0] or line["target"].endswith("make it.")
         assert "None" not in line["prompt"] and line["shots"] == 2
     assert any(line["target"] == line["accepted"][0] for line in table.to_pylist())
+
+
+def test_an_entry_names_the_arms_that_its_templates_have(tmp_path: Path) -> None:
+    """A task of reasoning templates alone has no other arm, whatever the recipe asks for."""
+    chain = {"name": "chain", "cot": True, "input": "{{ question }}", "target": "{{ answer }}"}
+    build = compiled(tmp_path, "exact_match", chain)
+    (entry,) = build.manifest.evaluation
+    assert entry.cot and not entry.options and entry.rows == 40
