@@ -11,6 +11,7 @@ from flancompile import draw
 from flancompile.compiler.objects.build import examples_of
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.block_cache import BlockCache
 from flancompile.compiler.render.exemplars import Pools
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
@@ -58,7 +59,9 @@ def both_engines(
     ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
     pools, budget = Pools(task.exemplars, pool or rows), Budget(total=100_000)
     made = [
-        examples_of(spec, (replace(rows, known={}), *ids), pools, BYTES, budget, by_columns=flag)
+        examples_of(
+            spec, (replace(rows, shared=BlockCache()), *ids), pools, BYTES, budget, by_columns=flag
+        )
         for flag in (True, False)
     ]
     for name in made[1].schema.names:

@@ -26,6 +26,7 @@ from flancompile.compiler.columns.examples.assemble import assemble
 from flancompile.compiler.columns.ropes.segments import Bank
 from flancompile.compiler.objects.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.objects.fit import Budget, Fitted, fit
+from flancompile.compiler.render.block_cache import BlockCache
 from flancompile.compiler.render.exemplar_pools import PoolRef, pool_batch
 from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import Renderer, RenderSpec
@@ -270,7 +271,8 @@ def _spelling(rows: RowSet, tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
     columns = held.arrays() if isinstance(held, Stored) else held
     names = sorted(columns)
     return rows.once(
-        ("special", tokenizer.digest, *names),
+        rows.shared.spellings,
+        (tokenizer.digest, *names),
         lambda: spelling((columns[n] for n in names), tokenizer.special_texts, len(rows)),
     )
 
@@ -352,7 +354,7 @@ def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
     lack a field that the task reads (`lost_rows`)."""
     batch = without_gaps(_batch(job), _gaps(job))
     rows = row_set(job.spec, batch, job.pass_, job.folder)
-    rows.known = _held.known(_scope(job), job.block)
+    rows.shared = _held.shared(_scope(job), job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
 
 
@@ -383,13 +385,13 @@ def _scope(job: ObjectJob) -> str:
 class _Held(threading.local):
     """What a thread holds of the blocks that it rendered last.
 
-    banks: as many as `BANK_BYTES` hold; known: what passes over a block have worked out of its
-    fields. Both are by `_scope` and block.
+    banks: as many as `BANK_BYTES` hold; shared: values that do not depend on the tokenizer. Both
+    are by `_scope` and block.
     """
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, int, str], Bank] = {}
-        self.known = lru_cache(maxsize=32)(lambda scope, block: dict[Any, Any]())
+        self.shared = lru_cache(maxsize=32)(lambda scope, block: BlockCache())
 
     def bank(self, scope: str, block: int, tokenizer: Tokenizer) -> Bank:
         """A block's bank; what no longer fits beside it is let go, the oldest first."""

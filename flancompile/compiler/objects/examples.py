@@ -74,7 +74,7 @@ def _exact(bank: Bank, texts: Strings, encoded: Spliced, places: Ints) -> npt.ND
     tokenizer = bank.tokenizer
     if tokenizer.lossless:
         return np.ones(len(places), np.bool_)
-    known: dict[str, bool] = bank.kept.setdefault("exact", {})
+    known = bank.cache.exact
     said = bank.fragments.texts(texts).to_pylist()
     new = list({text: i for i, text in enumerate(said) if text not in known}.values())
     asked = [said[i] for i in new]

@@ -110,7 +110,6 @@ def choose(
     return found
 
 
-_InArms = tuple[tuple[int, ...], ...]  # templates by 2 * (options are shown) + (with rationale)
 _Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 
@@ -135,8 +134,8 @@ class _Walk:
         self.start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
         self.drawn: dict[int, _Arrays] = {}
         settled = (rows.task_id, rows.task.model_dump_json(), repr(rows.variable), rows.seed)
-        key = ("templates before, by row", *settled, shares, tuple(allowed), evaluated)
-        self.before: dict[int, tuple[_InArms, int, int]] = rows.known.setdefault(key, {})
+        key = (*settled, shares, tuple(allowed), evaluated)
+        self.before = rows.shared.templates_by_row.setdefault(key, {})
 
     def draws(self, pass_: int) -> _Arrays:
         if pass_ not in self.drawn:

@@ -7,7 +7,7 @@ order, except distractors, which are drawn from the set's other rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile import draw
+from flancompile.compiler.render.block_cache import BlockCache, Table
 from flancompile.compiler.render.choices import (
     gold_index,
     label_texts,
@@ -57,9 +58,8 @@ class RowSet:
     """Rows of one task under one pass.
 
     digests: uint64[rows]; columns: each field's values, a list of `rows` items; arrays: the same in
-    Arrow, where they come from a block; known: what does not change from pass to pass, by what it
-    is, kept for the next pass; origin: the read split that the rows are of, for a row's identity is
-    its split with its digest.
+    Arrow, where they come from a block; shared: values that the block's epochs share; origin: the
+    read split that the rows are of, for a row's identity is its split with its digest.
     """
 
     task_id: str
@@ -70,7 +70,7 @@ class RowSet:
     columns: Mapping[str, Sequence[Any]]
     variable: tuple[str, Any] | None = None
     arrays: Mapping[str, pa.Array] = field(default_factory=dict)
-    known: dict[Any, Any] = field(default_factory=dict)
+    shared: BlockCache = field(default_factory=BlockCache)
     origin: str = ""
     _options: dict[tuple[int, int], Options | str] = field(default_factory=dict)
     _bits: dict[tuple[str, int], npt.NDArray[np.uint64]] = field(default_factory=dict)
@@ -259,6 +259,7 @@ class RowSet:
         if not names:
             return self.digests
         return self.once(
+            self.shared.digests,
             ("example", *names),
             lambda: folded_digests([self.arrays.get(n, self.columns[n]) for n in names]),
         )
@@ -266,17 +267,20 @@ class RowSet:
     def folded(self, name: str) -> npt.NDArray[np.uint64]:
         """A digest of each row's normalised value of a field."""
         return self.once(
-            ("folded", name),
+            self.shared.digests,
+            name,
             lambda: folded_digests([self.arrays.get(name, self.columns[name])]),
         )
 
-    def once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What `make` gives, which may depend on fields and the `for_each` variable alone."""
-        whole = (*key, repr(self.variable))
-        if whole not in self.known:
-            self.known[whole] = make()
-        found: T = self.known[whole]
-        return found
+    def once(self, table: Table[T], key: Hashable, make: Callable[[], T]) -> T:
+        """A value of `shared`, made once.
+
+        It may depend on the key, the fields and the `for_each` variable alone.
+        """
+        whole = key, repr(self.variable)
+        if whole not in table:
+            table[whole] = make()
+        return table[whole]
 
 
 class Stored(Mapping[str, Sequence[Any]]):

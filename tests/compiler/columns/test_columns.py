@@ -20,6 +20,7 @@ from flancompile.compiler.objects.build import examples_of
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.render import arms
 from flancompile.compiler.render.arms import ArmShares, draw_arms
+from flancompile.compiler.render.block_cache import BlockCache
 from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
@@ -255,13 +256,12 @@ def test_what_was_kept_of_earlier_passes_changes_no_later_one(
     task = task_of(about)
     if task is None:
         return
-    kept: dict[Any, Any] = {}
-    bank = Bank(bpe)
+    kept, bank = BlockCache(), Bank(bpe)
     ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
     for pass_ in (0, 1, 2, 5, 3, 3):
         made = []
-        for known, held in ((kept, bank), ({}, Bank(bpe))):
-            block = replace(row_set(task, rows, 0, pass_), known=known)
+        for shared, held in ((kept, bank), (BlockCache(), Bank(bpe))):
+            block = replace(row_set(task, rows, 0, pass_), shared=shared)
             pools = pools_of(task, block, rows[: len(rows) // 2])
             means = {"by_columns": by_columns}
             spec, budget = spec_of(task, shares, styles), Budget(total=2000)
@@ -280,10 +280,10 @@ def test_a_pass_draws_on_from_the_one_before(
     drawn: list[int] = []
     for module in (arms, chosen):
         monkeypatch.setattr(module, "draw_arms", lambda *a: drawn.append(a[2]) or draw_arms(*a))
-    rows, known = made_rows(1, 20, plain=True), dict[Any, Any]()
+    rows, shared = made_rows(1, 20, plain=True), BlockCache()
     ids = pa.array(list("abcdefghijklmnopqrst")), pa.array(range(20))
     for pass_ in range(1, 9):
-        block = replace(row_set(task, rows, 0, pass_), known=known)
+        block = replace(row_set(task, rows, 0, pass_), shared=shared)
         made = (block, *ids), Pools(task.exemplars, block), BYTES, Budget(total=2000)
         examples_of(spec_of(task, SHARES[0]), *made, by_columns=by_columns)
     assert drawn == [0, 1, *range(2, 9)]

@@ -14,6 +14,7 @@ from flancompile import draw
 from flancompile.compiler.objects.build import examples_of
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.render.arms import ArmShares
+from flancompile.compiler.render.block_cache import BlockCache
 from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
@@ -184,7 +185,7 @@ def test_equal_options_are_shown_once(
     ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
     tables = [
         examples_of(
-            spec, (replace(block, known={}), *ids), Pools(task.exemplars, block), BYTES,
+            spec, (replace(block, shared=BlockCache()), *ids), Pools(task.exemplars, block), BYTES,
             Budget(total=5000), by_columns=by_columns,
         )
         for by_columns in (True, False)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from flancompile import draw
 from flancompile.compiler.columns.examples.row_set_columns import Tabled
 from flancompile.compiler.render.arms import NO_TEMPLATE, ArmShares, draw_arms
+from flancompile.compiler.render.block_cache import LastTemplates
 
 __all__ = ["Chosen", "chosen"]
 
@@ -47,13 +48,13 @@ def chosen(tabled: Tabled, shares: ArmShares, allowed: Sequence[int]) -> Chosen:
     cot = np.array([t.cot for t in templates])
     filled = np.stack([tabled.has_targets(t) if t.cot else usable[:, 0] for t in templates], axis=1)
     start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
-    key = ("templates before", rows.task_id, rows.seed, shares, tuple(allowed))
+    key = (rows.task_id, rows.seed, shares, tuple(allowed))
     given = _digest(rows.digests, usable, optional, required, cot, filled)
-    before = rows.known.get(key)
-    if before is None or before.given != given or before.pass_ >= rows.pass_:
-        before = _Before(given, -1, np.full(len(rows), NO_TEMPLATE, np.int64))
+    before = rows.shared.templates.get(key)
+    if before is None or before.given != given or before.epoch >= rows.pass_:
+        before = LastTemplates(given, -1, np.full(len(rows), NO_TEMPLATE, np.int64))
     previous = before.templates
-    for number in range(before.pass_ + 1, rows.pass_ + 1):
+    for number in range(before.epoch + 1, rows.pass_ + 1):
         shots, options, reasoned = draw_arms(rows, shares, number)
         show = options & optional.any(axis=1)
         arm = np.where(show[:, None], optional, usable & ~required)
@@ -62,22 +63,10 @@ def chosen(tabled: Tabled, shares: ArmShares, allowed: Sequence[int]) -> Chosen:
         second = np.where(reasoned[:, None], by_cot[1], by_cot[0])
         open_ = np.where(first.any(axis=1)[:, None], first, second)
         previous, found = _next(open_, start, number, previous)
-    rows.known[key] = _Before(given, rows.pass_, previous)
+    rows.shared.templates[key] = LastTemplates(given, rows.pass_, previous)
     template = np.array(allowed, dtype=np.int64)[previous]
     shown = show & np.array([t.options != "none" for t in templates])[previous]
     return Chosen(template, shots, shown, cot[previous], sure.all(axis=1) & found)
-
-
-@dataclass(frozen=True)
-class _Before:
-    """Templates of a block's rows in a pass, from which the next pass goes on.
-
-    given: a digest of what, beside draws, decides them.
-    """
-
-    given: bytes
-    pass_: int
-    templates: Ints
 
 
 def _digest(*arrays: npt.NDArray[np.generic]) -> bytes:

@@ -98,7 +98,7 @@ class _Assembler:
     ) -> None:
         self.spec, self.rows, self.pools, self.dropped = spec, rows, pools, dropped
         self.fragments = bank.fragments
-        self.tabled = Tabled(rows, self.fragments, bank.kept)
+        self.tabled = Tabled(rows, self.fragments, bank.cache)
         own = pools.shared is rows
         self.pool = self.tabled if own else Tabled(pools.shared, self.fragments)
         self.laid: Laid | None = None

@@ -176,10 +176,10 @@ class _Instances:
         if template.let or self.spec.task.let:
             return [self._form(text, names) for text in texts]
         key = (*texts, *names.codes, repr(self.tabled.rows.variable))
-        found: Sequence[Form | None] | None = self.tabled.forms.get(key)
-        if found is None:
-            found = self.tabled.forms[key] = [self._form(text, names) for text in texts]
-        return found
+        forms = self.tabled.cache.forms
+        if key not in forms:
+            forms[key] = [self._form(text, names) for text in texts]
+        return forms[key]
 
     def _spell(self, text: str, form: Form, names: _Names, at: Rows, spelling: _Spelling) -> None:
         slots = np.array([self._slot(*one, names, at) for one in form.slots], np.int64)

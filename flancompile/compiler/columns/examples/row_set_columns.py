@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from flancompile.compiler.columns.examples.option_table import (
 from flancompile.compiler.columns.jinja.column import Column, Frame, Rows
 from flancompile.compiler.columns.jinja.lower import evaluate
 from flancompile.compiler.columns.jinja.lowerable import why_not
+from flancompile.compiler.columns.ropes.fragment_cache import FragmentCache, Printed
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.programs import made_of
 from flancompile.compiler.render.row_set import Pick, RowSet
@@ -39,19 +39,20 @@ Ints = npt.NDArray[np.int64]
 class Tabled:
     """Columns over a row set, and the fragments that their texts are.
 
-    kept: what is known of the row set's fields from pass to pass.
+    cache: fragments that the epochs of the row set's block share.
     """
 
     def __init__(
         self,
         rows: RowSet,
         fragments: Fragments | None = None,
-        kept: dict[Hashable, Any] | None = None,
+        cache: FragmentCache | None = None,
     ) -> None:
         self.rows, self.count = rows, len(rows)
         self.fragments = Fragments() if fragments is None else fragments
-        self._kept: dict[Hashable, Any] = {} if kept is None else kept
-        self._own: dict[Hashable, Any] = {}
+        self.cache = FragmentCache() if cache is None else cache
+        self._printed: dict[tuple[str, Hashable], Printed] = {}  # of names of `let`
+        self._gold_numbers: dict[int, Printed] = {}
         self.fields = Frame(self.count, load=self._field)
         self.shared = self.fields.nested()
         everyone: Rows = np.arange(self.count)
@@ -98,7 +99,7 @@ class Tabled:
             doubt = self._let(frame, None, let, everyone)
             return frame.own, doubt
 
-        columns, doubt = self.rows.once(("let", *let.items()), make)
+        columns, doubt = self.rows.once(self.rows.shared.lets, tuple(let.items()), make)
         for name, column in columns.items():
             self.shared.set(name, column)
         return doubt
@@ -122,7 +123,8 @@ class Tabled:
         """(where a condition over the fields holds, where that is sure)."""
         if condition is None:
             return np.ones(self.count, np.bool_), np.ones(self.count, np.bool_)
-        return self.rows.once(("holds", condition), lambda: self._truth(condition))
+        conditions = self.rows.shared.conditions
+        return self.rows.once(conditions, condition, lambda: self._truth(condition))
 
     def _truth(self, condition: str) -> tuple[Flags, Flags]:
         if why_not(condition, expression=True) is None:
@@ -133,45 +135,34 @@ class Tabled:
     def has_targets(self, template: Template) -> Flags:
         """Where the fields that the template's target prints are there."""
         found = np.ones(self.count, np.bool_)
+        filled = self.rows.shared.filled
         for name in compile_template(template.target).names & self.rows.columns.keys():
-            found &= self.rows.once(("filled", name), partial(self._is_filled, name))
+            found &= self.rows.once(filled, name, partial(self._is_filled, name))
         return found
 
     def _is_filled(self, name: str) -> Flags:
         values = self.rows.columns[name]
         return np.array([v is not None and bool(str(v).strip()) for v in values], np.bool_)
 
-    def numbers(self, name: str, how: Hashable = None) -> tuple[Ints, Flags | None]:
+    def numbers(self, name: str, how: Hashable = None) -> Printed:
         """(the fragments that a name prints in each row, where that is not sure).
 
         name: of a field or of the task's `let`; how: filters that its values go through.
         """
-        known = self._kept if self.is_own(name) else self._own
-        key = ("printed", name, how)
-        if key not in known:
+        known = self.cache.printed if self.is_own(name) else self._printed
+        if (name, how) not in known:
             column = self.shared.get(name)
             assert column is not None
-            known[key] = self.printed(column, self.count, how)
-        found: tuple[Ints, Flags | None] = known[key]
-        return found
+            known[name, how] = self.printed(column, self.count, how)
+        return known[name, how]
 
-    @property
-    def forms(self) -> dict[Hashable, Any]:
-        """Forms of templates that depend on fields alone, kept from pass to pass."""
-        found: dict[Hashable, Any] = self._kept.setdefault("forms", {})
-        return found
-
-    def gold_numbers(self, choices: Choices) -> tuple[Ints, Flags | None]:
+    def gold_numbers(self, choices: Choices) -> Printed:
         """(the fragments of the right options, where that is not sure)."""
-        key = ("gold", id(choices))
-        if key not in self._own:
-            self._own[key] = self.printed(self.gold(choices), self.count)
-        found: tuple[Ints, Flags | None] = self._own[key]
-        return found
+        if id(choices) not in self._gold_numbers:
+            self._gold_numbers[id(choices)] = self.printed(self.gold(choices), self.count)
+        return self._gold_numbers[id(choices)]
 
-    def printed(
-        self, column: Column, count: int, how: Hashable = None
-    ) -> tuple[Ints, Flags | None]:
+    def printed(self, column: Column, count: int, how: Hashable = None) -> Printed:
         """(the fragments that a column prints, where that is not sure)."""
         shown = column.printed(count) if how is None else made_of(how, column, count)
         unsure = shown.unsure(count)
@@ -180,10 +171,9 @@ class Tabled:
     def option_numbers(self, table: OptionTable) -> Ints:
         """The fragments of a table's options. -> int64[table.flat]"""
         listed = table.listing
-        key = ("options", id(listed))
-        known = self._kept.get(key)
+        known = self.cache.options.get(id(listed))
         if known is None or known[0] is not listed:
-            known = self._kept[key] = listed, self.fragments.of(listed.flat)
+            known = self.cache.options[id(listed)] = listed, self.fragments.of(listed.flat)
         more = table.flat.slice(len(listed.flat))
         found: Ints = np.concatenate([known[1], self.fragments.of(more)]) if len(more) else known[1]
         return found
@@ -210,4 +200,4 @@ class Tabled:
             if id(choices) not in self._listings:
                 self._listings[id(choices)] = make()
             return self._listings[id(choices)]
-        return self.rows.once(("listing", repr(choices)), make)
+        return self.rows.once(self.rows.shared.listings, repr(choices), make)

@@ -11,13 +11,11 @@ grown beyond what is safe) is encoded whole.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any
-
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.compiler.columns.ropes.fragment_cache import FragmentCache
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.ropes import Strings
 from flancompile.tokenizer.ragged import Ragged
@@ -37,13 +35,13 @@ ROUNDING = 1e-3  # sums of scores may differ by less, as they are added in anoth
 class Bank:
     """Fragments of a block's texts, and ids of their segments under one tokenizer.
 
-    kept: what else is known of the block from pass to pass, such as the fragments of a field.
+    cache: fragments of the block's fields, and what else its epochs share.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.fragments = Fragments(tokenizer.cuts)
-        self.kept: dict[Hashable, Any] = {}
+        self.cache = FragmentCache()
         self.count = np.array([2, 0], np.int64)  # nodes of the trie, ids
         self.keys = np.zeros(1 << 12, np.uint64)
         self.values = np.full(1 << 12, -1, np.int32)

@@ -1,0 +1,55 @@
+"""Values of a block's rows that its epochs, and the tasks over it, share."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from flancompile.compiler.columns.examples.option_table import Listing
+    from flancompile.compiler.columns.jinja.column import Column
+
+__all__ = ["BlockCache", "LastTemplates", "Table", "TemplatesByArm"]
+
+T = TypeVar("T")
+Flags = npt.NDArray[np.bool_]
+Table = dict[tuple[Hashable, str], T]  # by the source of a value, and the `for_each` variable
+TemplatesByArm = tuple[tuple[int, ...], ...]  # by 2 * (options are shown) + (with a rationale)
+
+
+@dataclass(frozen=True)
+class LastTemplates:
+    """The templates of a block's rows in an epoch, from which the next epoch goes on.
+
+    given: a digest of all that decides them beside draws; templates: int64[rows].
+    """
+
+    given: bytes
+    epoch: int
+    templates: npt.NDArray[np.int64]
+
+
+@dataclass
+class BlockCache:
+    """What depends on the block's fields and a task's texts alone, each worked out once.
+
+    digests: uint64[rows], by names of fields; spellings: rows that spell special tokens; filled:
+    rows where a field has text; conditions: (rows where one holds, rows where that is sure); lets:
+    (columns of the names, rows that are not sure); templates, templates_by_row: of the last epoch,
+    by task, seed and arms, for the column engine and (by row) the row engine.
+    """
+
+    digests: Table[npt.NDArray[np.uint64]] = field(default_factory=dict)
+    spellings: Table[Flags] = field(default_factory=dict)
+    filled: Table[Flags] = field(default_factory=dict)
+    conditions: Table[tuple[Flags, Flags]] = field(default_factory=dict)
+    lets: Table[tuple[dict[str, Column], Flags]] = field(default_factory=dict)
+    listings: Table[Listing] = field(default_factory=dict)
+    templates: dict[Hashable, LastTemplates] = field(default_factory=dict)
+    templates_by_row: dict[Hashable, dict[int, tuple[TemplatesByArm, int, int]]] = field(
+        default_factory=dict
+    )
