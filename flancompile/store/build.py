@@ -1,4 +1,4 @@
-"""Reading a build: memory-mapped packs, examples, evaluation and ledger."""
+"""Read a build: memory-mapped packs, examples, evaluation sets and ledger."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PARTICULAR = re.compile(r"(?<=')[^']+(?=')|(?<=:)\d+(?=\)$)|(?<=line )\d+.*(?= 
 
 @dataclass(frozen=True)
 class Pack:
-    """One pack: token columns as views, ids of its examples, and their runs."""
+    """One pack: token columns as views, the ids of its examples, and their loss spans."""
 
     tokens: dict[str, npt.NDArray[Any]]
     examples: npt.NDArray[np.uint64]
@@ -40,7 +40,7 @@ class Pack:
 
 
 class PackStore:
-    """All packs of a build, as views on its mapped shards.
+    """All packs of a build, as views of its memory-mapped shards.
 
     In random order, on one core: `tokens` 0.9 million packs a second, a whole `Pack` 0.24 million,
     and 0.14 million packs of 2,048 tokens expanded for a batch (288 million tokens).
@@ -81,15 +81,15 @@ class PackStore:
         return part, index - self._edges[part]
 
     def tokens(self, index: int, column: str | None = None) -> npt.NDArray[Any]:
-        """A pack's tokens, a read-only view. -> u16 or u32[length]."""
+        """The tokens of a pack, as a read-only view. -> uint16 or uint32[length]."""
         part, row = self._spot(index)
         view: npt.NDArray[Any] = self._views[column or self.columns[0]][part][row]
         return view
 
     def views(self, indexes: npt.NDArray[np.int64]) -> dict[str, list[npt.NDArray[Any]]]:
-        """The tokens of several packs, by column: read-only views, nothing is copied.
+        """The tokens of several packs, by column, as read-only views.
 
-        Raises IndexError for an index that is no pack's; none counts from the end.
+        Raises IndexError for an index out of range; a negative one does not count from the end.
         """
         parts, rows = self._spots(indexes)
         places = list(zip(parts.tolist(), rows.tolist(), strict=True))
@@ -115,7 +115,7 @@ class PackStore:
         return Pack(tokens, ids[start:end], self._loss_spans_of(part, start, end))
 
     def _loss_spans_of(self, part: int, start: int, end: int) -> LossSpans:
-        """The runs of some examples of a record batch."""
+        """The loss spans of examples `start` to `end` of a record batch."""
         values, edges = self._runs[part]
         low, high = edges[start], edges[end]
         return LossSpans(
@@ -123,9 +123,9 @@ class PackStore:
         )
 
     def batch(self, indexes: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
-        """Several packs with all that a model needs: tokens as int32, and what `expand` gives.
+        """The model's input for several packs: tokens int32[n, length], and the arrays of `expand`.
 
-        Raises IndexError for an index that is no pack's; none counts from the end.
+        Raises IndexError for an index out of range; a negative one does not count from the end.
         """
         if self._layout == "decoder":
             owner, rows = self._spots(indexes)
@@ -141,9 +141,9 @@ class PackStore:
     def gather(
         self, indexes: npt.NDArray[np.int64]
     ) -> tuple[dict[str, npt.NDArray[np.int32]], LossSpans, npt.NDArray[np.int64]]:
-        """Several packs: tokens int32[n, length] by column; runs; offsets [n + 1] into those.
+        """Tokens int32[n, length] of packs by column; loss spans; offsets [n + 1] into them.
 
-        Raises IndexError for an index that is no pack's; none counts from the end.
+        Raises IndexError for an index out of range; a negative one does not count from the end.
         """
         parts, rows = self._spots(indexes)
         tokens = {
@@ -161,7 +161,7 @@ class PackStore:
         return tokens, LossSpans.joined(loss_spans), edges
 
     def parts(self) -> Iterator[tuple[int, dict[str, Any], Any, Any, LossSpans]]:
-        """(first pack, token views, offsets, example ids, runs) of each record batch."""
+        """(first pack, token views, offsets, example ids, loss spans) of each record batch."""
         for part, (offsets, ids) in enumerate(self._examples):
             views = {name: self._views[name][part] for name in self.columns}
             yield (
@@ -174,14 +174,17 @@ class PackStore:
 
 
 class Build:
-    """A build on disk. Raises FC504 to FC506 for what is none, is newer, or has lost a file."""
+    """A build on disk."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
 
     @classmethod
     def open(cls, path: str | Path) -> Build:
-        """Open a build's folder."""
+        """Open a build's folder.
+
+        Raises FC504 for another folder, FC505 for a newer format, FC506 for a missing file.
+        """
         folder = Path(path)
         file = folder / "manifest.json"
         if not file.is_file():
@@ -207,7 +210,7 @@ class Build:
 
     @cached_property
     def packs(self) -> PackStore:
-        """The packs."""
+        """The packs, mapped at the first access."""
         return PackStore(self.path, self.manifest)
 
     @cached_property
@@ -217,7 +220,7 @@ class Build:
         return files, firsts
 
     def example(self, index: int) -> dict[str, Any]:
-        """One example's provenance, by id."""
+        """The provenance of an example, by id. Raises FC507."""
         files, firsts = self._examples
         if not 0 <= index < firsts[-1]:
             raise fail("FC507", f"there is no example {index}; the build has {firsts[-1]}")
@@ -227,20 +230,20 @@ class Build:
         return found
 
     def examples(self) -> Iterator[pa.RecordBatch]:
-        """All examples' provenance, in the order of their ids."""
+        """The provenance of all examples, in order of their ids."""
         for index in range(len(self.manifest.examples)):
             yield from self.examples_of(index)
 
     def examples_of(self, index: int) -> Iterator[pa.RecordBatch]:
-        """The provenance in the build's `index`-th file of examples."""
+        """The provenance in file `index` of the examples, from 0."""
         yield from self._examples[0][index]
 
     def batches_of(self, entry: FileEntry) -> Iterator[pa.RecordBatch]:
-        """The record batches of one of the build's Arrow files. Raises FC506."""
+        """The record batches of an Arrow file of the build. Raises FC506."""
         return _batches(self.path / entry.path, entry.path)
 
     def example_ids(self, pack: int, segment: int) -> tuple[int, dict[str, npt.NDArray[Any]]]:
-        """The example in a pack's segment (from 0): its id, and its tokens by column."""
+        """The example of a pack's segment (from 0): id, and tokens by column. Raises FC507."""
         if not 0 <= pack < len(self.packs):
             raise fail("FC507", f"there is no pack {pack}; the build has {len(self.packs)}, from 0")
         found = self.packs[pack]
@@ -257,7 +260,7 @@ class Build:
         return int(found.examples[segment]), tokens
 
     def content(self, pack: int, segment: int) -> list[npt.NDArray[Any]]:
-        """The ids of an example's runs without the frame: prompt and target, or those of a chat."""
+        """Token ids of an example's loss spans, without the frame: prompt, target, prompt, ..."""
         _, tokens = self.example_ids(pack, segment)
         frame, loss_spans = self.manifest.frame, self.packs[pack].loss_spans[segment]
         if self.manifest.layout == "decoder":
@@ -270,14 +273,14 @@ class Build:
         return found
 
     def ledger(self) -> pa.Table:
-        """What became of every row. Raises FC506 for a damaged file, as all that reads one."""
+        """The disposition of every row of the sources. Raises FC506."""
         try:
             return parquet.read_table(self.path / "ledger.parquet")
         except (pa.ArrowException, OSError) as error:
             raise _damaged("ledger.parquet", error) from None
 
     def exemplar_names(self, task: str) -> dict[int, str]:
-        """What rows and exemplars of a task are called, by their digests."""
+        """Ids of the rows and exemplars of a task, by digest."""
         names: dict[int, str] = {}
         for file, column in (("ledger.parquet", "row_id"), ("exemplars.parquet", "name")):
             if (self.path / file).is_file():
@@ -287,9 +290,9 @@ class Build:
         return names
 
     def dropped(self) -> list[dict[str, Any]]:
-        """Why rows were dropped in the first pass: task, reason and rows, the most frequent first.
+        """Drop reasons of the first epoch: task, reason and rows, the most frequent first.
 
-        Reasons that differ only in what they quote, or in a line's number, are counted together.
+        Reasons that differ only in quoted values or line numbers are counted together.
         """
         ledger = self.ledger()
         first = pc.and_(pc.equal(ledger["disposition"], "dropped"), pc.equal(ledger["pass"], 0))
@@ -301,9 +304,9 @@ class Build:
         return [{"task": task, "reason": why, "rows": rows} for (task, why), rows in found]
 
     def evaluation(self, name: str) -> tuple[pa.Table, dict[str, Any]]:
-        """The rows of an evaluation set, and its metric, extraction, stops and baseline.
+        """The rows of an evaluation set, and its metric, extraction, stop strings and baseline.
 
-        name: as in the manifest: the task's id, or `TASK@ENTRY`. Raises FC507, FC506.
+        name: as in the manifest, the task's id, or `TASK@ENTRY`. Raises FC507, FC506.
         """
         path = self.evaluation_entry(name).path
         try:
@@ -350,12 +353,12 @@ class Build:
 
     @property
     def tokenizer_folder(self) -> Path:
-        """Where what decoding needs lies."""
+        """The folder of the tokenizer's files."""
         return self.path / "tokenizer"
 
 
 def general_reason(reason: str) -> str:
-    """A reason without what is particular to its row: quoted values, line numbers."""
+    """Replace the quoted values and line numbers of a drop reason by `…`."""
     return _PARTICULAR.sub("…", reason)
 
 

@@ -1,7 +1,7 @@
-"""The right to write one build: a lock, a folder with a partial name, and one rename at the end.
+"""Exclusive access to the output folder of a build: a lock, a partial folder, and one rename.
 
-The lock is the kernel's (flock), so it ends with its process, however that ends; what a killed
-run has left is cleared, or put back, by the next one.
+The lock is the kernel's (flock), so it ends with its process, however that ends. The next process
+removes the leftovers of a killed one, or puts back the build that it had set aside.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MARKS = ("flancompile_version", "format_version", "root_digest")
 
 
 class Claim:
-    """One process's right to write the build `out`, from `acquire` to `release`.
+    """Exclusive access of one process to the build `out`, from `acquire` to `release`.
 
-    `folder` is where it is written: beside `out`, so that a rename puts it in place.
+    The build is written to `folder`, beside `out`, so that a rename puts it in place.
     """
 
     def __init__(self, out: Path) -> None:
@@ -34,18 +34,18 @@ class Claim:
         self._handle = -1
 
     def acquire(self) -> None:
-        """Take the lock and clear what a killed run has left. Raises FC503 if another holds it."""
+        """Take the lock, remove leftovers of a killed process. Raises FC503 if another holds it."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self._handle = self._locked()
         self._recover()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Make the folder that is written to."""
+        """Make the partial folder."""
         self.folder.mkdir()
 
     def replace(self, recipe: str, overwrite: bool) -> None:
-        """Put the folder in place of `out`. Raises FC501, FC502: `out` may be there by now."""
+        """Rename the folder to `out`. Raises FC501, FC502 if `out` has appeared since."""
         check_out(self.out, recipe, overwrite)
         if (self.out / MANIFEST).is_file():
             self.out.rename(self._aside)
@@ -54,7 +54,7 @@ class Claim:
         shutil.rmtree(self._aside, ignore_errors=True)
 
     def release(self) -> None:
-        """Remove what is unfinished, and give the lock back."""
+        """Remove the unfinished folder and release the lock."""
         if self._handle < 0:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -74,21 +74,21 @@ class Claim:
     def _owner(self) -> str:
         try:
             return self._lock.read_text(encoding="ascii", errors="replace").strip() or "another"
-        except OSError:  # it has just been given back
+        except OSError:  # it has just been released
             return "another"
 
     def _recover(self) -> None:
-        """A run killed between its two renames has set the old build aside: it is put back."""
+        """Put back the old build that a process killed between its two renames had set aside."""
         if _is_build(self._aside) and not self.out.exists():
             self._aside.rename(self.out)
         shutil.rmtree(self._aside, ignore_errors=True)
 
 
 def check_out(out: Path, recipe: str, overwrite: bool) -> None:
-    """Raise where `out` may not be written: only a build of the same recipe is replaced unasked.
+    """Check that `out` may be written: a build of the same recipe is replaced without `overwrite`.
 
-    FC501: something else is there; FC502: another recipe's build is, and `overwrite` is not said;
-    FC516: there can be no folder.
+    Raises FC501 for anything but a build, FC502 for a build of another recipe without `overwrite`,
+    FC516 if the folder cannot be made.
     """
     _check_place(out.resolve())
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
@@ -113,7 +113,7 @@ def _check_place(out: Path) -> None:
 
 
 def _about(folder: Path) -> dict[str, object] | None:
-    """A build's manifest as it stands; None for a folder that no build of ours is in."""
+    """The manifest of a build, unchecked; None for any other folder."""
     try:
         about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):

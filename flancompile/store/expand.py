@@ -1,7 +1,7 @@
-"""From runs to what a model needs beside tokens: segment ids, positions, loss weights.
+"""Expand loss spans to segment ids, positions and loss weights.
 
-A build keeps two lengths an example (0.02 bytes a token), a chat two for each of its answers; the
-arrays are made when they are fed.
+A build stores two lengths for each example (0.02 bytes a token), and two for each answer of a chat;
+the arrays are made when a batch is read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flancompile.store.loss_spans import LossSpans
 __all__ = ["DecoderPart", "decoder_batch", "expand"]
 
 Arrays = dict[str, npt.NDArray[Any]]
-# Packs that lie together: tokens [packs, length], examples of each, runs, runs of each example.
+# One record batch: tokens [packs, length], offsets of packs, span lengths, edges of examples.
 DecoderPart = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 
@@ -28,11 +28,11 @@ def expand(
     loss_spans: LossSpans,
     offsets: npt.NDArray[np.int64],
 ) -> Arrays:
-    """Segment ids from 1 (0 is padding), positions that restart, and loss weights.
+    """Segment ids from 1 (0: padding), positions within each segment, and loss weights.
 
     offsets: int64[packs + 1] into the examples. -> decoder: segment_ids, positions
-    int32[packs, tokens] and loss_weights float32, 1 on each token that is a target;
-    encoder_decoder: the same named inputs_… and targets_…, loss on every target token.
+    int32[packs, tokens] and loss_weights float32, 1 on each target token; encoder_decoder: the same
+    for `inputs_…` and `targets_…`, with loss on every target token.
     """
     packs = len(offsets) - 1
     if layout == "decoder":
@@ -56,9 +56,9 @@ def decoder_batch(
     rows: npt.NDArray[np.int64],
     length: int,
 ) -> Arrays:
-    """Packs of a decoder build in one sweep: tokens int32, and what `expand` gives.
+    """Tokens int32[packs, length] of packs of a decoder build, and the arrays of `expand`.
 
-    owner, rows: int64[packs], each pack's part and its row in it.
+    owner, rows: int64[packs], the index in `parts` of each pack and its row there.
     """
     found = _empty(len(rows), length)
     tokens = np.empty((len(rows), length), np.int32)

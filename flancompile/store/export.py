@@ -1,4 +1,4 @@
-"""Builds in other forms: Parquet, JSON Lines, and a folder that `datasets.load_from_disk` reads."""
+"""Export builds as Parquet, JSON Lines, or a folder for `datasets.load_from_disk`."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def export(
 ) -> int:
     """Write a build's packs (parquet, hf-disk) or examples (jsonl) to `out`. -> rows written.
 
-    decode: gives each example's texts in jsonl. Raises FC508 for an unknown format, FC501 where
-    `out` is there already.
+    decode: turns ids into the texts of a jsonl line. Raises FC508 for an unknown format, FC501 if
+    `out` exists.
     """
     if format_ not in FORMATS:
         hint = nearest(format_, FORMATS) or f"known: {', '.join(FORMATS)}"
@@ -40,9 +40,9 @@ def export(
 
 
 def export_evaluation(build: Build, out: Path, format_: str, name: str) -> int:
-    """Write an evaluation set to `out` as parquet or jsonl, a row a line. -> rows written.
+    """Write an evaluation set to `out` as parquet or jsonl. -> rows written.
 
-    Raises FC508 for another format, FC501 where `out` is there already, FC507 for an unknown set.
+    Raises FC508 for another format, FC501 if `out` exists, FC507 for an unknown set.
     """
     rows, _ = build.evaluation(name)
     if format_ not in EVAL_FORMATS:
@@ -65,7 +65,7 @@ def _eval_jsonl(rows: pa.Table, out: Path) -> int:
 
 
 def _published(out: Path, write: Callable[[Path], int]) -> int:
-    """Write under another name, then rename. Raises FC501 where `out` is there already."""
+    """Write under a partial name, then rename. Raises FC501 if `out` exists."""
     if out.exists():
         raise fail("FC501", f"{str(out)!r} is there already", hint="give another name")
     out = out.resolve()
@@ -81,7 +81,7 @@ def _published(out: Path, write: Callable[[Path], int]) -> int:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder that a run has left; what is not there is fine."""
+    """Remove a file or folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

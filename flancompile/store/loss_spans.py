@@ -1,7 +1,7 @@
-"""Runs of examples: lengths that alternate between tokens without loss and with loss.
+"""Loss spans of examples: lengths that alternate between tokens without and with loss.
 
 Most examples have two (prompt, target); a chat has two for each turn of the assistant. They are
-kept flat, with the edges of each example, as Arrow keeps lists.
+stored flat, with the edges of each example, as in an Arrow list array.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 class LossSpans:
     """values: int64[k], lengths in tokens; edges: int64[n + 1], example i has edges[i:i + 2].
 
-    An example has an even number of runs, of which the first, third, ... carry no loss.
+    An example has an even number of spans; the first, third, ... carry no loss.
     """
 
     values: Ints
@@ -30,13 +30,13 @@ class LossSpans:
 
     @classmethod
     def pairs(cls, lengths: npt.NDArray[Any]) -> LossSpans:
-        """Of examples with two runs each. lengths: int64[n, 2]."""
+        """Loss spans of examples with a prompt and a target. lengths: int64[n, 2]."""
         flat = np.ascontiguousarray(lengths, dtype=np.int64).reshape(-1)
         return cls(flat, np.arange(0, len(flat) + 1, 2, dtype=np.int64))
 
     @classmethod
     def joined(cls, parts: list[LossSpans]) -> LossSpans:
-        """Of several, one after another."""
+        """Concatenate several."""
         values = [p.values for p in parts] or [np.zeros(0, np.int64)]
         counts = [p.counts for p in parts] or [np.zeros(0, np.int64)]
         return cls(np.concatenate(values), _edges(np.concatenate(counts)))
@@ -46,12 +46,12 @@ class LossSpans:
 
     @property
     def counts(self) -> Ints:
-        """How many runs each example has. -> int64[n]."""
+        """Number of spans of each example. -> int64[n]."""
         return np.diff(self.edges)
 
     @cached_property
     def sides(self) -> Ints:
-        """Tokens of each example without loss and with loss. -> int64[n, 2]."""
+        """Tokens of each example without and with loss. -> int64[n, 2]."""
         found = np.empty((len(self), 2), dtype=np.int64)
         for side in (0, 1):
             masked = np.where(np.arange(len(self.values)) % 2 == side, self.values, 0)
@@ -60,13 +60,13 @@ class LossSpans:
         return found
 
     def __getitem__(self, example: int) -> Ints:
-        """The runs of one example. Raises IndexError."""
+        """The span lengths of one example. Raises IndexError."""
         if not 0 <= example < len(self):
             raise IndexError(f"example {example} of {len(self)}")
         return self.values[self.edges[example] : self.edges[example + 1]]
 
     def tolist(self) -> list[list[int]]:
-        """The runs of each example, as lists."""
+        """The span lengths of each example, as lists."""
         return [self[i].tolist() for i in range(len(self))]
 
     def part(self, start: int, stop: int) -> LossSpans:

@@ -1,4 +1,4 @@
-"""manifest.json: what a build is, what it holds, and the digests that prove it."""
+"""manifest.json: recipe, counts and files of a build, with their digests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class TokenizerAbout(_Frozen):
 
 
 class TaskCount(_Frozen):
-    """What was asked of a task and what it gave. Tokens are framed."""
+    """Requested and realised counts of one task. Tokens include the frame."""
 
     task: str
     member: str
@@ -96,10 +96,9 @@ class TaskCount(_Frozen):
 
 
 class Manifest(_Frozen):
-    """The build. `root_digest` is over packs and examples, in order.
+    """Contents of a build. `root_digest` covers packs and examples, in order.
 
-    `manifest_digest` is over the rest of the manifest itself, so that nothing in it can change
-    unseen.
+    `manifest_digest` covers the rest of the manifest itself, so that every change is detected.
     """
 
     format_version: int = FORMAT_VERSION
@@ -129,7 +128,7 @@ class Manifest(_Frozen):
     manifest_digest: str = ""
 
     def sealed(self) -> Manifest:
-        """The same with the digest of all its other entries."""
+        """A copy with the digest of all its other entries."""
         text = canonical(self.model_dump(mode="json", exclude={"manifest_digest"}))
         digest = str(blake3.blake3(text.encode()).hexdigest())
         return self.model_copy(update={"manifest_digest": digest})
@@ -143,13 +142,13 @@ class Manifest(_Frozen):
         path.write_text(self.text(), encoding="utf-8")
 
     def files(self) -> list[FileEntry]:
-        """Every file that a digest is known of."""
+        """Every file that has a digest."""
         ledger = [self.ledger] if self.ledger else []
         return [*self.shards, *self.examples, *self.evaluation, *ledger, *self.others]
 
 
 def canonical(value: Any, indent: int | None = None) -> str:
-    """A value's one JSON text."""
+    """Canonical JSON: sorted keys, and no spaces unless `indent` is given."""
     separators = None if indent else (",", ":")
     return json.dumps(value, sort_keys=True, indent=indent, separators=separators)
 
@@ -160,14 +159,14 @@ def root_digest_of(
     shards: Sequence[FileEntry],
     examples: Sequence[FileEntry],
 ) -> str:
-    """The digest that stands for all packs and examples of a build."""
+    """The digest of all packs and examples of a build."""
     files = [[f.path, f.rows, f.blake3] for f in (*shards, *examples)]
     text = canonical([FORMAT_VERSION, layout, dict(lengths), files])
     return str(blake3.blake3(text.encode()).hexdigest())
 
 
 def file_entry(folder: Path, path: Path, rows: int) -> FileEntry:
-    """Hash a file of a build folder."""
+    """The manifest's entry of a file: its name, size and digest."""
     hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
     size = path.stat().st_size
     if size:

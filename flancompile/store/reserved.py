@@ -1,8 +1,8 @@
-"""A file to write Arrow's streams to, in which the room for tokens is only reserved.
+"""A sink for Arrow streams that reserves space for token buffers without writing it.
 
-A shard is written with room for its tokens, which are then put into their places in a mapping of
-the file. To write that room as bytes first takes longer than to put the tokens there. It is
-reserved on the disk, for a mapping that finds no space would end the process.
+A shard is written with empty token buffers, which are then filled through a mapping of the file.
+Writing them as zeros first takes longer than filling them. The space is reserved on the disk,
+since a write to a mapping without space would end the process.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _CAN_RESERVE = hasattr(os, "posix_fallocate")
 
 
 class ReservingFile:
-    """A file that takes a buffer of zeros, `room`, without writing it, where the system can."""
+    """A file that reserves space for `room`, a buffer of zeros, if the system supports it."""
 
     def __init__(self, path: Path, room: pa.Buffer) -> None:
         self._file, self._room, self._place = path.open("wb"), room, 0
         self.closed = False
 
     def write(self, data: Any) -> int:
-        """Write some bytes, or reserve the room that they are."""
+        """Write bytes, or reserve space for those of `room`. -> number of bytes."""
         size = memoryview(data).nbytes
         is_room = isinstance(data, pa.Buffer) and data.address == self._room.address
         if is_room and size and _CAN_RESERVE:
@@ -39,11 +39,11 @@ class ReservingFile:
         return size
 
     def tell(self) -> int:
-        """The place of what is written next."""
+        """The position of the next write, in bytes."""
         return self._place
 
     def flush(self) -> None:
-        """Hand what is written to the system."""
+        """Flush the buffer to the operating system."""
         self._file.flush()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Arrow schemas of a build's files: the contract between writer, feed and anyone's own reader."""
+"""Arrow schemas of a build's files: the contract between writer, feed and other readers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ EVAL = pa.schema(
     ]
 )
 
-EVAL_LEDGER = "eval_ledger.parquet"  # rows like those of the ledger, by evaluation set
+EVAL_LEDGER = "eval_ledger.parquet"  # the columns of LEDGER; `task` is the evaluation set
 
 LEDGER = pa.schema(
     [
@@ -80,10 +80,10 @@ def token_columns(layout: str) -> tuple[str, ...]:
 
 
 def packs_schema(layout: str, lengths: Mapping[str, int], dtype: str) -> pa.Schema:
-    """Packs: a fixed list of tokens for each column; ids and runs of the examples in it.
+    """Schema of packs: a fixed-size list of tokens for each column, example ids and loss spans.
 
-    `runs` alternate between no loss and loss; under encoder_decoder they are the tokens in
-    `inputs` and in `targets`.
+    `runs` holds the loss spans: lengths without and with loss in turn; for encoder_decoder, the
+    lengths in `inputs` and in `targets`.
     """
     item = pa.uint16() if dtype == "uint16" else pa.uint32()
     tokens = [

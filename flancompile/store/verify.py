@@ -1,7 +1,7 @@
-"""Verifying a build: digests of all files, then what they say of each other.
+"""Verify a build: the digests of all files, then the agreement of their contents.
 
-A digest finds any changed byte. The rest finds what a digest cannot: a build that was written
-wrong. It is vectorised by record batch, and holds 16 bytes an example.
+A digest detects any changed byte. The other checks detect a build that was written wrong. They are
+vectorised by record batch, and take 16 bytes of memory for each example.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Ints = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is not as the manifest says."""
+    """A disagreement between a file and the manifest."""
 
     file: str
     message: str
@@ -40,10 +40,10 @@ class Problem:
 def verify(
     build: Build, progress: Callable[[int, int], None] | None = None, *, deep: bool = True
 ) -> list[Problem]:
-    """Every way in which a build is not what its manifest says; none for a sound build.
+    """Problems of a build; an empty list for a sound one.
 
-    All files are hashed. deep: where all digests are right, every pack, example and line of the
-    ledger is looked at too.
+    All files are hashed. deep: if all digests are right, check every pack, example and line of the
+    ledger too.
     """
     found = [*_manifest(build), *_unlisted(build), *_digests(build, progress)]
     if deep and not found:
@@ -59,7 +59,7 @@ def verify(
 def _manifest(build: Build) -> Iterator[Problem]:
     m, name = build.manifest, "manifest.json"
     if m.sealed().manifest_digest != m.manifest_digest:
-        yield Problem(name, "an entry was changed: its own digest is another")
+        yield Problem(name, "an entry was changed: the manifest's own digest differs")
     elif (build.path / name).read_text(encoding="utf-8") != m.text():
         yield Problem(name, "the text was changed, though no entry was")
     if root_digest_of(m.layout, m.lengths, m.shards, m.examples) != m.root_digest:
@@ -67,7 +67,7 @@ def _manifest(build: Build) -> Iterator[Problem]:
 
 
 def _unlisted(build: Build) -> Iterator[Problem]:
-    """Files that are no part of the build, in folders that are read whole."""
+    """Files that the manifest does not list, in the folders of a build."""
     named = {entry.path for entry in build.manifest.files()}
     for folder in _FOLDERS:
         for path in sorted((build.path / folder).rglob("*")):
@@ -90,7 +90,7 @@ def _digests(build: Build, progress: Callable[[int, int], None] | None) -> Itera
 
 
 def _forms(build: Build) -> Iterator[Problem]:
-    """Schemas and numbers of rows, file by file."""
+    """Check schema and number of rows of each file."""
     m = build.manifest
     packs = packs_schema(m.layout, m.lengths, m.token_dtype)
     for entries, schema in ((m.shards, packs), (m.examples, EXAMPLES), (m.evaluation, EVAL)):
@@ -133,16 +133,18 @@ def _packs(build: Build) -> Iterator[Problem]:
         again |= (pack_of[known] != packs) | (segment_of[known] != segments)
         if again.any():
             at = int(np.argmax(again))
-            yield _at(build, int(packs[at]), f"holds example {known[at]}, which stands twice")
+            yield _at(build, int(packs[at]), f"holds example {known[at]}, which is there twice")
             return
         if (loss_spans.counts % 2 == 1).any() or (loss_spans.counts == 0).any():
             odd = int(np.argmax((loss_spans.counts % 2 == 1) | (loss_spans.counts == 0)))
-            yield _at(build, int(packs[odd]), f"example {known[odd]} has an odd number of runs")
+            yield _at(
+                build, int(packs[odd]), f"example {known[odd]} has an odd number of loss spans"
+            )
             return
         yield from _tokens(build, first, views, edges, loss_spans)
     if (pack_of < 0).any():
         missing = np.flatnonzero(pack_of < 0)
-        yield Problem("packs", f"{len(missing)} examples stand in no pack, first {missing[0]}")
+        yield Problem("packs", f"{len(missing)} examples are in no pack, the first is {missing[0]}")
     yield from _examples(build, pack_of, segment_of, lengths - _framing(build, pairs))
     found = {"packs": len(build.packs), "tokens": int(lengths.sum(dtype=np.int64))}
     found["target_tokens"] = int(lengths[:, 1].sum(dtype=np.int64))
@@ -155,7 +157,7 @@ def _packs(build: Build) -> Iterator[Problem]:
 def _tokens(
     build: Build, first: int, views: dict[str, Ints], edges: Ints, loss_spans: LossSpans
 ) -> Iterator[Problem]:
-    """The packs of one record batch. edges: int64[packs + 1] into the examples."""
+    """Check the tokens of one record batch. edges: int64[packs + 1] into the examples."""
     m = build.manifest
     is_decoder = m.layout == "decoder"
     sides = loss_spans.sides.sum(axis=1, keepdims=True) if is_decoder else loss_spans.sides
@@ -164,14 +166,14 @@ def _tokens(
     for side, (name, view) in enumerate(views.items()):
         is_long = used[:, side] > m.lengths[name]
         if is_long.any():
-            message = f"runs of {name} are longer than {m.lengths[name]}"
+            message = f"loss spans of {name} are longer than {m.lengths[name]}"
             yield _at(build, first + int(np.argmax(is_long)), message)
             continue
         is_padding = np.arange(m.lengths[name]) >= used[:, side : side + 1]
         checks = {
             f"{name} holds an id beyond the vocabulary": ~is_padding
             & (view >= m.tokenizer.vocab_size),
-            f"{name} holds tokens after its last run": is_padding & (view != m.pad_id),
+            f"{name} holds tokens after its last loss span": is_padding & (view != m.pad_id),
         }
         for message, wrong in checks.items():
             if wrong.any():
@@ -188,9 +190,9 @@ def _tokens(
 def _frame(
     build: Build, is_last: bool, is_decoder: bool, starts: Ints, loss_spans: LossSpans
 ) -> Iterator[tuple[str, Ints, Ints, int]]:
-    """Where the frame's tokens must stand on one side: a message, examples, places, the id.
+    """Expected tokens of the frame on one side: (message, examples, places, token id).
 
-    starts: int64[examples], where each example begins in its pack.
+    starts: int64[examples], the first place of each example in its pack.
     """
     frame = build.manifest.frame
     before, join, end = frame["before"], frame["after_prompt"], frame["after_target"]
@@ -210,19 +212,19 @@ def _frame(
     ends -= np.repeat(
         ends[loss_spans.edges[:-1]] - loss_spans.values[loss_spans.edges[:-1]], loss_spans.counts
     )
-    ends += starts[owner] - 1  # the last token of each run
+    ends += starts[owner] - 1  # the last token of each span
     place = np.arange(len(loss_spans.values)) - loss_spans.edges[owner]
     for name, token, side in (
         ("a prompt does not end with its frame", join, 0),
         ("a target does not end with eos", end, 1),
     ):
         if token is not None:
-            wanted = place % 2 == side
-            yield name, owner[wanted], ends[wanted], token
+            on_side = place % 2 == side
+            yield name, owner[on_side], ends[on_side], token
 
 
 def _framing(build: Build, pairs: Ints) -> Ints:
-    """The frame's tokens on both sides of examples. pairs: int64[n] of runs. -> int64[n, 2]"""
+    """Tokens of the frame without and with loss. pairs: int64[n] of spans. -> int64[n, 2]"""
     counts = build.manifest.counts
     before = int(build.manifest.frame["before"] is not None)
     prompt = before + pairs * (counts["frame_prompt"] - before)
@@ -230,7 +232,7 @@ def _framing(build: Build, pairs: Ints) -> Ints:
 
 
 def _examples(build: Build, pack_of: Ints, segment_of: Ints, lengths: Ints) -> Iterator[Problem]:
-    """lengths: int64[n, 2], content tokens of both sides."""
+    """Check provenance against the packs. lengths: int64[n, 2], tokens without the frame."""
     m, first = build.manifest, 0
     for index, entry in enumerate(m.examples):
         for batch in build.examples_of(index):
@@ -253,7 +255,7 @@ def _examples(build: Build, pack_of: Ints, segment_of: Ints, lengths: Ints) -> I
 
 
 def _sums(build: Build) -> Iterator[Problem]:
-    """The tasks' counts add up to the build's."""
+    """Check that the counts of the tasks add up to those of the build."""
     m = build.manifest
     sums = {
         "examples": sum(t.examples for t in m.tasks),
@@ -266,7 +268,7 @@ def _sums(build: Build) -> Iterator[Problem]:
 
 
 def _ledger(build: Build) -> Iterator[Problem]:
-    """Every pass of every task accounts for all rows of its source."""
+    """Check that every epoch of every task accounts for all rows of its source."""
     table, path = build.ledger(), "ledger.parquet"
     rows = {t.task: t.rows for t in build.manifest.tasks}
     keys = ["task", "split", "pass"]
@@ -289,7 +291,7 @@ def _ledger(build: Build) -> Iterator[Problem]:
 
 
 def _eval_ledger(build: Build) -> Iterator[Problem]:
-    """The ledger of each evaluation set agrees with its entry in the manifest."""
+    """Check the ledger of each evaluation set against its entry in the manifest."""
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     sums = build.eval_ledger().group_by(["task", "disposition"]).aggregate([("rows", "sum")])
     for line in sums.to_pylist():
@@ -303,7 +305,7 @@ def _eval_ledger(build: Build) -> Iterator[Problem]:
 
 
 def _at(build: Build, pack: int, message: str) -> Problem:
-    """A problem of one pack, in the shard where it lies."""
+    """A problem of one pack, reported for its shard."""
     ends = np.cumsum([s.rows for s in build.manifest.shards])
     shard = build.manifest.shards[int(ends.searchsorted(pack, side="right"))]
     return Problem(shard.path, f"pack {pack}: {message}")

@@ -1,8 +1,8 @@
-"""Writing a build: packs scattered in place, examples as a stream, all of it by one rename.
+"""Write a build: tokens scattered into packs, examples as a stream, and one rename at the end.
 
-Shards are Arrow IPC files whose token buffers are first written as padding, then mapped and filled
-in any order: each object is read once, and no token is held in memory (12 bytes an example are,
-16 for two sides). One core places 144 million tokens a second. The folder has a partial name until
+Shards are Arrow IPC files whose token buffers are reserved, mapped, and filled in any order: each
+object is read once, and no token is held in memory (12 bytes an example are, 16 for
+encoder_decoder). One core places 144 million tokens a second. The folder has a partial name until
 manifest.json, its last file, is on disk.
 """
 
@@ -41,10 +41,10 @@ LEDGER_GROUP_ROWS = 1 << 17
 
 @dataclass(frozen=True)
 class PackTable:
-    """What lies in each pack, in pack order.
+    """Contents of the packs, in pack order.
 
-    offsets: int64[packs + 1] into the rest; examples: int64[n], ids; runs: of each example, framed
-    tokens without loss (or input) and with loss (or target).
+    offsets: int64[packs + 1] into the rest; examples: int64[n], ids; loss_spans: of each example,
+    tokens without loss (or input) and with loss (or target), with the frame.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ class PackTable:
 
 
 class BuildWriter:
-    """One build in the making. Use as a context: leaving it early removes what was written."""
+    """Writer of one build, as a context manager: leaving it before `finish` removes all files."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class BuildWriter:
         self._maps: list[Any] = []
         self._shards: list[tuple[Path, int]] = []
         self._examples: list[pa.Table] = []
-        self._held = self._written = self._scattered = 0
+        self._pending_rows = self._written = self._scattered = 0
         self._lock = threading.Lock()
         self._ledger: Any = None
         self._lines: list[pa.Table] = []
-        self._lines_held = self._ledger_rows = 0
+        self._pending_lines = self._ledger_rows = 0
 
     def __enter__(self) -> BuildWriter:
         self._claim.acquire()
@@ -98,17 +98,17 @@ class BuildWriter:
         try:
             if self._ledger is not None:
                 self._ledger.close()
-        except OSError:  # its file is removed now; what ended the writing is what is told
+        except OSError:  # its file is removed now, and the first error is the one to report
             self._ledger = None
         finally:
             self._claim.release()
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             message = f"there is no room to write {str(self.out)!r}: {error.strerror or error}"
-            hint = "free some space and do it again: what was written is removed"
+            hint = "free some space and do it again: the unfinished build is removed"
             raise fail("FC513", message, hint=hint) from error
 
     def create_packs(self, table: PackTable, shard_packs: int, pad: int) -> None:
-        """Write all shards with room for tokens, then map them for `scatter`."""
+        """Write all shards without tokens, then map them for `scatter`. pad: id of the padding."""
         (self.folder / "packs").mkdir()
         total = max(1, -(-len(table) // shard_packs))
         self._place(table)
@@ -124,7 +124,7 @@ class BuildWriter:
                     _pad(view, self._used[first : first + len(view), place], pad)
 
     def _place(self, table: PackTable) -> None:
-        """For each example id: its pack, its segment, and where its tokens begin in the pack."""
+        """Set pack, segment and first place in the pack of each example id."""
         n = len(table.examples)
         counts = np.diff(table.offsets)
         sides = table.loss_spans.sides
@@ -180,7 +180,7 @@ class BuildWriter:
         return pa.record_batch(columns, schema=schema)
 
     def _map(self) -> None:
-        """Writable views on every shard's token buffers: [packs, length] for each column."""
+        """Map the shards: writable views [packs, length] of each token column."""
         self._views = [[] for _ in token_columns(self.layout)]
         first = 0
         for path, _ in self._shards:
@@ -201,10 +201,10 @@ class BuildWriter:
     def scatter(
         self, first: int, ids: npt.NDArray[np.unsignedinteger], lengths: npt.NDArray[np.int64]
     ) -> None:
-        """Put the framed ids of consecutive examples, from id `first`, where they belong.
+        """Copy the framed token ids of consecutive examples, from id `first`, to their packs.
 
-        Several threads may do so at once. ids: [sum(lengths)]; lengths: int64[m, 2], prompt
-        and target side. Raises FC514 for an id that the tokens' type cannot hold.
+        Thread-safe. ids: [sum(lengths)]; lengths: int64[m, 2], tokens without and with loss.
+        Raises FC514 for an id that does not fit the token type.
         """
         m = len(lengths)
         assert len(ids) == int(lengths.sum()), f"{len(ids)} ids for {int(lengths.sum())} places"
@@ -239,8 +239,8 @@ class BuildWriter:
             _copy(views[index][1], ids, begins[picked], lengths[picked], rows, starts[picked])
 
     def write_examples(self, table: pa.Table) -> None:
-        """Append examples, in the order of their ids; `pack` and `segment` are filled in here."""
-        first = self._written + self._held
+        """Append examples in order of id; adds `pack`, `segment` and `example`."""
+        first = self._written + self._pending_rows
         n = len(table)
         table = table.append_column(
             "pack", pa.array(self.pack_of[first : first + n].astype(np.uint64))
@@ -250,14 +250,14 @@ class BuildWriter:
         ids = pa.array(np.arange(first, first + n, dtype=np.uint64))
         table = table.append_column("example", ids)
         self._examples.append(pa.table({name: table[name] for name in EXAMPLES.names}))
-        self._held += n
-        while self._held >= EXAMPLES_A_FILE:
+        self._pending_rows += n
+        while self._pending_rows >= EXAMPLES_A_FILE:
             self._flush_examples(EXAMPLES_A_FILE)
 
     def _flush_examples(self, count: int) -> None:
         whole = pa.concat_tables(self._examples, promote_options="permissive")
         part, rest = whole.slice(0, count), whole.slice(count)
-        self._examples, self._held = ([rest] if len(rest) else []), len(rest)
+        self._examples, self._pending_rows = ([rest] if len(rest) else []), len(rest)
         part = pa.table(
             [_encoded(part[f.name], f.type) for f in EXAMPLES], schema=EXAMPLES
         ).combine_chunks()
@@ -270,10 +270,10 @@ class BuildWriter:
         self._entries["examples"].append(file_entry(self.folder, path, len(part)))
 
     def write_ledger(self, table: pa.Table) -> None:
-        """Append lines of the ledger. They are gathered into groups of 131,072 lines."""
+        """Append lines of the ledger, in row groups of 131,072 lines."""
         self._lines.append(table.cast(LEDGER))
-        self._lines_held += len(table)
-        while self._lines_held >= LEDGER_GROUP_ROWS:
+        self._pending_lines += len(table)
+        while self._pending_lines >= LEDGER_GROUP_ROWS:
             self._flush_ledger(LEDGER_GROUP_ROWS)
 
     def _flush_ledger(self, count: int) -> None:
@@ -282,7 +282,7 @@ class BuildWriter:
             self._ledger = parquet.ParquetWriter(path, LEDGER, compression="zstd")
         whole = pa.concat_tables(self._lines) if self._lines else LEDGER.empty_table()
         part, rest = whole.slice(0, count), whole.slice(count)
-        self._lines, self._lines_held = [rest], len(rest)
+        self._lines, self._pending_lines = [rest], len(rest)
         if len(part):
             self._ledger.write_table(part)
             self._ledger_rows += len(part)
@@ -294,7 +294,7 @@ class BuildWriter:
         return file_entry(self.folder, self.folder / "ledger.parquet", self._ledger_rows)
 
     def write_eval(self, name: str, table: pa.Table, about: Mapping[str, Any]) -> FileEntry:
-        """Write one evaluation task; `about` is kept in the schema's metadata as JSON."""
+        """Write an evaluation set; `about` becomes JSON in the schema's metadata."""
         folder = self.folder / "eval"
         folder.mkdir(exist_ok=True)
         path = folder / f"{name.replace('/', '.')}.arrow"
@@ -310,14 +310,14 @@ class BuildWriter:
     ) -> Manifest:
         """Close all files, hash them, write the manifest, and rename the folder into place.
 
-        others: further files of the folder with their rows; unhashed: names of files that no digest
-        covers (times). Raises FC501, FC502 where something else stands at `out` by now.
+        others: rows of further files of the folder, by name; unhashed: files without a digest.
+        Raises FC501, FC502 if `out` has appeared since.
         """
         assert self._scattered == len(self.pack_of), "an example's tokens were never scattered"
-        if self._held or not self._entries["examples"]:
-            self._flush_examples(self._held)
+        if self._pending_rows or not self._entries["examples"]:
+            self._flush_examples(self._pending_rows)
         ledger = self._close_ledger()
-        self._views, self._maps = [], []  # `_sync` brings what was written to the disk
+        self._views, self._maps = [], []  # `_sync` writes the mapped pages to the disk
         shards = tuple(file_entry(self.folder, p, n) for p, n in self._shards)
         examples = tuple(self._entries["examples"])
         rest = tuple(file_entry(self.folder, self.folder / n, r) for n, r in sorted(others.items()))
@@ -338,7 +338,7 @@ class BuildWriter:
 
 @numba.njit(cache=True, nogil=True)
 def _pad(view, used, pad):  # type: ignore[no-untyped-def]
-    """Fill up each pack. view: [packs, length]; used: tokens of each pack."""
+    """Fill up each pack with `pad`. view: [packs, length]; used: tokens of each pack."""
     for row in range(len(view)):
         for place in range(used[row], view.shape[1]):
             view[row, place] = pad

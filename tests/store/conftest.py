@@ -1,18 +1,22 @@
-"""Builds from made-up plans: no compiler, no tokenizer, a few hundred tokens."""
+"""Builds from made-up plans (no compiler, no tokenizer, a few hundred tokens), and compiled ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from flancompile.store.build import Build
 from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import Manifest, TaskCount, TokenizerAbout
 from flancompile.store.schema import EVAL, EXAMPLES, LEDGER
 from flancompile.store.writer import BuildWriter, PackTable
+
+if TYPE_CHECKING:
+    from toys import Library
 
 BOS, EOS, PAD = 2, 1, 0
 LENGTHS = {"decoder": {"tokens": 32}, "encoder_decoder": {"inputs": 24, "targets": 16}}
@@ -151,3 +155,27 @@ def changed() -> Callable[..., Plan]:
 def eval_rows() -> Callable[[int], pa.Table]:
     """A maker of evaluation rows."""
     return empty_eval
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> "Library":
+    """A library with a recipe for each layout."""
+    from toys import Library  # plans are also used without it, by subprocesses
+
+    made = Library(tmp_path_factory.mktemp("library"))
+    made.dataset()
+    made.mixture(shots={0: 1, 2: 1})
+    made.recipe(
+        evaluate=[{"select": "all", "split": "validation", "max_rows": 20}], shards={"packs": 9}
+    )
+    made.recipe("e", layout="encoder_decoder", lengths={"input": 256, "target": 32})
+    return made
+
+
+@pytest.fixture(scope="session", params=["r", "e"])
+def build(
+    request: pytest.FixtureRequest, library: "Library", tmp_path_factory: pytest.TempPathFactory
+) -> Build:
+    """A compiled build of each layout, for reading only."""
+    folder = tmp_path_factory.mktemp("build")
+    return library.compile(folder / "b", folder / "cache", request.param)

@@ -126,7 +126,7 @@ def test_an_example_that_stands_twice(
     changed = manifest.model_copy(update={"shards": shards, "root_digest": root})
     changed.sealed().write(out / "manifest.json")
     (found,) = verify(Build.open(out))
-    assert found.message == f"pack {named}: holds example {twice}, which stands twice"
+    assert found.message == f"pack {named}: holds example {twice}, which is there twice"
 
 
 def flips(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

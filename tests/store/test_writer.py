@@ -228,3 +228,40 @@ except FlancompileError as error:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout.startswith("FC513 error FC513: there is no room to write"), run.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["warm"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 7),
+    st.sampled_from(["uint16", "uint32"]),
+    st.integers(0, 2**32 - 1),
+)
+def test_scattered_tokens_come_back(
+    tmp_path_factory: pytest.TempPathFactory, n: int, shard: int, dtype: str, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 5, (n, 2))
+    order = rng.permutation(n)
+    offsets = np.arange(0, n + 3, 3).clip(max=n)
+    offsets = np.unique(offsets)
+    out = tmp_path_factory.mktemp("scatter") / "b"
+    ids = [rng.integers(0, 1000, int(row.sum())).astype(np.uint32) for row in lengths]
+    with BuildWriter(out, "decoder", {"tokens": 32}, dtype) as writer:
+        writer.create_packs(PackTable(offsets, order, LossSpans.pairs(lengths[order])), shard, 7)
+        half = n // 2
+        for start, end in ((half, n), (0, half)):
+            if end > start:
+                writer.scatter(start, np.concatenate(ids[start:end]), lengths[start:end])
+        for writable in writer._maps:
+            writable.flush()
+        rows = []
+        for path, _ in writer._shards:
+            with pa.memory_map(str(path)) as source:
+                rows += pa.ipc.open_file(source).read_all().to_pylist()
+        for row in rows:
+            expected = np.concatenate([ids[e] for e in row["example"]]).tolist()
+            assert row["tokens"] == expected + [7] * (32 - len(expected))
+            assert row["runs"] == [lengths[e].tolist() for e in row["example"]]
+    assert not out.exists()
+    assert list(out.parent.iterdir()) == []
