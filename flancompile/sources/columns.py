@@ -15,6 +15,8 @@ from typing import Any
 import blake3
 import pyarrow as pa
 
+from flancompile.plain_errors import plain_type
+
 __all__ = [
     "ColumnTypes",
     "column_field",
@@ -113,7 +115,7 @@ class _Row:
             return None
         kind = _KINDS.get(type(value))
         if kind is None:
-            return f"field {spot}: a {type(value).__name__} cannot be stored"
+            return f"field {spot}: {plain_type(type(value).__name__)} cannot be stored"
         known = self._kinds.get(spot) or self.kinds.setdefault(spot, kind)
         self.mixed = self.mixed or kind != known
         if kind == "text":

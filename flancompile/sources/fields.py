@@ -14,6 +14,7 @@ from flancompile import draw
 from flancompile.dsl.jinja.expression import Expression, RowError, compile_expression
 from flancompile.dsl.jinja.values import NullValueError, as_text
 from flancompile.errors import fail
+from flancompile.plain_errors import plain_message
 from flancompile.sources.place import Resolved, place_rows
 from flancompile.sources.rows import BadRow, Row, Wanted
 from flancompile.sources.scalars import Unreadable
@@ -81,10 +82,8 @@ def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
             continue
         try:
             yield evaluate(ordinal, row)
-        except RecursionError:
-            yield _bad(ordinal, "nested too deep")
-        except (TypeError, ValueError, MemoryError) as error:  # of its digest, say
-            yield _bad(ordinal, f"{type(error).__name__}: {error}"[:MESSAGE_CHARS])
+        except (TypeError, ValueError, MemoryError, RecursionError) as error:  # of its digest, say
+            yield _bad(ordinal, plain_message(error)[:MESSAGE_CHARS])
 
 
 def wanted_columns(spec: SplitSpec) -> Wanted:

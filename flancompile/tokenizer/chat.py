@@ -22,6 +22,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from flancompile.marks import marked
+from flancompile.plain_errors import plain_message
 
 __all__ = ["CHAT_FILES", "ChatTemplate", "ChatTemplateError", "chat_beside"]
 
@@ -126,7 +127,7 @@ class ChatTemplate:
         except ChatTemplateError:
             raise
         except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
-            raise ChatTemplateError(f"{type(error).__name__}: {error}") from None
+            raise ChatTemplateError(plain_message(error)) from None
 
     def as_json(self) -> dict[str, Any]:
         """All that determines its texts."""

@@ -98,6 +98,9 @@ def outcome(root: Path, place: Path) -> dict[str, Any]:
         assert rows == counted[dataset, split], (task, split, rows, counted[dataset, split])
         seen[split] += 1
     assert seen["train"], "the ledger is empty"
+    reasons = pyarrow.parquet.read_table(build.path / "ledger.parquet")["reason"].unique()
+    named = [r for r in reasons.to_pylist() if r and re.search(r"\w(Error|Exception)\b|<class", r)]
+    assert not named, named
     return {"codes": codes, "failed": failed}
 
 

@@ -41,7 +41,7 @@ from flancompile.store.schema import EVAL
 
 __all__ = ["UNWANTED", "EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 9
+EVAL_VERSION = 10
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 UNRANKED = "no options to rank"
 UNWANTED = "beyond max_rows"

@@ -65,7 +65,7 @@ __all__ = [
     "write_object",
 ]  # fmt: skip
 
-OBJECT_VERSION = 14
+OBJECT_VERSION = 15
 # One example in so many is proven, and at least so many an object: in a block's first pass, in
 # which nearly all of its texts are encoded, and in later ones.
 PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)

@@ -30,6 +30,7 @@ from flancompile.dsl.jinja.values import (
     shown,
 )
 from flancompile.errors import Diagnostic, FlancompileError, TextError
+from flancompile.plain_errors import plain_message
 
 __all__ = [
     "Expression", "NullValueError", "RowError", "Template", "compile_expression",
@@ -43,19 +44,15 @@ MESSAGE_CHARS = 300
 
 
 def _row_error(error: Exception) -> RowError:
-    """What a row lacks, in few words; faults of Python's own with their kind."""
+    """What a row lacks, in few words."""
     if isinstance(error, RowError | FlancompileError):
         raise error
     if isinstance(error, jinja2.TemplateRuntimeError | SecurityError):
         message = str(error)
     elif isinstance(error, re.error):
         message = f"{error.pattern!r} is no regular expression: {error}"
-    elif isinstance(error, RecursionError):
-        message = "nested too deep"
-    elif isinstance(error, MemoryError):
-        message = "more than the memory holds"
     else:
-        message = f"{type(error).__name__}: {error}"
+        message = plain_message(error)
     return RowError(_ADDRESS.sub("", message[:MESSAGE_CHARS]))
 
 

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flancompile.plain_errors import plain_type
+
 __all__ = ["Turns", "is_message", "messages_in", "role_of", "said", "turn_of"]
 
 Turns = list[dict[str, Any]]  # {role, content} and, where they apply, weight, name, left_out
@@ -240,4 +242,8 @@ def _kind(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, Mapping):
         return f"a map of {', '.join(map(str, value))}"
-    return f"a list of {len(value):,}" if isinstance(value, Sequence) else type(value).__name__
+    return (
+        f"a list of {len(value):,}"
+        if isinstance(value, Sequence)
+        else plain_type(type(value).__name__)
+    )

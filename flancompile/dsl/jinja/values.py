@@ -22,6 +22,8 @@ from typing import Any
 
 import jinja2
 
+from flancompile.plain_errors import plain_type
+
 __all__ = [
     "MAX_CHARS",
     "NullValueError",
@@ -89,7 +91,7 @@ def _no_text(value: object, where: str) -> str:
         return f"a map {where}; write one of its keys or `| tojson`"
     if isinstance(value, bytes | bytearray):
         return f"bytes {where}; write `.decode()`"
-    return f"a {type(value).__name__} {where}; call it, or make a list of it"
+    return f"{plain_type(type(value).__name__)} {where}; call it, or make a list of it"
 
 
 def parts_printed(value: object, where: str) -> object:
@@ -211,7 +213,7 @@ def settled(value: Any) -> Any:
     if isinstance(value, Iterator | KeysView | ValuesView | ItemsView | range):
         return [settled(item) for item in value]
     if callable(value):
-        raise RowError(f"a {type(value).__name__} is no value; call it")
+        raise RowError(f"{plain_type(type(value).__name__)} is no value; call it")
     return value
 
 
@@ -243,7 +245,7 @@ def times(left: Any, right: Any) -> Any:
     for one, other in ((left, right), (right, left)):
         if isinstance(other, int):
             if isinstance(one, str | list | tuple) and len(one) * other > MAX_CHARS:
-                raise RowError(f"a {type(one).__name__} of more than {MAX_CHARS:,} items")
+                raise RowError(f"{plain_type(type(one).__name__)} of more than {MAX_CHARS:,} items")
             if isinstance(one, int) and one.bit_length() + other.bit_length() > MAX_BITS:
                 raise RowError("a whole number that is too large")
     return left * right
