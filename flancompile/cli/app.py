@@ -54,8 +54,8 @@ def run() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         from flancompile._version import __version__
 
         typer.echo(f"flancompile {__version__}")

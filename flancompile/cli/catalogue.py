@@ -1,4 +1,4 @@
-"""`flancompile catalogue`: a page of what a library holds, dataset by dataset."""
+"""`flancompile catalogue`: a Markdown page about a library's datasets."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def run(library: list[Path], overlays: Sequence[str]) -> None:
 def catalogue(library: Library, overlays: Sequence[str] = ()) -> str:
     """Markdown: each dataset by cluster, with its licence, categories, templates and ladder names.
 
-    overlays: whose rows are told of: the first that names a dataset. Inverted categories are in
-    italics.
+    overlays: a dataset's rows are described by the first overlay that names it. Inverted
+    categories are in italics.
     """
     chosen = {name: library.overlay(name).model for name in overlays}
     by_cluster: dict[str, dict[str, list[TaskDef]]] = {}

@@ -22,7 +22,7 @@ FORMATS = ("text", "json", "github", "sarif")
 
 @dataclass(frozen=True)
 class Look:
-    """Whether and how rows are looked at."""
+    """How rows are sampled and linted, if at all."""
 
     data: bool = False
     rows: int | None = None
@@ -34,7 +34,7 @@ class Look:
     split: str | None = None
 
     def reading(self) -> Reading | None:
-        """What the check is given; None for no rows."""
+        """Settings of the data check; None where rows are not read."""
         if not self.data:
             return None
         from flancompile.lint.task import Reading
@@ -57,16 +57,16 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
         hint = nearest(form, FORMATS) or f"known: {', '.join(FORMATS)}"
         raise fail("FC416", f"there is no format {form!r}", hint=hint)
     try:
-        with progress() as tell:
+        with progress() as report:
             found = check(
                 *paths,
                 builtin=builtin,
                 data=look.reading(),
                 overlay=look.overlay,
                 allowed=True,
-                progress=tell,
+                progress=report,
             )
-    except FlancompileError as error:  # a path that is not there is told in the same form
+    except FlancompileError as error:  # a missing path is reported in the same format
         found = list(error.diagnostics)
     every, found = found, [d for d in found if d.allowed is None]
     errors = sum(d.severity == "error" for d in found)
@@ -82,11 +82,11 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
 
 
 def _tell(found: list[Diagnostic], errors: int, allowed: int) -> None:
-    """Each complaint as text, and how many there are and how many are allowed."""
+    """Print diagnostics as text, with counts of errors, warnings and allowed ones."""
     for diagnostic in found:
         print(diagnostic.render(), end="\n\n")
     warnings = len(found) - errors
-    verdict = "no complaints"
+    verdict = "no errors or warnings"
     if found:
         verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
     if allowed:

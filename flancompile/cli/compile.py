@@ -27,8 +27,8 @@ def run(
     relearn: bool,
     settings: Mapping[str, Any],
 ) -> None:
-    """Compile, and print what came of it."""
-    with progress() as tell:
+    """Compile a recipe and print a summary of the build."""
+    with progress() as report:
         build = compile(
             recipe,
             out,
@@ -40,7 +40,7 @@ def run(
             overwrite=overwrite,
             relearn=relearn,
             settings=settings,
-            progress=tell,
+            progress=report,
         )
     if as_json:
         m = build.manifest

@@ -1,4 +1,4 @@
-"""What commands share in talking to a person: consoles, progress bars, sizes, tinted text."""
+"""Terminal output of commands: consoles, progress bars, sizes, highlighted text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIBRARY_PARTS = ("datasets", "mixtures", "recipes", "runs", "styles", "overlays"
 
 
 def console() -> Console:
-    """Where results go. Lines are not cut when they go to a program."""
+    """Console for results; lines are not cut when standard output is not a terminal."""
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
 
 
@@ -46,7 +46,7 @@ def folders(given: list[Path]) -> tuple[Path, ...]:
 
 
 def bytes_of(text: str) -> int:
-    """`256MiB` as a number of bytes. Raises FC415."""
+    """Parse a size such as `256MiB` into bytes. Raises FC415."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if match is None or match[2].upper() not in _UNITS:
         raise fail("FC415", f"{text!r} is no size", hint="write 256MiB, 1GiB or a number of bytes")
@@ -54,7 +54,7 @@ def bytes_of(text: str) -> int:
 
 
 def size(count: float) -> str:
-    """Bytes for a person to read.
+    """Format a number of bytes.
 
     >>> size(1536)
     '1.5 KiB'
@@ -83,19 +83,19 @@ def progress() -> Iterator[Callable[[str, int, int | None], None]]:
             if bar.total is None:
                 bars.update(bar.id, total=1, completed=1)
 
-    def tell(stage: str, done: int, total: int | None) -> None:
+    def report(stage: str, done: int, total: int | None) -> None:
         if stage not in known:
             close()
             known[stage] = bars.add_task(stage, total=total)
         bars.update(known[stage], completed=done, total=total)
 
     with bars:
-        yield tell
+        yield report
         close()
 
 
 def tinted(parts: list[tuple[str, bool]], whitespace: bool = False) -> Text:
-    """Text of which the parts that carry loss are tinted; white space shown where asked."""
+    """Text with loss spans highlighted, and white space made visible on request."""
     text = Text()
     for part, loss in parts:
         text.append(_visible(part) if whitespace else part, style=LOSS if loss else "")

@@ -1,4 +1,4 @@
-"""`flancompile demo`: the whole road on data that ships with the package."""
+"""`flancompile demo`: compile, train, evaluate and report on the bundled data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["run"]
 
 
 def _is_of_another(folder: Path, root_digest: str, library: Path) -> bool:
-    """Whether a run that is there was trained on another build, or by other settings."""
+    """True if an existing run used another build or other settings."""
     if not (folder / RUN).is_file():
         return False
     try:
@@ -29,12 +29,12 @@ def _is_of_another(folder: Path, root_digest: str, library: Path) -> bool:
 
 
 def run(out: Path) -> int:
-    """Compile, train, evaluate, and say where everything is; what is done is not done again."""
+    """Compile, train, evaluate, and print the paths of the results; finished steps are skipped."""
     say, began = console(), time.perf_counter()
     library, build, folder = demo_library(), out / "build", out / "run"
     say.print(f"1/3 compile · {library}", style="bold")
-    with progress() as tell:
-        opened = compile("demo", build, library=[library], progress=tell, overwrite=True)
+    with progress() as report:
+        opened = compile("demo", build, library=[library], progress=report, overwrite=True)
     inspect.summary(opened, say)
     say.print("\n2/3 train", style="bold")
     anew = _is_of_another(folder, opened.manifest.root_digest, library)

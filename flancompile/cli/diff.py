@@ -14,7 +14,7 @@ __all__ = ["run"]
 
 
 def run(first: Path, second: Path, *, as_json: bool) -> int:
-    """Print what differs. -> 1 when something does."""
+    """Print the differences. Return 1 if there are any."""
     if (first / "manifest.json").is_file() or (second / "manifest.json").is_file():
         found = compare_builds(Build.open(first).manifest, Build.open(second).manifest)
     else:

@@ -18,9 +18,9 @@ __all__ = ["run"]
 def run(
     folder: Path, build: Path | None, step: int | None, max_rows: int | None, *, as_json: bool
 ) -> None:
-    """Score a run, and print its table."""
-    with progress() as tell:
-        results = evaluate_run(folder, build=build, step=step, max_rows=max_rows, tell=tell)
+    """Evaluate a run and print its scores."""
+    with progress() as report:
+        results = evaluate_run(folder, build=build, step=step, max_rows=max_rows, tell=report)
     if as_json:
         print_json([r.as_dict() for r in results])
         return

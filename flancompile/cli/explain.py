@@ -28,7 +28,7 @@ def run(
     *,
     as_json: bool,
 ) -> None:
-    """Print where the tokens of a segment come from."""
+    """Print the provenance of a segment's tokens."""
     build = Build.open(path)
     index = _pack(build, pack, step, row, batch_packs, seed)
     example_id, tokens = build.example_ids(index, segment)
@@ -90,14 +90,14 @@ def _pack(
 
 
 def _about(build: Build, example_id: int) -> dict[str, Any]:
-    """The example's provenance, its exemplars by the names of their rows.
+    """Provenance of an example, with its exemplars' row ids.
 
-    One of the same split has its row's id; one of another split or a file has that before it.
+    The split or file precedes the row id of an exemplar from elsewhere.
     """
     about = build.example(example_id)
-    wanted = about["exemplars"]
-    names = build.exemplar_names(about["task"]) if wanted else {}
-    about["exemplars"] = [names.get(e) or f"{e:016x}" for e in wanted]
+    exemplars = about["exemplars"]
+    names = build.exemplar_names(about["task"]) if exemplars else {}
+    about["exemplars"] = [names.get(e) or f"{e:016x}" for e in exemplars]
     about["row"] = f"{about['row']:016x}"
     about["file"] = build.template_places(about["task"]).get(about["template"])
     about["seed"] = build.manifest.recipe["seed"]

@@ -13,15 +13,15 @@ __all__ = ["run"]
 
 
 def run(path: Path, to: str, out: Path, text: bool, evaluation: str | None) -> None:
-    """Write the build, or one of its evaluation sets, in another form."""
+    """Export the build, or one of its evaluation sets, to another format."""
     build = Build.open(path)
     decode = load_folder(build.tokenizer_folder).decode if text and to == "jsonl" else None
     if evaluation is not None:
         rows = export_evaluation(build, out, to, evaluation)
         console().print(f"{rows:,} rows in {out}")
         return
-    with progress() as tell:
+    with progress() as report:
         rows = export(
-            build, out, to, decode=decode, progress=lambda done, total: tell("rows", done, total)
+            build, out, to, decode=decode, progress=lambda done, total: report("rows", done, total)
         )
     console().print(f"{rows:,} rows in {out}")

@@ -14,9 +14,9 @@ __all__ = ["run"]
 
 
 def run(paths: list[Path], *, check: bool, show: bool) -> int:
-    """Write files in their canonical form. -> 1 when `check` finds one that is not.
+    """Write files in canonical form. Return 1 if `check` finds a file that is not.
 
-    A file that is no YAML is left as it is; all such files are told of at the end. Raises FC101.
+    Files that are not YAML stay unchanged and are reported together at the end. Raises FC101.
     """
     out, changed = console(), 0
     files = [f for p in paths for f in _files(p)]

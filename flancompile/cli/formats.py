@@ -1,4 +1,4 @@
-"""Diagnostics for other programs: GitHub's workflow commands and SARIF 2.1.0.
+"""Diagnostics as GitHub workflow commands and SARIF 2.1.0.
 
 Sources: docs.github.com "Workflow commands"; OASIS SARIF 2.1.0, section 3.
 """
@@ -16,7 +16,7 @@ __all__ = ["github", "sarif"]
 
 
 def github(found: Sequence[Diagnostic]) -> str:
-    """One workflow command a line, which GitHub shows beside the changed lines."""
+    """One workflow command per line; GitHub shows it beside the changed lines."""
     lines = []
     for one in found:
         place = ""
@@ -32,7 +32,7 @@ def github(found: Sequence[Diagnostic]) -> str:
 
 
 def sarif(found: Sequence[Diagnostic]) -> dict[str, Any]:
-    """A SARIF log of one run; what is allowed is a result that is suppressed in the source."""
+    """A SARIF log of one run; allowed diagnostics are results with a source suppression."""
     codes = sorted({one.code for one in found})
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",

@@ -18,7 +18,10 @@ __all__ = ["run"]
 
 @dataclass(frozen=True)
 class _Kind:
-    """One form of files. pattern: their names in a folder; one: brings one in, or None."""
+    """A file format to import.
+
+    pattern: its file names in a folder; one: imports a file, or gives None.
+    """
 
     pattern: str
     one: Callable[[Path], Imported | None]
@@ -36,18 +39,18 @@ def _kinds(split: str) -> dict[str, _Kind]:
 
 
 def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -> int:
-    """Bring in files, and all of some folders. -> 1 when something was left out."""
+    """Import files and folders. Return 1 if anything was left out."""
     kinds = _kinds(split)
     if kind not in kinds:
         hint = nearest(kind, kinds) or f"known: {', '.join(kinds)}"
         raise fail("FC416", f"there is no importer {kind!r}", hint=hint)
     paths = [p for path in given for p in _files(path, kinds[kind].pattern)]
     found: list[Imported] = []
-    with progress() as tell:
+    with progress() as report:
         for done, path in enumerate(paths, 1):
             if (one := kinds[kind].one(path)) is not None:
                 found.append(one)
-            tell("import", done, len(paths))
+            report("import", done, len(paths))
     if not found:
         names = ", ".join(str(path) for path in given)
         raise fail("FC302", f"nothing to import in {names}", hint=f"{kind} reads files of tasks")
@@ -105,7 +108,7 @@ def _files(path: Path, pattern: str) -> list[Path]:
 
 
 def _write(files: Mapping[str, str], out: Path) -> None:
-    """Write all files, or none where one is there already."""
+    """Write all files, or none if one already exists."""
     for name in files:
         if (out / name).exists():
             message = f"{str(out / name)!r} is there already"

@@ -21,7 +21,17 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["pack_text", "print_evaluation_row", "run", "summary"]
 
-NAMES = ("task", "asked", "got", "passes", "share asked", "realised", "shots", "options", "cot")
+NAMES = (
+    "task",
+    "requested",
+    "examples",
+    "epochs",
+    "share requested",
+    "realised",
+    "shots",
+    "options",
+    "cot",
+)
 
 EVAL_NAMES = (
     "evaluation set",
@@ -51,7 +61,7 @@ def run(path: Path, pack: int | None, evaluation: str | None, *, as_json: bool) 
 
 
 def summary(build: Build, out: Console) -> None:
-    """Counts, shares asked and realised, fill."""
+    """Print counts, requested and realised shares, and fill."""
     m = build.manifest
     table = Table(box=None, pad_edge=False)
     for name in NAMES:
@@ -78,7 +88,7 @@ def summary(build: Build, out: Console) -> None:
         style="bold",
     )
     if c["inexact_targets"]:
-        out.print(f"{c['inexact_targets']:,} targets are not given back exactly by the tokenizer")
+        out.print(f"{c['inexact_targets']:,} targets change when encoded and decoded")
     for name, parts in sorted(_left_out(build).items())[:DROPPED]:
         out.print(f"{name} of messages: {parts:,} left out, in no turn's text", style="yellow")
     if c.get("unknown_prompts"):
@@ -89,7 +99,7 @@ def summary(build: Build, out: Console) -> None:
         out.print(f"{c['special_in_data']:,} examples have data that spells special tokens: {said}")
     if repeating := _repeating(m):
         names = ", ".join(repeating[:DROPPED])
-        message = "some rows are given again, in place of rows that give no example"
+        message = "some rows are used again in place of dropped rows"
         out.print(f"{message}, in {len(repeating):,} of the tasks: {names}", style="yellow")
     if m.evaluation:
         _evaluation(m.evaluation, out)
@@ -109,12 +119,12 @@ def summary(build: Build, out: Console) -> None:
         more = len(m.unwritten_styles) - DROPPED
         out.print(f"… and {more} styles more, in manifest.json", style="yellow")
     for name in m.empty:
-        out.print(f"{name} gave no example: see ledger.parquet", style="bold red")
+        out.print(f"{name} has no examples: see ledger.parquet", style="bold red")
     out.print(f"{build.path} · root digest {m.root_digest}", style="dim")
 
 
 def _left_out(build: Build) -> dict[str, int]:
-    """Parts of messages that no text shows, by task and name, of the objects in use."""
+    """Counts of message parts left out of texts, by task and part."""
     path = build.path / "run.json"
     work = json.loads(path.read_text(encoding="utf-8")).get("work", {}) if path.is_file() else {}
     found: dict[str, int] = work.get("left_out", {})
@@ -164,7 +174,7 @@ def show_evaluation(build: Build, name: str, *, as_json: bool) -> None:
 
 
 def print_evaluation_row(row: Mapping[str, Any], title: str, out: Console) -> None:
-    """One evaluation row as text; the target is tinted."""
+    """One evaluation row as text, its target highlighted."""
     out.print(f"── {title} · {row['shots']} shots", style="dim", highlight=False, markup=False)
     text = Text(row["prompt"] + "\n")
     text.append(row["target"], style=LOSS)
@@ -178,7 +188,7 @@ def print_evaluation_row(row: Mapping[str, Any], title: str, out: Console) -> No
 
 
 def show_pack(build: Build, index: int, out: Console) -> None:
-    """One pack's examples in colour."""
+    """Print one pack's examples with loss spans highlighted."""
     if not 0 <= index < len(build.packs):
         raise fail("FC507", f"there is no pack {index}; the build has {len(build.packs)}, from 0")
     tokenizer = load_folder(build.tokenizer_folder)
@@ -194,7 +204,7 @@ def show_pack(build: Build, index: int, out: Console) -> None:
 
 
 def pack_text(build: Build, loss_spans: Any, tokens: dict[str, Any], tokenizer: Tokenizer) -> Text:
-    """An example's tokens as text; those that carry loss are tinted, specials are bold."""
+    """An example's tokens as text: loss spans highlighted, special tokens bold."""
     if build.manifest.layout == "decoder":
         parts = np.split(tokens["tokens"], np.cumsum(loss_spans)[:-1])
         sides = [(part, place % 2 == 1) for place, part in enumerate(parts)]
@@ -213,7 +223,7 @@ def pack_text(build: Build, loss_spans: Any, tokens: dict[str, Any], tokenizer: 
 
 
 def _split(ids: list[int], frame: set[int]) -> list[tuple[list[int], bool]]:
-    """Split ids into stretches of plain ids and single ids of the frame."""
+    """Split ids into spans of ordinary tokens and single special tokens."""
     parts: list[tuple[list[int], bool]] = []
     for token in ids:
         if token in frame:

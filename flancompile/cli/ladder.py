@@ -29,10 +29,10 @@ def run(
     *,
     as_json: bool,
 ) -> None:
-    """Print what of each rung is on hand, and what is missing."""
+    """Print the available and the missing tasks of each rung."""
     means: dict[str, Any] = {"overlay": overlay, "cache": cache, "tokenizer": tokenizer}
-    with progress() as tell:
-        found = ladder(mixture, library=folders(library), progress=tell, **means)
+    with progress() as report:
+        found = ladder(mixture, library=folders(library), progress=report, **means)
     if as_json:
         print_json([r.as_dict() for r in found])
         return

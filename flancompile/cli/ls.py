@@ -17,7 +17,7 @@ KINDS = ("tasks", "mixtures", "recipes", "styles", "overlays")
 
 
 def run(what: str, select: str, library: list[Path], overlay: str | None, *, as_json: bool) -> None:
-    """Print what the library holds."""
+    """Print a library's tasks, mixtures, recipes, styles or overlays."""
     if what not in KINDS:
         raise fail("FC416", f"there is no list of {what!r}", hint=nearest(what, KINDS))
     loaded, found = load_library(folders(library), memo=memo_of(folders(library)))
@@ -33,7 +33,7 @@ def run(what: str, select: str, library: list[Path], overlay: str | None, *, as_
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Rows in columns as wide as they need; rich's tables cost more than loading a library."""
+    """Print rows in aligned columns; rich's tables take longer than loading a library."""
     if not rows:
         return ""
     lines = [list(rows[0]), *([_cell(v) for v in row.values()] for row in rows)]

@@ -26,7 +26,7 @@ ROWS = 300
 def run(
     source: str, out: Path | None, explode: str | None, config: str | None, name: str | None
 ) -> None:
-    """Look at a source's rows, and write a dataset file to start from."""
+    """Sample a source's rows and write a first dataset file."""
     folder = (out.parent if out is not None else Path()).resolve()
     about: dict[str, Any] = {"explode": explode} if explode else {}
     read, base = about, Path()
@@ -60,7 +60,7 @@ def run(
 
 
 def _tell(out: Path) -> None:
-    """What the rows tell of the file that was written."""
+    """Print the lints of the written file over the sampled rows."""
     from flancompile.lint.task import Reading
 
     for complaint in check(out, data=Reading(ROWS, keep=False)):
@@ -69,7 +69,7 @@ def _tell(out: Path) -> None:
 
 
 def _sampled(place: dict[str, Any], base: Path) -> tuple[list[dict[str, Any]], list[FieldRow]]:
-    """The first rows of a source, and those that could not be read."""
+    """The first rows of a source, and the rows that could not be read."""
     spec = SplitSpec(
         source_id="new",
         place=resolve_place(Source(**place), None, "train", base, None),
@@ -89,7 +89,7 @@ def _flow(value: Any) -> str:
 
 
 def _schema(folder: Path) -> str:
-    """Where an editor finds the schema: in a checkout beside it, else in the package."""
+    """Path of the dataset schema for editors: in a checkout beside it, else in the package."""
     import flancompile
 
     package = Path(flancompile.__file__).parent

@@ -19,7 +19,7 @@ SHOWN = 10
 
 
 def settings_of(missing: str | None, hold_out: Sequence[str]) -> dict[str, Any]:
-    """The keys of a recipe that options stand in for. Raises FC416."""
+    """Recipe keys set by command-line options. Raises FC416."""
     if missing not in (None, "error", "leave_out"):
         raise fail("FC416", f"--missing is error or leave_out, not {missing!r}")
     found: dict[str, Any] = {} if missing is None else {"missing": missing}
@@ -38,8 +38,8 @@ def run(
 ) -> None:
     """Print a forecast."""
     means: dict[str, Any] = {"library": folders(library), "overlay": overlay, "cache": cache}
-    with progress() as tell:
-        made = plan(recipe, **means, settings=settings, progress=tell)
+    with progress() as report:
+        made = plan(recipe, **means, settings=settings, progress=report)
     if as_json:
         print_json({**made.as_dict(), "steps": made.steps(batch_packs)})
         return

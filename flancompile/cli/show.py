@@ -33,7 +33,7 @@ def run(
     *,
     as_json: bool,
 ) -> None:
-    """Print examples of a task from the head of its source."""
+    """Print examples of a task from the first rows of its source."""
     request = bare_request(folders(library), overlay, seed)
     if task not in request.tasks:
         hint = nearest(task, request.tasks) or "`flancompile ls` lists them"
@@ -65,7 +65,7 @@ def _default_split(task: TaskDef, overlay: Loaded[Overlay] | None) -> str:
 
 
 def _as_json(one: Preview) -> dict[str, Any]:
-    """A JSON-ready example; a single prompt and target are also given by name."""
+    """An example as JSON; a prompt and target pair also by name."""
     pair = dict(zip(("prompt", "target"), one.spans, strict=True)) if len(one.spans) == 2 else {}
     about = asdict(one)
     return {**about, "runs": about.pop("spans"), **pair}
@@ -87,7 +87,7 @@ def _title(task: str, one: Preview, tokenizer: Tokenizer | None) -> str:
 
 
 def _text(one: Preview, tokenizer: Tokenizer | None, whitespace: bool) -> Text:
-    """The text that the model sees, loss spans tinted; prompt and target on separate lines."""
+    """Print an example as the model sees it, with loss spans highlighted."""
     parted = "" if "chat" in one.draws else "\n"
     text = Text()
     for place, span in enumerate(one.spans):

@@ -27,12 +27,12 @@ def run(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Train, and say where everything is. -> 130 when it was stopped, its state kept."""
-    with _stopping() as stop, _display() as tell:
+    """Train and print the paths of the results. Return 130 if interrupted, with state saved."""
+    with _stopping() as stop, _display() as report:
         try:
             folder = train(
                 name, out, build=build, library=folders(library), overwrite=overwrite,
-                tell=tell, stop=stop,
+                tell=report, stop=stop,
             )  # fmt: skip
         except Exception as error:
             if type(error).__name__ != "Interrupted":
@@ -56,18 +56,18 @@ def run(
 
 @contextmanager
 def _stopping() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C or SIGTERM asks to stop after the step; a second one stops at once."""
-    asked = False
+    """Stop after the current step on the first Ctrl-C or SIGTERM, at once on the second."""
+    requested = False
 
     def ask(number: int, _: Any) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal requested
+        requested = True
         signal.signal(number, signal.default_int_handler)
         print("stopping after this step; once more to stop at once", file=sys.stderr)
 
     before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: requested
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -97,7 +97,7 @@ def _display() -> Iterator[Callable[[Any], None]]:
     )  # fmt: skip
     state: dict[str, Any] = {}
 
-    def tell(event: Any) -> None:
+    def report(event: Any) -> None:
         if not isinstance(event, dict):
             about = event.about
             going = f", going on from step {event.step}" if event.step else ""
@@ -120,7 +120,7 @@ def _display() -> Iterator[Callable[[Any], None]]:
             err.print(f"step {event['step']}/{state['steps']}  {said}", highlight=False)
 
     with bars:
-        yield tell
+        yield report
 
 
 def _said(line: dict[str, Any]) -> str:

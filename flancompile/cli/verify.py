@@ -13,10 +13,10 @@ __all__ = ["run"]
 
 
 def run(path: Path, *, as_json: bool) -> int:
-    """Print every problem. -> 1 when there is one."""
+    """Print every problem. Return 1 if there is one."""
     build = Build.open(path)
-    with progress() as tell:
-        found = verify(build, lambda done, total: tell("files", done, total))
+    with progress() as report:
+        found = verify(build, lambda done, total: report("files", done, total))
     root = build.manifest.root_digest
     if as_json:
         print_json({"root_digest": root, "problems": [asdict(p) for p in found]})

@@ -69,7 +69,7 @@ def test_a_broken_file_hides_no_other(tmp_path: Path) -> None:
 
 
 def test_check(home: Path, tmp_path: Path) -> None:
-    assert "no complaints" in run("check", ".", cwd=home)
+    assert "no errors or warnings" in run("check", ".", cwd=home)
     broken = Library(tmp_path)
     about = dataset_of("toy")
     about["tasks"]["qa"]["templates"][0]["input"] = "{{ questoin }} {{ answer }}"
@@ -96,9 +96,9 @@ def test_check(home: Path, tmp_path: Path) -> None:
 def test_what_is_allowed_is_counted_and_not_shown(tmp_path: Path) -> None:
     library = Library(tmp_path)
     library.dataset(allow={"FC332": "the splits are the same file"})
-    assert run("check", ".", cwd=tmp_path).strip() == "no complaints"
+    assert run("check", ".", cwd=tmp_path).strip() == "no errors or warnings"
     rows = ("check", ".", "--data", "--all", "--strict")
-    assert run(*rows, cwd=tmp_path).strip() == "no complaints (1 allowed)"
+    assert run(*rows, cwd=tmp_path).strip() == "no errors or warnings (1 allowed)"
     (told,) = json.loads(run(*rows, "--format", "json", cwd=tmp_path))
     assert (told["code"], told["allowed"]) == ("FC332", "the splits are the same file")
     assert run(*rows, "--format", "github", cwd=tmp_path) == ""
