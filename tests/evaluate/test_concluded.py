@@ -2,7 +2,7 @@
 
 import pytest
 
-from flancompile.dsl.jinja.conclusion import concludes
+from flancompile.dsl.jinja.conclusion import literals_around_answer
 from flancompile.evaluate.task import concluded
 
 SAID = [
@@ -19,9 +19,13 @@ SAID = [
 
 @pytest.mark.parametrize(("target", "text", "answer"), SAID)
 def test_an_answer_is_found_where_the_target_says_it(target: str, text: str, answer: str) -> None:
-    before, after, _ = concludes(target)
+    before, after, _ = literals_around_answer(target)
     assert concluded(text, before, after) == answer
 
 
 def test_how_much_a_target_prints() -> None:
-    assert [concludes(t)[2] for t in ("{{ a }}", "Yes.", "{{ a }}: {{ b }}")] == [1, 0, 2]
+    assert [literals_around_answer(t)[2] for t in ("{{ a }}", "Yes.", "{{ a }}: {{ b }}")] == [
+        1,
+        0,
+        2,
+    ]

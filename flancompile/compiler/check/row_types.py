@@ -15,7 +15,7 @@ import blake3
 
 from flancompile.compiler.read import split_spec
 from flancompile.compiler.request import Request
-from flancompile.dsl.jinja.types import Type, merged, type_of
+from flancompile.dsl.jinja.types import Type, common_type, type_of
 from flancompile.dsl.library.library import Library, TaskDef, builtin_library
 from flancompile.dsl.library.lock import Schema, Seen, read_lock, source_digest, write_lock
 from flancompile.errors import Diagnostic, FlancompileError
@@ -78,11 +78,11 @@ def schemas_of(
     for id_, by_split in seen.items():
         if id_ in partly:
             continue
-        rows = [row for types in by_split.values() if (row := merged(types)) is not None]
+        rows = [row for types in by_split.values() if (row := common_type(types)) is not None]
         if rows and all(row.kind == "map" for row in rows):
             kept = {s: Seen(len(t), _joined(data[id_][s])) for s, t in by_split.items()}
             columns = dict.fromkeys(name for row in rows for name in row.keys)
-            types = {n: merged(r.keys[n] for r in rows if n in r.keys) for n in columns}
+            types = {n: common_type(r.keys[n] for r in rows if n in r.keys) for n in columns}
             absent = frozenset(name for row in rows for name in row.absent)
             whole = {n: t for n, t in types.items() if t is not None}
             digest = source_digest(request.library.datasets[id_].model.source)

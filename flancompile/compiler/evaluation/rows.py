@@ -33,7 +33,7 @@ from flancompile.compiler.render.answers import accepted_answers
 from flancompile.compiler.render.chat import ChatLayout, ending, span_ids
 from flancompile.compiler.render.renderer import Draft, Renderer, RenderSpec
 from flancompile.compiler.render.row_set import RowSet
-from flancompile.dsl.jinja.conclusion import concludes
+from flancompile.dsl.jinja.conclusion import literals_around_answer
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.models.task import Eval
 from flancompile.marks import unmarked
@@ -172,7 +172,7 @@ def _between(spec: RenderSpec) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for template in (spec.task.templates[i] for i in spec.templates):
         if template.turns is None:
-            before, after, printed = concludes(template.target)
+            before, after, printed = literals_around_answer(template.target)
             if template.cot or (printed == 1 and before):
                 found[template.name] = [before, after]
     return found

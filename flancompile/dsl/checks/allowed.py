@@ -15,10 +15,12 @@ from flancompile.dsl.models.warnings import WARNINGS
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic, Span, nearest
 
-__all__ = ["allow_faults", "marked"]
+__all__ = ["allow_diagnostics", "marked"]
 
 
-def allow_faults(document: Document, key: Key, allow: Mapping[str, str]) -> Iterator[Diagnostic]:
+def allow_diagnostics(
+    document: Document, key: Key, allow: Mapping[str, str]
+) -> Iterator[Diagnostic]:
     """FC228 for each code that no warning about a dataset has."""
     for code in allow:
         if code not in WARNINGS:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from flancompile.dsl.jinja.infer import GUARD, expression_faults, template_faults
-from flancompile.dsl.jinja.texts import Fault
+from flancompile.dsl.jinja.infer import GUARD, expression_diagnostics, template_diagnostics
+from flancompile.dsl.jinja.texts import TextDiagnostic
 from flancompile.dsl.jinja.tokens import words
-from flancompile.dsl.jinja.types import ANY, Type, merged, type_of
+from flancompile.dsl.jinja.types import ANY, Type, common_type, type_of
 from flancompile.dsl.models.task import ForEach
 
-__all__ = ["call_faults", "variable_faults", "variable_type"]
+__all__ = ["field_call_diagnostics", "variable_diagnostics", "variable_type"]
 
 _CALL = re.compile(r"([^\W\d]\w*)\s*\(")
 _REGEX_FILTERS = ("regex_replace", "regex_search", "regex_findall", "matches")
@@ -26,24 +26,28 @@ def variable_type(each: ForEach | None) -> dict[str, Type]:
     if each.values is None:
         return {each.variable: type_of({"name": "", "path": ""})}
     values = [type_of({"name": v} if isinstance(v, str) else v) for v in each.values]
-    return {each.variable: merged(values) or ANY}
+    return {each.variable: common_type(values) or ANY}
 
 
-def variable_faults(text: str, variable: Mapping[str, Type]) -> Iterator[Fault]:
+def variable_diagnostics(text: str, variable: Mapping[str, Type]) -> Iterator[TextDiagnostic]:
     """Keys that no value of `for_each` has, in a text that compiles."""
     if not any(name in text for name in variable):
         return
     is_template = "{{" in text or "{%" in text
-    found = template_faults(text, variable) if is_template else expression_faults(text, variable)[1]
-    for fault in found:
-        if fault.code == "FC222" and fault.word is not None:
-            some = fault.hint == GUARD
+    found = (
+        template_diagnostics(text, variable)
+        if is_template
+        else expression_diagnostics(text, variable)[1]
+    )
+    for diagnostic in found:
+        if diagnostic.code == "FC222" and diagnostic.word is not None:
+            some = diagnostic.hint == GUARD
             who = "some values of for_each have no" if some else "no value of for_each has a"
-            message = f"{who} key {fault.word!r}"
-            yield replace(fault, message=message, severity="warning" if some else "error")
+            message = f"{who} key {diagnostic.word!r}"
+            yield replace(diagnostic, message=message, severity="warning" if some else "error")
 
 
-def call_faults(text: str, fields: frozenset[str]) -> Iterator[Fault]:
+def field_call_diagnostics(text: str, fields: frozenset[str]) -> Iterator[TextDiagnostic]:
     """Fields that are called, and escapes that a pattern does not get."""
     if "(" not in text:
         return
@@ -53,12 +57,12 @@ def call_faults(text: str, fields: frozenset[str]) -> Iterator[Fault]:
             if called and word.text in fields:
                 message = f"{word.text!r} is a field, and is called"
                 hint = "take the brackets out; functions are filters: text | upper"
-                yield Fault("FC226", message, hint, word=word.text, at=word.start)
+                yield TextDiagnostic("FC226", message, hint, word=word.text, at=word.start)
     if "\\" in text and any(name in text for name in _REGEX_FILTERS):
         yield from _escapes(text)
 
 
-def _escapes(text: str) -> Iterator[Fault]:
+def _escapes(text: str) -> Iterator[TextDiagnostic]:
     r"""`\b` and `\1` in a text are a backspace and another control character."""
     near = ""  # the filter whose arguments these are
     for word in words(text):
@@ -70,4 +74,6 @@ def _escapes(text: str) -> Iterator[Fault]:
                 message = f"'\\{match[1]}' in a text is {what}"
                 hint = f"double the backslash: '\\\\{match[1]}'"
                 at = word.start + match.end() - 2
-                yield Fault("FC211", message, hint, word=match[0][-2:], severity="warning", at=at)
+                yield TextDiagnostic(
+                    "FC211", message, hint, word=match[0][-2:], severity="warning", at=at
+                )

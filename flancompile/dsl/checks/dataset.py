@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from flancompile.dsl.checks.allowed import allow_faults, marked
-from flancompile.dsl.checks.calls import call_faults, variable_faults, variable_type
-from flancompile.dsl.checks.names import name_faults
-from flancompile.dsl.checks.near_duplicates import near_twins
-from flancompile.dsl.checks.ranking import ranking_faults
+from flancompile.dsl.checks.allowed import allow_diagnostics, marked
+from flancompile.dsl.checks.calls import field_call_diagnostics, variable_diagnostics, variable_type
+from flancompile.dsl.checks.names import name_diagnostics
+from flancompile.dsl.checks.near_duplicates import near_duplicates
+from flancompile.dsl.checks.ranking import ranking_diagnostics
 from flancompile.dsl.checks.source import check_paths, check_sources, place_expressions
-from flancompile.dsl.checks.style import check_styles, near, placed
-from flancompile.dsl.checks.types import typed_complaints
+from flancompile.dsl.checks.style import check_styles, located, near, placed
+from flancompile.dsl.checks.types import cached_type_diagnostics
 from flancompile.dsl.jinja.expression import (
     Expression,
     Template,
     compile_expression,
     compile_template,
 )
-from flancompile.dsl.jinja.names import in_order, names_of, texts_of
-from flancompile.dsl.jinja.texts import Fault, input_faults, options_faults, target_faults
+from flancompile.dsl.jinja.names import names_in_order, names_of, texts_of
+from flancompile.dsl.jinja.texts import (
+    TextDiagnostic,
+    input_diagnostics,
+    options_diagnostics,
+    target_diagnostics,
+)
 from flancompile.dsl.library.library import Library, Loaded
 from flancompile.dsl.library.lock import source_digest
 from flancompile.dsl.library.memo import Memo
@@ -48,12 +53,12 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
     """
     found: list[Diagnostic] = []
     for dataset in library.datasets.values():
-        complaints = check_dataset(dataset, library.memo)
+        diagnostics = check_dataset(dataset, library.memo)
         schema = library.schemas.get(dataset.id) if typed else None
         whole = not dataset.document.partial
         if schema is not None and whole and schema.source == source_digest(dataset.model.source):
-            complaints += typed_complaints(dataset, schema, library.memo)
-        found += marked(dataset, complaints)
+            diagnostics += cached_type_diagnostics(dataset, schema, library.memo)
+        found += marked(dataset, diagnostics)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
             key = ("sources", id_)
@@ -92,8 +97,8 @@ class _Checker:
 
     def run(self) -> Iterator[Diagnostic]:
         self.found += check_sources(self.file, self.document, self.keys)
-        self.found += allow_faults(self.document, ("allow",), self.file.allow)
-        self.found += dict.fromkeys(name_faults(self.file, self.document))
+        self.found += allow_diagnostics(self.document, ("allow",), self.file.allow)
+        self.found += dict.fromkeys(name_diagnostics(self.file, self.document))
         for part, texts in (("let", self.file.let), ("fields", self.file.fields)):
             for name, text in texts.items():
                 self.expression((part, name), text, None)
@@ -104,7 +109,7 @@ class _Checker:
             self.task(("tasks", category), task)
         yield from self.found
 
-    def complain(
+    def report(
         self,
         code: str,
         message: str,
@@ -116,16 +121,9 @@ class _Checker:
         spans = self.document.every(key, needle) if needle else [self.document.span(key)]
         self.found += [Diagnostic(code, message, span, hint, severity) for span in spans]
 
-    def faults(self, key: Key, faults: Iterable[Fault]) -> None:
-        """Faults of a text at `key`."""
-        for fault in faults:
-            if fault.at is not None:
-                span = self.document.spot(key, fault.at, len(fault.word or " "))
-            else:
-                span = self.document.place(key, fault.line, fault.word)
-            self.found.append(
-                Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
-            )
+    def report_text(self, key: Key, diagnostics: Iterable[TextDiagnostic]) -> None:
+        """Add the diagnostics of the text at `key`."""
+        self.found += located(self.document, key, diagnostics)
 
     def compiled(
         self,
@@ -136,16 +134,16 @@ class _Checker:
     ) -> Names:
         """The names that a text uses; those that are not known are complained of."""
         if compile_ is compile_expression or "{{" in text or "{%" in text:
-            self.faults(key, call_faults(text, self.fields | self.variable))
+            self.report_text(key, field_call_diagnostics(text, self.fields | self.variable))
         try:
             names = compile_(text).names
             if self.keys:
-                self.faults(key, variable_faults(text, self.keys))
+                self.report_text(key, variable_diagnostics(text, self.keys))
         except TextError as error:
             self.found += placed(self.document, key, error)
             names = error.names or frozenset()
         for name in sorted(names - known) if known is not None else ():
-            self.complain("FC202", f"there is no {name!r} here", key, near(name, known or ()), name)
+            self.report("FC202", f"there is no {name!r} here", key, near(name, known or ()), name)
         return names
 
     def expression(self, key: Key, text: str, known: Names | None) -> Names:
@@ -153,12 +151,12 @@ class _Checker:
 
     def task(self, key: Key, task: Task) -> None:
         signature = task.signature
-        self.found += allow_faults(self.document, (*key, "allow"), task.allow)
+        self.found += allow_diagnostics(self.document, (*key, "allow"), task.allow)
         for name in (*signature.inputs, *signature.outputs):
             if name not in self.fields:
                 hint = near(name, self.fields)
                 message = f"the signature names {name!r}, which is no field"
-                self.complain("FC203", message, (*key, "signature"), hint, name)
+                self.report("FC203", message, (*key, "signature"), hint, name)
         scope = self.fields | self.variable
         if task.where is not None:
             self.expression((*key, "where"), task.where, scope)
@@ -166,7 +164,7 @@ class _Checker:
         for name in task.truncate:
             if name not in signature.inputs:
                 message = f"truncate names {name!r}, which is no input of the signature"
-                self.complain(
+                self.report(
                     "FC204", message, (*key, "truncate"), near(name, signature.inputs), name
                 )
         lets = self.lets((*key, "let"), task.let, scope, dict.fromkeys(signature.inputs, True))
@@ -190,29 +188,29 @@ class _Checker:
             spot = (*key, "templates", index)
             if template.name in names:
                 message = f"two templates are named {template.name!r}"
-                self.complain("FC212", message, (*spot, "name"), "draws and reports go by names")
+                self.report("FC212", message, (*spot, "name"), "draws and reports go by names")
             names.setdefault(template.name, index)
             said = str(template.turns) if template.turns is not None else template.input
             same = texts.setdefault((said, template.target), template.name)
             if same != template.name:
                 message = f"the texts of {same!r} and {template.name!r} are equal"
                 hint = "word it differently, or take one out"
-                self.complain("FC213", message, (*spot, "input"), hint, severity="warning")
-        for index, other, how in near_twins(task.templates):
+                self.report("FC213", message, (*spot, "input"), hint, severity="warning")
+        for index, other, how in near_duplicates(task.templates):
             name = task.templates[index].name
             message = f"the texts of {other!r} and {name!r} differ in {how}"
             spot = (*key, "templates", index, "input")
             hint = "word it differently, or take one out"
-            self.complain("FC213", message, spot, hint, severity="warning")
+            self.report("FC213", message, spot, hint, severity="warning")
         used = [names_of(t) for t in texts_of(task)]
         shown = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:
             if name in self.fields and name not in shown and None not in used:
                 message = f"no template shows {name!r}, which the signature lists as an input"
                 hint = "show it, or take it out of the signature"
-                self.complain("FC215", message, (*key, "signature"), hint, name, "warning")
-        for message, hint in ranking_faults(task):
-            self.complain("FC227", message, (*key, "eval", "metric"), hint)
+                self.report("FC215", message, (*key, "signature"), hint, name, "warning")
+        for message, hint in ranking_diagnostics(task):
+            self.report("FC227", message, (*key, "eval", "metric"), hint)
         self.inversion(key, task)
 
     def inversion(self, key: Key, task: Task) -> None:
@@ -223,7 +221,7 @@ class _Checker:
         if task.inverted and direct and not shown and not asked:
             message = "an inverted task that turns none of the file's other tasks round"
             hint = "it asks for an input of theirs or shows an output; or take `inverted` out"
-            self.complain("FC219", message, (*key, "signature"), hint, severity="warning")
+            self.report("FC219", message, (*key, "signature"), hint, severity="warning")
 
     def lets(
         self, key: Key, let: Mapping[str, str], scope: Names, known: Mapping[str, bool]
@@ -244,7 +242,7 @@ class _Checker:
                 self.expression((*key, name), text, scope)
         if choices.same is not None and choices.same not in self.fields:
             message = f"`same` names {choices.same!r}, which is no field"
-            self.complain("FC203", message, (*key, "same"), near(choices.same, self.fields))
+            self.report("FC203", message, (*key, "same"), near(choices.same, self.fields))
 
     def exemplars(self, key: Key, task: Task, scope: Names) -> None:
         exemplars = task.exemplars
@@ -252,7 +250,7 @@ class _Checker:
             named = getattr(exemplars, by)
             if named is not None and named not in self.fields:
                 message = f"`{by}` names {named!r}, which is no field"
-                self.complain("FC203", message, (*key, by), near(named, self.fields))
+                self.report("FC203", message, (*key, by), near(named, self.fields))
         if exemplars.explanation is not None:
             over_items = exemplars.source in ("column", "file")
             seen = {*self.variable, "item"} if over_items else scope
@@ -262,7 +260,7 @@ class _Checker:
         for name, text in exemplars.fields.items():
             if name not in self.fields:
                 message = f"exemplars give {name!r}, which is no field"
-                self.complain("FC203", message, (*key, "fields", name), near(name, self.fields))
+                self.report("FC203", message, (*key, "fields", name), near(name, self.fields))
             self.expression((*key, "fields", name), text, scope | {"item"})
 
     def template(
@@ -292,10 +290,14 @@ class _Checker:
         shown = self.compiled(
             compile_template, (*key, "target"), template.target, known_targets | {"gold"}
         )
-        self.faults((*key, "input"), input_faults(template.input, inputs | set(own), self.fields))
-        self.faults((*key, "target"), target_faults(template.target, known_targets, self.fields))
+        self.report_text(
+            (*key, "input"), input_diagnostics(template.input, inputs | set(own), self.fields)
+        )
+        self.report_text(
+            (*key, "target"), target_diagnostics(template.target, known_targets, self.fields)
+        )
         if template.options == "optional":
-            self.faults((*key, "input"), options_faults(template.input))
+            self.report_text((*key, "input"), options_diagnostics(template.input))
         self.target((*key, "target"), task, template, shown, own)
 
     def turns(self, key: Key, task: Task, template: TaskTemplate, scope: Names) -> None:
@@ -313,7 +315,7 @@ class _Checker:
         if outputs <= self.fields and shown <= inner | {"role"} and not shown & (outputs | lets):
             message = f"the turns show none of the outputs {', '.join(task.signature.outputs)}"
             hint = "the signature lists them on its right"
-            self.complain("FC214", message, (*key, "turns", "each"), hint)
+            self.report("FC214", message, (*key, "turns", "each"), hint)
         beside = {
             ("options",): template.options != "none",
             ("cot",): template.cot,
@@ -330,7 +332,7 @@ class _Checker:
                 spot = (*key, *part) if part in beside else (*key[:2], *part)
                 message = f"`turns` do not go with `{name}`"
                 hint = advice.get(name, "that is for templates with input and target")
-                self.complain("FC225", message, spot, hint)
+                self.report("FC225", message, spot, hint)
 
     def target(
         self,
@@ -342,23 +344,25 @@ class _Checker:
     ) -> None:
         """A target shows an output; that of a chain of thought a rationale before its answer."""
         outputs = frozenset(task.signature.outputs)
-        told = (names_of(template.when) if template.when else None) or frozenset[str]()
-        if outputs <= self.fields and not (shown | told) & (outputs | set(lets) | {"gold"}):
+        condition_names = (names_of(template.when) if template.when else None) or frozenset[str]()
+        if outputs <= self.fields and not (shown | condition_names) & (
+            outputs | set(lets) | {"gold"}
+        ):
             message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
-            self.complain("FC214", message, key, "the signature lists them on its right")
+            self.report("FC214", message, key, "the signature lists them on its right")
         choices = template.choices or task.choices
         answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
         if not template.cot or not shown & (outputs | {"gold"}):
             return
-        order = [n for n in in_order(template.target) if n in outputs | {"gold"}]
+        order = [n for n in names_in_order(template.target) if n in outputs | {"gold"}]
         if len(set(order)) < 2:
             message = f"the target of a chain of thought shows {order[0]!r} alone"
             hint = "give the rationale, then the answer"
-            self.complain("FC218", message, key, hint, severity="warning")
+            self.report("FC218", message, key, hint, severity="warning")
         elif order[0] in answers and order[-1] not in answers:
             message = f"the answer {order[0]!r} comes before its rationale {order[-1]!r}"
             hint = "a rationale that follows its answer teaches none"
-            self.complain("FC218", message, key, hint, order[0], "warning")
+            self.report("FC218", message, key, hint, order[0], "warning")
 
     def input_name(
         self, key: Key, name: str, inputs: Names, outputs: Names, lets: Mapping[str, bool]
@@ -368,29 +372,27 @@ class _Checker:
         if name in outputs or name == "gold":
             message = f"the input shows {name!r}, which is what the task asks for"
             advice = "the signature has it on the right; take it out of the input"
-            self.complain("FC206", message, key, advice, name)
+            self.report("FC206", message, key, advice, name)
         elif name in lets:
             message = f"the input shows {name!r}, which comes of fields that are no inputs"
-            self.complain("FC206", message, key, "add those fields to the signature's left", name)
+            self.report("FC206", message, key, "add those fields to the signature's left", name)
         elif name in self.fields:
             message = f"the input shows {name!r}, which the signature does not list as an input"
-            self.complain("FC207", message, key, f"add {name!r} to the signature's left", name)
+            self.report("FC207", message, key, f"add {name!r} to the signature's left", name)
         else:
             hint = near(name, inputs | set(lets) | self.variable | {"options"})
-            self.complain("FC202", f"there is no {name!r} here", key, hint, name)
+            self.report("FC202", f"there is no {name!r} here", key, hint, name)
 
     def options(self, key: Key, task: Task, template: TaskTemplate, names: Names) -> None:
         choices = template.choices or task.choices
         shows = "options" in names
         if template.options != "none" and choices is None:
             message = "the template shows options, but the task has no choices"
-            self.complain("FC208", message, (*key, "options"), "give the task `choices:`")
+            self.report("FC208", message, (*key, "options"), "give the task `choices:`")
         elif template.options != "none" and not shows:
             message = f"options are {template.options}, but the input has no {{{{ options }}}}"
-            self.complain(
-                "FC208", message, (*key, "input"), "put {{ options }} on a line of its own"
-            )
+            self.report("FC208", message, (*key, "input"), "put {{ options }} on a line of its own")
         elif template.options == "none" and shows:
             message = "the input has {{ options }}, but the template does not say `options:`"
             hint = "say `options: optional` or `options: required`"
-            self.complain("FC208", message, (*key, "input"), hint, "options")
+            self.report("FC208", message, (*key, "input"), hint, "options")

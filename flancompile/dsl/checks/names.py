@@ -9,7 +9,7 @@ from flancompile.dsl.models.task import DatasetFile
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic
 
-__all__ = ["ROW_NAMES", "TAKEN", "name_faults"]
+__all__ = ["ROW_NAMES", "TAKEN", "name_diagnostics"]
 
 ROW_NAMES = {
     "row": "the whole row, in `fields`, `let` and `id`",
@@ -32,7 +32,7 @@ _TAKEN = {**ROW_NAMES, **_SHOWN, **_STORED, **_WORDS}
 TAKEN = frozenset(_TAKEN)
 
 
-def name_faults(file: DatasetFile, document: Document) -> Iterator[Diagnostic]:
+def name_diagnostics(file: DatasetFile, document: Document) -> Iterator[Diagnostic]:
     """FC229 for each name that is taken."""
     yield from _taken(document, ("let",), file.let, {**ROW_NAMES, **_WORDS})
     yield from _taken(document, ("fields",), file.fields, _TAKEN)
@@ -40,7 +40,7 @@ def name_faults(file: DatasetFile, document: Document) -> Iterator[Diagnostic]:
     if each is not None:
         meant = _TAKEN.get(each.variable)
         if meant is not None:
-            yield _fault(document, ("for_each",), each.variable, meant)
+            yield _name_diagnostic(document, ("for_each",), each.variable, meant)
         hidden = "the variable of `for_each`, which would hide it"
         for part, names in (("let", file.let), ("fields", file.fields)):
             yield from _taken(document, (part,), names, {each.variable: hidden})
@@ -63,9 +63,9 @@ def _taken(
 ) -> Iterator[Diagnostic]:
     for name in names:
         if name in taken:
-            yield _fault(document, (*key, name), name, taken[name])
+            yield _name_diagnostic(document, (*key, name), name, taken[name])
 
 
-def _fault(document: Document, key: Key, name: str, meant: str) -> Diagnostic:
+def _name_diagnostic(document: Document, key: Key, name: str, meant: str) -> Diagnostic:
     message = f"the name {name!r} is taken: it is {meant}"
     return Diagnostic("FC229", message, document.span(key, of_key=True), "choose another name")

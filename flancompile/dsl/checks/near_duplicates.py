@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from flancompile.dsl.models.task import Template
 
-__all__ = ["near_twins"]
+__all__ = ["near_duplicates"]
 
 MANY_WORDS = 16  # of the author's own, of which one makes no difference
 _PARTS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\w+|[#*=|<>\[\]~`+/&%$@^_]+", re.DOTALL)
 
 
-def near_twins(templates: Sequence[Template]) -> Iterator[tuple[int, str, str]]:
+def near_duplicates(templates: Sequence[Template]) -> Iterator[tuple[int, str, str]]:
     """(place, name of an earlier template that it is like, how they differ), once for each place.
 
     Templates with equal texts are none of these.

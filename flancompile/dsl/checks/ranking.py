@@ -8,7 +8,7 @@ from flancompile.dsl.jinja.expression import compile_template
 from flancompile.dsl.models.task import Choices, Task, Template
 from flancompile.errors import TextError
 
-__all__ = ["can_be_ranked", "gold_names", "ranking_faults"]
+__all__ = ["can_be_ranked", "gold_names", "ranking_diagnostics"]
 
 
 def gold_names(choices: Choices) -> frozenset[str]:
@@ -31,7 +31,7 @@ def can_be_ranked(task: Task, template: Template) -> bool:
     return bool(gold_names(choices) & compile_template(template.target).names)
 
 
-def ranking_faults(task: Task) -> Iterator[tuple[str, str]]:
+def ranking_diagnostics(task: Task) -> Iterator[tuple[str, str]]:
     """(message, hint) where accuracy, which ranks options, has no template to do it with."""
     settings = task.eval
     if settings is None or settings.metric != "accuracy":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flancompile.dsl.checks.calls import variable_faults
+from flancompile.dsl.checks.calls import variable_diagnostics
 from flancompile.dsl.checks.style import near, placed
 from flancompile.dsl.jinja.expression import compile_expression, compile_template
 from flancompile.dsl.jinja.types import Type
@@ -98,6 +98,6 @@ def _path(
         hint = near(name, variable) or "a path may show the variable of `for_each` alone"
         for span in document.every(key, name, "name"):
             yield Diagnostic("FC202", f"there is no {name!r} here", span, hint)
-    for fault in variable_faults(text, variable):
-        span = document.place(key, fault.line, fault.word, "attribute")
-        yield Diagnostic(fault.code, fault.message, span, fault.hint)
+    for diagnostic in variable_diagnostics(text, variable):
+        span = document.place(key, diagnostic.line, diagnostic.word, "attribute")
+        yield Diagnostic(diagnostic.code, diagnostic.message, span, diagnostic.hint)

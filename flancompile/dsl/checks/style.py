@@ -9,13 +9,13 @@ from dataclasses import replace
 from pydantic import BaseModel
 
 from flancompile.dsl.jinja.expression import compile_template
-from flancompile.dsl.jinja.texts import single_braces
+from flancompile.dsl.jinja.texts import TextDiagnostic, single_braces
 from flancompile.dsl.library.library import Library
 from flancompile.dsl.models.style import ChatStyle, ShotsStyle
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic, TextError, nearest
 
-__all__ = ["check_styles", "names_of", "near", "placed"]
+__all__ = ["check_styles", "located", "names_of", "near", "placed"]
 
 _OPTION_NAMES = {"n", "letter", "LETTER", "roman"}
 _STYLE_NAMES: dict[str, set[str]] = {
@@ -37,6 +37,18 @@ def placed(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
         replace(d, span=document.spot(key, start, length) if length else document.span(key))
         for d, (start, length) in zip(error.diagnostics, error.places, strict=True)
     ]
+
+
+def located(
+    document: Document, key: Key, diagnostics: Iterable[TextDiagnostic]
+) -> Iterator[Diagnostic]:
+    """Diagnostics of the text at `key`, each with its span in the file."""
+    for one in diagnostics:
+        if one.at is not None:
+            span = document.spot(key, one.at, len(one.word or " "))
+        else:
+            span = document.place(key, one.line, one.word)
+        yield Diagnostic(one.code, one.message, span, one.hint, one.severity)
 
 
 def near(name: str, known: Iterable[str]) -> str | None:
@@ -75,9 +87,8 @@ def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Dia
             for span in document.every((*key, name), extra, "name"):
                 yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
                 misspelt.add(name)
-        for fault in single_braces(text, known):
-            span = document.spot((*key, name), fault.at or 0, len(fault.word or ""))
-            yield Diagnostic(fault.code, fault.message, span, fault.hint)
+        for placeholder in located(document, (*key, name), single_braces(text, known)):
+            yield placeholder
             misspelt.add(name)
     if broken:
         return

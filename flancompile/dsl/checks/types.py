@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
 from flancompile.dsl.checks.dialogues import unread_columns
 from flancompile.dsl.checks.names import ROW_NAMES
-from flancompile.dsl.checks.style import near
+from flancompile.dsl.checks.style import located, near
 from flancompile.dsl.jinja.expression import compile_expression, compile_template
-from flancompile.dsl.jinja.filter_types import NO_TEXT
-from flancompile.dsl.jinja.infer import GUARD, bare_names, expression_faults, template_faults
-from flancompile.dsl.jinja.texts import Fault
+from flancompile.dsl.jinja.filter_types import TEXTLESS_HINTS
+from flancompile.dsl.jinja.infer import (
+    GUARD,
+    expression_diagnostics,
+    template_diagnostics,
+    unguarded_names,
+)
+from flancompile.dsl.jinja.texts import TextDiagnostic
 from flancompile.dsl.jinja.types import ANY, Type, list_of
 from flancompile.dsl.library.library import Loaded
 from flancompile.dsl.library.lock import Schema
@@ -20,7 +25,7 @@ from flancompile.dsl.models.task import Choices, DatasetFile, Task, Turns
 from flancompile.dsl.yaml.document import Key
 from flancompile.errors import Diagnostic, Severity, TextError, nearest
 
-__all__ = ["check_types", "typed_complaints"]
+__all__ = ["cached_type_diagnostics", "check_types"]
 
 Types = Mapping[str, Type]
 
@@ -31,7 +36,9 @@ def check_types(dataset: Loaded[DatasetFile], schema: Schema) -> list[Diagnostic
     return list(dict.fromkeys(found))
 
 
-def typed_complaints(dataset: Loaded[DatasetFile], schema: Schema, memo: Memo) -> list[Diagnostic]:
+def cached_type_diagnostics(
+    dataset: Loaded[DatasetFile], schema: Schema, memo: Memo
+) -> list[Diagnostic]:
     """The same, remembered; warnings where the data has changed since the schema was read."""
     found = memo.complaints(dataset.document, schema.digest)
     if found is None:
@@ -59,14 +66,14 @@ class _Typed:
         columns = {**number, **self.schema.columns, "row": self.schema.row, **self.variable}
         for name, text in self.file.let.items():
             yield from self.columns(("let", name), text, columns)
-            found, faults = self.typed(text, columns)
-            yield from self.placed(("let", name), faults)
+            found, diagnostics = self.typed(text, columns)
+            yield from located(self.document, ("let", name), diagnostics)
             columns = {**columns, name: found}
         fields: dict[str, Type] = {}
         for name, text in self.file.fields.items():
             yield from self.columns(("fields", name), text, columns)
-            fields[name], faults = self.typed(text, columns)
-            yield from self.placed(("fields", name), faults)
+            fields[name], diagnostics = self.typed(text, columns)
+            yield from located(self.document, ("fields", name), diagnostics)
         scope = {**fields, **self.variable}
         lets = {name: columns[name] for name in self.file.let}
         self.given = ()
@@ -85,7 +92,7 @@ class _Typed:
     def columns(self, key: Key, text: str, columns: Types) -> Iterator[Diagnostic]:
         """Names that are no columns, or none of some rows."""
         try:
-            names = compile_expression(text).names & bare_names(text, self.given)
+            names = compile_expression(text).names & unguarded_names(text, self.given)
         except TextError:
             return
         for name in sorted(names & self.schema.absent - self.file.let.keys()):
@@ -133,80 +140,85 @@ class _Typed:
         """Complaints of `let`. -> the scope with its names."""
         names = dict(scope)
         for name, text in let.items():
-            names[name], faults = self.typed(text, names)
-            yield from self.placed((*key, name), faults)
+            names[name], diagnostics = self.typed(text, names)
+            yield from located(self.document, (*key, name), diagnostics)
         return names
 
     def choices(self, key: Key, choices: Choices, scope: Types) -> Iterator[Diagnostic]:
         options = list_of(Type("text"))
         if isinstance(choices.options, str):
-            options, faults = self.typed(choices.options, scope)
-            yield from self.placed((*key, "options"), faults)
-        gold, faults = self.typed(choices.gold, scope)
-        yield from self.placed((*key, "gold"), faults)
+            options, diagnostics = self.typed(choices.options, scope)
+            yield from located(self.document, (*key, "options"), diagnostics)
+        gold, diagnostics = self.typed(choices.gold, scope)
+        yield from located(self.document, (*key, "gold"), diagnostics)
         item = options.item or ANY
-        yield from self.placed((*key, "options"), textless(item, "an option"))
-        yield from self.placed((*key, "gold"), textless(gold, "the gold answer"))
+        yield from located(
+            self.document, (*key, "options"), textless_diagnostics(item, "an option")
+        )
+        yield from located(
+            self.document, (*key, "gold"), textless_diagnostics(gold, "the gold answer")
+        )
         if choices.gold_by == "text" and gold.is_number and item.kind == "text":
             message = "gold gives a number, and options are named by text"
-            yield from self.placed((*key, "gold"), [Fault("FC223", message, "say `by: index`")])
+            yield from located(
+                self.document, (*key, "gold"), [TextDiagnostic("FC223", message, "say `by: index`")]
+            )
 
     def answers(self, key: Key, text: str, scope: Types) -> Iterator[Diagnostic]:
         """Accepted answers of an evaluation, a list of values or one of them."""
-        found, faults = self.typed(text, scope)
+        found, diagnostics = self.typed(text, scope)
         one = (found.item or ANY) if found.kind == "list" else found
-        yield from self.placed(key, [*faults, *textless(one, "an accepted answer")])
+        yield from located(
+            self.document, key, [*diagnostics, *textless_diagnostics(one, "an accepted answer")]
+        )
 
     def turns(self, key: Key, turns: Turns, scope: Types) -> Iterator[Diagnostic]:
-        over, faults = self.typed(turns.each, scope)
-        yield from self.placed((*key, "each"), faults)
+        over, diagnostics = self.typed(turns.each, scope)
+        yield from located(self.document, (*key, "each"), diagnostics)
         if over.kind not in ("list", "any"):
             message = f"a {over.kind} where a list of turns is wanted"
-            fault = Fault("FC223", message, "`| chat` makes turns of it")
-            yield from self.placed((*key, "each"), [fault])
+            diagnostic = TextDiagnostic("FC223", message, "`| chat` makes turns of it")
+            yield from located(self.document, (*key, "each"), [diagnostic])
             return
         number, flag = Type("integer"), Type("boolean")
         inner = {**scope, "turn": over.item or ANY, "n": number, "count": number, "last": flag}
         for name in ("role", "text", "loss"):
             more = {"role": Type("text")} if name == "loss" else {}
             text = getattr(turns, name)
-            found, faults = self.typed(text, {**inner, **more})
-            yield from self.placed((*key, name), faults)
+            found, diagnostics = self.typed(text, {**inner, **more})
+            yield from located(self.document, (*key, name), diagnostics)
             if name == "text" and found.kind in ("list", "map", "boolean"):
                 message = f"a {found.kind} where a turn's text is wanted"
                 hint = "`| chat` makes text of content parts and tool calls"
-                yield from self.placed((*key, name), [Fault("FC223", message, hint)])
+                yield from located(
+                    self.document, (*key, name), [TextDiagnostic("FC223", message, hint)]
+                )
 
     def expression(self, key: Key, text: str | None, scope: Types) -> Iterator[Diagnostic]:
         if text is not None:
-            yield from self.placed(key, self.typed(text, scope)[1])
+            yield from located(self.document, key, self.typed(text, scope)[1])
 
     def template(self, key: Key, text: str, scope: Types) -> Iterator[Diagnostic]:
         try:
             compile_template(text)
         except TextError:
             return
-        yield from self.placed(key, template_faults(text, scope, self.given))
+        yield from located(self.document, key, template_diagnostics(text, scope, self.given))
 
-    def placed(self, key: Key, faults: Iterable[Fault]) -> Iterator[Diagnostic]:
-        for fault in faults:
-            span = self.document.place(key, fault.line, fault.word)
-            yield Diagnostic(fault.code, fault.message, span, fault.hint, fault.severity)
-
-    def typed(self, text: str, scope: Types) -> tuple[Type, list[Fault]]:
+    def typed(self, text: str, scope: Types) -> tuple[Type, list[TextDiagnostic]]:
         """An expression's type and faults; none of one that does not compile."""
         try:
             compile_expression(text)
         except TextError:
             return ANY, []
-        return expression_faults(text, scope, self.given)
+        return expression_diagnostics(text, scope, self.given)
 
 
-def textless(type_: Type, what: str) -> list[Fault]:
+def textless_diagnostics(type_: Type, what: str) -> list[TextDiagnostic]:
     """The fault of a list or map where one text is wanted."""
-    hint = NO_TEXT.get(type_.kind)
+    hint = TEXTLESS_HINTS.get(type_.kind)
     message = f"{what} is a {type_.kind}, which has no text: the row is dropped"
-    return [] if hint is None else [Fault("FC221", message, hint)]
+    return [] if hint is None else [TextDiagnostic("FC221", message, hint)]
 
 
 def _texts(condition: str | None) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from jinja2 import nodes
 from flancompile.dsl.jinja.expression import compile_template, parsed_template
 from flancompile.dsl.models.task import Task
 
-__all__ = ["answer_names", "concludes", "rationale_fields"]
+__all__ = ["answer_names", "literals_around_answer", "rationale_fields"]
 
 
 @lru_cache(maxsize=4096)
-def concludes(target: str) -> tuple[str, str, int]:
+def literals_around_answer(target: str) -> tuple[str, str, int]:
     """(what stands before the last thing that a target prints, what after it, how much it prints).
 
     White space around them is left off; both may be empty.

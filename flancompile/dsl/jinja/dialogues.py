@@ -14,7 +14,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flancompile.dsl.jinja.messages import Turns, is_message, messages_in, role_of, said, turn_of
+from flancompile.dsl.jinja.messages import (
+    Turns,
+    content_text,
+    is_message,
+    messages_in,
+    role_of,
+    turn_of,
+)
 
 __all__ = ["ROW_KEYS", "chat", "exchanges", "left_out_of", "role_of"]
 
@@ -123,8 +130,8 @@ def _of_row(row: Mapping[str, Any]) -> Turns:
 
 def _joined(before: Turns, answers: Turns) -> Turns:
     """The turns before an answer, and the answer; its column may repeat what was before."""
-    said, whole = ([t for t in turns if t["role"] != "system"] for turns in (before, answers))
-    if not whole or whole[0]["role"] == "assistant" or not _is_part_of(said, whole):
+    previous, whole = ([t for t in turns if t["role"] != "system"] for turns in (before, answers))
+    if not whole or whole[0]["role"] == "assistant" or not _is_part_of(previous, whole):
         return [*before, *answers]
     known = [turn["content"] for turn in answers if turn["role"] == "system"]
     led = [t for t in before if t["role"] == "system" and t["content"] not in known]
@@ -146,7 +153,7 @@ def _side(row: Mapping[str, Any], name: str, role: str, more: Sequence[str] = ()
     if isinstance(items, Sequence) and not isinstance(items, str) and items:
         if all(map(is_message, items)):
             turns = chat(items)
-            texts = [t for n in more if (t := said(row.get(n), n)[0]).strip()]
+            texts = [t for n in more if (t := content_text(row.get(n), n)[0]).strip()]
             return [*turns, *(_turn(role, text) for text in texts)]
         if role == "assistant" and all(isinstance(item, str) for item in items):
             if len(items) > 1:
@@ -155,9 +162,9 @@ def _side(row: Mapping[str, Any], name: str, role: str, more: Sequence[str] = ()
                     f"dict(row, {name}=row.{name}[0]) | chat"
                 )
             items = items[0]
-    text, left_out = said(items, name)
+    text, left_out = content_text(items, name)
     for other in more:
-        further, parts = said(row.get(other), other)
+        further, parts = content_text(row.get(other), other)
         text = f"{text}\n\n{further}" if further.strip() else text
         left_out += parts
     return [_turn(role, text, left_out)]
@@ -171,13 +178,13 @@ def _turn(role: str, text: str, left_out: Sequence[str] = ()) -> dict[str, Any]:
 def _exchange(*texts: Any) -> Turns:
     """A pair of texts, of a user and an assistant; null for none."""
     roles = ("user", "assistant")
-    pairs = [(role, *said(text, "a turn")) for role, text in zip(roles, texts, strict=True)]
+    pairs = [(role, *content_text(text, "a turn")) for role, text in zip(roles, texts, strict=True)]
     return [_turn(*pair) for pair, text in zip(pairs, texts, strict=True) if text is not None]
 
 
 def _led(row: Mapping[str, Any], turns: Turns) -> Turns:
     """The turns after what the row says beside them, in one system's turn with their own."""
-    beside = [said(row.get(name), name)[0].strip() for name in _SYSTEM]
+    beside = [content_text(row.get(name), name)[0].strip() for name in _SYSTEM]
     beside += [_tools(row.get(name)) for name in _TOOLS]
     texts = [text for text in dict.fromkeys(beside) if text]
     if not texts:

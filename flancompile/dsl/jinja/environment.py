@@ -17,7 +17,7 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 
 from flancompile.dsl.jinja.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
-from flancompile.dsl.jinja.strict_filters import made_strict
+from flancompile.dsl.jinja.strict_filters import strict_filters
 from flancompile.dsl.jinja.values import (
     bound,
     place,
@@ -185,6 +185,6 @@ def environment() -> Sandbox:
     for name in LEFT_OUT_TESTS:
         del env.tests[name]
     del env.globals["lipsum"]
-    env.filters = made_strict({**env.filters, **FILTERS})
+    env.filters = strict_filters({**env.filters, **FILTERS})
     env.globals.update(GLOBALS)
     return env

@@ -20,13 +20,13 @@ from jinja2.exceptions import SecurityError
 
 from flancompile.dsl.jinja.environment import Sandbox, environment
 from flancompile.dsl.jinja.free_names import free_names
-from flancompile.dsl.jinja.malformed import call_faults, faulty, syntax_error
+from flancompile.dsl.jinja.malformed import filter_call_diagnostics, syntax_error, text_error
 from flancompile.dsl.jinja.values import (
     NullValueError,
     RowError,
     is_broken,
+    materialized,
     printed,
-    settled,
     shown,
 )
 from flancompile.errors import Diagnostic, FlancompileError, TextError
@@ -69,7 +69,7 @@ class Expression:
     def __call__(self, context: Mapping[str, object]) -> object:
         """The expression's value for these names."""
         try:
-            return settled(self._run(context))
+            return materialized(self._run(context))
         except Exception as error:  # whatever a row's data may cause drops that row
             raise _row_error(error) from None
 
@@ -239,8 +239,8 @@ def _checked(env: Sandbox, source: str, text: str) -> nodes.Template:
         hint = "write the character itself, or both halves of it"
         message = "an escape that is half a character: no file can hold its text"
         raise TextError([Diagnostic("FC103", message, None, hint)])
-    if found := call_faults(env, tree):
-        raise faulty(found, text, env.globals)
+    if found := filter_call_diagnostics(env, tree):
+        raise text_error(found, text, env.globals)
     return tree
 
 

@@ -15,27 +15,42 @@ from jinja2 import nodes
 from flancompile.dsl.jinja.expression import parsed_expression, parsed_template
 from flancompile.dsl.jinja.filter_types import (
     BOOLEAN,
-    GIVES,
     INTEGER,
     METHODS,
-    NO_TEXT,
     NUMBER,
-    OF_TEXT,
-    SAME_LIST,
+    RETURN_TYPES,
+    RETURNS_INTEGER,
+    RETURNS_SAME_LIST,
+    RETURNS_TEXT,
     SELECTING,
+    TAKES_LIST,
+    TAKES_PRINTABLE,
+    TAKES_TEXT,
     TEXT,
-    TO_INTEGER,
-    TO_TEXT,
-    WANT_LIST,
-    WANT_TEXT,
+    TEXTLESS_HINTS,
 )
-from flancompile.dsl.jinja.narrow import KIND_TESTS, Place, facts, looked_at, place_of, selected
+from flancompile.dsl.jinja.narrow import (
+    KIND_TESTS,
+    Place,
+    guarded_paths,
+    narrowed_types,
+    place_of,
+    selected,
+)
 from flancompile.dsl.jinja.paths import Path, path_of
-from flancompile.dsl.jinja.texts import Fault
-from flancompile.dsl.jinja.types import ANY, Type, list_of, merged, never_equal, told, type_of
+from flancompile.dsl.jinja.texts import TextDiagnostic
+from flancompile.dsl.jinja.types import (
+    ANY,
+    Type,
+    common_type,
+    describe,
+    list_of,
+    never_equal,
+    type_of,
+)
 from flancompile.errors import TextError, nearest
 
-__all__ = ["GUARD", "bare_names", "expression_faults", "template_faults"]
+__all__ = ["GUARD", "expression_diagnostics", "template_diagnostics", "unguarded_names"]
 
 GUARD = "guard it with `| default(…)` or `is defined`; a row that lacks it is dropped"
 
@@ -50,7 +65,7 @@ class _Walk:
     """
 
     types: dict[str, Type]
-    faults: list[Fault]
+    diagnostics: list[TextDiagnostic]
     guarded: frozenset[Path] = frozenset()
     narrow: dict[Place, Type] = field(default_factory=dict)
     depth: int = 0
@@ -58,10 +73,10 @@ class _Walk:
     lenient: int = 0
     bare: set[str] = field(default_factory=set)
 
-    def fault(self, code: str, node: nodes.Node, message: str, word: str | None,
+    def report(self, code: str, node: nodes.Node, message: str, word: str | None,
               hint: str | None = None, warning: bool = False) -> None:  # fmt: skip
         severity = "warning" if warning else "error"
-        self.faults.append(Fault(code, message, hint, node.lineno, word, severity))  # type: ignore[arg-type]
+        self.diagnostics.append(TextDiagnostic(code, message, hint, node.lineno, word, severity))  # type: ignore[arg-type]
 
     def of(self, node: nodes.Node | None) -> Type:
         """The type of an expression; its parts are looked at on the way."""
@@ -78,9 +93,9 @@ class _Walk:
 
     def quietly(self, node: nodes.Node) -> Type:
         """The type of an expression whose faults are reported elsewhere."""
-        faults, bare = len(self.faults), set(self.bare)
+        diagnostics, bare = len(self.diagnostics), set(self.bare)
         found = self.of(node)
-        del self.faults[faults:]
+        del self.diagnostics[diagnostics:]
         self.bare = bare
         return found
 
@@ -96,11 +111,11 @@ class _Walk:
 
     def assume(self, condition: nodes.Node, holds: bool = True) -> None:
         """Take a condition for granted from here on."""
-        found = facts(condition, holds, self.quietly, self.named)
+        found = narrowed_types(condition, holds, self.quietly, self.named)
         names = [n.name for n in (condition, *condition.find_all(nodes.Name))
                  if isinstance(n, nodes.Name)]  # fmt: skip
         for part in (condition, *(self.named[n] for n in names if n in self.named)):
-            self.guarded |= frozenset(looked_at(part))
+            self.guarded |= frozenset(guarded_paths(part))
         self.narrow = {**self.narrow, **found}
 
     def bound(self, names: Sequence[str]) -> None:
@@ -119,7 +134,7 @@ class _Walk:
         return type_of(node.value)
 
     def _list(self, node: nodes.List) -> Type:
-        return list_of(merged([self.of(item) for item in node.items]))
+        return list_of(common_type([self.of(item) for item in node.items]))
 
     def _concat(self, node: nodes.Concat) -> Type:
         for part in node.nodes:
@@ -132,7 +147,7 @@ class _Walk:
             sides = [self.of(node.expr1)]
         with self.under(node.test, False):
             sides.append(self.of(node.expr2) if node.expr2 else ANY)
-        return merged(sides) or ANY
+        return common_type(sides) or ANY
 
     def _logic(self, node: Any) -> Type:
         self.of(node.left)
@@ -159,12 +174,12 @@ class _Walk:
         for operand in node.ops:
             right = self.of(operand.expr)
             if operand.op in ("eq", "ne") and never_equal(left, right):
-                message = f"{told(left)} is never equal to {told(right)}"
+                message = f"{describe(left)} is never equal to {describe(right)}"
                 word = _word(node.expr)
-                self.fault("FC224", node, message, word, "compare like with like", warning=True)
+                self.report("FC224", node, message, word, "compare like with like", warning=True)
             elif operand.op in ("lt", "gt", "lteq", "gteq") and never_equal(left, right):
-                message = f"{told(left)} cannot be compared with {told(right)}"
-                self.fault("FC223", node, message, _word(node.expr))
+                message = f"{describe(left)} cannot be compared with {describe(right)}"
+                self.report("FC223", node, message, _word(node.expr))
             left = right
         return BOOLEAN
 
@@ -172,10 +187,10 @@ class _Walk:
         left, right = self.of(node.left), self.of(node.right)
         kinds = {left.kind, right.kind}
         if "text" in kinds and kinds & {"integer", "number", "list", "map", "boolean"}:
-            message = f"{told(left)} and {told(right)} cannot be added"
-            self.fault("FC223", node, message, _word(node.left), "join them as text with ~")
+            message = f"{describe(left)} and {describe(right)} cannot be added"
+            self.report("FC223", node, message, _word(node.left), "join them as text with ~")
         if left.is_number and right.is_number:
-            return merged([left, right]) or ANY
+            return common_type([left, right]) or ANY
         return left if left.kind == right.kind else ANY
 
     def _arithmetic(self, node: Any) -> Type:
@@ -184,8 +199,8 @@ class _Walk:
         for side, type_ in ((node.left, left), (node.right, right)):
             if type_.kind in ("text", "list", "map") and type_.kind not in free:
                 hint = "turn it into a number with | int or | float"
-                message = f"{told(type_)} where a number is wanted"
-                self.fault("FC223", node, message, _word(side), hint)
+                message = f"{describe(type_)} where a number is wanted"
+                self.report("FC223", node, message, _word(side), hint)
         return NUMBER if left.is_number and right.is_number else ANY
 
     _sub = _div = _floordiv = _mul = _mod = _pow = _arithmetic
@@ -203,9 +218,9 @@ class _Walk:
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
             return self._key(node, base, node.arg.value, method=False)
         if base.kind in ("list", "text") and key.kind in ("text", "list", "map"):
-            message = f"{told(base)} is indexed by a number, and this is {told(key)}"
+            message = f"{describe(base)} is indexed by a number, and this is {describe(key)}"
             hint = "for a label: label | lookup({...}), or ['a', 'b'] | index(label) for its place"
-            self.fault("FC223", node, message, _word(node.arg), hint)
+            self.report("FC223", node, message, _word(node.arg), hint)
         if base.kind == "list":
             return base.item or ANY
         return TEXT if base.kind == "text" else ANY
@@ -217,17 +232,17 @@ class _Walk:
         if base.kind == "map":
             if key in base.absent and not lenient:
                 message = f"some rows that were read have no key {key!r} here"
-                self.fault("FC222", node, message, key, GUARD, warning=True)
+                self.report("FC222", node, message, key, GUARD, warning=True)
             if key not in base.keys and not lenient:
                 near = nearest(key, base.keys)
                 hint = near or f"its keys: {', '.join(base.keys)}"
                 message = f"no row that was read has a key {key!r} here"
-                self.fault("FC222", node, message, key, hint, warning=near is None)
+                self.report("FC222", node, message, key, hint, warning=near is None)
             return base.keys.get(key, ANY)
         if not lenient:
             advice = "take an item first, or `map(attribute=…)`" if base.kind == "list" else None
             unsure = self.depth > 0  # other rows may be meant than those that were read
-            self.fault("FC222", node, f"{told(base)} has no key {key!r}", key, advice, unsure)
+            self.report("FC222", node, f"{describe(base)} has no key {key!r}", key, advice, unsure)
         return ANY
 
     def _call(self, node: nodes.Call) -> Type:
@@ -244,31 +259,33 @@ class _Walk:
         self.lenient -= node.name == "default"
         for argument in (*node.args, *(k.value for k in node.kwargs)):
             self.of(argument)
-        if node.name in OF_TEXT:
+        if node.name in TAKES_PRINTABLE:
             self.textless(node.node, base, f"reaches {node.name}")
         elif node.name == "join" and base.kind == "list":
             self.textless(node.node, base.item or ANY, "is joined")
-        elif node.name in WANT_TEXT and base.kind not in ("text", "any"):
-            message = f"{told(base)} where {node.name} wants text"
-            self.fault("FC223", node, message, _word(node.node), "make it text with | string first")
-        elif node.name in WANT_LIST and (base.is_number or base.kind == "boolean"):
-            message = f"{told(base)} where {node.name} wants a list"
-            self.fault("FC223", node, message, _word(node.node))
+        elif node.name in TAKES_TEXT and base.kind not in ("text", "any"):
+            message = f"{describe(base)} where {node.name} wants text"
+            self.report(
+                "FC223", node, message, _word(node.node), "make it text with | string first"
+            )
+        elif node.name in TAKES_LIST and (base.is_number or base.kind == "boolean"):
+            message = f"{describe(base)} where {node.name} wants a list"
+            self.report("FC223", node, message, _word(node.node))
         return self._filtered(node, base)
 
     def _filtered(self, node: nodes.Filter, base: Type) -> Type:
         name = node.name
-        if name in GIVES:
-            return GIVES[name]
-        if name in TO_TEXT:
+        if name in RETURN_TYPES:
+            return RETURN_TYPES[name]
+        if name in RETURNS_TEXT:
             return TEXT
-        if name in TO_INTEGER:
+        if name in RETURNS_INTEGER:
             return INTEGER
         if name in ("float", "round", "sum"):
             return NUMBER
         if name in ("split", "words", "regex_findall"):
             return list_of(TEXT if name != "regex_findall" else ANY)
-        if name in SAME_LIST and base.kind == "list":
+        if name in RETURNS_SAME_LIST and base.kind == "list":
             return base
         if name in SELECTING and base.kind == "list":
             return list_of(selected(node, base.item or ANY))
@@ -283,7 +300,7 @@ class _Walk:
         if isinstance(named.get("attribute"), nodes.Const):
             return self._at(node, item, named)
         first = node.args[0] if node.args else None
-        return TEXT if isinstance(first, nodes.Const) and first.value in TO_TEXT else ANY
+        return TEXT if isinstance(first, nodes.Const) and first.value in RETURNS_TEXT else ANY
 
     def _at(self, node: nodes.Filter, item: Type, named: Mapping[str, nodes.Expr]) -> Type:
         """The type of an item's attribute: keys and places of items, with dots between them."""
@@ -304,9 +321,9 @@ class _Walk:
 
     def textless(self, node: nodes.Node | None, type_: Type, where: str) -> None:
         """Report a list or map that becomes text; other rows may be meant under a condition."""
-        if (hint := NO_TEXT.get(type_.kind)) is not None:
-            message = f"{told(type_)} {where}, which has no text: the row is dropped"
-            self.fault(
+        if (hint := TEXTLESS_HINTS.get(type_.kind)) is not None:
+            message = f"{describe(type_)} {where}, which has no text: the row is dropped"
+            self.report(
                 "FC221",
                 node or nodes.Node(lineno=1),
                 message,
@@ -383,18 +400,18 @@ def _word(node: nodes.Node | None) -> str | None:
     return _word(inner) if inner is not None else None
 
 
-def expression_faults(
+def expression_diagnostics(
     text: str, types: Mapping[str, Type], given: Sequence[str] = ()
-) -> tuple[Type, list[Fault]]:
+) -> tuple[Type, list[TextDiagnostic]]:
     """The type of an expression, and what is wrong with it by the types of its names.
 
     given: conditions elsewhere (`when`, `where`) that hold for the rows in hand.
     """
     walk = _walk(types, given)
-    return walk.of(_value(text)), walk.faults
+    return walk.of(_value(text)), walk.diagnostics
 
 
-def bare_names(text: str, given: Sequence[str] = ()) -> frozenset[str]:
+def unguarded_names(text: str, given: Sequence[str] = ()) -> frozenset[str]:
     """Names that an expression needs: those that neither `default` nor a condition guards."""
     walk = _walk({}, given)
     walk.of(_value(text))
@@ -415,10 +432,10 @@ def _value(text: str) -> nodes.Node:
     return output.nodes[0]
 
 
-def template_faults(
+def template_diagnostics(
     text: str, types: Mapping[str, Type], given: Sequence[str] = ()
-) -> Iterator[Fault]:
+) -> Iterator[TextDiagnostic]:
     """What is wrong with a template's text by the types of its names; `given` as above."""
     walk = _walk(types, given)
     walk.body(parsed_template(text).body)
-    yield from walk.faults
+    yield from walk.diagnostics

@@ -16,7 +16,7 @@ from flancompile.dsl.jinja.places import occurrences
 from flancompile.dsl.jinja.tokens import Part, words
 from flancompile.errors import Diagnostic, TextError, nearest
 
-__all__ = ["call_faults", "faulty", "syntax_error"]
+__all__ = ["filter_call_diagnostics", "syntax_error", "text_error"]
 
 Found = list[tuple[Diagnostic, nodes.Node]]
 
@@ -31,18 +31,18 @@ _NAMING = {
 _OF_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
-def call_faults(env: jinja2.Environment, tree: nodes.Template) -> Found:
+def filter_call_diagnostics(env: jinja2.Environment, tree: nodes.Template) -> Found:
     """Filters and tests not known or wrongly called, and statements that name files."""
     found: Found = []
     for node in tree.find_all((nodes.Filter, nodes.Test, *_OF_FILES)):
-        if (fault := _call_fault(env, node)) is not None:
-            found.append((fault, node))
+        if (diagnostic := _filter_call_diagnostic(env, node)) is not None:
+            found.append((diagnostic, node))
         elif isinstance(node, nodes.Filter) and node.name in _NAMING:
-            found += _named_faults(env, node)
+            found += _callee_diagnostics(env, node)
     return found
 
 
-def _call_fault(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
+def _filter_call_diagnostic(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
     """What is wrong with a filter, a test or a statement that names a file."""
     if isinstance(node, _OF_FILES):
         tag = "import" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
@@ -55,11 +55,11 @@ def _call_fault(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
     if call.dyn_args is not None or call.dyn_kwargs is not None:
         return None
     keys = tuple(k.key for k in call.kwargs)
-    fault = _misfit(env, kind, call.name, len(call.args), keys)
-    return fault or _pattern_fault(call.name, call.args) or _special_fault(node)
+    diagnostic = _argument_diagnostic(env, kind, call.name, len(call.args), keys)
+    return diagnostic or _pattern_diagnostic(call.name, call.args) or _special_diagnostic(node)
 
 
-def _special_fault(node: nodes.Node) -> Diagnostic | None:
+def _special_diagnostic(node: nodes.Node) -> Diagnostic | None:
     """A special token that is not written out: data would choose it."""
     if not isinstance(node, nodes.Filter) or node.name != "special":
         return None
@@ -69,22 +69,22 @@ def _special_fault(node: nodes.Node) -> Diagnostic | None:
     return Diagnostic("FC114", message, None, 'write it out: {{ "<|im_start|>" | special }}')
 
 
-def _named_faults(env: jinja2.Environment, call: nodes.Filter) -> Found:
+def _callee_diagnostics(env: jinja2.Environment, call: nodes.Filter) -> Found:
     """What is wrong with the filter or test that `map`, `select` and their like call by name."""
     place = _NAMING[call.name]
     named = call.args[place] if place < len(call.args) else None
     if not isinstance(named, nodes.Const) or not isinstance(named.value, str):
         return []
     kind, rest = "filter" if call.name == "map" else "test", call.args[place + 1 :]
-    fault = _unknown(env, kind, named.value, call.name)
-    if fault is None and named.value == "special":
+    diagnostic = _unknown(env, kind, named.value, call.name)
+    if diagnostic is None and named.value == "special":
         message = f"{call.name} cannot call `special`: data would choose a special token"
-        fault = Diagnostic("FC114", message, None, 'write it out: {{ "<s>" | special }}')
-    if fault is None and call.dyn_args is None and call.dyn_kwargs is None:
+        diagnostic = Diagnostic("FC114", message, None, 'write it out: {{ "<s>" | special }}')
+    if diagnostic is None and call.dyn_args is None and call.dyn_kwargs is None:
         keys = tuple(k.key for k in call.kwargs)
-        fault = _misfit(env, kind, named.value, len(rest), keys)
-        fault = fault or _pattern_fault(named.value, rest)
-    return [] if fault is None else [(fault, named)]
+        diagnostic = _argument_diagnostic(env, kind, named.value, len(rest), keys)
+        diagnostic = diagnostic or _pattern_diagnostic(named.value, rest)
+    return [] if diagnostic is None else [(diagnostic, named)]
 
 
 def _unknown(
@@ -101,7 +101,7 @@ def _unknown(
     return Diagnostic("FC104", f"there is no {kind} {name!r}", None, hint)
 
 
-def _pattern_fault(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
+def _pattern_diagnostic(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
     """A regular expression that is written out and is none."""
     if name not in _PATTERNED or not args:
         return None
@@ -117,7 +117,7 @@ def _pattern_fault(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
 
 
 @lru_cache(maxsize=4096)
-def _misfit(
+def _argument_diagnostic(
     env: jinja2.Environment, kind: str, name: str, count: int, keys: tuple[str, ...]
 ) -> Diagnostic | None:
     """Arguments that a filter or test does not take."""
@@ -138,7 +138,7 @@ def _misfit(
     return None
 
 
-def faulty(found: Found, text: str, functions: Collection[str]) -> TextError:
+def text_error(found: Found, text: str, functions: Collection[str]) -> TextError:
     """All faults of a text's calls; those of one word lie at its places in turn."""
     places, seen = [], Counter[str]()
     for _, node in found:

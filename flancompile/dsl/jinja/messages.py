@@ -13,7 +13,7 @@ from typing import Any
 
 from flancompile.plain_errors import plain_type
 
-__all__ = ["Turns", "is_message", "messages_in", "role_of", "said", "turn_of"]
+__all__ = ["Turns", "content_text", "is_message", "messages_in", "role_of", "turn_of"]
 
 Turns = list[dict[str, Any]]  # {role, content} and, where they apply, weight, name, left_out
 
@@ -49,7 +49,7 @@ def is_message(value: Any) -> bool:
     return isinstance(value, Mapping) and any(value.get(name) is not None for name in _SPEAKER)
 
 
-def said(value: Any, name: str) -> tuple[str, list[str]]:
+def content_text(value: Any, name: str) -> tuple[str, list[str]]:
     """The text of a value and the kinds of parts that are left out. name: for errors.
 
     A value is a text, a number, null (no text) or a list of content parts. Raises ValueError for
@@ -62,7 +62,7 @@ def said(value: Any, name: str) -> tuple[str, list[str]]:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return ("" if value != value else json.dumps(value)), []  # NaN is how tables write null
     if isinstance(value, Mapping) and "type" in value:
-        return said([value], name)
+        return content_text([value], name)
     if isinstance(value, Sequence) and value and all(map(_is_part, value)):
         texts, left_out = [], []
         for part in value:
@@ -122,7 +122,7 @@ def turn_of(item: Mapping[str, Any]) -> dict[str, Any]:
         if len(content) > 1 and all(isinstance(part, str) for part in content):
             raise ValueError(f"chat: {name} is a list of {len(content)} texts: say which is meant")
         content = [{"text": part} if isinstance(part, str) else part for part in content]
-    text, left_out = said(content, name)
+    text, left_out = content_text(content, name)
     read = {name, next(n for n in _SPEAKER if item.get(n) is not None), *_LINKS, "name"}
     refusal = item.get("refusal")
     if isinstance(refusal, str) and not text.strip():
@@ -131,7 +131,7 @@ def turn_of(item: Mapping[str, Any]) -> dict[str, Any]:
     if role == "assistant":
         thought = _first(item, _REASONING)
         calls = [c for n in _CALLS for c in _calls(item.get(n))]
-        text = _whole(said(thought, "reasoning")[0], text, calls)
+        text = _whole(content_text(thought, "reasoning")[0], text, calls)
         read |= {n for n in _REASONING if item.get(n) in (None, thought)} | {*_CALLS}
     turn: dict[str, Any] = {"role": role, "content": text}
     if isinstance(item.get("name"), str) and item["name"]:

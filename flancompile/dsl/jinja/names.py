@@ -10,7 +10,7 @@ from flancompile.dsl.jinja.tokens import words
 from flancompile.dsl.models.task import Task
 from flancompile.errors import TextError
 
-__all__ = ["in_order", "names_of", "texts_of"]
+__all__ = ["names_in_order", "names_of", "texts_of"]
 
 
 def texts_of(task: Task) -> Iterator[str]:
@@ -42,6 +42,6 @@ def names_of(text: str) -> frozenset[str] | None:
         return None
 
 
-def in_order(text: str) -> list[str]:
+def names_in_order(text: str) -> list[str]:
     """Names in a template's code, in the order in which they stand."""
     return [word.text for word in words(text) if word.part == "name"]

@@ -16,7 +16,15 @@ from jinja2 import nodes
 from flancompile.dsl.jinja.paths import Path, path_of, paths_of
 from flancompile.dsl.jinja.types import ANY, Kind, Type
 
-__all__ = ["KIND_TESTS", "Place", "facts", "looked_at", "place_of", "selected", "with_key"]
+__all__ = [
+    "KIND_TESTS",
+    "Place",
+    "guarded_paths",
+    "narrowed_types",
+    "place_of",
+    "selected",
+    "with_key",
+]
 
 Place = Path | str  # a path, or the tree of another expression as text
 Facts = dict[Place, Type]
@@ -45,7 +53,7 @@ def place_of(node: nodes.Node) -> Place:
     return path_of(node) or repr(node)
 
 
-def looked_at(condition: nodes.Node) -> Iterator[Path]:
+def guarded_paths(condition: nodes.Node) -> Iterator[Path]:
     """The paths that a condition looks at, with keys that it looks for by `in`."""
     yield from paths_of(condition)
     for compare in [condition, *condition.find_all(nodes.Compare)]:
@@ -59,7 +67,7 @@ def looked_at(condition: nodes.Node) -> Iterator[Path]:
                 yield (*path, str(compare.expr.value))
 
 
-def facts(
+def narrowed_types(
     condition: nodes.Node,
     holds: bool,
     type_at: Callable[[nodes.Node], Type],
@@ -70,15 +78,17 @@ def facts(
     type_at: the type of an expression so far; named: conditions that a template gave a name.
     """
     if isinstance(condition, nodes.Not):
-        return facts(condition.node, not holds, type_at, named)
+        return narrowed_types(condition.node, not holds, type_at, named)
     if isinstance(condition, nodes.And | nodes.Or):
-        sides = [facts(s, holds, type_at, named) for s in (condition.left, condition.right)]
+        sides = [
+            narrowed_types(s, holds, type_at, named) for s in (condition.left, condition.right)
+        ]
         if isinstance(condition, nodes.And) == holds:
             unsure = [p for p in sides[0] if p in sides[1] and ANY in (sides[0][p], sides[1][p])]
             return sides[0] | sides[1] | dict.fromkeys(unsure, ANY)
         return dict.fromkeys([*sides[0], *sides[1]], ANY)
     if isinstance(condition, nodes.Name) and condition.name in named:
-        return facts(named[condition.name], holds, type_at, {})
+        return narrowed_types(named[condition.name], holds, type_at, {})
     if isinstance(condition, nodes.Test):
         return _by_test(condition, holds, type_at)
     tests = list(condition.find_all(nodes.Test))

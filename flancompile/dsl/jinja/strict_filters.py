@@ -25,7 +25,7 @@ from flancompile.dsl.jinja.values import (
     width,
 )
 
-__all__ = ["made_strict"]
+__all__ = ["strict_filters"]
 
 Filter = Callable[..., Any]
 
@@ -69,7 +69,7 @@ _LAZY = ("batch", "items", "map", "reject", "rejectattr", "reverse", "select", "
 _PADDED = {"center": "width", "indent": "width", "batch": "linecount", "slice": "slices"}
 
 
-def made_strict(filters: Mapping[str, Filter]) -> dict[str, Filter]:
+def strict_filters(filters: Mapping[str, Filter]) -> dict[str, Filter]:
     """The same filters, each strict about nulls and none lazy."""
     found = dict(filters)
     for name, places in _OF_TEXT.items():

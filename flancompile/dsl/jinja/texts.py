@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from flancompile.dsl.jinja.expression import without_slot
 from flancompile.errors import Severity, nearest
 
-__all__ = ["Fault", "input_faults", "options_faults", "single_braces", "target_faults"]
+__all__ = [
+    "TextDiagnostic",
+    "input_diagnostics",
+    "options_diagnostics",
+    "single_braces",
+    "target_diagnostics",
+]
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _PATH = r"(?:\.\w+|\[[^\]{}\n]*\]|\s*\|\s*\w+(?:\([^(){}\n]*\))?)"
@@ -31,7 +37,7 @@ _TAKE_OFF = "take the white space off the line's end; models learn it too"
 
 
 @dataclass(frozen=True)
-class Fault:
+class TextDiagnostic:
     """A fault in a text: where, what, and what to do.
 
     Where is `word` at the offset `at`, or the first in or after `line` (from 1).
@@ -46,7 +52,9 @@ class Fault:
     at: int | None = None
 
 
-def input_faults(text: str, names: Iterable[str], fields: Iterable[str] = ()) -> Iterator[Fault]:
+def input_diagnostics(
+    text: str, names: Iterable[str], fields: Iterable[str] = ()
+) -> Iterator[TextDiagnostic]:
     """Faults of an input text. names: what it may show; fields: what else there is."""
     yield from _any_text(text, names, fields)
     if text != text.rstrip():
@@ -55,7 +63,9 @@ def input_faults(text: str, names: Iterable[str], fields: Iterable[str] = ()) ->
         yield _space(message, hint, len(text.rstrip()))
 
 
-def target_faults(text: str, names: Iterable[str], fields: Iterable[str] = ()) -> Iterator[Fault]:
+def target_diagnostics(
+    text: str, names: Iterable[str], fields: Iterable[str] = ()
+) -> Iterator[TextDiagnostic]:
     """Faults of a target text. names: what it may show; fields: what else there is."""
     yield from _any_text(text, names, fields)
     if text != text.strip():
@@ -64,21 +74,21 @@ def target_faults(text: str, names: Iterable[str], fields: Iterable[str] = ()) -
         yield _space(message, hint, len(text.rstrip()) if text == text.lstrip() else 0)
 
 
-def _space(message: str, hint: str | None, at: int) -> Fault:
-    return Fault("FC216", message, hint, word=" ", severity="warning", at=at)
+def _space(message: str, hint: str | None, at: int) -> TextDiagnostic:
+    return TextDiagnostic("FC216", message, hint, word=" ", severity="warning", at=at)
 
 
-def options_faults(text: str) -> Iterator[Fault]:
+def options_diagnostics(text: str) -> Iterator[TextDiagnostic]:
     """What an input still says of options once they are left out."""
     bare = _JINJA.sub("", without_slot(text, "options"))
     if match := _SPEAKS.search(bare):
         message = f"without options the text still speaks of them: {match[1]!r}"
         hint = "reword it, or say `options: required`; the style can announce the options"
         at = _spoken(text, match[1])
-        yield Fault("FC220", message, hint, word=match[1], severity="warning", at=at)
+        yield TextDiagnostic("FC220", message, hint, word=match[1], severity="warning", at=at)
 
 
-def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterator[Fault]:
+def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterator[TextDiagnostic]:
     known = set(names)
     literal = _literal(text)
     yield from _single_braces(literal, known, set(fields))
@@ -86,17 +96,19 @@ def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterato
         letter = stray[1] or stray[2]
         message = f"a stray {letter!r} after }}}} where a line should end"
         hint = f"take the {letter!r} out"
-        yield Fault("FC211", message, hint, word=f"}}}}{letter}", at=stray.start())
+        yield TextDiagnostic("FC211", message, hint, word=f"}}}}{letter}", at=stray.start())
     for escaped in _ESCAPED.finditer(literal):
         message = f"{escaped[0]} is printed as a backslash and a letter"
         hint = 'escapes work in "double quotes" only; or write the text as a block with |-'
-        yield Fault("FC211", message, hint, word=escaped[0], severity="warning", at=escaped.start())
+        yield TextDiagnostic(
+            "FC211", message, hint, word=escaped[0], severity="warning", at=escaped.start()
+        )
     for doubled in _DOUBLED.finditer(literal):
         word = doubled[0].strip()
         message = f"doubled or detached punctuation: {word!r}"
         at = doubled.start() + doubled[0].index(word)
         hint = "keep one mark, next to the word before it"
-        yield Fault("FC217", message, hint, word=word, severity="warning", at=at)
+        yield TextDiagnostic("FC217", message, hint, word=word, severity="warning", at=at)
     place = 0
     for line in text.split("\n")[:-1]:
         if line != line.rstrip(" \t"):
@@ -104,12 +116,12 @@ def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterato
         place += len(line) + 1
 
 
-def single_braces(text: str, names: Iterable[str]) -> Iterator[Fault]:
+def single_braces(text: str, names: Iterable[str]) -> Iterator[TextDiagnostic]:
     """Placeholders of another language in a text. names: what it may show."""
     yield from _single_braces(_literal(text), set(names), set())
 
 
-def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[Fault]:
+def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[TextDiagnostic]:
     """Placeholders of another language: `{premise}`, `{answers[0]}`, `{title | trim}`."""
     for match in _SINGLE.finditer(literal):
         shown, name = match[1], match[2]
@@ -120,7 +132,7 @@ def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[
         hint = f"write {{{{ {near}{shown[len(name) :]} }}}} to show the field"
         if near not in known:
             hint += ", where the signature lets it be shown"
-        yield Fault("FC210", message, hint, word=match[0], at=match.start())
+        yield TextDiagnostic("FC210", message, hint, word=match[0], at=match.start())
 
 
 def _literal(text: str) -> str:

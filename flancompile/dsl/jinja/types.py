@@ -14,11 +14,11 @@ __all__ = [
     "ANY",
     "Kind",
     "Type",
+    "common_type",
+    "describe",
     "from_json",
     "list_of",
-    "merged",
     "never_equal",
-    "told",
     "type_of",
 ]
 
@@ -102,11 +102,11 @@ def type_of(value: object) -> Type:
             return ANY
         return Type("map", None, {str(k): type_of(v) for k, v in value.items()})
     if isinstance(value, Iterable):
-        return Type("list", merged(type_of(item) for item in list(value)[:64]))
+        return Type("list", common_type(type_of(item) for item in list(value)[:64]))
     return ANY
 
 
-def merged(types: Iterable[Type]) -> Type | None:
+def common_type(types: Iterable[Type]) -> Type | None:
     """The type that all of some types are of; None for none."""
     found: Type | None = None
     for other in types:
@@ -125,10 +125,10 @@ def _both(a: Type, b: Type) -> Type:
     if a.kind != b.kind:
         return ANY
     if a.kind == "list":
-        inner = merged(t for t in (a.item, b.item) if t is not None)
+        inner = common_type(t for t in (a.item, b.item) if t is not None)
         return Type("list", inner, nullable=nullable)
     if a.kind == "map":
-        keys = {k: merged(t.keys[k] for t in (a, b) if k in t.keys) or ANY for k in
+        keys = {k: common_type(t.keys[k] for t in (a, b) if k in t.keys) or ANY for k in
                 dict.fromkeys([*a.keys, *b.keys])}  # fmt: skip
         if len(keys) > MANY_KEYS:
             return ANY
@@ -149,7 +149,7 @@ def never_equal(a: Type, b: Type) -> bool:
     return known and kinds[a.kind] != kinds[b.kind]
 
 
-def told(type_: Type) -> str:
+def describe(type_: Type) -> str:
     """A type in a message, with its article."""
     if type_.kind == "integer":
         return "a whole number"

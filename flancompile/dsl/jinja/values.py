@@ -33,6 +33,7 @@ __all__ = [
     "compared_key",
     "compared_text",
     "is_broken",
+    "materialized",
     "one_text",
     "parts_printed",
     "place",
@@ -40,7 +41,6 @@ __all__ = [
     "printed",
     "python_text",
     "remainder",
-    "settled",
     "shown",
     "texts_in",
     "times",
@@ -195,7 +195,7 @@ def texts_in(values: Any, where: str) -> list[str]:
     return [v if type(v) is str else str(printed(v, where)) for v in values]
 
 
-def settled(value: Any) -> Any:
+def materialized(value: Any) -> Any:
     """A value as it is kept: iterators and views become lists, in any depth.
 
     Raises RowError for what is undefined or is part of the program, such as a method that is not
@@ -208,17 +208,17 @@ def settled(value: Any) -> Any:
     if type(value) in (list, tuple):
         return _settled_list(value)
     if type(value) is dict:
-        items = {k: settled(v) for k, v in value.items()}
+        items = {k: materialized(v) for k, v in value.items()}
         return items if any(items[k] is not v for k, v in value.items()) else value
     if isinstance(value, Iterator | KeysView | ValuesView | ItemsView | range):
-        return [settled(item) for item in value]
+        return [materialized(item) for item in value]
     if callable(value):
         raise RowError(f"{plain_type(type(value).__name__)} is no value; call it")
     return value
 
 
 def _settled_list(value: Any) -> Any:
-    items = [settled(item) for item in value]
+    items = [materialized(item) for item in value]
     if all(a is b for a, b in zip(items, value, strict=True)):
         return value
     return items if type(value) is list else tuple(items)

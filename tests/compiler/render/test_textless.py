@@ -15,7 +15,7 @@ from flancompile.compiler.columns.jinja.column import Column, Frame
 from flancompile.compiler.columns.jinja.lower import render
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.expression import RowError, compile_template
-from flancompile.dsl.jinja.infer import template_faults
+from flancompile.dsl.jinja.infer import template_diagnostics
 from flancompile.dsl.jinja.types import type_of
 from flancompile.dsl.models.task import Task
 
@@ -135,9 +135,11 @@ def test_examples_hold_no_text_of_python_in_either_engine(
 @given(value=VALUES, text=st.sampled_from(PRINTS))
 @settings(max_examples=300, deadline=None)
 def test_what_the_checker_reports_is_dropped(value: Any, text: str) -> None:
-    faults = [f for f in template_faults(text, {"v": type_of(value)}) if f.code == "FC221"]
-    if faults:
+    diagnostics = [
+        f for f in template_diagnostics(text, {"v": type_of(value)}) if f.code == "FC221"
+    ]
+    if diagnostics:
         assert by_sandbox(text, value)[0] is None
-        assert all("tojson" in str(f.hint) for f in faults)
+        assert all("tojson" in str(f.hint) for f in diagnostics)
     if text in PRINTS[:7] and isinstance(value, list | dict):
-        assert [f.severity for f in faults] == ["error"]
+        assert [f.severity for f in diagnostics] == ["error"]

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
-from flancompile.dsl.jinja.infer import expression_faults, template_faults
-from flancompile.dsl.jinja.types import ANY, Type, merged, type_of
+from flancompile.dsl.jinja.infer import expression_diagnostics, template_diagnostics
+from flancompile.dsl.jinja.types import ANY, Type, common_type, type_of
 
 KINDS: dict[str, Any] = {
     "map": {"q": "why", "n": 1},
@@ -79,7 +79,7 @@ def names(kinds: list[str]) -> dict[str, Any]:
 @example("{{ item.q if item is mapping and 'q' in item else 'none' }}", ["text"])
 def test_what_is_guarded_is_no_fault_for_any_sample(text: str, kinds: list[str]) -> None:
     types = {name: type_of(value) for name, value in names(kinds).items()}
-    assert [f for f in template_faults(text, types) if f.code != "FC221"] == []
+    assert [f for f in template_diagnostics(text, types) if f.code != "FC221"] == []
     for kind in KINDS:  # the grammar's guards do guard: no value of any kind fails
         compile_template(text).render(names([kind]))
 
@@ -88,18 +88,18 @@ def test_what_is_guarded_is_no_fault_for_any_sample(text: str, kinds: list[str])
 def test_without_its_guard_a_use_that_fails_is_a_fault(value: str, test: str, kind: str) -> None:
     use = USES[test].format(v=value)
     types = {name: type_of(v) for name, v in names([kind]).items()}
-    _, faults = expression_faults(use, types)
+    _, diagnostics = expression_diagnostics(use, types)
     try:
         compile_expression(use)(names([kind]))
     except RowError:
         return
-    assert faults == []
+    assert diagnostics == []
 
 
 NAMES = {
     "item": type_of("a"),
     "people": type_of([{"name": "Ada"}, {"name": "Bo", "age": 3}]),
-    "map": merged([type_of({"k": 1, "z": 1}), type_of({"k": 1})]) or ANY,
+    "map": common_type([type_of({"k": 1, "z": 1}), type_of({"k": 1})]) or ANY,
 }
 
 
@@ -119,20 +119,24 @@ NAMES = {
     ],
 )
 def test_conditions_that_guard(text: str) -> None:
-    assert expression_faults(text, NAMES)[1] == []
+    assert expression_diagnostics(text, NAMES)[1] == []
 
 
 def test_conditions_elsewhere_guard_too() -> None:
-    assert expression_faults("item.q", NAMES, ("item is mapping",))[1] == []
-    assert [f.code for f in expression_faults("item.q", NAMES, ("item is string",))[1]] == ["FC222"]
+    assert expression_diagnostics("item.q", NAMES, ("item is mapping",))[1] == []
+    assert [f.code for f in expression_diagnostics("item.q", NAMES, ("item is string",))[1]] == [
+        "FC222"
+    ]
 
 
 def test_what_a_condition_said_ends_with_the_name() -> None:
     text = "{% if item is mapping %}{% set item = 'a' %}{{ item.q }}{% endif %}"
-    assert [f.code for f in template_faults(text, NAMES)] == ["FC222"]
+    assert [f.code for f in template_diagnostics(text, NAMES)] == ["FC222"]
 
 
 def test_under_a_condition_a_missing_key_is_a_warning() -> None:
-    found = expression_faults("item.q if other == 'map' else item", NAMES)[1]
+    found = expression_diagnostics("item.q if other == 'map' else item", NAMES)[1]
     assert [(f.code, f.severity) for f in found] == [("FC222", "warning")]
-    assert [f.severity for f in expression_faults("item.q", {"item": Type("text")})[1]] == ["error"]
+    assert [f.severity for f in expression_diagnostics("item.q", {"item": Type("text")})[1]] == [
+        "error"
+    ]

@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flancompile.dsl.jinja.expression import RowError, compile_expression
-from flancompile.dsl.jinja.infer import bare_names, expression_faults, template_faults
-from flancompile.dsl.jinja.types import ANY, Type, from_json, merged, type_of
+from flancompile.dsl.jinja.infer import (
+    expression_diagnostics,
+    template_diagnostics,
+    unguarded_names,
+)
+from flancompile.dsl.jinja.types import ANY, Type, common_type, from_json, type_of
 from flancompile.errors import TextError
 
 VALUES = st.recursive(
@@ -21,7 +25,7 @@ VALUES = st.recursive(
 
 @given(st.lists(VALUES, min_size=1, max_size=4))
 def test_a_type_survives_its_json(values: list[Any]) -> None:
-    found = merged(map(type_of, values))
+    found = common_type(map(type_of, values))
     assert found is not None
     assert from_json(json.loads(json.dumps(found.as_json()))).as_json() == found.as_json()
 
@@ -34,7 +38,7 @@ def test_what_is_no_type_is_refused(given: Any) -> None:
 
 def test_types_over_rows() -> None:
     rows = [{"a": 1, "b": [1]}, {"a": 2.5, "b": [], "c": None}, {"a": None, "b": ["x"], "c": "y"}]
-    found = merged(map(type_of, rows))
+    found = common_type(map(type_of, rows))
     assert found is not None
     assert found.as_json() == {
         "map": {"a": "number?", "b": {"list": "any"}, "c": "text?"},
@@ -48,7 +52,7 @@ NAMES = {
     "texts": type_of(["a"]),
     "people": type_of([{"name": "Ada", "age": 36}]),
     "answers": type_of({"text": ["a"], "start": [1]}),
-    "m": merged([type_of({"k": 1, "zz": 1}), type_of({"k": 1})]) or ANY,
+    "m": common_type([type_of({"k": 1, "zz": 1}), type_of({"k": 1})]) or ANY,
     "unknown": ANY,
 }
 
@@ -81,8 +85,8 @@ NAMES = {
     ],
 )
 def test_types_of_expressions(text: str, kind: str) -> None:
-    found, faults = expression_faults(text, NAMES)
-    assert (str(found), faults) == (kind, [])
+    found, diagnostics = expression_diagnostics(text, NAMES)
+    assert (str(found), diagnostics) == (kind, [])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def test_types_of_expressions(text: str, kind: str) -> None:
     ],
 )
 def test_faults_of_expressions(text: str, code: str) -> None:
-    assert [f.code for f in expression_faults(text, NAMES)[1]] == [code]
+    assert [f.code for f in expression_diagnostics(text, NAMES)[1]] == [code]
 
 
 ROW: dict[str, Any] = {
@@ -127,26 +131,26 @@ def test_what_a_row_can_give_is_no_error() -> None:
         except (RowError, TextError):
             continue
         worked += 1
-        faults = expression_faults(text, types)[1]
-        assert [f for f in faults if f.severity == "error"] == [], text
+        diagnostics = expression_diagnostics(text, types)[1]
+        assert [f for f in diagnostics if f.severity == "error"] == [], text
     assert worked > 150
 
 
 @pytest.mark.parametrize("text", ["m.zz", "m.zz == 1 and m.k", "m.k if m.k else m['zz']"])
 def test_a_key_that_some_rows_lack_is_warned_of(text: str) -> None:
-    found = [(f.code, f.severity, f.word) for f in expression_faults(text, NAMES)[1]]
+    found = [(f.code, f.severity, f.word) for f in expression_diagnostics(text, NAMES)[1]]
     assert found == [("FC222", "warning", "zz")]
 
 
 def test_names_that_nothing_guards() -> None:
-    assert bare_names("zq | default(q)") == {"q"}
-    assert bare_names("zq if zq is defined else q") == {"q"}
-    assert bare_names("(zq ~ q) | upper") == {"zq", "q"}
+    assert unguarded_names("zq | default(q)") == {"q"}
+    assert unguarded_names("zq if zq is defined else q") == {"q"}
+    assert unguarded_names("(zq ~ q) | upper") == {"zq", "q"}
 
 
 def test_faults_of_templates_have_their_line() -> None:
     text = "{{ text }}\n{% for one in people %}{{ one.nmae }}\n{% endfor %}\n{{ texts }}"
-    found = list(template_faults(text, NAMES))
+    found = list(template_diagnostics(text, NAMES))
     assert [(f.code, f.line, f.word) for f in found] == [
         ("FC222", 2, "nmae"),
         ("FC221", 4, "texts"),
@@ -155,4 +159,4 @@ def test_faults_of_templates_have_their_line() -> None:
 
 def test_what_a_condition_guards_is_no_fault() -> None:
     text = "{% if answers.note is defined %}{{ answers.note }}{% endif %}"
-    assert list(template_faults(text, NAMES)) == []
+    assert list(template_diagnostics(text, NAMES)) == []

@@ -40,7 +40,7 @@ from flancompile.compiler.columns.jinja.operations import (
 )
 from flancompile.dsl.jinja.environment import environment, is_written_out
 from flancompile.dsl.jinja.expression import compile_template
-from flancompile.dsl.jinja.values import settled
+from flancompile.dsl.jinja.values import materialized
 
 __all__ = ["evaluate", "render"]
 
@@ -63,7 +63,7 @@ def evaluate(text: str, frame: Frame) -> Column:
     """An expression's value for every row."""
     output = cast(nodes.Output, expression_tree(text).body[0])
     found = _Walk().value(output.nodes[0], frame)
-    return rowwise(settled, found, rows=frame.rows)
+    return rowwise(materialized, found, rows=frame.rows)
 
 
 class _Walk:
