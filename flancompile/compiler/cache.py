@@ -1,8 +1,8 @@
-"""The cache: read splits, objects, learnt tokenizers; a place, a size, and a sweep.
+"""The cache: read splits, objects and learnt tokenizers in one folder, with a size limit.
 
-Everything in it is addressed by content, so anything may be deleted between two runs: what is
-missing is made again. `collect` removes the least recently used until the cache fits its limit, but
-nothing that a run which is still going has used.
+Entries are addressed by content, so any of them may be deleted between two runs: the next run makes
+it again. `collect` removes the least recently used entries until the cache fits its limit, and
+keeps entries that a running process has used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ USERS = "users"
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found and removed."""
+    """Number and bytes of a cache's entries, and of those that `collect` removed."""
 
     entries: int
     total_bytes: int
@@ -44,45 +44,45 @@ class Cache:
 
     @property
     def reads(self) -> Path:
-        """Where read splits lie."""
+        """Folder of read splits."""
         return self.root / "reads"
 
     @property
     def objects(self) -> Path:
-        """Where objects lie."""
+        """Folder of objects."""
         return self.root / "objects"
 
     @property
     def tokenizers(self) -> Path:
-        """Where tokenizers lie, by digest."""
+        """Folder of tokenizers, by digest."""
         return self.root / "tokenizers"
 
     def object_path(self, key: str) -> Path:
-        """The place of an object."""
+        """The path of an object's file."""
         return self.objects / key[:2] / f"{key}.arrow"
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """While it lasts, a sweep keeps what is used from now on."""
+        """Keep entries that are used within this context from `collect`, in any process."""
         with making_folder(self.root / USERS / "user"):
             yield
 
     def entries(self) -> Iterator[tuple[float, int, Path]]:
-        """(time of last use, bytes, path) of every object, read split and tokenizer.
+        """(time of last use, bytes, path) of each object, read split and tokenizer.
 
-        What is being made is not among them.
+        Unfinished files are left out.
         """
         for folder in self._folders():
             for path in folder.glob("*"):
                 if is_unfinished(path) or path == self.reads / DIGESTS:
                     continue
-                with suppress(FileNotFoundError):  # another sweep has removed it
+                with suppress(FileNotFoundError):  # removed by another process
                     yield path.stat().st_mtime, _size(path), path
 
     def _began(self) -> Iterator[float]:
-        """When each run that is still going began."""
+        """Start times of the runs in progress."""
         for path in (self.root / USERS).glob(".*.lock"):
-            with suppress(FileNotFoundError):  # it has just ended
+            with suppress(FileNotFoundError):  # the run has just ended
                 yield path.stat().st_mtime
 
     def _folders(self) -> list[Path]:
@@ -92,7 +92,8 @@ class Cache:
     def collect(self, limit_bytes: int | None = None) -> Swept:
         """Remove the least recently used entries until `limit_bytes` are kept.
 
-        What killed runs have left goes first. What a living process is making, or has used, stays.
+        Unfinished files of killed runs go first. Entries that a running process makes or has used
+        stay.
         """
         for folder in (*self._folders(), self.root / USERS):
             clear(folder)
@@ -120,7 +121,7 @@ def default_cache() -> Cache:
 
 
 def memo_of(folders: Iterable[Path | str]) -> Memo:
-    """What earlier runs parsed and checked of some library folders."""
+    """The memo of files that earlier runs parsed and checked, for some library folders."""
     names = "\n".join(sorted(str(Path(f).resolve()) for f in folders))
     name = hashlib.blake2b(names.encode(), digest_size=12).hexdigest()
     return Memo(default_cache().root / "checked" / name)

@@ -1,9 +1,8 @@
-"""A recipe's tokenizer learnt from its mixture, and pinned.
+"""Learn a recipe's tokenizer from its mixture, and pin it.
 
-A learnt tokenizer stands beside its recipe as NAME.lock.json (in the cache, for a recipe of the
-built-in library) and is learnt anew only when asked, so that a new row somewhere does not change
-every id. Its texts are the first rendered examples of each
-task, in the mixture's ratio.
+A learnt tokenizer is pinned beside its recipe as NAME.lock.json (in the cache, for a recipe of the
+built-in library) and learnt again only on request, so that new rows don't change every id. Its
+texts are the first rendered examples of each task, in the mixture's ratio.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def learnt_tokenizer(
 
 
 def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]:
-    """Prompts and targets of a task's first examples, each as far as the lengths could reach."""
+    """Prompts and targets of a task's first examples, each cut to the most that could fit."""
     task = planned.task
     longest = max(workshop.recipe.lengths.model_dump(exclude_none=True).values())
     most = longest * TOKEN_CHARACTERS

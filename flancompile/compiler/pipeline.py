@@ -1,7 +1,7 @@
 """The compiler, pass by pass: check, plan, read, render + tokenise, link, pack, write, verify.
 
-This is the list and little more; each pass is a file of its own. Rendering and tokenising happen
-inside objects, which streams build as far as the quotas reach.
+This module only calls the passes, each of which is a module of its own. Rendering and tokenising
+happen inside objects, which streams build until the quotas are met.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ __all__ = ["compile_recipe", "prepare", "rows_over", "streams_of"]
 
 
 def compile_recipe(request: Request, out: Path, *, overwrite: bool = False) -> Manifest:
-    """Compile a recipe into a build at `out`. Raises FlancompileError; `out` is then untouched."""
+    """Compile a recipe into a build at `out`.
+
+    Raises FlancompileError, and then leaves `out` as it was.
+    """
     check_out(out, request.recipe.id, overwrite)
     with request.executor() as executor, within(request.memory_bytes):
         prepared = prepare(request, executor)
@@ -93,7 +96,7 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
 
 
 def _check(request: Request, planned: Mapping[str, PlannedTask], tokenizer: Tokenizer) -> None:
-    """Refuse a tokenizer that does not serve the recipe."""
+    """Raise for a tokenizer that lacks a special token, a style or a chat layout of the recipe."""
     used = {i: p.task for i, p in planned.items()}
     found = check_tokenizer(request.library, request.recipe, request.tasks, used, tokenizer)
     if errors := [d for d in found if d.severity == "error"]:
@@ -114,7 +117,7 @@ def streams_of(prepared: Prepared, executor: Executor | None) -> Streams:
 
 
 def rows_over(prepared: Prepared, member: str | None) -> dict[str, float]:
-    """Capped rows of each task below a top-level member; of all tasks for None."""
+    """Rows within the caps of each task below a top-level member; of all tasks for None."""
     nodes = [c for c in prepared.node.children if member is None or c.name == member]
     reads, split = prepared.workshop.reads, prepared.workshop.recipe.split
     tasks = [t for n in nodes for t in n.all_tasks()]
@@ -122,12 +125,12 @@ def rows_over(prepared: Prepared, member: str | None) -> dict[str, float]:
 
 
 def _kept(reads: Mapping[tuple[str, str], SplitBlocks], task: TaskDef, split: str) -> int:
-    """The rows of a split that have every field that a task reads."""
+    """Number of rows of a split that have every field that a task reads."""
     return reads[task.source_id, split].kept_for(task_fields(task))
 
 
 def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:
-    """Examples of each task; builds objects as far as they reach."""
+    """Number of examples of each task; builds the objects that provide them."""
     recipe = prepared.workshop.recipe
     mixture = prepared.request.library.mixture(recipe.mixture).model
 

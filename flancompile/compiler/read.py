@@ -1,4 +1,4 @@
-"""Which splits a compile reads, and reading them: each once, whatever the number of its tasks."""
+"""Read the splits of a compile, each once, however many tasks use it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_HERE = frozenset({"FC301", "FC306"})  # diagnostics of rows that are not on 
 
 
 def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
-    """What determines a split's rows for a task. Raises FC301 for files that are not there."""
+    """The spec that determines a split's rows for a task. Raises FC301 for missing files."""
     dataset = task.dataset.model
     choice = root = None
     if request.overlay is not None:
@@ -49,9 +49,9 @@ def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
 def read_all(
     request: Request, wanted: Iterable[tuple[TaskDef, str]], executor: Executor | None
 ) -> tuple[Reads, dict[tuple[str, str], str]]:
-    """Read every split that is wanted. -> what was read, and why others are not to be had.
+    """Read splits. -> (the read splits, reasons for missing ones), by (source id, split)
 
-    Both are by (source id, split); what is missing raises unless the recipe leaves it out.
+    A missing split raises, unless the recipe sets `missing: leave_out`.
     """
     specs: dict[tuple[str, str], SplitSpec] = {}
     missing: dict[tuple[str, str], str] = {}
@@ -83,7 +83,7 @@ def read_all(
 
 
 def _pin(request: Request, spec: SplitSpec, commit: str | None) -> None:
-    """Note what was read of the Hub, for the build's lock."""
+    """Record the commit of a Hub repository for the build's lock."""
     place = spec.place
     if place.hub is not None and not Path(place.hub).is_dir():
         about = {"repository": place.hub, "config": place.config, "revision": place.revision}
@@ -91,7 +91,7 @@ def _pin(request: Request, spec: SplitSpec, commit: str | None) -> None:
 
 
 def _excused(error: FlancompileError, may_miss: bool) -> str:
-    """Why rows are not to be had; raises the error where that stops the work."""
+    """The reason why a split is missing; raises the error if the recipe does not allow that."""
     if not may_miss or any(d.code not in NOT_HERE for d in error.diagnostics):
         raise error
     return error.diagnostics[0].message
@@ -100,7 +100,7 @@ def _excused(error: FlancompileError, may_miss: bool) -> str:
 def missing_for(
     tasks: Iterable[TaskDef], split: str, missing: Mapping[tuple[str, str], str]
 ) -> dict[str, str]:
-    """Why tasks cannot be compiled from a split, by their ids."""
+    """Reasons why tasks cannot be compiled from a split, by task id."""
     found: dict[str, str] = {}
     for task in tasks:
         for _, other in splits_of([task], split):
@@ -110,7 +110,7 @@ def missing_for(
 
 
 def splits_of(tasks: Iterable[TaskDef], split: str) -> list[tuple[TaskDef, str]]:
-    """The tasks' own split, and the splits that their exemplars come from."""
+    """The split of each task, and the splits of its exemplars."""
     wanted = []
     for task in tasks:
         wanted.append((task, split))
@@ -121,7 +121,7 @@ def splits_of(tasks: Iterable[TaskDef], split: str) -> list[tuple[TaskDef, str]]
 
 
 def _read_here(request: Request, spec: SplitSpec) -> str:
-    """Read in this process, telling of the rows as they come."""
+    """Read a split in this process, reporting progress by rows."""
 
     def tell(rows: int) -> None:
         if request.progress is not None:

@@ -1,4 +1,4 @@
-"""The tokenizer that a recipe names, or has learnt and pinned before.
+"""Load the tokenizer of a recipe: a named one, or a learnt and pinned one.
 
 A pinned tokenizer is beside its recipe as NAME.lock.json, or in the cache for a recipe of the
 built-in library.
@@ -30,18 +30,17 @@ __all__ = ["as_asked", "named_tokenizer", "pin_path"]
 def named_tokenizer(
     recipe: Loaded[Recipe], cache: Cache, *, relearn: bool = False, offline: bool = False
 ) -> Tokenizer | None:
-    """The tokenizer that the recipe names or has pinned; None when it is still to be learnt.
+    """The tokenizer that a recipe names or has pinned; None if it has to be learnt first.
 
-    relearn: whether a pin is passed over; offline: whether a Hub repository is looked for on this
-    machine alone. Raises FC412 for one that cannot be loaded, FC414 for a pin that does not fit.
+    relearn: ignore a pin; offline: look for a Hub repository on this machine only. Raises FC412 for
+    a tokenizer that cannot be loaded, FC414 for a pin that does not match the recipe.
     """
     found = _named(recipe, cache, relearn, offline)
     return None if found is None else as_asked(recipe, found)
 
 
 def as_asked(recipe: Loaded[Recipe], tokenizer: Tokenizer) -> Tokenizer:
-    """The tokenizer with the chat template that the recipe gives it, if it gives one, reading
-    special tokens in data as the recipe has it."""
+    """The tokenizer with the recipe's chat template and its setting for special tokens in data."""
     spec = recipe.model.tokenizer
     tokenizer = tokenizer.reading_special(spec.special_in_data == "token")
     name = spec.chat_template
@@ -65,7 +64,7 @@ def _named(recipe: Loaded[Recipe], cache: Cache, relearn: bool, offline: bool) -
 
 
 def pin_path(recipe: Loaded[Recipe], cache: Cache) -> Path:
-    """Where a recipe's learnt tokenizer is pinned."""
+    """Path of the file that pins a recipe's learnt tokenizer."""
     file = Path(recipe.document.path)
     own = file.resolve().is_relative_to(builtin_library().resolve())
     beside = file.with_name(f"{file.name.removesuffix(file.suffix)}.lock.json")
@@ -97,7 +96,7 @@ def _pinned(recipe: Loaded[Recipe], cache: Cache) -> Tokenizer | None:
 
 
 def _pin_in(path: Path) -> dict[str, Any]:
-    """What a lock pins. Raises FC414 for one that is damaged."""
+    """The pin in a lock file. Raises FC414 for a damaged one."""
     try:
         about = json.loads(path.read_text(encoding="utf-8"))["tokenizer"]
         return {key: about[key] for key in ("train", "vocab_size", "digest", "file")}

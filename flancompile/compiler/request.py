@@ -1,4 +1,4 @@
-"""What a compile is asked for, and how it tells of its progress."""
+"""Compile requests: a recipe, its library, the resources for a compile and its progress."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MEMORY_BYTES = 256 << 20
 
 @dataclass
 class Request:
-    """A recipe with the library that it stands in, and the means to compile it.
+    """A recipe with its library, and the resources to compile it.
 
     workers: processes that build objects; memory_bytes: rows that a read holds before it spills;
-    pins: what the Hub's repositories stood at when they were read, by source and split.
+    pins: commits of Hub repositories when they were read, by source and split.
     """
 
     recipe: Loaded[Recipe]
@@ -47,7 +47,7 @@ class Request:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[int, int | None], None]]:
-        """A pass of the compile: it is timed, and its progress is told under its name."""
+        """Time a pass of the compile, and report its progress under its name."""
         started = time.perf_counter()
 
         def tell(done: int, total: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Request:
             yield pool
 
     def check(self, used: set[str]) -> list[Diagnostic]:
-        """Static checks of the dataset files that the tasks `used` stand in; raises on errors."""
+        """Static checks of the dataset files of the tasks `used`; raises on errors."""
         ids = {self.tasks[i].dataset.id for i in used}
         found = [
             d
@@ -83,16 +83,16 @@ class Request:
 
 
 def library_of(recipe: str | Path, folders: tuple[Path | str, ...]) -> tuple[Library, str]:
-    """The library that a recipe stands in, and the recipe's id.
+    """The library of a recipe, and the recipe's id.
 
-    recipe: an id, or the path of a recipe file; a file under recipes/ brings its own folder.
-    Raises what loading finds.
+    recipe: an id, or the path of a recipe file; a file under recipes/ brings its own folder. Raises
+    the diagnostics of `load_library`.
     """
     given, loose, path = [Path(f) for f in folders], [], Path(recipe)
     id_ = str(recipe)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
-            hint = "give a recipe's id, or the path of a file that is there"
+            hint = "give a recipe's id, or the path of an existing file"
             raise fail("FC402", f"there is no recipe file {str(path)!r}", hint=hint)
         home = path.resolve().parent
         if home.name == "recipes":
@@ -120,7 +120,7 @@ def request_of(
 ) -> Request:
     """Load a recipe with its library and overlay. Raises FC1xx for files, FC402 for ids.
 
-    settings: keys of the recipe that are asked for in place of the file's.
+    settings: keys that replace the recipe's own.
     """
     loaded, id_ = library_of(recipe, library)
     found = loaded.recipe(id_)
@@ -141,7 +141,7 @@ def ladder_request(
     cache: Cache,
     progress: Progress | None,
 ) -> Request:
-    """A request for looking at one pass over a mixture, whatever of it is here.
+    """A request for one epoch of a mixture, without the tasks whose data is not on this machine.
 
     Raises FC1xx, FC402.
     """
@@ -166,7 +166,7 @@ def bare_request(
     seed: int = 0,
     loose: Sequence[Path] = (),
 ) -> Request:
-    """A request without a recipe, for looking at tasks. Raises FC1xx, FC402."""
+    """A request without a recipe, to look at tasks. Raises FC1xx, FC402."""
     loaded, found = load_library(library, loose=loose, memo=memo_of(library))
     if found:
         raise FlancompileError(found)

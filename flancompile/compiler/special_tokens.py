@@ -1,7 +1,7 @@
-"""The frame: special tokens around an example's prompt and target, put on at link time.
+"""The frame: special tokens around an example's prompt and target, added at link time.
 
-decoder: bos? prompt join? target eos?, in a chat again for each answer but bos; encoder–decoder:
-prompt eos?, target eos?. Objects hold content ids alone, so a change of frame or layout relinks and
+decoder: bos? prompt join? target eos?, in a chat again for each answer except bos; encoder–decoder:
+prompt eos?, target eos?. Objects hold content ids only, so a change of frame or layout relinks and
 does not render again.
 """
 
@@ -35,12 +35,12 @@ class FrameIds:
 
     @property
     def prompt_extra(self) -> int:
-        """Tokens added on the prompt's side of an example with one target."""
+        """Number of tokens added on the prompt's side of an example with one target."""
         return (self.before != NONE) + (self.after_prompt != NONE)
 
     @property
     def target_extra(self) -> int:
-        """Tokens added to each target; they carry loss."""
+        """Number of tokens added to each target; they carry loss."""
         return int(self.after_target != NONE)
 
     def loss_spans(self, content: LossSpans) -> LossSpans:
@@ -52,7 +52,7 @@ class FrameIds:
 
 
 def frame_ids(recipe: Loaded[Recipe], tokenizer: Any) -> FrameIds:
-    """The frame of a recipe in a tokenizer's ids. Raises FC410 where it lacks a token."""
+    """The frame of a recipe in a tokenizer's ids. Raises FC410 for a token that it lacks."""
     frame, layout = recipe.model.frame, recipe.model.layout
     join = frame.join or ("eos" if layout == "decoder" else "none")
     asks = "eos" if frame.eos else "join"
@@ -67,7 +67,7 @@ def frame_ids(recipe: Loaded[Recipe], tokenizer: Any) -> FrameIds:
 
 
 def _needed(recipe: Loaded[Recipe], token: int | None, name: str, asks: str) -> int:
-    """A special token. asks: the key of `frame` that asks for it, by its default or in the file."""
+    """A special token. asks: the key of `frame` that needs it, by its default or in the file."""
     if token is None:
         written = recipe.document.value(("frame", asks)) is not None
         span = recipe.document.span(("frame", asks) if written else ("tokenizer",))
@@ -85,8 +85,8 @@ def framed(
 ) -> npt.NDArray[Any]:
     """Framed ids of examples, one after another.
 
-    ids: the object's ids; starts: int64[m], where each example begins in them; content: its loss
-    spans. -> [sum of the framed lengths], of the ids' type, which holds the whole vocabulary
+    ids: an object's ids; starts: int64[m], the index of each example's first id; content: loss
+    spans without the frame. -> ids of the same dtype, their number the sum of the framed lengths
     """
     out = np.empty(int(frame.loss_spans(content).values.sum()), dtype=ids.dtype)
     tokens = (frame.before, frame.after_prompt, frame.after_target)

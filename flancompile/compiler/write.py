@@ -1,7 +1,7 @@
-"""The write pass: objects are read once, framed, and scattered into packs; then what tells of them.
+"""The write pass: read each object once, frame its ids, and scatter them into packs.
 
-Beside packs and examples a build has the ledger, evaluation tables, the tokenizer, the lock (what
-went in), run.json (times) and the manifest, which is written last.
+Beside packs and examples a build has the ledger, evaluation tables, the tokenizer, the lock
+(resolved inputs), run.json (times) and the manifest, which is written last.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from flancompile.store.writer import BuildWriter, PackTable
 __all__ = ["write_build"]
 
 _PINNED = ("numpy", "pyarrow", "jinja2", "tokenizers", "sentencepiece", "gigatoken", "numba")
-AHEAD = 8  # objects whose examples are gathered before they are wanted
+AHEAD = 8  # objects whose examples are gathered ahead of the writer
 T = TypeVar("T")
 R = TypeVar("R")
 _EXAMPLE_COLUMNS = (
@@ -90,7 +90,7 @@ def write_build(
 
 @contextmanager
 def _beside(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for what can be written side by side; what has not begun is not, after an error."""
+    """A thread pool for independent writes; an error cancels those that have not begun."""
     pool = ThreadPoolExecutor(count, "write")
     try:
         yield pool
@@ -101,7 +101,7 @@ def _beside(count: int) -> Iterator[ThreadPoolExecutor]:
 def _some_ahead(
     pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T]
 ) -> Iterator[R]:
-    """A function of items in order, worked out for a few of them ahead."""
+    """Map a function over items in order, computing a few results ahead."""
     waiting: deque[Future[R]] = deque()
     for item in items:
         waiting.append(pool.submit(function, item))
@@ -125,7 +125,7 @@ def _write_ledger(
 def _write_object(
     writer: BuildWriter, prepared: Prepared, linked: Linked, taken: Taken
 ) -> pa.Table:
-    """Frame an object's ids and put them into their packs. -> what is told of its examples"""
+    """Frame an object's ids and put them into their packs. -> its lines of the examples table"""
     table = read_object(taken.piece.path)
     rows, frame = taken.rows, prepared.frame
     ids = table["ids"].combine_chunks()
@@ -188,7 +188,7 @@ def _write_names(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
 
 
 def _lock(prepared: Prepared, tables: Sequence[EvalTable]) -> dict[str, Any]:
-    """Resolved digests and versions: enough to make the build again, and to see what moved."""
+    """Resolved digests and versions, to repeat the build and to see differences between builds."""
     workshop = prepared.workshop
     trained = [p.task for p in prepared.planned.values()]
     tasks = sorted([*trained, *(t.set.task for t in tables)], key=lambda t: t.id)
@@ -212,7 +212,7 @@ def _lock(prepared: Prepared, tables: Sequence[EvalTable]) -> dict[str, Any]:
 
 
 def template_places(task: TaskDef) -> dict[str, str]:
-    """Template -> `folder/file.yaml:line`, from the library's folder on."""
+    """Template name -> `folder/file.yaml:line`, relative to the library's parent folder."""
     found = {}
     for place, template in enumerate(task.task.templates):
         span = task.span("templates", place)
@@ -299,7 +299,7 @@ def _manifest(
 
 
 def _unwritten(prepared: Prepared) -> dict[str, str]:
-    """Why styles are left out of the draw, of the kinds that the build's tasks use."""
+    """Reasons for styles that the tokenizer cannot write, of kinds that the build's tasks use."""
     tasks = [p.task.task for p in prepared.planned.values()]
     chats = any(t.turns is not None for task in tasks for t in task.templates)
     used = {
@@ -323,7 +323,7 @@ def _frame(prepared: Prepared) -> dict[str, int]:
 def task_counts(
     prepared: Prepared, streams: Streams, linked: Linked, rate_in: str
 ) -> list[TaskCount]:
-    """What was asked of each task and what it gave."""
+    """Requested and realised counts of each task."""
     by_task: dict[str, list[Taken]] = {}
     for taken in linked.taken:
         by_task.setdefault(taken.stream.id, []).append(taken)
@@ -385,7 +385,7 @@ def _task_count(
 
 
 def _counted(table: pa.Table | None, column: str) -> dict[Any, int]:
-    """How often each value stands in a column, sorted by value."""
+    """Count of each value of a column, sorted by value."""
     if table is None:
         return {}
     counts = table[column].value_counts().to_pylist()

@@ -1,8 +1,8 @@
 """Hold-outs without effect: they leave out no task of any mixture that they apply to.
 
-Most often a member's selector or the hold-out's own is not what its author means, and tasks that
-were to be kept for evaluation are trained on under another name. A hold-out that selects no task of
-the library at all is an error of `plan`.
+Most often a member's selector or the hold-out's own is wrong, and the tasks meant for evaluation
+are trained on under another name. A hold-out that selects no task of the library at all is an error
+of `plan`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from flancompile.errors import Diagnostic, FlancompileError, nearest
 
 __all__ = ["idle_clusters", "idle_hold_outs"]
 
-_REMEDY = "take it out, or mend the selectors of the members"
+_REMEDY = "take it out, or correct the selectors of the members"
 
 
 def idle_hold_outs(library: Library, tasks: Mapping[str, TaskDef]) -> Iterator[Diagnostic]:
-    """FC406 for hold-outs of mixtures without effect, and for names of `hold_out_with` that no
-    task has.
+    """FC406 for hold-outs without effect, and for names of `hold_out_with` that no task has.
 
-    A hold-out applies to each mixture that has its own one below it, so one effect is enough.
+    A hold-out also applies to each mixture that includes its own one, so one effect is enough.
     """
     reach: dict[str, set[str]] = {}  # mixture -> the tasks of all mixtures that have it below them
     for root in library.mixtures:
@@ -56,7 +55,7 @@ def idle_clusters(
 
 
 def _chosen(library: Library, tasks: Mapping[str, TaskDef], id_: str) -> set[str]:
-    """The tasks that the members of a mixture's tree select, those held out too."""
+    """The tasks that the members of a mixture's tree select, held-out ones included."""
     found: set[str] = set()
     for loaded in mixture_tree(library, id_):
         for member in loaded.model.members:
@@ -66,7 +65,7 @@ def _chosen(library: Library, tasks: Mapping[str, TaskDef], id_: str) -> set[str
 
 
 def _picked(select: str, tasks: Mapping[str, TaskDef]) -> list[str]:
-    """Ids of the tasks that a selector selects; none for one that `plan` complains of."""
+    """Ids of the tasks that a selector selects; none for a selector that `plan` reports."""
     try:
         return parse_selector(select).pick(tasks.values())
     except FlancompileError:
@@ -88,7 +87,7 @@ def _idle(
 
 
 def _or(hint: str, remedy: str) -> str:
-    """A hint with what to do where it is not what was meant."""
+    """A hint, followed by the remedy in case the suggestion is wrong."""
     return f"{hint}{' ' if hint.endswith('?') else '; '}otherwise {remedy}"
 
 

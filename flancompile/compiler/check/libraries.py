@@ -26,11 +26,11 @@ __all__ = ["check_libraries"]
 def check_libraries(
     paths: Sequence[Path], *, builtin: bool = False, typed: bool = True
 ) -> list[Diagnostic]:
-    """Every complaint about folders and single files, in the order of files and lines; warnings
-    that a dataset file allows are marked.
+    """All diagnostics of library folders and single files, in the order of files and lines.
 
-    builtin: whether the built-in library is one of them; typed: whether schemas.lock is used.
-    Raises FC107 for a path that is not there; a folder without a library is a complaint.
+    builtin: whether to check the built-in library too; typed: whether to use schemas.lock. Warnings
+    that a dataset file allows are marked. Raises FC107 for a path that does not exist; a folder
+    without a library gives a diagnostic.
     """
     loose = [p for p in paths if p.is_file()]
     folders = [library_folder(p) for p in paths if not p.is_file()]
@@ -49,7 +49,7 @@ def check_libraries(
 
 
 def _placed(library: Library) -> list[Diagnostic]:
-    """Complaints about splits and files, those that their dataset file allows marked."""
+    """Diagnostics of splits and files; those that their dataset file allows are marked."""
     try:
         found = list(check_places(library))
     except FlancompileError as error:  # of a `for_each` that gives no tasks
@@ -62,7 +62,7 @@ def _placed(library: Library) -> list[Diagnostic]:
 
 
 def _mixtures(library: Library) -> Iterator[Diagnostic]:
-    """Mixtures that do not resolve, and recipes and overlays that name what is not there."""
+    """Diagnostics of mixtures that do not resolve, and of missing names in recipes and overlays."""
     every = library.tasks()
     for recipe in library.recipes.values():
         yield from (d for d in check_recipe(library, recipe) if not _may_wait(d, library))
@@ -79,15 +79,15 @@ def _mixtures(library: Library) -> Iterator[Diagnostic]:
         yield from check_overlay(library, overlay)
 
 
-_OF_NAMES = ("FC402", "FC406", "FC411")  # what they name may be in a file that did not load
+_OF_NAMES = ("FC402", "FC406", "FC411")  # the missing name may be in a file that did not load
 _OF_SHARES = ("FC403", "FC407", "FC419", "FC420")
 _QUOTED = re.compile(r"'([^']*)'")
 
 
 def _may_wait(diagnostic: Diagnostic, library: Library) -> bool:
-    """Whether a complaint may follow from another one, or from files that are not here.
+    """Whether a diagnostic may follow from another one, or from files that are not on this machine.
 
-    Those are faulty files, which are reported themselves, and files of a `for_each`.
+    These are files with errors, which are reported themselves, and files of a `for_each`.
     """
     if _without_files(library) and diagnostic.code in ("FC406", "FC407"):
         return True
@@ -109,7 +109,7 @@ def _words(text: str) -> set[str]:
 
 
 def _without_files(library: Library) -> bool:
-    """Whether a dataset has no task only as no file of its `for_each` is on this machine."""
+    """Whether a dataset has no task only because no file of its `for_each` is on this machine."""
     globs = {i: d.model.for_each.files for i, d in library.datasets.items() if d.model.for_each}
     if not any(globs.values()):
         return False

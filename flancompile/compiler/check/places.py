@@ -1,8 +1,8 @@
 """Static checks of the splits and files that dataset files name; no row is read.
 
-What a Hub repository holds is unknown here, so only local files and named splits are looked at. A
-data file that is absent with nothing like it is a warning: a library may describe data that is on
-another machine. The data of the library that ships with the package is where an overlay says.
+Only local files and named splits are checked, since the files of a Hub repository are unknown here.
+A missing data file is a warning unless a similar name exists: a library may describe data on
+another machine. Overlays locate the data of the built-in library.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ABSENT = "put it there, or let an overlay say where the data is; a library may 
 
 
 def check_places(library: Library) -> Iterator[Diagnostic]:
-    """FC301 and FC319 for splits and files that are not there; FC109 for tasks of one id."""
+    """FC301 and FC319 for missing splits and files; FC109 for tasks with the same id."""
     by_dataset: dict[str, list[TaskDef]] = {}
     seen: dict[str, TaskDef] = {}
     for task in library.every_task():
@@ -57,14 +57,14 @@ def _places(source: Source, overlaid: Sequence[PlaceOptions]) -> list[PlaceOptio
 
 
 def named_splits(place: PlaceOptions) -> list[str] | None:
-    """The splits that a place names; None where it names none."""
+    """The splits that a place names; None if it names none."""
     if place.hub is not None:
         return list(place.splits) if place.splits else None
     return list(place.files) if isinstance(place.files, dict) else None
 
 
 def _has(place: PlaceOptions, split: str) -> bool:
-    """Whether a place may have a split: a Hub repository may have more than are named."""
+    """Whether a place may have a split: a Hub repository may have more than the file names."""
     known = named_splits(place)
     if known is None or split in known:
         return True
@@ -85,7 +85,7 @@ def _splits(dataset: Loaded[DatasetFile], places: Sequence[PlaceOptions]) -> Ite
 
 
 def _exemplar_files(tasks: Sequence[TaskDef]) -> Iterator[Diagnostic]:
-    """Files of exemplars that are not there: the first of each task."""
+    """Missing files of exemplars, the first of each task."""
     told: set[str] = set()
     for task in tasks:
         if task.task.exemplars.file is None or task.category in told:
@@ -98,7 +98,7 @@ def _exemplar_files(tasks: Sequence[TaskDef]) -> Iterator[Diagnostic]:
 
 
 def _data_files(tasks: Sequence[TaskDef]) -> Iterator[Diagnostic]:
-    """Local files of a source that are not there: the first of each key."""
+    """Missing local files of a source, the first of each key."""
     source = tasks[0].dataset.model.source
     told: set[Key] = set()
     for task in {t.source_id: t for t in tasks}.values():
@@ -118,7 +118,7 @@ def _joined(join: Join) -> Source:
 
 
 def _absent(task: TaskDef, source: Source, split: str, key: Key) -> Diagnostic | None:
-    """The complaint about a split's files; None where they are there."""
+    """The diagnostic of a split with a missing file; None if all files exist."""
     folder: Path = task.dataset.folder
     span = task.dataset.document.span(key)
     try:

@@ -1,4 +1,4 @@
-"""Static checks of recipes and overlays: whether all that they name is there."""
+"""Static checks of recipes and overlays: that every name in them exists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ANY = ChatTemplate("")  # only the tokenizer knows its own
 
 
 def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnostic]:
-    """Complaints about a recipe: its overlay, mixture, evaluation, tokenizer and styles."""
+    """Diagnostics of a recipe: its overlay, mixture, evaluation, tokenizer and styles."""
     document = recipe.document
     overlay = None
     if (name := recipe.model.overlay) is not None:
@@ -61,9 +61,9 @@ def _tokenizer(
     tasks: Mapping[str, TaskDef],
     used: Mapping[str, TaskDef] | None,
 ) -> Iterator[Diagnostic]:
-    """Whether the tokenizer serves the recipe, where it is on this machine.
+    """Diagnostics of the tokenizer, if it is on this machine.
 
-    used: the tasks of the mixture; None where that is not known.
+    used: the tasks of the mixture; None if the mixture does not resolve.
     """
     from flancompile.compiler.check.tokenizer import check_tokenizer, tokenizer_here
 
@@ -79,7 +79,7 @@ def _tokenizer(
 def _styles(
     library: Library, document: Document, place: Key, given: StyleChoice | StyleNames
 ) -> Iterator[Diagnostic]:
-    """Patterns that match no style."""
+    """Style patterns that match no style."""
     for kind, table in library.styles.items():
         for index, pattern in enumerate(getattr(given, kind, None) or ()):
             own = kind == "chat" and pattern == TOKENIZERS_OWN
@@ -90,7 +90,7 @@ def _styles(
 
 
 def _beside(recipe: Loaded[Recipe], file: str) -> str:
-    """The nearest file to one that is not there, or where it was looked for."""
+    """The nearest name to a missing file, or the folder that was searched."""
     place = recipe.folder / file
     here = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
     return nearest(place.name, here) or f"looked in {place.parent}, from the recipe's own folder"
@@ -102,7 +102,7 @@ def _mixture(
     tasks: Mapping[str, TaskDef],
     overlay: Loaded[Overlay] | None,
 ) -> Generator[Diagnostic, None, dict[str, TaskDef] | None]:
-    """Complaints about the mixture; returns its tasks, None where it does not resolve."""
+    """Diagnostics of the mixture; returns its tasks, or None if it does not resolve."""
     id_, place = recipe.model.mixture, recipe.document.span(("mixture",))
     try:
         node, _ = resolve(library, tasks, id_, place, clusters_of(recipe))
@@ -154,7 +154,7 @@ def _split(
     key: Key,
     split: str,
 ) -> Iterator[Diagnostic]:
-    """A split that the sources of some tasks do not have, by what their files say."""
+    """A split that the sources of some tasks do not name."""
     if recipe.model.missing == "leave_out" or (recipe.model.overlay and overlay is None):
         return
     lacking: dict[str, list[str]] = {}
@@ -182,12 +182,12 @@ def _place(task: TaskDef, overlay: Loaded[Overlay] | None) -> PlaceOptions:
 
 
 def splits_of_task(task: TaskDef, overlay: Loaded[Overlay] | None) -> list[str] | None:
-    """The splits that a task's source names where the overlay puts it; None where it names none."""
+    """The splits that a task's source names at the overlay's place; None if it names none."""
     return named_splits(_place(task, overlay))
 
 
 def check_overlay(library: Library, overlay: Loaded[Overlay]) -> Iterator[Diagnostic]:
-    """Sources that no dataset file has, and places that a source does not name."""
+    """Sources of an overlay without a dataset file, and places that a source does not name."""
     shipped: set[str] | None = None
     for id_, choice in overlay.model.sources.items():
         dataset = library.datasets.get(id_)

@@ -1,7 +1,7 @@
-"""Types of each dataset's columns over every split that its tasks read, kept in schemas.lock.
+"""Types of each dataset's columns over every split that its tasks read, stored in schemas.lock.
 
-An entry holds a digest of each split's data, so that types of other rows are never errors: where
-the data has changed since, complaints by its types are warnings.
+An entry holds a digest of each split's data. If the data has changed since, diagnostics that rest
+on its types are warnings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EVALUATION_SPLITS = ("validation", "test")  # without a split of its own, in thi
 
 
 def linted_splits(task: TaskDef, known: Sequence[str]) -> list[str]:
-    """Of the splits of its source, the training split (the first), and that of its evaluation."""
+    """The splits for data lints: the training split (the first) and the evaluation split."""
     settings = task.task.eval
     evaluated = None if settings is None else settings.split
     if settings is not None and evaluated is None:
@@ -43,7 +43,7 @@ def linted_splits(task: TaskDef, known: Sequence[str]) -> list[str]:
 
 
 def splits_read(task: TaskDef, known: Sequence[str]) -> list[str]:
-    """The same, and the split that its exemplars come from."""
+    """The splits for data lints, and the split of the task's exemplars."""
     shown = task.task.exemplars.split
     return list(dict.fromkeys([*linted_splits(task, known), *(s for s in known if s == shown)]))
 
@@ -54,11 +54,12 @@ def schemas_of(
     splits: Mapping[str, Sequence[str]],
     broken: Broken,
 ) -> dict[str, Schema]:
-    """The columns of each dataset whose rows are on this machine, over all values of `for_each`.
+    """Types of the columns of each dataset whose rows are on this machine, over all of `for_each`.
 
-    splits: that each task reads, by its id; broken: splits that cannot be read, to which those
-    found here are added. A dataset with one has no schema, for its columns are not all known. A
-    column that a whole split lacks is not absent: only rows among others that have it count.
+    splits: the splits that each task reads, by task id; broken: diagnostics of splits that cannot
+    be read, extended in place. A dataset with a broken split has no schema, as its columns are not
+    all known. A column that a whole split lacks does not count as absent: only rows among others
+    that have it do.
     """
     seen: dict[str, dict[str, list[Type]]] = {}
     data: dict[str, dict[str, list[str]]] = {}
@@ -104,13 +105,13 @@ def _sources(
 
 
 def keep_schemas(request: Request, schemas: Mapping[str, Schema], folders: Sequence[Path]) -> None:
-    """Write what changed into each library folder's lock."""
+    """Update the lock of each library folder, if its schemas have changed."""
     for folder in set(folders) - {builtin_library()}:
         paths = {i: d.document.path for i, d in request.library.datasets.items()}
         own = {i: s for i, s in schemas.items() if Path(paths[i]).is_relative_to(folder)}
         try:
             kept: dict[str, Schema] | None = read_lock(folder)
-        except FlancompileError:  # a damaged one is written anew
+        except FlancompileError:  # a damaged lock is replaced
             kept = None
         known = {i: s for i, s in (kept or {}).items() if i in paths}
         if own and {**known, **own} != kept:
@@ -118,7 +119,7 @@ def keep_schemas(request: Request, schemas: Mapping[str, Schema], folders: Seque
 
 
 def mark_stale(library: Library) -> None:
-    """Mark the schemas whose data is on this machine and has changed since they were read."""
+    """Mark schemas whose data is on this machine and has changed since they were written."""
     marked = {i for i, s in library.schemas.items() if i in library.datasets and s.splits}
     if not marked:
         return
@@ -132,7 +133,7 @@ def mark_stale(library: Library) -> None:
         source, folder = task.dataset.model.source, task.dataset.folder
         for split in library.schemas[id_].splits:
             held = found.setdefault(id_, {}).setdefault(split, [])
-            with suppress(FlancompileError):  # not on this machine, or an overlay says where
+            with suppress(FlancompileError):  # not on this machine, or located by an overlay
                 place = resolve_place(source, None, split, folder, None, task.variable)
                 held.append(f"{task.source_id} {_digest(place)}")
     for id_, by_split in found.items():
@@ -142,9 +143,9 @@ def mark_stale(library: Library) -> None:
 
 
 def _digest(place: Resolved) -> str:
-    """A digest of a place's data: sizes and both ends of its files; of a Hub repository its name.
+    """A digest of a place's data: sizes and both ends of its files; for a Hub repository its name.
 
-    Much cheaper than all bytes, so that a check without rows can afford it.
+    Much cheaper than a digest of all bytes, so that a check without rows can afford it.
     """
     files = [Path(f) for f in place.all_files()]
     if place.hub is not None and Path(place.hub).is_dir():

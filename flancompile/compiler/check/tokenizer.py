@@ -1,7 +1,7 @@
-"""Whether a tokenizer serves a recipe: its special tokens, styles and chat template.
+"""Check a recipe's tokenizer: its special tokens, styles and chat template.
 
-A compile refuses what is found here before it reads a row; `check` reports it where the tokenizer
-is on this machine, and never asks the Hub.
+A compile raises these diagnostics before it reads a row; `check` reports them if the tokenizer is
+on this machine, without access to the Hub.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["check_tokenizer", "tokenizer_here"]
 
 
 def tokenizer_here(recipe: Loaded[Recipe], cache: Cache) -> Tokenizer | None:
-    """The recipe's tokenizer, loaded without a network; None for one that is not on this machine.
+    """The recipe's tokenizer, loaded without a network; None if it is not on this machine.
 
     Raises FC412 and FC414 as `named_tokenizer` does.
     """
@@ -64,10 +64,10 @@ def check_tokenizer(
     used: Mapping[str, TaskDef],
     tokenizer: Tokenizer,
 ) -> Iterator[Diagnostic]:
-    """FC410, FC417, FC418, FC421 and FC422 at their places; styles that are named in full and
-    left out of the draw are warnings.
+    """FC410, FC417, FC418, FC421 and FC422 at their locations.
 
-    tasks: all, of which `evaluate` selects; used: those of the mixture.
+    tasks: all, of which `evaluate` selects; used: those of the mixture. A style that is named in
+    full and cannot be written is a warning.
     """
     checks = (
         lambda: frame_ids(recipe, tokenizer),
@@ -90,8 +90,7 @@ _Use = tuple[TaskDef, StyleNames | None, Key]
 def _uses(
     recipe: Loaded[Recipe], tasks: Mapping[str, TaskDef], used: Mapping[str, TaskDef]
 ) -> Iterator[_Use]:
-    """Each task under the mixture and under each `evaluate` entry: the entry's styles, and where
-    they are."""
+    """(task, styles, key of the styles) of each task of the mixture and each `evaluate` entry."""
     yield from ((task, None, ()) for task in used.values())
     for index, choice in enumerate(recipe.model.evaluate):
         try:
@@ -103,7 +102,7 @@ def _uses(
 
 @dataclass(frozen=True)
 class _Choice:
-    """A list of styles, as a recipe, one of its entries or a task chooses them."""
+    """A list of styles that a recipe, one of its entries or a task selects."""
 
     document: Document
     key: Key

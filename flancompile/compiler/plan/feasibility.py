@@ -1,4 +1,4 @@
-"""What a mixture asks for and cannot be given, as far as that is sure before any row is read."""
+"""Requests of a mixture that cannot be met, as far as they show before any row is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["double_names", "impossible_arms", "short_size", "unmet_rates"]
 
 
 def double_names(mixture: Loaded[Mixture]) -> Iterator[Diagnostic]:
-    """Members that reports and `size.over` could not tell apart."""
+    """Members with equal names, which reports and `size.over` cannot distinguish."""
     seen: dict[str, int] = {}
     for index, member in enumerate(mixture.model.members):
         name = member.name or member.mixture or str(member.select)
@@ -30,7 +30,7 @@ def double_names(mixture: Loaded[Mixture]) -> Iterator[Diagnostic]:
 def impossible_arms(
     member: Member, tasks: Sequence[Task], name: str, span: Span
 ) -> Iterator[Diagnostic]:
-    """Arms that a member asks for itself, and that none of its tasks has."""
+    """Arms that a member sets itself and that none of its tasks has."""
     templates = [t for task in tasks for t in task.templates]
     for arm, weights, arms in (
         ("options", member.options, option_arms(templates)),
@@ -65,7 +65,7 @@ def unmet_rates(library: Library, id_: str, node: Node) -> Iterator[Diagnostic]:
 
 
 def short_size(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
-    """A number of examples that caps and passes cannot give, whatever the sources hold."""
+    """A number of examples that exceeds the limits of caps and epochs, for any data."""
     wanted = recipe.model.size.examples
     if wanted is None:
         return

@@ -1,4 +1,4 @@
-"""The tree of a mixture: members with their tasks, as a mixture uses them."""
+"""The tree of a mixture: members with their tasks, arms and limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Node", "PlannedTask"]
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """A task as a mixture uses it."""
+    """A task with the arms and limits that a mixture gives it."""
 
     task: TaskDef
     member: str
@@ -22,7 +22,7 @@ class PlannedTask:
     max_passes: float | None
 
     def capped(self, rows: int) -> int:
-        """Rows that may be used, of `rows`."""
+        """The number of rows within the cap, of `rows`."""
         return rows if self.cap_rows is None else min(rows, self.cap_rows)
 
 
@@ -42,6 +42,6 @@ class Node:
         return [*self.tasks, *(t for c in self.children for t in c.all_tasks())]
 
     def without(self, ids: Collection[str]) -> Node:
-        """The same tree less some tasks."""
+        """The same tree without some tasks."""
         tasks = [t for t in self.tasks if t.task.id not in ids]
         return replace(self, tasks=tasks, children=[c.without(ids) for c in self.children])

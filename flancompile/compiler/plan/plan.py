@@ -1,7 +1,7 @@
-"""The plan pass: which tasks, from which members, in which arms; no row is read here.
+"""The plan pass: resolve a mixture into tasks with their members and arms; no row is read.
 
-Shares within a mixture depend on how many rows its tasks have, so the tree of members is kept and
-`shares` is worked out once the sources have been read.
+Shares within a mixture depend on the number of rows of its tasks, so the plan keeps the tree of
+members, and `shares` computes them once the sources have been read.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ _LISTED = "`flancompile ls` lists the tasks with their labels"
 
 @dataclass
 class _Scope:
-    """What a member inherits from the mixtures above it.
+    """Settings that a member inherits from the mixtures above it.
 
-    cap_rows, max_passes: what the members above allow; default_cap: of the mixture it stands in.
+    cap_rows, max_passes: limits of the members above; default_cap: the cap of the member's own
+    mixture.
     """
 
     arms: tuple[Arms, ...] = ()
@@ -50,7 +51,7 @@ class _Resolver:
         self.found: list[Diagnostic] = []
 
     def clusters(self, wanted: Mapping[str, Span | None], mixture: str) -> None:
-        """Hold out clusters, and those that the mixture says go with them."""
+        """Hold out clusters, and those that the mixture lists for them under `hold_out_with`."""
         known = sorted({t.task.cluster for t in self.tasks.values() if t.task.cluster})
         for name, span in wanted.items():
             if name not in known:
@@ -111,7 +112,7 @@ class _Resolver:
         return node
 
     def selector(self, text: str, span: Span) -> Selector | None:
-        """A selector; None for one that does not parse, which is complained of."""
+        """A parsed selector; None, with a diagnostic, for one that does not parse."""
         try:
             return parse_selector(text, span)
         except FlancompileError as error:
@@ -143,7 +144,7 @@ class _Resolver:
         return picked
 
     def kept(self, member: Member, planned: PlannedTask, name: str, span: Span) -> bool:
-        """Whether a task that an earlier member has is taken once more; else it is an error."""
+        """Whether to take a task that an earlier member has once more; else add a diagnostic."""
         if member.overlap is None:
             self.overlap(planned.task.id, name, span)
         if member.overlap != "keep":
@@ -162,7 +163,7 @@ class _Resolver:
         self.found.append(Diagnostic("FC404", message, span, hint))
 
     def hold_outs(self, id_: str) -> None:
-        """Hold out what any mixture of the tree does, whatever the order of its members."""
+        """Apply the hold-outs of every mixture of the tree, in any order of members."""
         for loaded in reversed([*mixture_tree(self.library, id_)]):
             for index, hold_out in enumerate(loaded.model.hold_out):
                 self.hold_out(hold_out, loaded.document.span(("hold_out", index, "select")))
@@ -191,7 +192,7 @@ def _without_cluster(id_: str, span: Span) -> Diagnostic:
 def mixture_tree(
     library: Library, id_: str, seen: set[str] | None = None
 ) -> Iterator[Loaded[Mixture]]:
-    """A mixture after those below it, each once. seen: ids that were given already."""
+    """A mixture after those below it, each once. seen: ids that have been visited."""
     seen = set() if seen is None else seen
     if id_ in seen or id_ not in library.mixtures:
         return
@@ -204,7 +205,7 @@ def mixture_tree(
 
 
 def held_tasks(tasks: Mapping[str, TaskDef], ids: Collection[str], scope: str) -> list[str]:
-    """The tasks that a hold-out of tasks `ids` leaves out, by its scope."""
+    """The tasks that a hold-out of tasks `ids` leaves out, depending on its scope."""
     marks = {_scope_mark(tasks[i], scope) for i in ids} - {None}
     return [i for i, t in tasks.items() if i in ids or _scope_mark(t, scope) in marks]
 
@@ -212,8 +213,10 @@ def held_tasks(tasks: Mapping[str, TaskDef], ids: Collection[str], scope: str) -
 def held_clusters(
     library: Library, tasks: Mapping[str, TaskDef], mixture: str, name: str
 ) -> dict[str, list[str]]:
-    """The tasks that a recipe's hold-out of a cluster leaves out of a mixture, by the cluster or
-    tag that they have: `name`, or one that goes with it."""
+    """The tasks that a recipe's hold-out of a cluster leaves out of a mixture, by cluster or tag.
+
+    The clusters are `name` and those that the mixture lists for it under `hold_out_with`.
+    """
     beside: dict[str, tuple[str, ...]] = {}
     for loaded in mixture_tree(library, mixture):
         beside |= loaded.model.hold_out_with
@@ -224,13 +227,13 @@ def held_clusters(
 
 
 def clusters_of(recipe: Loaded[Recipe]) -> dict[str, Span | None]:
-    """The clusters that a recipe holds out, with their places."""
+    """The clusters that a recipe holds out, with their locations."""
     names = enumerate(recipe.model.hold_out_clusters)
     return {n: recipe.document.span(("hold_out_clusters", i)) for i, n in names}
 
 
 def _least(*given: T | None) -> T | None:
-    """The least of the limits that are given."""
+    """The least of the limits, or None if there is none."""
     return min((g for g in given if g is not None), default=None)
 
 
@@ -247,10 +250,10 @@ def resolve(
     span: Span | None = None,
     clusters: Mapping[str, Span | None] = MappingProxyType({}),
 ) -> tuple[Node, dict[str, str]]:
-    """The mixture's tree, and the tasks that it holds out (id -> selector).
+    """Resolve a mixture into its tree, and the tasks that it holds out (id -> selector).
 
-    span: where the mixture is named; clusters: those that a recipe holds out, with their places.
-    Raises FC402 to FC407, all that apply at once.
+    span: the location of the mixture's name; clusters: those that a recipe holds out, with their
+    locations. Raises FC402 to FC407, all that apply at once.
     """
     resolver = _Resolver(library, tasks)
     resolver.clusters(clusters, mixture)
@@ -266,10 +269,10 @@ def resolve(
 def shares(node: Node, rows: Mapping[str, int]) -> dict[str, float]:
     """Each task's share of the mixture, summing to 1. rows: usable rows by task id.
 
-    A member's share is its rate over its siblings' (its capped rows where no rate is given); within
-    a member, a task's is min(cap, rows), flattened by the temperature (or a name of the ladder's is
-    that of its largest task, which the tasks that serve it share by their rows). A task without
-    rows gets none: its siblings share what would have been its own.
+    A member's share is its rate over its siblings' (its capped rows if there are no rates). Within
+    a member, a task's share is proportional to min(cap, rows), flattened by the temperature. Under
+    `within: rungs` the tasks of a rung divide the weight of their largest task by their rows. A
+    task without rows has share 0, which its siblings divide.
     """
     found: dict[str, float] = {}
     _spread(node, 1.0, rows, found)
@@ -291,7 +294,7 @@ def _spread(node: Node, share: float, rows: Mapping[str, int], found: dict[str, 
 
 
 def _weights(node: Node, rows: Mapping[str, int]) -> list[float]:
-    """What each task of a member weighs."""
+    """The weight of each task of a member."""
     sizes = [float(t.capped(rows[t.task.id])) for t in node.tasks]
     if node.within == "equal":
         return [1.0 if s else 0.0 for s in sizes]

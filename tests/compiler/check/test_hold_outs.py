@@ -136,7 +136,7 @@ def test_places_and_nearest_names(tmp_path: Path) -> None:
     library.write("mixtures/n.yaml", "mixture: n\nmembers: [{select: a/qa}]\n")
     library.recipe(hold_out_clusters=["cluster_b"], mixture="n")
     told = {(str(d.span).rpartition("/")[2], d.code, d.severity, d.hint) for d in check(tmp_path)}
-    remedy = "take it out, or mend the selectors of the members"
+    remedy = "take it out, or correct the selectors of the members"
     assert told == {
         ("m.yaml:4:14", "FC406", "warning", f"did you mean 'a/qa'? otherwise {remedy}"),
         ("m.yaml:5:14", "FC406", "error", "`flancompile ls` lists the tasks with their labels"),
