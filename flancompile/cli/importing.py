@@ -63,6 +63,11 @@ def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -
             text = imported.text
             if imported.id != first:
                 text = text.replace(f"id: {first}\n", f"id: {imported.id}\n", 1)
+                text = text.replace(f" {first}.shots.jsonl\n", f" {imported.id}.shots.jsonl\n", 1)
+                imported.files = {
+                    name.replace(f"datasets/{first}.", f"datasets/{imported.id}.", 1): beside
+                    for name, beside in imported.files.items()
+                }
             files[f"datasets/{imported.id}.yaml"] = text
         files |= imported.files
     _write(files, out)

@@ -21,11 +21,11 @@ import yaml
 
 from flancompile.authoring.importers.imported import (
     FUNCTIONS,
-    TAKEN,
     Imported,
     LeftOut,
     dumped,
     first_line,
+    renames,
 )
 from flancompile.authoring.importers.jinja_split import (
     Output,
@@ -145,6 +145,8 @@ def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
             raise SplitError(f"`{key}` is no text template")
     if about.get("output_type") == "loglikelihood_rolling":
         raise SplitError("no prompt: the likelihood of whole texts is asked for")
+    if about.get("use_prompt"):
+        raise SplitError("`use_prompt` takes a template of promptsource: import that")
     if not about.get("dataset_path"):
         raise SplitError("no `dataset_path`")
     one = _task(about)
@@ -167,6 +169,7 @@ def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
     fields = {
         n: f"row[{json.dumps(aliases.get(n, n))}]" for n in (*columns[0], *columns[1], *spoken)
     }
+    origin = _source(found, about, splits)
     name, styles = layout(about)
     if styles != layouts():
         found.files[f"styles/{name}.yaml"] = styles
@@ -176,7 +179,7 @@ def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
     data = {
         "id": found.id,
         "description": f"lm-evaluation-harness: {about['task']}{notes}",
-        "source": _source(about, splits),
+        "source": origin,
         "fields": fields,
         "tasks": {_category(about): task},
     }
@@ -198,17 +201,16 @@ def _task(about: Mapping[str, Any]) -> _Task:
     code = _path(target)
     if code is None:
         return _Task(text, _template(target).strip(), None)
+    code = code if _PATH.fullmatch(code) else f"({code})"
     is_list = f"{code} is sequence and {code} is not string"
     first = f"{code}[0] if {is_list} else {code}"
     return _Task(text, f"{{{{ {first} }}}}", None, f"{code} if {is_list} else [{code}]")
 
 
 def _path(given: object) -> str | None:
-    """The column, or the part of one, that a text alone prints: it may be a list of answers."""
+    """The value that a text alone prints: it may be a list of answers."""
     code = _sole(given)
-    if code is not None:
-        code = re.sub(r"\s*\|\s*tojson\s*$", "", code)
-    return code if code is not None and _PATH.fullmatch(code) else None
+    return None if code is None else re.sub(r"\s*\|\s*tojson\s*$", "", code)
 
 
 _PATH = re.compile(r"""[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[(?:'[^'\]]*'|"[^"\]]*"|\d+)\])*""")
@@ -266,19 +268,18 @@ def _gold(given: object, options: Any) -> tuple[str, str | None]:
     if re.search(r"\.index\([^()]*\)\s*$|\|\s*int\s*$", code):
         return code, None  # a number already
     listed = json.dumps(options, ensure_ascii=False) if isinstance(options, list) else options
-    path = _path(given)
-    if path is None:
-        simple = re.fullmatch(r"[\w.]+(\[[^][]*\])*", code)
-        return f"{code if simple else f'({code})'} | option_index({listed})", None
+    path = code if _PATH.fullmatch(code) else f"({code})"
     is_list = f"{path} is sequence and {path} is not string"
     numbered = f"zip({listed}, range({listed} | length))" if isinstance(options, list) else (
         f"zip({listed}, range(({listed}) | length))"
     )  # fmt: skip
     right = f"{numbered} | selectattr(1, 'in', {path}) | map(attribute=0) | list"
-    return (
-        f"({path}[0] if {is_list} else {path}) | option_index({listed})",
-        f"({right}) if {is_list} else []",
-    )
+    first = f"({path}[0] if {is_list} else {path})"
+    gold = f"{first} | option_index({listed})"
+    if isinstance(given, str) and _is_column(given.strip()):  # digits there are an option's text
+        own = f"{first} is string and {first} in ({listed})"
+        gold = f"(({listed}) | index({first})) if {own} else {gold}"
+    return gold, f"({right}) if {is_list} else []"
 
 
 def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
@@ -288,13 +289,13 @@ def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
     target = names_of(one.target) if one.choices is None else set[str]()
     codes += [one.answers] if one.choices is not None and one.answers is not None else []
     asked = target.union(*(names_of("{{ " + c + " }}") for c in codes)) - FUNCTIONS
-    clash = {n: f"{n}_column" for n in (shown | asked) & TAKEN}
+    clash = renames(shown | asked)
     right = dict(clash)
     outputs = sorted(asked - shown)
     if not outputs:
         if not asked:
             raise SplitError("the target shows no column")
-        right |= {n: f"{n}_asked" for n in asked}
+        right |= {n: f"{clash.get(n, n)}_asked" for n in asked}
         outputs = sorted(asked)
     one.input = source(parse(one.input), lambda code: renamed(code, clash))
     if one.choices is None:
@@ -314,14 +315,27 @@ def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
 def _splits(about: Mapping[str, Any]) -> dict[str, str]:
     keys = {"train": "training_split", "validation": "validation_split", "test": "test_split"}
     found = {ours: str(about[key]) for ours, key in keys.items() if about.get(key)}
-    few = about.get("fewshot_split")
-    if few and str(few) not in found.values():
+    few = _few_shot_split(about)
+    if few and few not in found.values():
         found[re.sub(r"\W+", "_", str(few))] = str(few)
     return found
 
 
-def _source(about: Mapping[str, Any], splits: Mapping[str, str]) -> dict[str, Any]:
+def _few_shot_split(about: Mapping[str, Any]) -> str | None:
+    """The split of the exemplars: of two that are named the configuration's, else the harness's
+    own rule, training before validation."""
+    config = about.get("fewshot_config")
+    config = config if isinstance(config, Mapping) else {}
+    named = config.get("split") or about.get("fewshot_split")
+    if named is None and config.get("samples") is None:
+        named = about.get("training_split") or about.get("validation_split")
+    return str(named) if named else None
+
+
+def _source(found: Imported, about: Mapping[str, Any], splits: Mapping[str, str]) -> dict[str, Any]:
     path, kwargs = str(about["dataset_path"]), about.get("dataset_kwargs") or {}
+    for key in set(kwargs) - {"data_files", "trust_remote_code", "revision"}:
+        found.note("dataset_kwargs", f"`{key}: {kwargs[key]}` has no place; say it in `source`")
     if path in ("json", "csv", "parquet", "text") or "data_files" in kwargs:
         files = kwargs.get("data_files")
         listed = files if isinstance(files, dict) else dict.fromkeys(splits or ["train"], files)
@@ -333,6 +347,7 @@ def _source(about: Mapping[str, Any], splits: Mapping[str, str]) -> dict[str, An
     return {
         "hub": path,
         **({"config": str(config)} if config else {}),
+        **({"revision": str(kwargs["revision"])} if kwargs.get("revision") else {}),
         **({"splits": dict(splits)} if splits else {}),
     }
 
@@ -348,15 +363,15 @@ def _exemplars(
     config = about.get("fewshot_config") or {}
     samples = config.get("samples") if isinstance(config, dict) else None
     order = {"order": "file"} if config.get("sampler") == "first_n" else {}
-    if isinstance(samples, list):
+    few = _few_shot_split(about)
+    if isinstance(samples, list) and few is None:
         name = f"{found.id}.shots.jsonl"
         rows = (json.dumps(s, ensure_ascii=False) for s in samples)
         found.files[f"datasets/{name}"] = "".join(f"{row}\n" for row in rows)
         return {"exemplars": {"from": "file", "file": name, "order": "file"}}
-    few = about.get("fewshot_split")
-    if not few:
+    if few is None:
         return {}
-    ours = next(n for n, theirs in splits.items() if theirs == str(few))
+    ours = next(n for n, theirs in splits.items() if theirs == few)
     return {"exemplars": {"from": "split", "split": ours, **order}}
 
 

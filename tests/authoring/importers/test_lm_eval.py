@@ -1,5 +1,6 @@
 """lm-evaluation-harness's task files: what needs no Python comes in and renders the same."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -11,6 +12,8 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from made_rows import made_rows
 
 from flancompile import check
@@ -146,6 +149,82 @@ def test_several_right_options(tmp_path: Path) -> None:
     data = brought(task(tmp_path, **keys))
     assert rendered(data, {"thing": "x", "colour": [2, 0]}) == ("grey", ["red", "grey"])
     assert rendered(data, {"thing": "x", "colour": 1}) == ("blue", [])
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["{{dates | sort}}", "{{[thing, dates[0]]}}", "{{dates + [thing]}}", "{{dates if dates[1:] else thing}}",
+     "{{rows | map(attribute='t') | list}}", "{{dates[:1]}}"],
+)  # fmt: skip
+def test_an_expression_that_gives_a_list_of_answers(tmp_path: Path, form: str) -> None:
+    data = brought(task(tmp_path, output_type="generate_until", doc_to_target=form))
+    row = {"thing": "x", "dates": ["b", "a"], "rows": [{"t": "c"}]}
+    want = ast.literal_eval(ENV.from_string(form).render(**row))
+    assert rendered(data, row) == (want[0], want)
+
+
+@settings(deadline=None)
+@given(
+    options=st.lists(st.sampled_from(["0", "1", "2", "3", "yes", "no"]), min_size=2, unique=True),
+    label=st.one_of(st.integers(0, 3), st.sampled_from(["0", "1", "2", "3", "yes"])),
+    form=st.sampled_from(["colour", "{{colour}}", "{{ [colour] }}"]),
+)
+def test_the_gold_is_the_one_that_the_harness_takes(
+    tmp_path_factory: pytest.TempPathFactory, options: list[str], label: int | str, form: str
+) -> None:
+    api = pytest.importorskip("lm_eval.api.task").ConfigurableTask
+    row = {"thing": "x", "colour": label}
+    config = SimpleNamespace(doc_to_target=form, doc_to_choice=options)
+    answer = api.doc_to_target(SimpleNamespace(prompt=None, config=config, _config=config,
+                                               features=[*row]), row)  # fmt: skip
+    answer = answer[0] if isinstance(answer, list) else answer
+    assume(answer < len(options) if isinstance(answer, int) else answer in options)
+    want = options[answer] if isinstance(answer, int) else answer
+    folder = tmp_path_factory.mktemp("gold")
+    keys = {"output_type": "multiple_choice", "doc_to_choice": options, "doc_to_target": form}
+    if form.startswith("{{ ["):
+        assume(isinstance(label, int))  # the harness takes several right ones by their index
+    assert rendered(brought(task(folder, **keys)), row)[0] == want
+
+
+def test_exemplars_come_from_the_split_that_the_harness_takes(tmp_path: Path) -> None:
+    for keys, want in (
+        ({"fewshot_config": {"split": "dev"}, "fewshot_split": "other"}, "dev"),
+        ({"training_split": "train", "validation_split": "val"}, "train"),
+        ({"validation_split": "val"}, "validation"),
+    ):
+        data = brought(task(tmp_path, **keys))
+        assert data["tasks"]["generation"]["exemplars"] == {"from": "split", "split": want}
+        assert want in data["source"]["splits"]
+
+
+def test_where_the_rows_are_is_kept_or_noted(tmp_path: Path) -> None:
+    kwargs = {"revision": "abc", "data_dir": "sub", "trust_remote_code": True}
+    found = import_task(task(tmp_path, dataset_kwargs=kwargs), {})
+    assert found is not None
+    assert yaml.safe_load(found.text)["source"]["revision"] == "abc"
+    assert [(n.name, "data_dir" in n.reason) for n in found.notes] == [("dataset_kwargs", True)]
+    found = import_task(task(tmp_path, use_prompt="promptsource:one"), {})
+    assert found is not None and "use_prompt" in found.left_out[0].reason
+
+
+def test_exemplars_of_two_tasks_of_one_name(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shots = {"samples": [{"thing": name, "colour": "red"}]}
+        task(tmp_path / name, fewshot_config=shots)
+    out = tmp_path / "out"
+    importing.run("lm-eval", [tmp_path / "one", tmp_path / "two"], out, "train", as_json=True)
+    for id_, name in (("colours", "one"), ("colours_2", "two")):
+        data = yaml.safe_load((out / "datasets" / f"{id_}.yaml").read_text())
+        file = data["tasks"]["generation"]["exemplars"]["file"]
+        assert json.loads((out / "datasets" / file).read_text())["thing"] == name
+
+
+def test_columns_whose_names_no_field_may_have(tmp_path: Path) -> None:
+    data = brought(task(tmp_path, doc_to_text="{{_id}} {{row}}", doc_to_target="_id"))
+    assert {json.loads(e[4:-1]) for e in data["fields"].values()} == {"_id", "row"}
+    assert not {"_id", "row"} & set(data["fields"])
 
 
 def test_filters_and_what_is_ignored_come_in(tmp_path: Path) -> None:
