@@ -189,7 +189,9 @@ def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
 def _task(about: Mapping[str, Any]) -> _Task:
     text = _template(about.get("doc_to_text"))
     if prefix := about.get("gen_prefix"):
-        text = f"{text}{about.get('target_delimiter', ' ')}{_template(prefix)}"
+        meets = bool(text) and not text[-1:].isspace() and not str(prefix)[:1].isspace()
+        between = str(about.get("target_delimiter", " ")) if meets else ""
+        text = f"{text}{between}{_template(prefix)}"
     if not text.strip():
         raise SplitError("no prompt: `doc_to_text` is empty")
     text, target = text.rstrip(), about.get("doc_to_target")

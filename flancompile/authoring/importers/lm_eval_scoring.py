@@ -79,34 +79,54 @@ def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]
 
 
 def layout(about: Mapping[str, Any]) -> tuple[str, str]:
-    """The layout's name and styles file, by the delimiters of target and exemplars."""
-    given = {k: str(about.get(k, default)) for k, default in _DELIMITERS.items()}
+    """The layout's name and styles file, by what the harness writes between the parts.
+
+    White space at the ends of `doc_to_text`, `doc_to_target` and `description` is part of it, as
+    texts of ours have none at their ends.
+    """
     config = about.get("fewshot_config")
-    if isinstance(config, Mapping):  # those of the exemplars alone
-        given |= {k: str(config[k]) for k in _DELIMITERS if config.get(k) is not None}
-    name = "lm_eval"
-    if given != _DELIMITERS:
-        said = json.dumps(given, sort_keys=True)
-        name += f"_{hashlib.blake2b(said.encode(), digest_size=3).hexdigest()}"
-    between, apart = given["target_delimiter"], given["fewshot_delimiter"]
+    given = {**about, **({k: v for k, v in config.items() if v is not None}
+                         if isinstance(config, Mapping) else {})}  # fmt: skip
+    question, answer = str(about.get("doc_to_text") or ""), str(about.get("doc_to_target") or "")
+    before, after = _space(question)[1], _space(answer)
+    between = before + str(given.get("target_delimiter", " ")) + after[0]
+    if prefix := about.get(
+        "gen_prefix"
+    ):  # the harness then writes a space, and only if none is there
+        between = _space(str(prefix))[1] + after[0] or " "
+    apart = after[1] + str(given.get("fewshot_delimiter", "\n\n"))
+    description = str(about.get("description") or "")
+    opening = _space(description)[1] if description.strip() else "\n\n"
+    name, parts = "lm_eval", (between, apart, opening)
+    if parts != (" ", "\n\n", "\n\n"):
+        name += f"_{hashlib.blake2b(json.dumps(parts).encode(), digest_size=3).hexdigest()}"
     style = {
-        "opening": f"{{{{ instruction }}}}{_literal(apart)}",
+        "opening": f"{{{{ instruction }}}}{_literal(opening)}",
         "exemplar": f"{{{{ input }}}}{_literal(between)}{{{{ target }}}}",
         "separator": apart,
         "query": "{{ input }}",
-        "zero": f"{{{{ instruction }}}}{_literal(apart)}{{{{ input }}}}",
+        "zero": f"{{{{ instruction }}}}{_literal(opening)}{{{{ input }}}}",
     }
     return name, dumped({"shots": {name: style}})
+
+
+def _space(text: str) -> tuple[str, str]:
+    """The white space at a text's two ends."""
+    return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
 
 
 def layout_notes(about: Mapping[str, Any], name: str, note: Note) -> None:
     """What a recipe must say for the task's delimiters."""
     if name == "lm_eval":
         return
-    for key, default in _DELIMITERS.items():
-        if about.get(key, default) != default:
-            value = json.dumps(str(about[key]), ensure_ascii=False)
-            note(key, f"{value} is in the layout {name}: say `styles: {{shots: [{name}]}}`")
+    said = [k for k, default in _DELIMITERS.items() if about.get(k, default) != default]
+    for key in said or ["layout"]:
+        value = json.dumps(str(about[key]), ensure_ascii=False) if said else "its white space"
+        note(key, f"{value} is in the layout {name}: say `styles: {{shots: [{name}]}}`")
+    delimiter = str(about.get("target_delimiter", " "))
+    if delimiter != " " and not delimiter.strip() and about.get("output_type") != "loglikelihood":
+        join = json.dumps(delimiter) if delimiter else "none"
+        note("target_delimiter", f"say `frame: {{join: {join}}}` in the recipe for the query's own")
 
 
 def few_shot_notes(about: Mapping[str, Any], note: Note) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from made_rows import made_rows
 
 from flancompile import check
+from flancompile.authoring.importers import lm_eval_scoring
 from flancompile.authoring.importers.imported import Imported
 from flancompile.authoring.importers.lm_eval import import_task, layouts, loaded
 from flancompile.cli import importing
@@ -198,6 +199,57 @@ def test_exemplars_come_from_the_split_that_the_harness_takes(tmp_path: Path) ->
         assert want in data["source"]["splits"]
 
 
+EDGES = st.sampled_from(["", " ", "\n", "\n\n", " \n"])
+
+
+@settings(deadline=None)
+@given(
+    ends=st.tuples(EDGES, EDGES, EDGES, EDGES),
+    between=st.sampled_from([None, "", "\n", ": "]),
+    apart=st.sampled_from([None, "\n", "\n###\n"]),
+    prefix=st.sampled_from([None, "So:", "So: ", "So:\n", " So:"]),
+    described=st.booleans(),
+)
+def test_exemplars_are_laid_out_as_by_the_harness(
+    tmp_path_factory: pytest.TempPathFactory,
+    ends: tuple[str, str, str, str],
+    between: str | None,
+    apart: str | None,
+    prefix: str | None,
+    described: bool,
+) -> None:
+    api = pytest.importorskip("lm_eval.api.task").ConfigurableTask
+    question, before, after, space = ends
+    keys: dict[str, Any] = {
+        "doc_to_text": f"Q: {{{{thing}}}}{question}",
+        "doc_to_target": f"{before}{{{{colour}}}}{after}",
+        **({"target_delimiter": between} if between is not None else {}),
+        **({"fewshot_delimiter": apart} if apart is not None else {}),
+        **({"gen_prefix": prefix} if prefix is not None else {}),
+        **({"description": f"Say it.{space}"} if described else {}),
+    }
+    turn = {"tgt_delim": keys.get("target_delimiter", " "), "gen_prefix": prefix}
+    want = f"Say it.{space}" if described else ""
+    for thing, colour in (("snow", "white"), ("coal", "black")):
+        turns = api.build_qa_turn(None, q=f"Q: {thing}{question}", a=f"{before}{colour}{after}",
+                                  few_delim=keys.get("fewshot_delimiter", "\n\n"), **turn)  # fmt: skip
+        want += "".join(message.to_text() for message in turns)
+
+    about = keys | {"task": "colours", "dataset_path": "some/colours", "test_split": "test"}
+    path = task(tmp_path_factory.mktemp("laid"), **about)
+    data, (_, styles) = brought(path), lm_eval_scoring.layout(about)
+    (style,) = yaml.safe_load(styles)["shots"].values()
+    made = data["tasks"]["generation"]
+    ours = style["opening"].replace("{{ instruction }}", made.get("instruction", ""))
+    ours = ours if described else ""
+    for thing, colour in (("snow", "white"), ("coal", "black")):
+        names = {"thing": thing, "colour": colour}
+        sides = {s: compile_template(made["templates"][0][s]).render(names)
+                 for s in ("input", "target")}  # fmt: skip
+        ours += compile_template(style["exemplar"]).render(sides) + style["separator"]
+    assert ours == want
+
+
 def test_where_the_rows_are_is_kept_or_noted(tmp_path: Path) -> None:
     kwargs = {"revision": "abc", "data_dir": "sub", "trust_remote_code": True}
     found = import_task(task(tmp_path, dataset_kwargs=kwargs), {})
@@ -304,7 +356,8 @@ def reference(about: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any] | N
         if about.get("gen_prefix"):
             given = about["gen_prefix"]
             given = row[given] if given in row else ENV.from_string(given).render(**row)
-            prompt += f"{about.get('target_delimiter', ' ')}{given}"
+            meets = not prompt[-1:].isspace() and not given[:1].isspace()
+            prompt += f"{about.get('target_delimiter', ' ') if meets else ''}{given}"
         answer = api.doc_to_target(stub, row)
         if about.get("doc_to_choice") is None:
             answer = answer[0] if isinstance(answer, list) else answer
