@@ -117,7 +117,8 @@ def preview(
     request: Request, task: TaskDef, split: str, wanted: Wanted
 ) -> tuple[list[Preview], dict[str, int]]:
     """Examples of a task, and why rows of the sample gave none (reason -> rows)."""
-    place, fields = split_spec(request, task, split), task_fields(task)
+    place, evaluated = split_spec(request, task, split), is_evaluated(task, split)
+    fields = task_fields(task, evaluated=evaluated)
     rows, dropped = sample(place, SAMPLE_ROWS, fields)
     only = None if wanted.row is None else _place_of(wanted.row, rows)
     if wanted.row is not None and only is None:
@@ -127,7 +128,7 @@ def preview(
             raise _no_row(wanted.row, rows, dropped)
     spec = spec_of(request, task, wanted)
     set_ = row_set(spec, rows, wanted.pass_, split)
-    pools, evaluated = pools_for(request, task, spec, set_, split), is_evaluated(task, split)
+    pools = pools_for(request, task, spec, set_, split)
     renderer = Renderer(spec, set_, pools, {}, evaluated=evaluated)
     found: list[Preview] = []
     for draft in renderer:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flancompile.authoring.preview import Wanted, pools_found, row_set, spec_of
-from flancompile.compiler.objects.build import used_fields
 from flancompile.compiler.objects.jobs import task_fields
+from flancompile.compiler.objects.used_fields import used_fields
 from flancompile.compiler.read import split_spec
 from flancompile.compiler.render.arms import option_arms
 from flancompile.compiler.render.renderer import Draft, Renderer
@@ -93,7 +93,7 @@ def lint_task(
     """Complaints about a task from the rows of a split; evaluated: its rows are queries, which need
     no rationale. Raises what reading raises (FC3xx)."""
     spec, wanted = split_spec(request, task, split), reading.rows or 1 << 62
-    rows, dropped = sample(spec, wanted, task_fields(task))
+    rows, dropped = sample(spec, wanted, task_fields(task, evaluated=evaluated))
     lint = _Linter(request, task, split, rows, reading)
     lint.evaluated, lint.whole = evaluated, len(rows) < wanted
     lint.rows_alone([str(r.reason) for r in dropped])

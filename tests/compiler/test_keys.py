@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from toys import LETTERS, PLAIN, Library, dataset_of
 
 from flancompile.compiler.evaluation.rows import EvalJob, eval_key
-from flancompile.compiler.objects.build import ObjectJob, object_key, used_fields
+from flancompile.compiler.objects.build import ObjectJob, object_key
 from flancompile.compiler.objects.fit import Budget
+from flancompile.compiler.objects.used_fields import used_fields
 from flancompile.compiler.render.arms import ArmShares
 from flancompile.compiler.render.exemplar_pools import PoolRef, pool_digest
 from flancompile.compiler.render.renderer import RenderSpec

@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from toys import Library, dataset_of
 
 from flancompile.compiler.check.recipe import check_recipe
+from flancompile.compiler.objects.used_fields import query_fields, used_fields
 from flancompile.dsl.library.library import load_library
+from flancompile.dsl.models.task import Task
 from flancompile.lint.data import check_rows
 from flancompile.lint.task import Reading
 
@@ -22,7 +27,8 @@ def compiled(root: Path, dataset: dict[str, Any], files: dict[str, str], **entry
     library.write("datasets/suite.yaml", dataset)
     library.write("styles/standard.yaml", LAYOUT)
     found = check_rows([library.root], None, Reading(keep=False))
-    assert not [d for d in found if d.code in ("FC320", "FC321", "FC323", "FC327")]
+    codes = {d.code for d in found if d.allowed is None}
+    assert not codes & {"FC320", "FC321", "FC323", "FC327"}, found
     library.mixture({"select": "toy/qa"})
     library.recipe(
         lengths={"pack": 4096}, evaluate=[{"select": "all and not toy/qa", "split": "test", **entry}],
@@ -76,7 +82,10 @@ def test_mmlu_shows_five_of_the_subject_in_file_order(tmp_path: Path) -> None:
             assert blocks[-1].startswith(f"{subject} test ") and blocks[-1].endswith("Answer:")
 
 
-def test_bbh_shows_three_rationales_that_only_the_exemplars_have(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rationale", ["rationale | default('')", "none", "rationale", "row.why"])
+def test_bbh_shows_three_rationales_that_only_the_exemplars_have(
+    tmp_path: Path, rationale: str
+) -> None:
     """`{"examples": [...]}`, and exemplars in a file; inputs differ in their brackets alone."""
     signs = ["( (", "( [", "{ (", "[ ["]
     rows = [
@@ -88,7 +97,7 @@ def test_bbh_shows_three_rationales_that_only_the_exemplars_have(tmp_path: Path)
     ]
     dataset = {
         "source": {"files": {"test": "dyck.json"}, "explode": "examples"},
-        "fields": {"input": "input", "target": "target", "rationale": "rationale | default('')"},
+        "fields": {"input": "input", "target": "target", "rationale": rationale},
         "tasks": {
             "cot": {
                 "signature": "input -> rationale, target",
@@ -122,6 +131,74 @@ def test_bbh_shows_three_rationales_that_only_the_exemplars_have(tmp_path: Path)
             for s in shots
         ]
         assert query.startswith("Q: Close: ") and query.endswith("step by step.")
+
+
+TWO_WAYS = [
+    {"name": "direct", "input": "Q: {{ q }}\nA:", "target": "{{ a }}"},
+    {"name": "cot", "cot": True, "input": "Q: {{ q }}\nThink:", "target": "{{ why }} So {{ a }}."},
+]
+READ = st.fixed_dictionaries(
+    {},
+    optional={
+        "where": st.just("q != why | default('x')"),
+        "instruction": st.just("Note {{ why }}"),
+        "eval": st.sampled_from(
+            [{"answers": "[a]"}, {"answers": "[why]"}, {"answers": "[a, 'z']"}]
+        ),
+        "exemplars": st.sampled_from([{"explanation": "why"}, {"same": "why"}, {"unlike": "why"}]),
+        "templates": st.sampled_from([TWO_WAYS[:1], TWO_WAYS[1:]]),
+    },
+)
+
+
+@given(READ)
+@settings(max_examples=60, deadline=None)
+def test_a_query_needs_what_is_read_of_it_besides_its_rationale(read: dict[str, Any]) -> None:
+    """Only what selects a row, writes its input or scores its answer must be there."""
+    read = {**read, "eval": {"metric": "exact_match", **read.get("eval", {})}}
+    task = Task.model_validate({"signature": "q -> why, a", "templates": TWO_WAYS, **read})
+    asked = {"where", "instruction"} & read.keys() or read["eval"].get("answers") == "[why]"
+    asked = bool(asked) or not {"same", "unlike"}.isdisjoint(read.get("exemplars", {}))
+    known = ("q", "a", "why", "other")
+    assert used_fields(task, known) == {"q", "a", "why"}
+    assert ("why" in query_fields(task, known)) == asked
+    answered = task.templates[0].cot and read["eval"].get("answers") == "[why]"
+    assert query_fields(task, known) >= ({"q"} if answered else {"q", "a"})
+
+
+@pytest.mark.parametrize("cot", [False, True])
+def test_an_absent_rationale_is_as_a_null_one_in_an_evaluation(tmp_path: Path, cot: bool) -> None:
+    """The sets are equal, and rows that lack the answer are dropped for that."""
+    train = [{"q": f"t{i}?", "why": f"because {i}", "a": str(i)} for i in range(6)]
+    test = [{"q": f"e{i}?", **({"a": str(i)} if i % 4 else {})} for i in range(12)]
+    found = []
+    for n, why in enumerate(("why", "why | default(none)")):
+        dataset = {
+            "source": {"files": {"train": "train.jsonl", "test": "test.jsonl"}},
+            "fields": {"q": "q", "a": "a", "why": why},
+            "tasks": {
+                "solve": {
+                    "signature": "q -> why, a", "templates": TWO_WAYS,
+                    "exemplars": {"from": "split", "split": "train", "order": "file"},
+                    "eval": {"metric": "exact_match", "split": "test"},
+                    "allow": {"FC320": "rows without an answer"},
+                },
+            },
+        }  # fmt: skip
+        files = {
+            f"{name}.jsonl": "".join(json.dumps(row) + "\n" for row in rows)
+            for name, rows in (("train", train), ("test", test))
+        }
+        build = compiled(tmp_path / str(n), dataset, files, shots=2, cot=cot)
+        name = next(e.task for e in build.manifest.evaluation)
+        table, _ = build.evaluation(name)
+        assert len(table) == 9 and table["shots"].to_pylist() == [2] * 9
+        lost = [r for r in build.eval_ledger().to_pylist() if r["reason"]]
+        assert len(lost) == 3
+        assert {r["reason"].split(" (")[0] for r in lost} == {"field a: no 'a'"}
+        found.append(sorted((r["prompt"], r["target"]) for r in table.to_pylist()))
+    assert found[0] == found[1]
+    assert all(target.startswith("So ") == cot for _, target in found[0])
 
 
 def test_mgsm_shows_eight_rationales_of_a_file(tmp_path: Path) -> None:

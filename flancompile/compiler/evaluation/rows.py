@@ -95,7 +95,7 @@ def build_eval(job: EvalJob) -> str:
     if is_built(path):
         os.utime(path)
         return str(path)
-    rows, ids, ordinals = block_rows(job.object)
+    rows, ids, ordinals = block_rows(job.object, evaluated=True)
     dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), UNWANTED)
     renderer = Renderer(job.object.spec, rows, pools_of(job.object, rows), dropped, evaluated=True)
     tokenizer = job.object.tokenizer.load()
@@ -111,7 +111,7 @@ def build_eval(job: EvalJob) -> str:
         for row, why in sorted(renderer.reasons.items())
         if why != UNWANTED
     ]
-    if (gaps := lost_rows(job.object)) is not None:
+    if (gaps := lost_rows(job.object, evaluated=True)) is not None:
         others, other_ids, places, reasons = gaps
         keys = zip(others.digests.tolist(), other_ids.to_pylist(), places.to_pylist(), strict=True)
         lost += [(*key, why) for key, why in zip(keys, reasons, strict=True)]

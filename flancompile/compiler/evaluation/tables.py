@@ -97,7 +97,7 @@ def _jobs(
     shop: Workshop, task: TaskDef, spec: RenderSpec, choice: EvalChoice, split: str
 ) -> Iterator[EvalJob]:
     blocks = shop.reads[task.source_id, split]
-    make = shop.jobs(task, spec, split)
+    make = shop.jobs(task, spec, split, evaluated=True)
     left = choice.max_rows
     for block, rows in enumerate(blocks.block_rows):
         if left is not None and left <= 0:

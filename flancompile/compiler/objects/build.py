@@ -26,13 +26,12 @@ from flancompile.compiler.columns.examples.assemble import assemble
 from flancompile.compiler.columns.ropes.segments import Bank
 from flancompile.compiler.objects.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.objects.fit import Budget, Fitted, fit
+from flancompile.compiler.objects.used_fields import query_fields, used_fields
 from flancompile.compiler.render.block_cache import BlockCache
 from flancompile.compiler.render.exemplar_pools import PoolRef, pool_batch
 from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import Renderer, RenderSpec
 from flancompile.compiler.render.row_set import RowSet, Stored
-from flancompile.dsl.jinja.expression import compile_expression, compile_template
-from flancompile.dsl.models.task import Choices, Task
 from flancompile.errors import fail
 from flancompile.marks import replaced
 from flancompile.sources.blocks import SplitBlocks
@@ -61,7 +60,6 @@ __all__ = [
     "pools_of",
     "read_object",
     "row_set",
-    "used_fields",
     "write_object",
 ]  # fmt: skip
 
@@ -127,45 +125,6 @@ def json_digest(value: Any) -> str:
     return str(blake3.blake3(text.encode()).hexdigest())
 
 
-def used_fields(task: Task, known: Iterable[str]) -> frozenset[str]:
-    """The fields that a task reads anywhere: signature, texts, expressions, choices, exemplars."""
-    return _used_names(task) & frozenset(known)
-
-
-@lru_cache(maxsize=4096)
-def _cached_names(text: str, expression: bool) -> frozenset[str]:
-    return compile_expression(text).names if expression else compile_template(text).names
-
-
-def _used_names(task: Task) -> frozenset[str]:
-    names = {*task.signature.inputs, *task.signature.outputs, *task.truncate}
-    exemplars = task.exemplars
-    expressions = [task.where, exemplars.rows, *task.let.values(), *exemplars.fields.values()]
-    expressions.append(exemplars.explanation)
-    names |= {n for n in (exemplars.same, exemplars.unlike) if n}
-    for choices in (task.choices, *(t.choices for t in task.templates)):
-        if choices is not None:
-            expressions += _choice_texts(choices)
-            names |= {choices.same} if choices.same else set()
-    if task.eval is not None:
-        expressions.append(task.eval.answers)
-    for template in task.templates:
-        expressions += [template.when, *template.let.values()]
-        names |= _cached_names(template.input, False) | _cached_names(template.target, False)
-        if (turns := template.turns) is not None:
-            expressions += [turns.each, turns.role, turns.text, turns.loss]
-    if task.instruction is not None:
-        names |= _cached_names(task.instruction, False)
-    for text in expressions:
-        names |= _cached_names(text, True) if text is not None else set()
-    return frozenset(names)
-
-
-def _choice_texts(choices: Choices) -> list[str | None]:
-    given = (choices.gold, choices.options, choices.labels)
-    return [t for t in given if isinstance(t, str)]
-
-
 def build_object(job: ObjectJob) -> str:
     """Render, tokenise and write one object, unless it is there. Returns its path.
 
@@ -214,7 +173,7 @@ def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
         reserved = len(without_gaps(_batch(job).slice(0, reserved), gaps))
     table = examples_of(
         job.spec, block, pools, tokenizer, job.budget, reserved=reserved,
-        by_columns=by_columns, bank=_held.bank(_scope(job), job.block, tokenizer),
+        by_columns=by_columns, bank=_held.bank(_scope(job, gaps), job.block, tokenizer),
     )  # fmt: skip
     if lost is None:
         return table
@@ -349,18 +308,22 @@ def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) ->
     )
 
 
-def block_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array]:
+def block_rows(job: ObjectJob, *, evaluated: bool = False) -> tuple[RowSet, pa.Array, pa.Array]:
     """A job's rows, with their ids and their places in the source's own order; without those that
-    lack a field that the task reads (`lost_rows`)."""
-    batch = without_gaps(_batch(job), _gaps(job))
+    lack a field that the task reads (`lost_rows`). evaluated: they are queries of an evaluation,
+    of which a rationale that is lacking is null."""
+    gaps = _gaps(job, evaluated)
+    batch = without_gaps(_batch(job), gaps)
     rows = row_set(job.spec, batch, job.pass_, job.folder)
-    rows.shared = _held.shared(_scope(job), job.block)
+    rows.shared = _held.shared(_scope(job, gaps), job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
 
 
-def lost_rows(job: ObjectJob) -> tuple[RowSet, pa.Array, pa.Array, list[str]] | None:
+def lost_rows(
+    job: ObjectJob, *, evaluated: bool = False
+) -> tuple[RowSet, pa.Array, pa.Array, list[str]] | None:
     """A block's rows without a field that the task reads: rows, ids, ordinals and reasons."""
-    _, batch, reasons = split_gaps(_batch(job), _gaps(job))
+    _, batch, reasons = split_gaps(_batch(job), _gaps(job, evaluated))
     if not reasons:
         return None
     rows = row_set(job.spec, batch, job.pass_, job.folder)
@@ -371,15 +334,15 @@ def _batch(job: ObjectJob) -> pa.RecordBatch:
     return _opened(job.folder).block(job.block)
 
 
-def _gaps(job: ObjectJob) -> tuple[str, ...]:
-    """Fields that the task reads and that some row of the block lacks."""
-    batch = _batch(job)
-    return gap_fields(batch, used_fields(job.spec.task, batch.schema.names))
+def _gaps(job: ObjectJob, evaluated: bool = False) -> tuple[str, ...]:
+    """Fields that the task needs of its rows and that some row of the block lacks."""
+    batch, needed = _batch(job), query_fields if evaluated else used_fields
+    return gap_fields(batch, needed(job.spec.task, batch.schema.names))
 
 
-def _scope(job: ObjectJob) -> str:
-    """A name for the rows of the job's block that its task sees."""
-    return "|".join((job.folder, *_gaps(job)))
+def _scope(job: ObjectJob, gaps: Iterable[str]) -> str:
+    """A name for the rows of the job's block that its task sees, without those with a gap."""
+    return "|".join((job.folder, *gaps))
 
 
 class _Held(threading.local):

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from flancompile.compiler.cache import Cache
-from flancompile.compiler.objects.build import ObjectJob, json_digest, object_key, used_fields
+from flancompile.compiler.objects.build import ObjectJob, json_digest, object_key
 from flancompile.compiler.objects.fit import Budget
+from flancompile.compiler.objects.used_fields import query_fields, used_fields
 from flancompile.compiler.render.arms import ArmShares
 from flancompile.compiler.render.chat import TOKENIZERS_OWN, ChatLayout
 from flancompile.compiler.render.exemplar_files import exemplar_items, exemplar_name
@@ -120,10 +121,12 @@ class Workshop:
             found[TOKENIZERS_OWN] = self.chat
         return found
 
-    def jobs(self, task: TaskDef, spec: RenderSpec, split: str) -> Callable[[int, int], ObjectJob]:
-        """The job of a (block, pass) of a task's split."""
+    def jobs(
+        self, task: TaskDef, spec: RenderSpec, split: str, *, evaluated: bool = False
+    ) -> Callable[[int, int], ObjectJob]:
+        """The job of a (block, pass) of a task's split. evaluated: its rows are queries."""
         blocks = self.reads[task.source_id, split]
-        pool = self.pool(task, split)
+        pool = self.pool(task, split, evaluated=evaluated)
         reserved = task.task.exemplars.count or 0
         about = json_digest(spec.as_json())
 
@@ -145,7 +148,7 @@ class Workshop:
 
         return job
 
-    def pool(self, task: TaskDef, split: str) -> PoolRef | None:
+    def pool(self, task: TaskDef, split: str, *, evaluated: bool = False) -> PoolRef | None:
         """Where a task's exemplars come from, when not from the block or the row itself."""
         exemplars = task.task.exemplars
         if exemplars.source == "file":
@@ -154,7 +157,7 @@ class Workshop:
         if exemplars.source not in ("split", "reserved"):
             return None
         fields = task_fields(task)
-        if not self.reads[task.source_id, split].kept_for(fields):
+        if not self.reads[task.source_id, split].kept_for(task_fields(task, evaluated=evaluated)):
             return None  # there is no example to show any to
         blocks = self.reads[task.source_id, exemplars.split or split]
         if not blocks.kept_for(fields):
@@ -168,9 +171,13 @@ class Workshop:
         return PoolRef(folder=folder, digest=digest, count=exemplars.count, fields=fields)
 
 
-def task_fields(task: TaskDef) -> tuple[str, ...]:
-    """The fields of its dataset that a task reads, sorted."""
-    return tuple(sorted(used_fields(task.task, task.dataset.model.fields)))
+def task_fields(task: TaskDef, *, evaluated: bool = False) -> tuple[str, ...]:
+    """The fields of its dataset that a task needs of its rows, sorted.
+
+    evaluated: the rows are queries of an evaluation, which need no rationale.
+    """
+    needed = query_fields if evaluated else used_fields
+    return tuple(sorted(needed(task.task, task.dataset.model.fields)))
 
 
 def _has_choices(task: TaskDef) -> bool:
