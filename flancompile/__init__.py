@@ -1,9 +1,8 @@
 """flancompile: the compiler for instruction-tuning data.
 
 Datasets, tasks and prompt templates in YAML are checked like source code and compiled into packed
-Arrow files, and a model is trained on them. The functions of `flancompile.api` are the
-commands of the command line; each is imported when it is first used, so that `import flancompile`
-is fast.
+Arrow files, on which a model is trained. The names below are those of `flancompile.api`; each is
+imported at its first use, so that `import flancompile` is fast.
 """
 
 from __future__ import annotations

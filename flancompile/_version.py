@@ -1,3 +1,3 @@
-"""The version, apart so that nothing else is imported for it."""
+"""The version, in a module of its own that imports nothing."""
 
 __version__ = "0.1.0"

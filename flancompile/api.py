@@ -1,5 +1,5 @@
-"""The command line's work as functions. Each imports its pass when it is called, so that a check
-costs no more than a check; JAX is imported when a model is trained or asked."""
+"""The commands as functions. Each imports its pass when it is called, so that a check stays fast;
+JAX is imported when a model is trained or evaluated."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ def check(
     allowed: bool = False,
     progress: Progress | None = None,
 ) -> list[Diagnostic]:
-    """Every complaint about library folders or single files; none when all is well.
+    """Diagnostics of library folders and single files; an empty list if there are none.
 
-    paths: also names of libraries that ship with the package (`flan`, `demo`); builtin: whether
-    `flan` is one of them; data: how rows are looked at, by default not at all; overlay: where they
-    lie; allowed: whether warnings that their files allow are given too, each with the reason.
+    paths: also names of libraries that ship with the package (`flan`, `demo`); builtin: adds
+    `flan`; data: settings of the checks of rows, None to skip them; overlay: locations of the data;
+    allowed: include warnings that their files allow, each with its reason.
     """
     from flancompile.compiler.check.libraries import check_libraries
 
     given = [Path(p) for p in paths]
-    runs, others = _told_apart(given)
+    run_files, others = _split_run_files(given)
     folders = [library_folder(p) for p in others if not p.is_file()]
     folders += [builtin_library()] if builtin else []
     loose = [p for p in others if p.is_file()]
     found = check_libraries([*folders, *loose], typed=data is None)
-    if runs or any((folder / "runs").is_dir() for folder in folders):
+    if run_files or any((folder / "runs").is_dir() for folder in folders):
         from flancompile.runfile import check_runs
 
-        found += check_runs([*runs, *folders])
+        found += check_runs([*run_files, *folders])
     if data is not None and not any(d.code.startswith("FC1") or d.code == "FC201" for d in found):
         from flancompile.lint.data import check_rows
 
-        tell = progress or (lambda *_: None)
+        report = progress or (lambda *_: None)
         try:
             absent = {d.span.path for d in found if d.code == "FC319" and d.span}
-            rows = check_rows(folders, overlay, data, loose=loose, tell=tell)
+            rows = check_rows(folders, overlay, data, loose=loose, tell=report)
             found += [d for d in rows if not _reported(d, absent)]
-        except FlancompileError as error:  # files that do not load are told of already
+        except FlancompileError as error:  # files that do not load are reported already
             found += [d for d in error.diagnostics if d not in found]
     if data is not None and data.on_hand:
         found = [d for d in found if d.code != "FC319"]
@@ -69,7 +69,7 @@ def check(
 
 
 def _reported(diagnostic: Diagnostic, absent: set[str]) -> bool:
-    """Whether absent rows are reported already, by their file's name."""
+    """Whether a diagnostic of missing rows (FC319) is reported already, by its file."""
     span = diagnostic.span
     return diagnostic.code == "FC319" and span is not None and span.path in absent
 
@@ -84,15 +84,15 @@ def plan(
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """What a compile would give, from the first block of each task. Raises FlancompileError.
+    """Forecast a compile from the first block of each task. Raises FlancompileError.
 
-    settings: keys of the recipe in place of the file's.
+    settings: keys of the recipe that replace those of the file.
     """
     from flancompile.forecast.forecast import forecast
 
-    asked = _request(recipe, library, overlay, cache, settings=settings, progress=progress)
-    with asked.cache.in_use():
-        return forecast(asked)
+    request = _request(recipe, library, overlay, cache, settings=settings, progress=progress)
+    with request.cache.in_use():
+        return forecast(request)
 
 
 @disk_errors()
@@ -105,10 +105,10 @@ def ladder(
     tokenizer: Path | None = None,
     progress: Progress | None = None,
 ) -> list[RungReport]:
-    """What of each rung of the ladder is on hand: names, rows, tokens, and what is missing.
+    """Report the data of each rung of the ladder: names, rows, tokens, and missing tasks.
 
-    mixture: holds the tasks that are looked at; tokenizer: what tokens are counted in, default
-    bytes. Raises FlancompileError.
+    mixture: of the tasks to count; tokenizer: counts the tokens, by default as bytes. Raises
+    FlancompileError.
     """
     from flancompile.compiler.request import ladder_request
     from flancompile.forecast.forecast import forecast
@@ -137,13 +137,13 @@ def compile(
 ) -> Build:
     """Compile a recipe, by id or by the path of its file, into a build at `out`.
 
-    workers: processes that build objects, which change no byte; memory_bytes: rows that are held
-    while a source is sorted; settings: keys of the recipe in place of the file's, such as
-    `{"missing": "leave_out", "hold_out_clusters": ("nli",)}`. Raises FlancompileError, and `out`
-    is then as it was.
+    workers: processes that build objects, with the same bytes for any number; memory_bytes: memory
+    for rows while a source is sorted; settings: keys of the recipe that replace those of the file,
+    such as `{"missing": "leave_out", "hold_out_clusters": ("nli",)}`. Raises FlancompileError, and
+    leaves `out` unchanged.
 
-    Each of several workers begins as a new process that reads the script anew: a script that asks
-    for them calls this under `if __name__ == "__main__":`.
+    Each of several workers imports the script in a new process: a script with `workers` above 1
+    calls this under `if __name__ == "__main__":`.
     """
     from flancompile.compiler.pipeline import compile_recipe
     from flancompile.compiler.request import MEMORY_BYTES
@@ -166,7 +166,7 @@ def compile(
     place = Path(out).resolve()
     with request.cache.in_use():
         manifest = compile_recipe(request, place, overwrite=overwrite)
-    # the folder that was there is gone: where it is the one that we stand in, `.` names it still
+    # a working directory that was replaced is still `.`, but without the new files
     build = Build.open(out if (Path(out) / MANIFEST).is_file() else place)
     tokenizer = TokenizerRef(str(build.tokenizer_folder), manifest.tokenizer.digest).load()
     write_report(build, tokenizer.decode)
@@ -174,7 +174,10 @@ def compile(
 
 
 def open(path: str | Path) -> Build:
-    """Open a build. Raises FC504 to FC506 for what is none, is newer, or has lost a file."""
+    """Open a build.
+
+    Raises FC504 for another folder, FC505 for a newer format, FC506 for a missing file.
+    """
     from flancompile.store.build import Build
 
     return Build.open(path)
@@ -187,15 +190,15 @@ def train(
     build: str | Path | None = None,
     library: Folders = (),
     overwrite: bool = False,
-    tell: Callable[[Any], None] = lambda _: None,
+    progress: Callable[[Any], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Train a run, by id or by the path of its file, on a build. -> the run's folder.
 
-    out: default `runs/ID`; a run that was stopped goes on from its last checkpoint. tell: is given
-    what starts, and each line of metrics; stop: asked after each step. Run and build are checked
-    against each other before anything starts. Raises FlancompileError, and trainer.train's
-    Interrupted when `stop` says so.
+    out: default `runs/ID`; a stopped run resumes from its last checkpoint. progress: called at the
+    start and with each line of metrics; stop: called after each step, True ends the run. Run and
+    build are checked against each other first. Raises FlancompileError, and trainer.train's
+    Interrupted after a stop.
     """
     from flancompile.runfile import load_run
 
@@ -206,7 +209,7 @@ def train(
     from flancompile.trainer.train import train as work
 
     folder = Path(out) if out is not None else Path("runs") / file.run.run
-    work(file.run, opened, folder, overwrite=overwrite, tell=tell, stop=stop)
+    work(file.run, opened, folder, overwrite=overwrite, tell=progress, stop=stop)
     _report(folder, opened)
     return folder
 
@@ -217,14 +220,14 @@ def evaluate_run(
     build: str | Path | None = None,
     step: int | None = None,
     max_rows: int | None = None,
-    tell: Progress | None = None,
+    progress: Progress | None = None,
 ) -> list[TaskResult]:
     """Score a trained run on its build's evaluation tasks, and write its report.
 
-    folder: what `train` made; build: where the build lies now, if it was moved; step: of which
-    checkpoint, default the last; max_rows: of each task. Answers are kept in the run's folder.
-    Another build with the same tokenizer will do too; the report keeps the run's own and names the
-    other. Raises FC602 for one with another tokenizer, FC601 for one that is laid out otherwise.
+    folder: the run's folder; build: its build if that has moved, or another one with the same
+    tokenizer; step: of the checkpoint, default the last; max_rows: of each task. Answers are stored
+    in the run's folder; the report covers the run's own build and names another one. Raises FC602
+    for another tokenizer, FC601 for a layout other than decoder.
     """
     from flancompile.evaluate.run import evaluate_build
     from flancompile.store.build import Build
@@ -237,7 +240,7 @@ def evaluate_run(
     from flancompile.trainer.restore import trained_model
 
     trained = trained_model(place, about, opened, step)
-    results = evaluate_build(opened, trained, place, max_rows=max_rows, tell=tell)
+    results = evaluate_build(opened, trained, place, max_rows=max_rows, tell=progress)
     own = opened
     if opened.manifest.root_digest != about["root_digest"]:
         if not Path(about["build"]).is_dir():
@@ -248,32 +251,34 @@ def evaluate_run(
 
 
 def _to_score(place: Path, about: dict[str, Any], build: str | Path | None) -> Build:
-    """The build whose tasks a run is scored on: the run's own, or one that fits it."""
+    """Open the build with the evaluation tasks: the run's own, or another one that fits."""
     from flancompile.store.build import Build
 
     if build is None and not Path(about["build"]).is_dir():
-        message = f"the run's build {about['build']!r} is not there any more"
-        raise fail("FC504", message, hint="say where it lies now: --build FOLDER")
+        message = f"the run's build {about['build']!r} is no longer there"
+        raise fail("FC504", message, hint="name its folder with --build FOLDER")
     opened = Build.open(build if build is not None else about["build"])
     if opened.manifest.tokenizer.digest != about["tokenizer"]:
-        hint = "name a build with the run's own tokenizer by --build"
-        message = f"{str(opened.path)!r} has another tokenizer than {str(place)!r} was trained with"
+        hint = "name a build with the run's tokenizer with --build"
+        message = (
+            f"{str(opened.path)!r} does not have the tokenizer that {str(place)!r} was trained with"
+        )
         raise fail("FC602", message, hint=hint)
     if opened.manifest.layout != "decoder":
-        message = f"{str(opened.path)!r} is laid out for {opened.manifest.layout}"
+        message = f"{str(opened.path)!r} has the layout {opened.manifest.layout}"
         hint = f"{str(place)!r} holds a decoder: compile the recipe with `layout: decoder`"
         raise fail("FC601", message, hint=hint)
     return opened
 
 
-def _told_apart(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Files of runs, and the rest: other files and folders."""
+def _split_run_files(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Run files, and the other files and folders."""
     if not any(p.is_file() for p in given):
         return [], list(given)
     from flancompile.runfile import is_run_file
 
-    runs = [p for p in given if p.is_file() and is_run_file(p)]
-    return runs, [p for p in given if p not in runs]
+    run_files = [p for p in given if p.is_file() and is_run_file(p)]
+    return run_files, [p for p in given if p not in run_files]
 
 
 def _report(folder: Path, build: Build) -> None:

@@ -1,7 +1,7 @@
-"""The one source of randomness: keyed, counter-free draws over columns of rows.
+"""Random draws: keyed and counter-free, over columns of rows; the only source of randomness.
 
-A draw is a pure function of (seed, purpose, task, row digest, pass, n), so any worker can make it
-in any order, and adding a task or a purpose moves no other draw. The scalar part of the key is
+A draw is a pure function of (seed, purpose, task, row digest, epoch, n), so any worker can make it
+in any order, and adding a task or a purpose changes no other draw. The scalar part of the key is
 hashed once with XXH3; the rows are then mixed in by two rounds of the MurmurHash3 finaliser
 (full avalanche), vectorised: about 200 million draws a second on one core.
 """
@@ -22,7 +22,7 @@ _SHIFT = np.uint64(33)
 
 
 def digest64(*parts: str | int) -> int:
-    """A 64-bit digest of names and numbers; parts cannot run into each other.
+    """A 64-bit digest of names and numbers, with a separation of its parts.
 
     >>> digest64("ab", "c") == digest64("a", "bc")
     False
@@ -41,7 +41,7 @@ def bits(
 ) -> U64:
     """64 random bits for each row digest. rows: uint64[rows] -> uint64[rows].
 
-    `n` numbers further draws of the same purpose for the same row.
+    pass_: the epoch; n: the number of the draw, of several with one purpose for one row.
     """
     key = np.uint64(digest64(seed, purpose, task, pass_, n))
     x = np.asarray(rows, dtype=np.uint64) ^ key
@@ -67,7 +67,7 @@ def integers(
     pass_: int = 0,
     n: int = 0,
 ) -> npt.NDArray[np.int64]:
-    """Integers in [0, high); `high` may be one number or one a row. -> int64[rows]."""
+    """Integers in [0, high); high: one number, or one for each row. -> int64[rows]."""
     share = uniform(seed, purpose, task, rows, pass_, n)
     return np.floor(share * np.asarray(high, dtype=np.float64)).astype(np.int64)
 
@@ -81,7 +81,7 @@ def weighted(
     pass_: int = 0,
     n: int = 0,
 ) -> npt.NDArray[np.int64]:
-    """An index into `weights`, drawn in proportion to them, for each row. -> int64[rows]."""
+    """Indices into `weights`, drawn in proportion to them. -> int64[rows]."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
     point = uniform(seed, purpose, task, rows, pass_, n) * edges[-1]
     drawn: npt.NDArray[np.int64] = np.searchsorted(edges, point, side="right")
@@ -91,7 +91,7 @@ def weighted(
 def order(
     seed: int, purpose: str, task: str, rows: npt.ArrayLike, pass_: int = 0
 ) -> npt.NDArray[np.int64]:
-    """A random permutation of the rows; equal digests keep their given order. -> int64[rows]."""
+    """A random permutation; rows with equal digests stay in order. -> int64[rows]."""
     keys = bits(seed, purpose, task, rows, pass_)
     places: npt.NDArray[np.int64] = np.argsort(keys, kind="stable")
     return places

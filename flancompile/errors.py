@@ -1,8 +1,8 @@
-"""Diagnostics: what is wrong, where it stands, the nearest right thing, and what to do.
+"""Diagnostics: code, message, place in a file, and a hint.
 
-Every complaint about an author's file is a `Diagnostic` with a code, so that many can be
-collected and shown at once; code that cannot go on raises `FlancompileError`, which carries one
-or more of them. `assert` is for our own mistakes only.
+A mistake in an author's file is a `Diagnostic` with a code, so that many can be collected and shown
+at once. Code that cannot go on raises `FlancompileError`, which carries one or more of them.
+`assert` is for mistakes in this package only.
 
 Code families: FC1xx syntax, FC2xx types, FC3xx data, FC4xx mixture and recipe, FC5xx store,
 FC6xx training and evaluation.
@@ -26,12 +26,12 @@ Severity = Literal["error", "warning"]
 
 
 class FlancompileWarning(UserWarning):
-    """Something a user should know of that does not stop the work."""
+    """A warning to the user that does not stop the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of text in a file. Lines and columns count from 1; the end is exclusive."""
+    """A range of text in a file. Lines and columns count from 1; the end is exclusive."""
 
     path: str
     line: int
@@ -45,9 +45,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One complaint: `code` is stable (FC101); `hint` says what to do.
+    """One error or warning. code: stable, such as FC101; hint: the way to correct it.
 
-    allowed: the reason for which its file allows a warning; None for what is to be shown.
+    allowed: the file's reason to allow a warning; None for a diagnostic to be shown.
     """
 
     code: str
@@ -58,7 +58,7 @@ class Diagnostic:
     allowed: str | None = None
 
     def __post_init__(self) -> None:
-        if self.span is not None and not self.span.path:  # of settings that no file holds
+        if self.span is not None and not self.span.path:  # a setting that is in no file
             object.__setattr__(self, "span", None)
 
     def render(self) -> str:
@@ -71,7 +71,7 @@ class Diagnostic:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, object]:
-        """The same as JSON-ready data; `allowed` is a key of what is allowed only."""
+        """JSON-ready data; the key `allowed` is present for allowed warnings only."""
         place: dict[str, object] = {}
         if self.span:
             place = {
@@ -93,7 +93,7 @@ class Diagnostic:
 
 @dataclass
 class FlancompileError(Exception):
-    """Raised when the work cannot go on; holds every diagnostic found so far."""
+    """Error with every diagnostic found before the work had to stop."""
 
     diagnostics: Sequence[Diagnostic] = field(default_factory=list)
 
@@ -105,16 +105,16 @@ class FlancompileError(Exception):
 
     @property
     def code(self) -> str:
-        """The first diagnostic's code."""
+        """The code of the first diagnostic."""
         return self.diagnostics[0].code
 
 
 @dataclass
 class TextError(FlancompileError):
-    """Mistakes inside a text: each at `places`, as its start (from 0) and length in the text.
+    """Mistakes inside a text. places: start (from 0) and length of each in the text.
 
-    Whoever knows where the text stands in its file gives the diagnostics their places. names: what
-    the text reads, where that is known all the same.
+    The caller that knows the position of the text in its file sets the spans of the diagnostics.
+    names: the names that the text reads, if they are known in spite of the mistakes.
     """
 
     places: Sequence[tuple[int, int]] = ((0, 0),)
@@ -127,12 +127,12 @@ class TextError(FlancompileError):
 def fail(
     code: str, message: str, *, span: Span | None = None, hint: str | None = None
 ) -> FlancompileError:
-    """An error of one diagnostic, to be raised: `raise fail("FC301", "...", hint="...")`."""
+    """Make an error of one diagnostic: `raise fail("FC301", "...", hint="...")`."""
     return FlancompileError([Diagnostic(code, message, span, hint)])
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """A hint naming the known name closest to `name`, or None when none is close.
+    """A hint with the known name closest to `name`; None if none is close.
 
     >>> nearest("hypotesis", ["premise", "hypothesis"])
     "did you mean 'hypothesis'?"
@@ -160,7 +160,7 @@ def _excerpt(span: Span | None) -> list[str]:
 
 
 def _cells(character: str) -> int:
-    """How many columns of a screen a character takes."""
+    """Columns of a terminal that a character takes."""
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

@@ -1,6 +1,6 @@
-"""Marks around the text of a special token that a layout writes, as against data that spells it.
+"""Marks around the text of special tokens, to distinguish them from equal text in the data.
 
-They are Unicode noncharacters, which data may not hold: they are replaced when a block is loaded.
+The marks are Unicode noncharacters; those in the data are replaced when a block is loaded.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _REPLACED = dict.fromkeys(map(ord, (OPEN, CLOSE)), REPLACEMENT)
 
 
 def marked(text: str) -> str:
-    """The text of a special token as layouts write it, to be read as that token."""
+    """Mark the text of a special token, so that the tokenizer encodes it as that token."""
     return f"{OPEN}{text}{CLOSE}"
 
 
 def unmarked(text: str) -> str:
-    """A text without the marks of special tokens, for people.
+    """Remove the marks of special tokens, for display.
 
     >>> unmarked(marked("<s>") + "a")
     '<s>a'
@@ -29,7 +29,7 @@ def unmarked(text: str) -> str:
 
 
 def replaced(value: Any) -> Any:
-    """A value of a row with U+FFFD for each mark in its texts."""
+    """Replace each mark in the texts of a row's value by U+FFFD."""
     if isinstance(value, str):
         return value.translate(_REPLACED) if OPEN in value or CLOSE in value else value
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Worker processes, which leave Ctrl-C to their parent."""
+"""Pool of worker processes that leaves Ctrl-C to the parent process."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["worker_pool"]
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes, begun anew and not forked. Ctrl-C is for the parent: it waits for what
-    they are at, and nothing that has not begun is begun. Raises FC515 where one dies."""
-    if getattr(current_process(), "_inheriting", False):  # a script that does not guard its calls,
-        raise SystemExit(1)  # begun anew as a worker: the parent tells of it
+    """Pool of spawned worker processes. Raises FC515 if one dies.
+
+    On Ctrl-C the parent waits for the running jobs and cancels the others.
+    """
+    if getattr(current_process(), "_inheriting", False):  # a script without a main guard,
+        raise SystemExit(1)  # spawned as a worker: the parent reports it
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     first: list[Future[int]] = []
     try:
-        with (
-            _interrupts_ignored()
-        ):  # a process that is started now ignores them from its first line
+        with _interrupts_ignored():  # workers inherit this from their first line on
             first += [pool.submit(os.getpid) for _ in range(workers)]
         yield pool
     except BrokenExecutor:
@@ -35,12 +35,12 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _dead(had_begun: bool) -> FlancompileError:
-    if had_begun:
-        hint = "it was killed, as for want of memory: ask for fewer --workers, or for less --memory"
+def _dead(has_started: bool) -> FlancompileError:
+    if has_started:
+        hint = "it was killed, perhaps for lack of memory: use fewer --workers or less --memory"
         return fail("FC515", "a worker process has died", hint=hint)
-    hint = 'in a script, call it under `if __name__ == "__main__":`, for each worker reads it anew'
-    return fail("FC515", "the worker processes died as they began", hint=hint)
+    hint = 'in a script, call it under `if __name__ == "__main__":`: each worker imports the script'
+    return fail("FC515", "the worker processes died at their start", hint=hint)
 
 
 @contextmanager

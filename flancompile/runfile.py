@@ -1,6 +1,6 @@
-"""Run files: found by id or path, read with places, and checked against a build.
+"""Run files: find by id or path, read, and check against a build.
 
-They lie in a library's `runs/`. The trainer knows no YAML: here its complaints get their places.
+They are in `runs/` of a library. The trainer knows no YAML: its diagnostics get their spans here.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from flancompile.trainer.config import Run
 
 __all__ = ["MODELS", "RunFile", "check_runs", "is_run_file", "load_run"]
 
-MODELS = {"run": Run}  # kinds of files beside those of the language
+MODELS = {"run": Run}  # kinds of files outside the language
 
 
 @dataclass(frozen=True)
 class RunFile:
-    """A run file as read."""
+    """A run and the document that it was read from."""
 
     run: Run
     document: yaml.Document
 
     @property
     def folder(self) -> Path:
-        """Where the file's relative paths start."""
+        """The folder that relative paths in the file start from."""
         return Path(self.document.path).parent
 
     def build(self, given: Path | str | None = None) -> Build:
-        """The build to train on: the one given, else the file's. Raises FC504 to FC506, FC605."""
+        """Open `given`, or the build that the file names. Raises FC504 to FC506, FC605."""
         if given is None and self.run.build is None:
-            hint = "say `build: FOLDER` in the file, or --build FOLDER"
+            hint = "add `build: FOLDER` to the file, or pass --build FOLDER"
             span = self.document.span(("run",))
             raise fail("FC605", "no build to train on is named", span=span, hint=hint)
         return Build.open(given if given is not None else self.folder / (self.run.build or ""))
 
     def check(self, build: Build) -> None:
-        """Raise everything in which run and build disagree: FC601 to FC603, at its place."""
+        """Check that run and build fit. Raises FC601 to FC603, all at once with their spans."""
         found = [
             Diagnostic(c.code, c.message, self.document.span(c.key), c.hint)
             for c in complaints(self.run, build.manifest, other_tokenizer=self._differs(build))
@@ -53,20 +53,20 @@ class RunFile:
             raise FlancompileError(found)
 
     def _differs(self, build: Build) -> bool:
-        """Whether the run names a tokenizer that is not the build's; raises FC412 for none."""
+        """Whether the run names another tokenizer than the build's. Raises FC412."""
         if self.run.tokenizer is None:
             return False
         path = self.folder / self.run.tokenizer
-        saved = (f for f in (path, path / "tokenizer") if (f / "about.json").is_file())
+        folders = (f for f in (path, path / "tokenizer") if (f / "about.json").is_file())
         span = self.document.span(("tokenizer",))
-        folder = next(saved, None)
+        folder = next(folders, None)
         named = load_folder(folder) if folder else load_file(path, span=span)
         own = load_folder(build.tokenizer_folder)
         return (named.kind, named.data) != (own.kind, own.data)
 
 
 def load_run(name: str | Path, library: Iterable[Path | str] = ()) -> RunFile:
-    """A run by the path of its file, or by its id in the libraries. Raises FC402 and syntax."""
+    """Load a run by the path of its file, or by its id in the libraries. Raises FC402, FC1xx."""
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
@@ -81,7 +81,7 @@ def load_run(name: str | Path, library: Iterable[Path | str] = ()) -> RunFile:
 
 
 def is_run_file(path: Path) -> bool:
-    """Whether a single file is a run file, by the key that only these have."""
+    """Whether a file is a run file, by its key `run`."""
     try:
         data = yaml.read(path).data
     except FlancompileError:
@@ -90,7 +90,7 @@ def is_run_file(path: Path) -> bool:
 
 
 def check_runs(paths: Sequence[Path]) -> list[Diagnostic]:
-    """Every complaint about the run files in some libraries, and about single run files."""
+    """Diagnostics of the run files in libraries, and of single run files."""
     found: list[Diagnostic] = []
     folders = _run_files([p / "runs" for p in paths if p.is_dir()])
     for path in [*folders, *(p for p in paths if p.is_file())]:

@@ -1,8 +1,8 @@
-"""Files and folders in the making: under another name, held by a lock, renamed when they are whole.
+"""Write files and folders under a partial name with a lock, and rename them when complete.
 
-The lock is the kernel's (flock), so it ends with its process, however that ends, and holds where
-numbers of processes say nothing: in containers, and on a cache that machines share. What nobody
-holds was left by a run that was killed; `clear` removes it.
+The lock is the kernel's (flock), so it ends with its process, however that ends. It also works if
+process ids are not unique: in containers, and in a cache shared by machines. An unlocked partial
+file was left by a killed process; `clear` removes it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LOCK = ".lock"
 
 
 def take(lock: Path) -> int | None:
-    """Lock a file, which is made if need be. -> its handle; None where another process has it.
+    """Lock a file, made if missing. -> its handle; None if another process holds the lock.
 
-    Whoever closes the handle gives the lock back, and may remove the file before that.
+    Closing the handle releases the lock; the holder may remove the file before.
     """
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -41,7 +41,7 @@ def take(lock: Path) -> int | None:
 
 
 def _is_current(handle: int, lock: Path) -> bool:
-    """Whether the locked file is still the one by that name: its last owner removed it."""
+    """Whether the locked file still has its name: the last holder may have removed it."""
     try:
         return os.path.samestat(os.fstat(handle), lock.stat())
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def _is_current(handle: int, lock: Path) -> bool:
 
 @contextmanager
 def making_file(path: Path) -> Iterator[Path]:
-    """A file that takes its place at `path` when the block ends well, and is removed if not."""
+    """A partial file, renamed to `path` when the block ends, removed if it raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial, handle = _taken(path, "")
     try:
@@ -65,7 +65,7 @@ def making_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def making_folder(path: Path) -> Iterator[Path]:
-    """A folder that is removed when the block ends, unless it was renamed, as to `path`."""
+    """A partial folder beside `path`, removed when the block ends unless it was renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock, handle = _taken(path, _LOCK)
     work = lock.with_name(lock.name.removesuffix(_LOCK))
@@ -87,12 +87,12 @@ def _taken(path: Path, suffix: str) -> tuple[Path, int]:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether the name is one of something in the making."""
+    """Whether a file or folder is unfinished, by its name."""
     return path.name.startswith(".")
 
 
 def clear(folder: Path) -> list[Path]:
-    """Remove what killed runs have left in a folder of a cache. -> what was removed."""
+    """Remove unfinished files and folders of killed processes in a folder. -> removed paths."""
     names = {path.name.removesuffix(_LOCK) for path in folder.glob(".*")}
     return [folder / name for name in sorted(names) if _is_cleared(folder / name)]
 
@@ -101,7 +101,7 @@ def _is_cleared(work: Path) -> bool:
     lock = work if work.is_file() else work.with_name(f"{work.name}{_LOCK}")
     try:
         handle = take(lock)
-    except OSError:  # another user's
+    except OSError:  # of another user
         return False
     if handle is None:
         return False
@@ -112,7 +112,7 @@ def _is_cleared(work: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a whole file or folder; at no moment is part of a folder there by its name."""
+    """Remove a file or folder atomically: `path` never names part of a folder."""
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return

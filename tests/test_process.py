@@ -1,4 +1,4 @@
-"""Workers that die, and disks without room, are told of as diagnostics."""
+"""Worker processes that die, and full disks, are reported as diagnostics."""
 
 import os
 import resource
@@ -24,7 +24,7 @@ def library(tmp_path: Path) -> Library:
 
 
 def ran(code: str, tmp_path: Path) -> str:
-    """What a script that ends in an error says."""
+    """The error output of a script that fails."""
     (tmp_path / "script.py").write_text(code)
     words = [sys.executable, "script.py"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -32,22 +32,22 @@ def ran(code: str, tmp_path: Path) -> str:
     return done.stderr
 
 
-def test_a_worker_that_is_killed_is_told_of() -> None:
+def test_a_killed_worker_is_reported() -> None:
     with pytest.raises(FlancompileError, match=r"FC515.*\n.*memory"), worker_pool(1) as pool:
         pid = pool.submit(os.getpid).result()
         pool.submit(os.kill, pid, signal.SIGKILL).result()
 
 
-def test_a_script_that_does_not_guard_its_call_is_told_to(library: Library, tmp_path: Path) -> None:
+def test_a_script_without_a_main_guard_gets_a_hint(library: Library, tmp_path: Path) -> None:
     call = f"flancompile.compile('r', 'out', library=[{str(library.root)!r}], workers=2)"
-    said = ran(f"import flancompile\n{call}\n", tmp_path)
-    assert "FC515" in said and '__name__ == "__main__"' in said
-    assert said.count("Traceback") == 1  # the script's own: workers are silent
+    output = ran(f"import flancompile\n{call}\n", tmp_path)
+    assert "FC515" in output and '__name__ == "__main__"' in output
+    assert output.count("Traceback") == 1  # the script's own: workers are silent
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_of_the_cache_is_told_of(
+def test_a_full_disk_of_the_cache_is_reported(
     library: Library, tmp_path: Path, workers: int
 ) -> None:
     code = f"""
@@ -58,7 +58,7 @@ if __name__ == "__main__":
     flancompile.compile('r', 'out', library=[{str(library.root)!r}], workers={workers}, cache='cache')
 """
     code = code.replace("'cache')", "flancompile.api.Path('cache'))")
-    said = ran(code, tmp_path)
-    assert "FC513" in said.splitlines()[-2] + said.splitlines()[-1]
+    output = ran(code, tmp_path)
+    assert "FC513" in output.splitlines()[-2] + output.splitlines()[-1]
     assert not (tmp_path / "out").exists()
     assert not any(p.name.startswith(".") for p in (tmp_path / "cache").rglob("*"))

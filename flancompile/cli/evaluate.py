@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Evaluate a run and print its scores."""
     with progress() as report:
-        results = evaluate_run(folder, build=build, step=step, max_rows=max_rows, tell=report)
+        results = evaluate_run(folder, build=build, step=step, max_rows=max_rows, progress=report)
     if as_json:
         print_json([r.as_dict() for r in results])
         return

@@ -32,7 +32,7 @@ def run(
         try:
             folder = train(
                 name, out, build=build, library=folders(library), overwrite=overwrite,
-                tell=report, stop=stop,
+                progress=report, stop=stop,
             )  # fmt: skip
         except Exception as error:
             if type(error).__name__ != "Interrupted":

@@ -1,4 +1,4 @@
-"""Batches of a build as a pure function of the step; numpy only."""
+"""Feed batches of a build, as a pure function of the step; numpy only."""
 
 from flancompile.feed.feed import Feed, FeedState, open
 

@@ -1,7 +1,7 @@
-"""The feed: step -> batch is a pure function of (root digest, settings), for any number of hosts.
+"""Feed: batches as a pure function of (root digest, settings, step), for any number of hosts.
 
-The packs of an epoch are permuted by a draw on (seed, epoch); positions run on across epochs, so no
-batch is short. Hosts take contiguous slices of the global batch. To resume, a trainer keeps a step.
+The packs of an epoch are permuted by a draw on (seed, epoch). Batches cross the end of an epoch, so
+none is short. Hosts take contiguous slices of the global batch. To resume, a trainer stores a step.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Batch = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class FeedState:
-    """What a trainer keeps to go on: which build, which settings, which step comes next."""
+    """State to resume from, for a checkpoint: root digest of the build, settings, next step."""
 
     root_digest: str
     batch_packs: int
@@ -37,22 +37,22 @@ class FeedState:
     next_step: int
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; `FeedState(**state)` reads it back."""
+        """A JSON-ready mapping; `FeedState(**state)` reads it back."""
         return asdict(self)
 
 
 def open(build: str | Path | Build, batch_packs: int, seed: int | None = 0) -> Feed:
-    """A feed of a build.
+    """Open a feed of a build.
 
     batch_packs: packs of a global batch; seed: of the order, None for the build's own order.
-    Raises FC504 to FC506 for the build.
+    Raises FC504 to FC506 for the build, FC510 for an empty build or batch.
     """
     opened = build if isinstance(build, Build) else Build.open(build)
     return Feed(opened, batch_packs, seed)
 
 
 class Feed:
-    """Batches of a build, by step."""
+    """Batches of a build, by step, from 0."""
 
     def __init__(self, build: Build, batch_packs: int, seed: int | None) -> None:
         if batch_packs < 1:
@@ -64,11 +64,11 @@ class Feed:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Steps in which every pack is seen once."""
+        """Number of steps in which every pack is fed once."""
         return len(self.build.packs) / self.batch_packs
 
     def indexes(self, step: int, host: int = 0, hosts: int = 1) -> npt.NDArray[np.int64]:
-        """The packs of a host's batch. -> int64[batch_packs / hosts]. Raises FC510."""
+        """Indices of the packs of a host's batch. -> int64[batch_packs / hosts]. Raises FC510."""
         if not 0 <= host < hosts or self.batch_packs % hosts or step < 0:
             message = f"step {step}, host {host} of {hosts}, {self.batch_packs} packs a batch"
             hint = "hosts must divide the packs of a batch; steps and hosts count from 0"
@@ -84,15 +84,15 @@ class Feed:
         return found
 
     def batch(self, step: int, host: int = 0, hosts: int = 1) -> Batch:
-        """A host's part of the global batch of a step.
+        """A host's part of the global batch of a step. Raises FC510.
 
         -> decoder: tokens, segment_ids, positions int32[packs, L], loss_weights float32[packs, L],
-        1 on each token that is a target; encoder_decoder: inputs, targets, and the same for each.
+        1 on each target token; encoder_decoder: inputs, targets, and the same arrays for each.
         """
         return self.build.packs.batch(self.indexes(step, host, hosts))
 
     def views(self, step: int, host: int = 0, hosts: int = 1) -> dict[str, list[npt.NDArray[Any]]]:
-        """The tokens of a host's packs as they lie on disk, by column: read-only views."""
+        """The tokens of a host's packs by column, as read-only views of the files. Raises FC510."""
         return self.build.packs.views(self.indexes(step, host, hosts))
 
     def iterate(
@@ -104,7 +104,10 @@ class Feed:
         stop: int | None = None,
         prefetch: int = 2,
     ) -> Iterator[tuple[int, Batch]]:
-        """(step, batch) from `start` on, made ahead by a thread; it ends with the consumer."""
+        """Iterate over (step, batch) from `start`; a thread prepares `prefetch` batches ahead.
+
+        stop: the first step that is not fed; None: without end. The thread ends with the iterator.
+        """
         ready: queue.Queue[tuple[int, Batch] | BaseException | None] = queue.Queue(max(1, prefetch))
         ended = threading.Event()
 
@@ -125,7 +128,7 @@ class Feed:
                         return
                     step += 1
                 offer(None)
-            except BaseException as error:  # handed on to the consumer
+            except BaseException as error:  # raised in the consumer
                 offer(error)
 
         thread = threading.Thread(target=work, name="feed", daemon=True)
@@ -140,20 +143,20 @@ class Feed:
             thread.join()
 
     def state(self, next_step: int) -> FeedState:
-        """What to keep in a checkpoint."""
+        """The state to store in a checkpoint."""
         root = self.build.manifest.root_digest
         return FeedState(root, self.batch_packs, self.seed, next_step)
 
     def resume(self, state: FeedState) -> int:
-        """The step to go on with. Raises FC511 where the state is of another build or order."""
+        """The next step of a stored state. Raises FC511 for a state of another build or order."""
         here = self.state(state.next_step)
         if state != here:
             parts = [
-                f"{name} {there!r}, here {now!r}"
-                for (name, there), now in zip(
+                f"{name} {stored!r}, here {now!r}"
+                for (name, stored), now in zip(
                     state.as_dict().items(), here.as_dict().values(), strict=True
                 )
-                if there != now
+                if stored != now
             ]
             hint = (
                 "train on the build and batches that the checkpoint names, or start anew: in "
@@ -163,7 +166,7 @@ class Feed:
         return state.next_step
 
     def stream_hash(self, steps: int, hosts: int = 1) -> str:
-        """A digest of the first global batches; the same for every number of hosts."""
+        """A digest of the first `steps` global batches; equal for every number of hosts."""
         hasher = xxhash.xxh3_128()
         for step in range(steps):
             parts = [self.batch(step, host, hosts) for host in range(hosts)]

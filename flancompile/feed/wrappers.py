@@ -1,7 +1,7 @@
-"""The feed for other loaders: grain's random access source, and a torch map-style dataset.
+"""Wrappers for other data loaders: a grain random access source and a torch map-style dataset.
 
-Both give single packs by index, expanded; batching and order are then the loader's own. Both can
-be pickled, so a loader may give them to worker processes: a worker opens the build's files anew.
+Both return single expanded packs by index; batching and order are the loader's. Both can be
+pickled for the worker processes of a loader: each worker opens the build's files again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["PackSource", "TorchPacks", "torch_dataset"]
 
 
 class PackSource:
-    """A `grain.sources.RandomAccessDataSource` (by its protocol) of expanded packs."""
+    """Expanded packs of a build, by the protocol of `grain.sources.RandomAccessDataSource`."""
 
     def __init__(self, build: str | Path | Build) -> None:
         self._build = build if isinstance(build, Build) else Build.open(build)
@@ -37,9 +37,9 @@ class PackSource:
 
 
 class TorchPacks:
-    """The same with tensors for arrays: what `torch.utils.data.DataLoader` takes as map-style.
+    """Packs as tensors, a map-style dataset for `torch.utils.data.DataLoader`.
 
-    It needs no base class of torch's, so that torch is imported by the first item and not before.
+    It needs no base class of torch, so torch is imported by the first item.
     """
 
     def __init__(self, source: PackSource) -> None:
@@ -55,5 +55,5 @@ class TorchPacks:
 
 
 def torch_dataset(build: str | Path | Build) -> TorchPacks:
-    """A map-style dataset of packs as tensors; items need torch."""
+    """A map-style dataset of packs as tensors. Items need torch."""
     return TorchPacks(PackSource(build))
