@@ -209,7 +209,7 @@ def train(
     from flancompile.trainer.train import train as work
 
     folder = Path(out) if out is not None else Path("runs") / file.run.run
-    work(file.run, opened, folder, overwrite=overwrite, tell=progress, stop=stop)
+    work(file.run, opened, folder, overwrite=overwrite, progress=progress, stop=stop)
     _report(folder, opened)
     return folder
 

@@ -15,7 +15,7 @@ from flancompile.dsl.yaml.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 from flancompile.store.build import Build
 from flancompile.tokenizer.load import load_file, load_folder
-from flancompile.trainer.checks import complaints
+from flancompile.trainer.checks import run_diagnostics
 from flancompile.trainer.config import Run
 
 __all__ = ["MODELS", "RunFile", "check_runs", "is_run_file", "load_run"]
@@ -47,7 +47,7 @@ class RunFile:
         """Check that run and build fit. Raises FC601 to FC603, all at once with their spans."""
         found = [
             Diagnostic(c.code, c.message, self.document.span(c.key), c.hint)
-            for c in complaints(self.run, build.manifest, other_tokenizer=self._differs(build))
+            for c in run_diagnostics(self.run, build.manifest, other_tokenizer=self._differs(build))
         ]
         if found:
             raise FlancompileError(found)

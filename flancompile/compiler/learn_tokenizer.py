@@ -42,7 +42,7 @@ def learnt_tokenizer(
     with request.stage("learn the tokenizer"):
         texts = [t for id_, n in rows.items() for t in _texts(workshop, planned[id_], n)]
         tokenizer = train(spec.train, texts, spec.vocab_size)
-    ref = TokenizerRef.keep(tokenizer, request.cache.tokenizers)
+    ref = TokenizerRef.save(tokenizer, request.cache.tokenizers)
     _pin(request, tokenizer, ref, json_digest(texts))
     return as_asked(request.recipe, tokenizer)
 

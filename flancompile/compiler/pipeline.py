@@ -89,7 +89,7 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
         tokenizer = learnt_tokenizer(request, bare, planned, shares_)
         _check(request, planned, tokenizer)
     frame = frame_ids(request.recipe, tokenizer)
-    ref = TokenizerRef.keep(tokenizer, request.cache.tokenizers)
+    ref = TokenizerRef.save(tokenizer, request.cache.tokenizers)
     budget = budget_of(recipe, frame)
     workshop = Workshop(request.library, recipe, request.cache, ref, budget, reads, tokenizer.chat)
     return Prepared(request, node, held, planned, shares_, tokenizer, frame, workshop, left_out)

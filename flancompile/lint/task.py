@@ -31,7 +31,7 @@ from flancompile.lint.leaks import Leaks, answer_is_asked, lacks_rationale, text
 from flancompile.lint.punctuation import doubles_a_mark
 from flancompile.lint.read import commonest, empty_files, header_hint, lost_characters
 from flancompile.sources.blocks import sample
-from flancompile.tokenizer.special import USUAL, spelt_in
+from flancompile.tokenizer.special import USUAL, special_tokens_in
 from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
@@ -166,7 +166,7 @@ class _Linter:
         ids: list[str] = []
         for row in self.rows:
             names = set().union(
-                *(spelt_in(row[n], special) for n in used_fields(self.task.task, row))
+                *(special_tokens_in(row[n], special) for n in used_fields(self.task.task, row))
             )
             found.update(sorted(names))
             ids += [str(row["_id"])] if names else []

@@ -46,7 +46,7 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def _refuse(message: str) -> str:
+def _raise_exception(message: str) -> str:
     raise ChatTemplateError(message)
 
 
@@ -59,7 +59,7 @@ def _compiled(text: str) -> jinja2.Template:
     extensions: list[Any] = [_Generation, "jinja2.ext.loopcontrols"]
     env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
     env.filters["tojson"] = _tojson
-    env.globals["raise_exception"] = _refuse
+    env.globals["raise_exception"] = _raise_exception
     try:
         return env.from_string(text)
     except jinja2.TemplateSyntaxError as error:
@@ -67,7 +67,7 @@ def _compiled(text: str) -> jinja2.Template:
 
 
 @lru_cache(maxsize=64)
-def _among(special: tuple[str, ...]) -> re.Pattern[str]:
+def _any_of(special: tuple[str, ...]) -> re.Pattern[str]:
     """Any of these texts; of two that begin alike the longer."""
     return re.compile("|".join(map(re.escape, special)))
 
@@ -77,7 +77,7 @@ def _shielded(value: Any, special: tuple[str, ...]) -> Any:
     if isinstance(value, str):
         text = value.replace(_SHIELD, "\ufffd")
         return (
-            _among(special).sub(lambda m: m[0][0] + _SHIELD + m[0][1:], text) if special else text
+            _any_of(special).sub(lambda m: m[0][0] + _SHIELD + m[0][1:], text) if special else text
         )
     if isinstance(value, Mapping):
         return {k: _shielded(v, special) for k, v in value.items()}
@@ -86,7 +86,7 @@ def _shielded(value: Any, special: tuple[str, ...]) -> Any:
 
 def _marked(text: str, special: tuple[str, ...]) -> str:
     if special:
-        text = _among(special).sub(lambda m: marked(m[0]), text)
+        text = _any_of(special).sub(lambda m: marked(m[0]), text)
     return text.replace(_SHIELD, "")
 
 

@@ -77,15 +77,15 @@ class Parts:
     """
 
     encoded: Ragged
-    unsure: Flags
+    uncertain: Flags
     sums: Sums
     slack: Sums
 
     @classmethod
-    def plain(cls, encoded: Ragged, unsure: Flags) -> Parts:
+    def plain(cls, encoded: Ragged, uncertain: Flags) -> Parts:
         """Parts that do not look at what stands before them."""
         count = len(encoded)
-        return cls(encoded, unsure, np.zeros(count), np.full(count, np.inf))
+        return cls(encoded, uncertain, np.zeros(count), np.full(count, np.inf))
 
 
 def no_cuts() -> Cuts:
@@ -174,10 +174,10 @@ def cuts_hold(
         pieces += [text[a:b] for a, b in pairwise(ends)]
         begins += [i == 0 for i in range(len(ends) - 1)]
         counts.append(len(ends) - 1)
-    found, wanted = parts(pieces, np.array(begins, np.bool_)), whole(texts)
+    found, expected = parts(pieces, np.array(begins, np.bool_)), whole(texts)
     ends_ = np.cumsum([0, *counts])
     starts = found.encoded.offsets[ends_]
-    unsure = np.add.reduceat(found.unsure | (found.slack < SAFE), ends_[:-1]) > 0
+    uncertain = np.add.reduceat(found.uncertain | (found.slack < SAFE), ends_[:-1]) > 0
     ids = found.encoded.ids
-    pairs = zip(starts, starts[1:], wanted, unsure, strict=False)
+    pairs = zip(starts, starts[1:], expected, uncertain, strict=False)
     return all(skip or np.array_equal(ids[a:b], one) for a, b, one, skip in pairs)

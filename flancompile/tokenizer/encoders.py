@@ -72,14 +72,14 @@ class HubEncoder:
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """Ids of each text."""
-        _spare_threads()
+        _no_thread_pool_in_worker()
         found = self.model.encode_batch_fast(list(texts), add_special_tokens=False)
         return Ragged.of([e.ids for e in found])
 
     def decode(self, encoded: Ragged, skip: npt.NDArray[np.bool_] | None = None) -> list[str]:
         """The text of each list of ids."""
         lists = _without(encoded, skip)
-        _spare_threads()
+        _no_thread_pool_in_worker()
         return cast("list[str]", self.model.decode_batch(lists, skip_special_tokens=False))
 
     def size(self) -> int:
@@ -279,7 +279,7 @@ def _in_worker() -> bool:
     return multiprocessing.parent_process() is not None
 
 
-def _spare_threads() -> None:
+def _no_thread_pool_in_worker() -> None:
     """Keep `tokenizers` off its thread pool in a worker process.
 
     Workers share the cores among themselves already, and the pool's threads do not live on in a

@@ -20,7 +20,7 @@ from flancompile.tokenizer.cuts import Parts
 from flancompile.tokenizer.encoders import Encoder
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.text import Texts
-from flancompile.tokenizer.uncertain import Doubt
+from flancompile.tokenizer.uncertain import UncertainTexts
 
 __all__ = ["PROBES", "FastEncoder", "fast_encoder"]
 
@@ -47,7 +47,7 @@ class FastEncoder:
     def __init__(self, kind: str, data: bytes, controls: Sequence[str]) -> None:
         self._kind, self._data, self._fed = kind, data, 0
         self._lock = threading.Lock()  # the model keeps a cache
-        self._doubt = Doubt(controls)
+        self._uncertain = UncertainTexts(controls)
         self._model: Any = None
         self._renew()
 
@@ -61,9 +61,9 @@ class FastEncoder:
 
     def encode(self, texts: Texts) -> tuple[Ragged, npt.NDArray[np.bool_]]:
         """(ids of each text, which texts the reference must be asked for)."""
-        doubtful = self._doubt.marked(texts)
+        uncertain = self._uncertain.mask(texts)
         with self._lock:
-            return self._encode(texts.emptied(doubtful) if doubtful.any() else texts), doubtful
+            return self._encode(texts.emptied(uncertain) if uncertain.any() else texts), uncertain
 
     def encode_parts(self, texts: Texts, begins: npt.NDArray[np.bool_]) -> Parts:
         """Ids of parts of texts, which are the same wherever they stand."""
@@ -101,8 +101,10 @@ def fast_encoder(
     except Exception as error:  # ValueError, RuntimeError, ...: whatever it lacks, we go without
         return None, f"gigatoken cannot load it: {str(error).strip().splitlines()[0]}"
     probes = [*PROBES, *_marks(), *_in_context(added)]
-    found, unsure = fast.encode(Texts.of(probes))
-    for text, one, other, skip in zip(probes, reference.encode(probes), found, unsure, strict=True):
+    found, uncertain = fast.encode(Texts.of(probes))
+    for text, one, other, skip in zip(
+        probes, reference.encode(probes), found, uncertain, strict=True
+    ):
         if not skip and not np.array_equal(one, other):
             return None, f"gigatoken differs on {text[:40]!r}"
     return fast, "gigatoken agrees on every probe"

@@ -45,10 +45,10 @@ class TokenizerRef:
         return _loaded(self.folder, self.digest)
 
     @classmethod
-    def keep(cls, tokenizer: Tokenizer, root: Path) -> TokenizerRef:
+    def save(cls, tokenizer: Tokenizer, root: Path) -> TokenizerRef:
         """Save a tokenizer under `root` by its digest, unless it is there."""
         folder = root / tokenizer.digest[:32]
-        if _is_kept(folder, tokenizer.digest):
+        if _is_saved(folder, tokenizer.digest):
             os.utime(folder)
         else:
             with making_folder(folder) as work:
@@ -56,11 +56,11 @@ class TokenizerRef:
                 remove(folder)
                 with suppress(OSError):  # another process was quicker
                     work.rename(folder)
-        _in_use[tokenizer.digest] = tokenizer
+        _loaded_here[tokenizer.digest] = tokenizer
         return cls(str(folder), tokenizer.digest)
 
 
-def _is_kept(folder: Path, digest: str) -> bool:
+def _is_saved(folder: Path, digest: str) -> bool:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         kind = about["kind"]
@@ -70,16 +70,16 @@ def _is_kept(folder: Path, digest: str) -> bool:
 
 
 # Tokenizers of this process by digest: loading one costs up to half a second.
-_in_use: dict[str, Tokenizer] = {}
+_loaded_here: dict[str, Tokenizer] = {}
 
 
 def _loaded(folder: str, digest: str) -> Tokenizer:
-    if digest not in _in_use:
+    if digest not in _loaded_here:
         tokenizer = load_folder(Path(folder))
         if tokenizer.digest != digest:
             raise fail("FC412", f"the tokenizer in {folder} is another one than was saved there")
-        _in_use[digest] = tokenizer
-    return _in_use[digest]
+        _loaded_here[digest] = tokenizer
+    return _loaded_here[digest]
 
 
 def load_folder(folder: Path) -> Tokenizer:
@@ -117,7 +117,7 @@ def load_file(
         data = path.read_bytes()
     except OSError as error:
         message = f"the tokenizer file {str(path)!r} cannot be read: {error.strerror}"
-        raise fail("FC412", message, span=span, hint=_instead_of(path)) from None
+        raise fail("FC412", message, span=span, hint=_path_hint(path)) from None
     name = name or (path.absolute().parent.name if path.name in _NAMES else path.stem)
     chat = _chat_of(path, span)
     if not data.lstrip().startswith(b"{"):
@@ -139,7 +139,7 @@ def _in_folder(folder: Path, span: Span | None) -> Path:
     return usual or folder / (models[0] if models else _NAMES[0])
 
 
-def _instead_of(path: Path) -> str:
+def _path_hint(path: Path) -> str:
     """What to name in place of a file that is not there: the nearest here, or a folder up."""
     here = path.parent
     if not here.is_dir():
@@ -207,10 +207,10 @@ def load_hub(
         return load_file(Path(repository), declared, span, repository)
     missed = ""
     for name in _NAMES:
-        path, why = _fetched(repository, name, revision, span, offline)
+        path, why = _download(repository, name, revision, span, offline)
         if path is not None:
             for extra in {*_BESIDE, *CHAT_FILES}:
-                _fetched(repository, extra, revision, span, offline)
+                _download(repository, extra, revision, span, offline)
             return load_file(path, declared, span, repository)
         missed = missed or why
     why = missed or f"it holds none of {', '.join(_NAMES)}"
@@ -283,7 +283,7 @@ def _beside(path: Path, span: Span | None) -> dict[str, str]:
     return found
 
 
-def _fetched(
+def _download(
     repository: str, name: str, revision: str | None, span: Span | None, offline: bool
 ) -> tuple[Path | None, str]:
     """(a repository's file, or None where it has none; why it cannot be known)."""

@@ -111,11 +111,11 @@ class PieceModel:
 def with_kinds(data: bytes, kinds: Sequence[int]) -> bytes:
     """A .model file with other kinds for its pieces, in their order."""
     out, place = bytearray(), 0
-    wanted = iter(kinds)
+    new_kinds = iter(kinds)
     for number, value, end in _placed(data):
         field = data[place:end]
         if number == 1 and isinstance(value, bytes):
-            kind = next(wanted)
+            kind = next(new_kinds)
             if _piece(value).kind != kind:
                 value += bytes([0x18, kind])  # the last `type` given holds
                 field = b"\x0a" + _varint(len(value)) + value

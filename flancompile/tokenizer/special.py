@@ -29,7 +29,14 @@ from flancompile.marks import CLOSE, OPEN, REPLACEMENT, marked, replaced
 from flancompile.tokenizer.pieces import CONTROL, USER_DEFINED, PieceModel, with_kinds
 from flancompile.tokenizer.uncertain import quoted
 
-__all__ = ["USUAL", "special_texts", "spelling", "spelt_in", "text_data", "without_marks"]
+__all__ = [
+    "USUAL",
+    "special_texts",
+    "special_token_rows",
+    "special_tokens_in",
+    "text_data",
+    "without_marks",
+]
 
 _BARS = re.compile(r"<[|｜].*[|｜]>")
 _BRACKETS = re.compile(r"<.+>|\[.+\]")
@@ -141,7 +148,9 @@ def _makes(merge: str | list[str], names: frozenset[str]) -> bool:
     return left + right in names or left in names or right in names
 
 
-def spelling(columns: Iterable[Any], special: Sequence[str], rows: int) -> npt.NDArray[np.bool_]:
+def special_token_rows(
+    columns: Iterable[Any], special: Sequence[str], rows: int
+) -> npt.NDArray[np.bool_]:
     """Which rows spell a special token in one of their columns. -> bool[rows]
 
     columns: of `rows` values each, in Arrow or as Python values.
@@ -157,22 +166,22 @@ def spelling(columns: Iterable[Any], special: Sequence[str], rows: int) -> npt.N
             found |= np.fromiter((_spells(v, compiled) for v in column), np.bool_, rows)
         elif any(_holds(t, starts) for t in _texts(column)):
             if _is_text(column.type):
-                held = pc.fill_null(pc.match_substring_regex(column, pattern), False)
-                found |= held.to_numpy(zero_copy_only=False).astype(np.bool_)
+                matches = pc.fill_null(pc.match_substring_regex(column, pattern), False)
+                found |= matches.to_numpy(zero_copy_only=False).astype(np.bool_)
             else:
                 values = column.to_pylist()
                 found |= np.fromiter((_spells(v, compiled) for v in values), np.bool_, rows)
     return found
 
 
-def spelt_in(value: Any, special: Sequence[str]) -> set[str]:
+def special_tokens_in(value: Any, special: Sequence[str]) -> set[str]:
     """The special tokens that a value's texts spell."""
     if isinstance(value, str):
         return set(_any_of(tuple(special)).findall(value))
     inner = [*value, *value.values()] if isinstance(value, dict) else value
     if not isinstance(inner, list | tuple):
         return set()
-    return set().union(*(spelt_in(v, special) for v in inner))
+    return set().union(*(special_tokens_in(v, special) for v in inner))
 
 
 @lru_cache(maxsize=8)
@@ -191,8 +200,8 @@ def _spells(value: Any, special: re.Pattern[str]) -> bool:
 def _holds(array: pa.Array, starts: Sequence[bytes]) -> bool:
     """Whether the bytes of an array of text hold one of these."""
     data = array.buffers()[2]
-    held = b"" if data is None else data.to_pybytes()
-    return any(s in held for s in starts)
+    content = b"" if data is None else data.to_pybytes()
+    return any(s in content for s in starts)
 
 
 def without_marks(array: pa.Array) -> pa.Array:

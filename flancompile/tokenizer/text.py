@@ -44,8 +44,8 @@ class Texts:
         offsets = np.zeros(1, kind)
         if places is not None and places.size:
             offsets = np.frombuffer(places, kind)[texts.offset : texts.offset + count + 1]
-        held = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
-        return cls(held, offsets.astype(np.int64), texts)
+        letters = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+        return cls(letters, offsets.astype(np.int64), texts)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

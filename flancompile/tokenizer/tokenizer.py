@@ -79,7 +79,7 @@ class Tokenizer:
         return (Tokenizer, given)
 
     @property
-    def paths(self) -> dict[str, int]:
+    def encoder_counts(self) -> dict[str, int]:
         """Texts that this thread has encoded, by encoder."""
         found: dict[str, int] = self._counts.__dict__
         return found
@@ -206,7 +206,7 @@ class Tokenizer:
                 if not isinstance(text, str):
                     raise
                 if any("\ud800" <= c <= "\udfff" for c in text):
-                    raise _half_character(place, text) from None
+                    raise _lone_surrogate(place, text) from None
             raise
 
     def _encode(self, texts: Texts) -> Ragged:
@@ -216,8 +216,8 @@ class Tokenizer:
         if fast is None:
             self._count(self._reference.name, len(texts))
             return self._reference.encode(texts.strings())
-        found, unsure = fast.encode(texts)
-        left = np.flatnonzero(unsure)
+        found, uncertain = fast.encode(texts)
+        left = np.flatnonzero(uncertain)
         self._count(fast.name, len(texts) - len(left))
         if len(left) == 0:
             return found
@@ -238,9 +238,9 @@ class Tokenizer:
         fast, _ = self._fast
         given = _without_marks(Texts.of(texts)) if self.reads_special else Texts.of(texts)
         if fast is None:
-            held = given.strings()
-            whole = np.fromiter((OPEN in t or CLOSE in t for t in held), np.bool_, len(held))
-            return Parts.plain(self._reference.encode(held), whole)
+            strings = given.strings()
+            marked = np.fromiter((OPEN in t or CLOSE in t for t in strings), np.bool_, len(strings))
+            return Parts.plain(self._reference.encode(strings), marked)
         return fast.encode_parts(given, begins)
 
     def count_spliced(self, texts: int) -> None:
@@ -310,7 +310,7 @@ class Tokenizer:
 
     def _count(self, path: str, texts: int) -> None:
         if texts:
-            self.paths[path] = self.paths.get(path, 0) + texts
+            self.encoder_counts[path] = self.encoder_counts.get(path, 0) + texts
 
 
 def _without_marks(texts: Texts) -> Texts:
@@ -336,8 +336,8 @@ def _fast_of(kind: Kind, data: bytes) -> tuple[FastEncoder | WordEncoder | None,
         if words is not None:
             return words, why
     controls, added = _added_texts(reference, data)
-    fast, said = fast_encoder(kind, data, reference, controls, added)
-    return fast, said if fast is not None or not why else f"{said}; {why}"
+    fast, fast_why = fast_encoder(kind, data, reference, controls, added)
+    return fast, fast_why if fast is not None or not why else f"{fast_why}; {why}"
 
 
 @lru_cache(maxsize=2)
@@ -373,10 +373,10 @@ def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]
     ]
     if all(kinds):
         controls += kinds[0] if len(kinds[0]) < len(kinds[1]) else kinds[1]
-    return controls, list(dict.fromkeys(n for t in added for n in _both(t["content"])))
+    return controls, list(dict.fromkeys(n for t in added for n in _spellings(t["content"])))
 
 
-def _both(text: str) -> tuple[str, ...]:
+def _spellings(text: str) -> tuple[str, ...]:
     """A token's text, and what people write where it is marked."""
     return (text, unmarked(text))
 
@@ -409,6 +409,6 @@ def _byte_level(about: dict[str, Any]) -> bool:
     )
 
 
-def _half_character(place: int, text: str) -> Exception:
+def _lone_surrogate(place: int, text: str) -> Exception:
     message = f"text {place} holds half a character (a lone surrogate): {text[:60]!a}"
     return fail("FC309", message, hint="mend or drop the row: it is not Unicode text")

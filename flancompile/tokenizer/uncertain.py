@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from flancompile.tokenizer.text import Texts
 
-__all__ = ["NEWER", "Doubt", "quoted"]
+__all__ = ["NEWER", "UncertainTexts", "quoted"]
 
 # Letters, digits and marks of Unicode 17, found by comparing gigatoken 0.10 with tokenizers 0.23
 # on every code point under the split rules of cl100k, o200k and Qwen 2. A slow test does it again.
@@ -35,24 +35,24 @@ _CODE_POINTS = 0x110000
 _EMPTY_PLANES = (0x34000, 0xE0000)
 
 
-class Doubt:
+class UncertainTexts:
     """What to look for: characters of uncertain class, and the texts of `controls`."""
 
     def __init__(self, controls: Sequence[str]) -> None:
         words = sorted({c for c in controls if c}, key=lambda c: (-len(c), c))
         self._controls = "|".join(map(quoted, words))
 
-    def marked(self, texts: Texts) -> npt.NDArray[np.bool_]:
+    def mask(self, texts: Texts) -> npt.NDArray[np.bool_]:
         """Which texts are doubtful. -> bool[texts]"""
-        found = _with_marked(texts.data, texts.offsets, _uncertain())
+        found = _with_marked(texts.data, texts.offsets, _uncertain_code_points())
         if self._controls:
-            held = pc.match_substring_regex(texts.array, self._controls)
-            found |= held.to_numpy(zero_copy_only=False).astype(np.bool_)
+            matches = pc.match_substring_regex(texts.array, self._controls)
+            found |= matches.to_numpy(zero_copy_only=False).astype(np.bool_)
         return np.asarray(found, dtype=np.bool_)
 
-    def places(self, texts: Sequence[str]) -> list[int]:
+    def indices(self, texts: Sequence[str]) -> list[int]:
         """Indices of the doubtful texts, ascending."""
-        return [int(i) for i in np.flatnonzero(self.marked(Texts.of(texts)))]
+        return [int(i) for i in np.flatnonzero(self.mask(Texts.of(texts)))]
 
 
 def quoted(text: str) -> str:
@@ -87,7 +87,7 @@ def _with_marked(data, offsets, table):  # type: ignore[no-untyped-def]
 
 
 @lru_cache(maxsize=1)
-def _uncertain() -> npt.NDArray[np.bool_]:
+def _uncertain_code_points() -> npt.NDArray[np.bool_]:
     """Whether a code point's class may differ between tables. -> bool[0x110000]."""
     table = np.zeros(_CODE_POINTS, dtype=np.bool_)
     first, last = _EMPTY_PLANES

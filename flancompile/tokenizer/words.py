@@ -64,19 +64,19 @@ class _Table:
 
     def make_room(self, words: int, letters: int) -> None:
         """Room for so many more words, of so many bytes in all."""
-        held, stored = self.count.tolist()
-        if held + words > len(self.hashes):
-            size = max(held + words, 2 * len(self.hashes))
+        count, stored = self.count.tolist()
+        if count + words > len(self.hashes):
+            size = max(count + words, 2 * len(self.hashes))
             for name in ("hashes", "scores", "limits"):
                 setattr(self, name, grown(getattr(self, name), size))
             for name in ("starts", "id_starts"):
                 setattr(self, name, grown(getattr(self, name), size + 1))
         if stored + letters > len(self.letters):
             self.letters = grown(self.letters, max(stored + letters, 2 * len(self.letters)))
-        if 2 * (held + words) > len(self.slots):
-            size = 1 << int(2 * (held + words) - 1).bit_length()
+        if 2 * (count + words) > len(self.slots):
+            size = 1 << int(2 * (count + words) - 1).bit_length()
             self.slots = np.full(size, -1, np.int32)
-            rehash(self.slots, self.hashes, held)
+            rehash(self.slots, self.hashes, count)
 
     def word(self, index: int) -> str:
         """A word's text."""
@@ -124,7 +124,7 @@ class WordEncoder:
     def encode(self, texts: Texts) -> tuple[Ragged, Flags]:
         """(ids of each text, which texts the reference must be asked for)."""
         found = self.encode_parts(texts, np.ones(len(texts), np.bool_))
-        return found.encoded, found.unsure | (found.slack < 1.0)
+        return found.encoded, found.uncertain | (found.slack < 1.0)
 
     def encode_parts(self, texts: Texts, begins: Flags) -> Parts:
         """Ids of parts of texts. begins: which of them begin a text."""
@@ -132,22 +132,22 @@ class WordEncoder:
             return self._encode_parts(texts, begins)
 
     def _encode_parts(self, texts: Texts, begins: Flags) -> Parts:
-        unsure = np.zeros(len(texts), np.bool_)
+        uncertain = np.zeros(len(texts), np.bool_)
         if self._prefix:
             spaces = pa.array(np.where(begins, " ", ""), texts.array.type)
             nothing = pa.scalar("", texts.array.type)
             texts = Texts.of(pc.binary_join_element_wise(spaces, texts.array, nothing))
         sums, slack = np.zeros(len(texts)), np.full(len(texts), np.inf)
         parts = [
-            self._chunk(texts, a, b, begins[a:b], unsure[a:b], sums[a:b], slack[a:b])
+            self._chunk(texts, a, b, begins[a:b], uncertain[a:b], sums[a:b], slack[a:b])
             for a, b in _chunks(texts.offsets)
         ]
         if len(parts) == 1:
-            return Parts(parts[0], unsure, sums, slack)
+            return Parts(parts[0], uncertain, sums, slack)
         lengths = [p.lengths for p in parts]
         offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
         joined = Ragged(np.concatenate([p.ids for p in parts]), offsets)
-        return Parts(joined, unsure, sums, slack)
+        return Parts(joined, uncertain, sums, slack)
 
     def _chunk(
         self, texts: Texts, first: int, last: int, begins: Flags, part: Flags, sums: Sums,
@@ -169,7 +169,7 @@ class WordEncoder:
             found, ends, part,
         )  # fmt: skip
         if table.count[0] > known:
-            self._learn(known)
+            self._encode_new(known)
         if self._paths is not None:
             _add_up(found, ends, table.scores, table.limits, sums, slack)
         lengths = _lengths(found, ends, table.id_starts, part)
@@ -177,7 +177,7 @@ class WordEncoder:
         _gather(found, ends, table.id_starts, table.ids, part, out)
         return Ragged(out, np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
 
-    def _learn(self, first: int) -> None:
+    def _encode_new(self, first: int) -> None:
         """Encode the words from `first` on."""
         table = self._table
         words = [table.word(i) for i in range(first, int(table.count[0]))]
@@ -206,9 +206,11 @@ def word_encoder(
         return None, f"no place to cut: {why_not}"
     words = WordEncoder(reference, data, model)
     texts = [*probes, " ".join(probes), "  ".join(reversed(probes))]
-    found, unsure = words.encode(Texts.of(texts))
-    for text, ids, wanted, skip in zip(texts, found, reference.encode(texts), unsure, strict=True):
-        if not skip and not np.array_equal(ids, wanted):
+    found, uncertain = words.encode(Texts.of(texts))
+    for text, ids, expected, skip in zip(
+        texts, found, reference.encode(texts), uncertain, strict=True
+    ):
+        if not skip and not np.array_equal(ids, expected):
             return None, f"words differ on {text[:40]!r}"
     return words, "its pieces say where a text may be cut, and words agree on every probe"
 
@@ -247,7 +249,7 @@ def _find(  # type: ignore[no-untyped-def]
     count,
     found,
     ends,
-    unsure,
+    uncertain,
 ):
     """Cut texts into words and find or add each. found: word numbers; ends: of each text."""
     prime, mask, n = np.uint64(0x100000001B3), np.uint64(len(slots) - 1), 0
@@ -274,11 +276,11 @@ def _find(  # type: ignore[no-untyped-def]
                     and place + 2 < end
                     and _is_mark(byte, data[place + 1], data[place + 2])
                 ):
-                    unsure[text] = True
+                    uncertain[text] = True
                 hashed = (hashed ^ np.uint64(byte)) * prime
                 before = min(byte, 128)
                 place += 1
-            if unsure[text]:
+            if uncertain[text]:
                 break
             size = place - begin
             slot = (hashed ^ (hashed >> np.uint64(29))) & mask
@@ -322,20 +324,20 @@ def _add_up(found, ends, scores, limits, sums, slack):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, nogil=True)
-def _lengths(found, ends, id_starts, unsure):  # type: ignore[no-untyped-def]
-    out = np.zeros(len(unsure), np.int64)
-    for text in range(len(unsure)):
-        if not unsure[text]:
+def _lengths(found, ends, id_starts, uncertain):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(uncertain), np.int64)
+    for text in range(len(uncertain)):
+        if not uncertain[text]:
             for k in range(ends[text], ends[text + 1]):
                 out[text] += id_starts[found[k] + 1] - id_starts[found[k]]
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(found, ends, id_starts, ids, unsure, out):  # type: ignore[no-untyped-def]
+def _gather(found, ends, id_starts, ids, uncertain, out):  # type: ignore[no-untyped-def]
     place = 0
-    for text in range(len(unsure)):
-        if not unsure[text]:
+    for text in range(len(uncertain)):
+        if not uncertain[text]:
             for k in range(ends[text], ends[text + 1]):
                 for at in range(id_starts[found[k]], id_starts[found[k] + 1]):
                     out[place] = ids[at]

@@ -15,11 +15,11 @@ from flancompile.errors import fail
 from flancompile.trainer.config import Checkpoints
 from flancompile.trainer.step import Program, State
 
-__all__ = ["About", "Keeper"]
+__all__ = ["CheckpointMetadata", "CheckpointStore"]
 
 
 @dataclass(frozen=True)
-class About:
+class CheckpointMetadata:
     """What a checkpoint says of itself.
 
     feed: the feed's state, with the build's root digest; span: the sums of the metrics' next line.
@@ -33,16 +33,16 @@ class About:
     span: dict[str, Any] = field(default_factory=dict)
 
 
-class Keeper:
+class CheckpointStore:
     """A run's checkpoints in a folder; use it in a `with`, which waits for the last save."""
 
-    def __init__(self, folder: Path, about: Checkpoints | None = None) -> None:
-        about = about or Checkpoints()
-        options = ocp.CheckpointManagerOptions(max_to_keep=about.keep, step_prefix="step")
-        self._every = about.steps
+    def __init__(self, folder: Path, settings: Checkpoints | None = None) -> None:
+        settings = settings or Checkpoints()
+        options = ocp.CheckpointManagerOptions(max_to_keep=settings.keep, step_prefix="step")
+        self._every = settings.steps
         self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> CheckpointStore:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,7 +58,7 @@ class Keeper:
         """Whether a checkpoint is to be made after so many steps."""
         return self._every is not None and step % self._every == 0
 
-    def save(self, step: int, state: State, about: About) -> None:
+    def save(self, step: int, state: State, about: CheckpointMetadata) -> None:
         """Keep the state after `step` steps, unless it is kept."""
         if step not in self.steps:
             parts = ocp.args.Composite(
@@ -66,11 +66,11 @@ class Keeper:
             )
             self._manager.save(step, args=parts)
 
-    def about(self, step: int | None = None) -> tuple[int, About]:
-        """A checkpoint's step and what it says of itself. Raises FC605 where there is none."""
+    def metadata(self, step: int | None = None) -> tuple[int, CheckpointMetadata]:
+        """(step, metadata) of a checkpoint (default: the latest). Raises FC605 if missing."""
         step = self._step(step)
         found = self._manager.restore(step, args=ocp.args.Composite(about=ocp.args.JsonRestore()))
-        return step, About(**found["about"])
+        return step, CheckpointMetadata(**found["about"])
 
     def restore(self, program: Program, step: int | None = None) -> State:
         """The state after `step` steps (default: the latest), on the program's mesh."""
@@ -81,7 +81,7 @@ class Keeper:
     def _step(self, step: int | None) -> int:
         steps = self.steps
         if not steps or (step is not None and step not in steps):
-            have = f"there are: {', '.join(map(str, steps))}" if steps else "train first"
-            what = "no checkpoint" if step is None else f"no checkpoint of step {step}"
-            raise fail("FC605", f"{self._manager.directory}: {what}", hint=have)
+            hint = f"there are: {', '.join(map(str, steps))}" if steps else "train first"
+            missing = "no checkpoint" if step is None else f"no checkpoint of step {step}"
+            raise fail("FC605", f"{self._manager.directory}: {missing}", hint=hint)
         return steps[-1] if step is None else step

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from flancompile.store.manifest import Manifest
 from flancompile.trainer.config import Run
 
-__all__ = ["Complaint", "complaints", "mesh_complaints", "vocabulary"]
+__all__ = ["RunDiagnostic", "mesh_diagnostics", "run_diagnostics", "vocabulary"]
 
 ROUND = 128
 
 
 @dataclass(frozen=True)
-class Complaint:
+class RunDiagnostic:
     """Something wrong, and the key of the run file where it is said."""
 
     code: str
@@ -24,15 +24,17 @@ class Complaint:
 
 def vocabulary(run: Run, manifest: Manifest) -> int:
     """Rows of the embedding: the model's own number, or the build's, rounded up to 128."""
-    return run.model.vocab_size or -(-needed(manifest) // ROUND) * ROUND
+    return run.model.vocab_size or -(-least_vocabulary(manifest) // ROUND) * ROUND
 
 
-def needed(manifest: Manifest) -> int:
+def least_vocabulary(manifest: Manifest) -> int:
     """The least number of embeddings that the build's ids need."""
     return max(manifest.tokenizer.vocab_size, manifest.pad_id + 1)
 
 
-def complaints(run: Run, manifest: Manifest, *, other_tokenizer: bool = False) -> list[Complaint]:
+def run_diagnostics(
+    run: Run, manifest: Manifest, *, other_tokenizer: bool = False
+) -> list[RunDiagnostic]:
     """Everything in which run and build disagree.
 
     other_tokenizer: whether the run names a tokenizer that is not the build's. Codes: FC601 layout,
@@ -41,7 +43,9 @@ def complaints(run: Run, manifest: Manifest, *, other_tokenizer: bool = False) -
     found = []
     if manifest.layout != "decoder":
         message = f"the build is laid out for {manifest.layout}, and the model is a decoder"
-        found.append(Complaint("FC601", ("build",), message, "compile it with `layout: decoder`"))
+        found.append(
+            RunDiagnostic("FC601", ("build",), message, "compile it with `layout: decoder`")
+        )
         return found
     if other_tokenizer:
         message = (
@@ -49,25 +53,25 @@ def complaints(run: Run, manifest: Manifest, *, other_tokenizer: bool = False) -
             f"{manifest.tokenizer.vocab_size:,} ids, digest {manifest.tokenizer.digest[:12]})"
         )
         hint = "compile the recipe with this tokenizer, or name the build's own here"
-        found.append(Complaint("FC602", ("tokenizer",), message, hint))
-    size, need = run.model.vocab_size, needed(manifest)
+        found.append(RunDiagnostic("FC602", ("tokenizer",), message, hint))
+    size, need = run.model.vocab_size, least_vocabulary(manifest)
     if size is not None and size < need:
         message = f"the model has {size:,} embeddings; the build's ids need {need:,}"
         hint = f"say `vocab_size: {need}` or more, or leave it out"
-        found.append(Complaint("FC602", ("model", "vocab_size"), message, hint))
+        found.append(RunDiagnostic("FC602", ("model", "vocab_size"), message, hint))
     length, most = manifest.lengths["tokens"], run.model.max_length
     if most is not None and length > most:
         message = f"the build's packs have {length:,} tokens; the model takes {most:,}"
         hint = f"compile with `lengths: {{pack: {most}}}`, or raise max_length"
-        found.append(Complaint("FC603", ("model", "max_length"), message, hint))
+        found.append(RunDiagnostic("FC603", ("model", "max_length"), message, hint))
     if manifest.counts["packs"] == 0:
-        found.append(Complaint("FC603", ("build",), "the build has no packs"))
+        found.append(RunDiagnostic("FC603", ("build",), "the build has no packs"))
     return found
 
 
-def mesh_complaints(
+def mesh_diagnostics(
     run: Run, vocab: int, shape: dict[str, int], processes: int = 1
-) -> list[Complaint]:
+) -> list[RunDiagnostic]:
     """Sizes that the mesh's axes do not divide. Code: FC604."""
     model, tensor, fsdp = run.model, shape["tensor"], shape["fsdp"]
     shards = shape["data"] * fsdp
@@ -81,15 +85,15 @@ def mesh_complaints(
         (("mesh",), "data × fsdp", shards, processes, "processes"),
     ]
     return [
-        Complaint(
-            "FC604", key, f"{name} {size:,} is not a multiple of {axis} {parts}", _mesh_advice(*key)
+        RunDiagnostic(
+            "FC604", key, f"{name} {size:,} is not a multiple of {axis} {parts}", _mesh_hint(*key)
         )
         for key, name, size, parts, axis in rules
         if size % parts
     ]
 
 
-def _mesh_advice(*key: str) -> str:
+def _mesh_hint(*key: str) -> str:
     """What to change where a size does not divide."""
     if key == ("mesh",):
         return "give `mesh:` sizes whose product the processes divide"

@@ -15,7 +15,7 @@ from flancompile.trainer.score import score
 
 __all__ = ["Decoder"]
 
-Tell = Callable[[int], None]
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Decoder:
         self,
         prompts: Sequence[npt.ArrayLike],
         max_new_tokens: int,
-        tell: Tell = lambda _: None,
+        progress: Progress = lambda _: None,
     ) -> list[npt.NDArray[np.int32]]:
         """Greedy answers to framed prompts, without eos. -> int32[≤ max_new_tokens] each."""
         return generate(
@@ -43,14 +43,14 @@ class Decoder:
             eos=self.eos,
             max_new_tokens=max_new_tokens,
             batch_rows=self.batch_rows,
-            tell=tell,
+            progress=progress,
         )
 
     def score(
         self,
         prompts: Sequence[npt.ArrayLike],
         targets: Sequence[npt.ArrayLike],
-        tell: Tell = lambda _: None,
+        progress: Progress = lambda _: None,
     ) -> npt.NDArray[np.float64]:
         """log p(target | prompt) of framed pairs, in nats. -> float64[pairs]"""
         return score(
@@ -60,5 +60,5 @@ class Decoder:
             targets,
             compute=self.compute,
             batch_rows=self.batch_rows,
-            tell=tell,
+            progress=progress,
         )

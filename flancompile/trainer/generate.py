@@ -34,7 +34,7 @@ def generate(
     eos: int | None,
     max_new_tokens: int,
     batch_rows: int,
-    tell: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> list[Ids]:
     """The most likely next tokens, one after another, up to eos, which is left out.
 
@@ -58,12 +58,12 @@ def generate(
             _generate(shape, compute, max_new_tokens, params, tokens, real, end, len(rows))
         )
         for place, row in enumerate(rows):
-            found[row] = _until(made[place], end)
-        tell(start + len(rows))
+            found[row] = _before_eos(made[place], end)
+        progress(start + len(rows))
     return found
 
 
-def _until(ids: Ids, eos: int) -> Ids:
+def _before_eos(ids: Ids, eos: int) -> Ids:
     ends = np.flatnonzero(ids == eos)
     return ids[: ends[0]] if len(ends) else ids
 
@@ -135,10 +135,10 @@ def _read(
         weights, keys, values = part
 
         def attention(q: jax.Array, k: jax.Array, v: jax.Array) -> tuple[jax.Array, Any]:
-            held_k = jax.lax.dynamic_update_slice(keys, k, (0, at, 0, 0))
-            held_v = jax.lax.dynamic_update_slice(values, v, (0, at, 0, 0))
+            all_keys = jax.lax.dynamic_update_slice(keys, k, (0, at, 0, 0))
+            all_values = jax.lax.dynamic_update_slice(values, v, (0, at, 0, 0))
             own = jnp.ones(q.shape[:2], jnp.int32)
-            return attend(q, held_k, held_v, own, seen, causal=causal), (held_k, held_v)
+            return attend(q, all_keys, all_values, own, seen, causal=causal), (all_keys, all_values)
 
         return model.block(x, weights, positions, shape, attention)
 

@@ -68,9 +68,9 @@ class MetricsLog:
     """Appends metrics to a run's folder; lines past `start` are of steps to be made again."""
 
     def __init__(self, folder: Path, start: int) -> None:
-        kept = [m for m in read_metrics(folder) if m["step"] <= start]
+        earlier = [m for m in read_metrics(folder) if m["step"] <= start]
         partial = folder / f".{METRICS}"
-        partial.write_text("".join(json.dumps(m) + "\n" for m in kept), encoding="utf-8")
+        partial.write_text("".join(json.dumps(m) + "\n" for m in earlier), encoding="utf-8")
         partial.replace(folder / METRICS)
         self._file = (folder / METRICS).open("a", encoding="utf-8")
 

@@ -16,7 +16,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from flancompile.errors import fail
 from flancompile.trainer.config import MeshShape
 
-__all__ = ["AXES", "BATCH", "batch_shards", "make_mesh", "placed", "spread"]
+__all__ = ["AXES", "BATCH", "batch_shards", "make_mesh", "spread", "state_shardings"]
 
 AXES = ("data", "fsdp", "tensor")
 BATCH = ("data", "fsdp")
@@ -50,11 +50,11 @@ def batch_shards(mesh: Mesh) -> int:
 def spread(mesh: Mesh, x: jax.Array) -> jax.Array:
     """Activations [packs, length, width], split by packs."""
     spot = NamedSharding(mesh, PartitionSpec(BATCH, None, None))
-    kept: jax.Array = jax.lax.with_sharding_constraint(x, spot)
-    return kept
+    constrained: jax.Array = jax.lax.with_sharding_constraint(x, spot)
+    return constrained
 
 
-def placed(mesh: Mesh, state: Any) -> Any:
+def state_shardings(mesh: Mesh, state: Any) -> Any:
     """The sharding of each leaf of a training state, by the parameter that it belongs to.
 
     state: a tree of shapes with `params` in it. An optimiser's leaf of its parameter's shape lies

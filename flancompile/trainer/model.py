@@ -131,11 +131,11 @@ def block(
         )
     )  # fmt: skip
     q, k = (rotate(part, positions, model.rope_theta) for part in (q, k))
-    gathered, kept = attention(q, k, v)
+    gathered, extra = attention(q, k, v)
     x = x + gathered.reshape(packs, length, -1) @ own["o_proj"]
     mlp, hidden = layer["mlp"], norm(x, layer["post_attention_layernorm"], model.norm_eps)
     gate = jax.nn.silu(hidden @ mlp["gate_proj"]) * (hidden @ mlp["up_proj"])
-    return x + gate @ mlp["down_proj"], kept
+    return x + gate @ mlp["down_proj"], extra
 
 
 def forward(

@@ -75,9 +75,9 @@ def stacked(inner: optax.GradientTransformation) -> optax.GradientTransformation
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         (layers, rest), (own, others) = split(updates), split(params)
-        layers, kept = jax.vmap(inner.update)(layers, state["layers"], own)
-        rest, left = inner.update(rest, state["rest"], others)
-        return {**rest, "layers": layers}, {"layers": kept, "rest": left}
+        layers, layers_state = jax.vmap(inner.update)(layers, state["layers"], own)
+        rest, rest_state = inner.update(rest, state["rest"], others)
+        return {**rest, "layers": layers}, {"layers": layers_state, "rest": rest_state}
 
     return optax.GradientTransformation(init, update)
 

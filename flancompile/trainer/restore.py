@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from flancompile.store.build import Build
-from flancompile.trainer.checkpoint import Keeper
+from flancompile.trainer.checkpoint import CheckpointStore
 from flancompile.trainer.config import Evaluation, MeshShape, Run
 from flancompile.trainer.decoder import Decoder
 from flancompile.trainer.log import checkpoints_folder
@@ -29,7 +29,7 @@ class TrainedModel:
 
     run: Run
     program: Program
-    keeper_folder: Path
+    checkpoint_folder: Path
     step: int
     eos: int | None
     tasks: frozenset[str]
@@ -42,8 +42,8 @@ class TrainedModel:
     @cached_property
     def trained(self) -> Decoder:
         """The model as trained."""
-        with Keeper(self.keeper_folder) as keeper:
-            return self._decoder(keeper.restore(self.program, self.step)["params"])
+        with CheckpointStore(self.checkpoint_folder) as checkpoints:
+            return self._decoder(checkpoints.restore(self.program, self.step)["params"])
 
     @cached_property
     def untrained(self) -> Decoder:
@@ -66,8 +66,8 @@ def trained_model(
     """
     run = Run.model_validate(about["run"])
     place = checkpoints_folder(folder)
-    with Keeper(place) as keeper:
-        step, _ = keeper.about(step)
+    with CheckpointStore(place) as checkpoints:
+        step, _ = checkpoints.metadata(step)
     mesh = make_mesh(_mesh_here(run.mesh, len(jax.devices())))
     program = Program(run, mesh, about["vocab"], build.manifest.lengths["tokens"])
     eos, tasks = build.manifest.tokenizer.eos_id, frozenset(about["tasks"])

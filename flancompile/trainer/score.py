@@ -26,7 +26,7 @@ def score(
     *,
     compute: str,
     batch_rows: int,
-    tell: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> npt.NDArray[np.float64]:
     """log p(target | prompt) in nats, summed over the target's tokens, of each pair.
 
@@ -50,7 +50,7 @@ def score(
             weights[place, len(prompt) : sizes[index]] = 1
         sums = _score(shape, compute, params, tokens, real, weights)
         found[chosen] = np.asarray(sums)[: len(chosen)]
-        tell(start + len(chosen))
+        progress(start + len(chosen))
     return found
 
 

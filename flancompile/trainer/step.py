@@ -20,7 +20,7 @@ from flancompile import draw
 from flancompile.trainer import model
 from flancompile.trainer.config import Run
 from flancompile.trainer.loss import Sums, next_tokens, target_sums
-from flancompile.trainer.mesh import BATCH, placed, spread
+from flancompile.trainer.mesh import BATCH, spread, state_shardings
 from flancompile.trainer.optimizer import make_optimizer, rate
 
 __all__ = ["Program", "State", "batch_sums"]
@@ -79,7 +79,7 @@ class Program:
     @cached_property
     def shardings(self) -> Any:
         """Where each leaf of the state lies."""
-        return placed(self.mesh, jax.eval_shape(self._init))
+        return state_shardings(self.mesh, jax.eval_shape(self._init))
 
     @cached_property
     def abstract_state(self) -> Any:
@@ -137,7 +137,7 @@ class Program:
         if (most := self.run.optimizer.clip_norm) is not None:
             share = jnp.minimum(1.0, most / (size + 1e-12))
             grads = jax.tree.map(lambda g: g * share, grads)
-        updates, kept = self.optimizer.update(grads, state["optimizer"], state["params"])
+        updates, optimizer = self.optimizer.update(grads, state["optimizer"], state["params"])
         metrics = {
             "loss": sums.loss / count,
             "z_loss": sums.z / count,
@@ -149,7 +149,7 @@ class Program:
             ),
         }
         params = optax.apply_updates(state["params"], updates)
-        return {"params": params, "optimizer": kept, "step": state["step"] + 1}, metrics
+        return {"params": params, "optimizer": optimizer, "step": state["step"] + 1}, metrics
 
     def _gradients(self, params: Any, batch: Batch) -> tuple[Sums, Any]:
         """Sums and gradients of summed losses, over micro-batches one after another."""
@@ -165,8 +165,8 @@ class Program:
         if self.run.micro_batches == 1:
             return one({name: x[0] for name, x in batch.items()})
 
-        def add(held: Any, part: Batch) -> tuple[Any, None]:
-            return jax.tree.map(jnp.add, held, one(part)), None
+        def add(so_far: Any, part: Batch) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, so_far, one(part)), None
 
         zero = (Sums(*(jnp.zeros((), jnp.float32),) * 4), jax.tree.map(jnp.zeros_like, params))
         found, _ = jax.lax.scan(add, zero, batch)

@@ -24,8 +24,8 @@ from flancompile.feed.feed import Feed, FeedState
 from flancompile.store.build import Build
 from flancompile.trainer import flops
 from flancompile.trainer.attention import KERNEL
-from flancompile.trainer.checkpoint import About, Keeper
-from flancompile.trainer.checks import mesh_complaints, vocabulary
+from flancompile.trainer.checkpoint import CheckpointMetadata, CheckpointStore
+from flancompile.trainer.checks import mesh_diagnostics, vocabulary
 from flancompile.trainer.config import Run
 from flancompile.trainer.log import RUN, MetricsLog, checkpoints_folder, write_run
 from flancompile.trainer.mesh import make_mesh
@@ -34,7 +34,7 @@ from flancompile.trainer.step import Program, State
 __all__ = ["Interrupted", "Started", "make_program", "train"]
 
 # What may change between two parts of one run; steps too, where no rate depends on them.
-_FREE = ("log_steps", "checkpoints", "evaluation", "mesh", "description", "build")
+_MAY_CHANGE = ("log_steps", "checkpoints", "evaluation", "mesh", "description", "build")
 _BY_STEPS = ("linear", "cosine")
 
 
@@ -51,7 +51,7 @@ class Started:
     about: dict[str, Any]
 
 
-Tell = Callable[[Started | dict[str, Any]], None]
+Progress = Callable[[Started | dict[str, Any]], None]
 _Work = tuple[int, float]  # tokens that are no padding, and FLOPs
 
 
@@ -59,8 +59,8 @@ def make_program(run: Run, build: Build, devices: Any = None) -> Program:
     """The run's functions for a build on a mesh. Raises FC604 where sizes do not divide."""
     mesh = make_mesh(run.mesh, devices)
     vocab = vocabulary(run, build.manifest)
-    for wrong in mesh_complaints(run, vocab, dict(mesh.shape), jax.process_count()):
-        raise fail(wrong.code, wrong.message, hint=wrong.hint)
+    for found in mesh_diagnostics(run, vocab, dict(mesh.shape), jax.process_count()):
+        raise fail(found.code, found.message, hint=found.hint)
     return Program(run, mesh, vocab, build.manifest.lengths["tokens"])
 
 
@@ -70,7 +70,7 @@ def train(
     out: Path,
     *,
     overwrite: bool = False,
-    tell: Tell = lambda _: None,
+    progress: Progress = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     devices: Any = None,
 ) -> State:
@@ -84,19 +84,19 @@ def train(
     source = feed.open(build, run.batch_packs, run.seed)
     about, first = _about(program, build, source), jax.process_index() == 0
     if first:
-        _make_place(out, about, overwrite)
-    with Keeper(checkpoints_folder(out), run.checkpoints) as keeper:
-        start, span = _resumed(run, source, keeper)
-        state = program.new_state() if start == 0 else keeper.restore(program, start)
+        _make_folder(out, about, overwrite)
+    with CheckpointStore(checkpoints_folder(out), run.checkpoints) as checkpoints:
+        start, span = _resume(run, source, checkpoints)
+        state = program.new_state() if start == 0 else checkpoints.restore(program, start)
         if first:
             write_run(out, about)
-        tell(Started(start, run.steps, about))
+        progress(Started(start, run.steps, about))
         if start >= run.steps:
             return state
-        return _Loop(program, source, keeper, out, tell, stop, span).run(state, start)
+        return _Loop(program, source, checkpoints, out, progress, stop, span).run(state, start)
 
 
-def _make_place(out: Path, about: dict[str, Any], overwrite: bool) -> None:
+def _make_folder(out: Path, about: dict[str, Any], overwrite: bool) -> None:
     """Make the run's folder, which says from its first file on that it is one.
 
     Raises FC608 for a folder that is something else.
@@ -112,22 +112,22 @@ def _make_place(out: Path, about: dict[str, Any], overwrite: bool) -> None:
         write_run(out, about)
 
 
-def _resumed(run: Run, source: Feed, keeper: Keeper) -> tuple[int, _Span]:
+def _resume(run: Run, source: Feed, checkpoints: CheckpointStore) -> tuple[int, _Span]:
     """The step to go on from, with what was added up; 0 when there is nothing to go on from."""
-    if not keeper.steps:
+    if not checkpoints.steps:
         return 0, _Span()
-    step, about = keeper.about()
+    step, about = checkpoints.metadata()
     source.resume(FeedState(**about.feed))
     here = run.model_dump(mode="json")
-    free = _FREE if run.optimizer.decay in _BY_STEPS else (*_FREE, "steps")
+    free = _MAY_CHANGE if run.optimizer.decay in _BY_STEPS else (*_MAY_CHANGE, "steps")
     other = [k for k in here if k not in free and here[k] != about.run.get(k)]
     if other:
         message = f"the checkpoint is of another run: {', '.join(other)} differ"
-        raise fail("FC606", message, hint=_advice(run, other, about.run))
+        raise fail("FC606", message, hint=_other_run_hint(run, other, about.run))
     return step, _Span(**about.span)
 
 
-def _advice(run: Run, other: list[str], before: dict[str, Any]) -> str:
+def _other_run_hint(run: Run, other: list[str], before: dict[str, Any]) -> str:
     """What to do about a checkpoint of another run."""
     anew = "train into another folder, or say --overwrite to start anew"
     if other != ["steps"]:
@@ -180,14 +180,14 @@ class _Span:
     steps: int = 0
     began: float = field(default_factory=time.perf_counter)
 
-    def took(self) -> float:
+    def elapsed(self) -> float:
         """Seconds until now."""
         return self.seconds + time.perf_counter() - self.began
 
-    def kept(self) -> dict[str, Any]:
-        """What goes on with it in another process."""
-        held = {n: v for n, v in asdict(self).items() if n != "began"}
-        return {**held, "seconds": self.took()}
+    def as_dict(self) -> dict[str, Any]:
+        """The sums as JSON-ready data, for another process to continue from."""
+        sums = {n: v for n, v in asdict(self).items() if n != "began"}
+        return {**sums, "seconds": self.elapsed()}
 
 
 @dataclass
@@ -196,9 +196,9 @@ class _Loop:
 
     program: Program
     source: Feed
-    keeper: Keeper
+    checkpoints: CheckpointStore
     out: Path
-    tell: Tell
+    progress: Progress
     stop: Callable[[], bool]
     span: _Span
 
@@ -219,10 +219,10 @@ class _Loop:
                     self._read(*flight)
                 flight = (step, metrics, self._work(batch, hosts))
                 stopping = self.stop()
-                if self.keeper.due(step) or stopping or step == run.steps:
+                if self.checkpoints.due(step) or stopping or step == run.steps:
                     self._read(*flight)
                     flight = None
-                    self._keep(step, state)
+                    self._save(step, state)
                 if stopping and step < run.steps:
                     raise Interrupted
         finally:
@@ -258,11 +258,11 @@ class _Loop:
             setattr(span, name, getattr(span, name) + got[whole] * got["targets"])
         run = self.program.run
         if step % run.log_steps == 0 or step == run.steps:
-            self._line(step, got)
+            self._write_line(step, got)
 
-    def _line(self, step: int, got: dict[str, float]) -> None:
+    def _write_line(self, step: int, got: dict[str, float]) -> None:
         span = self.span
-        took, count = span.took(), max(span.targets, 1.0)
+        elapsed, count = span.elapsed(), max(span.targets, 1.0)
         peak = flops.peak_flops(self.program.mesh.devices.flat[0].device_kind)
         line = {
             "step": step,
@@ -273,24 +273,24 @@ class _Loop:
             "gradient_norm": got["gradient_norm"],
             "targets": int(span.targets),
             "epoch": step / self.source.steps_per_epoch,
-            "step_seconds": took / span.steps,
-            "tokens_per_second": span.tokens / took,
-            "targets_per_second": span.targets / took,
-            "wait_share": span.waited / took,
-            "mfu": span.flops / took / (peak * self.program.mesh.size) if peak else None,
+            "step_seconds": elapsed / span.steps,
+            "tokens_per_second": span.tokens / elapsed,
+            "targets_per_second": span.targets / elapsed,
+            "wait_share": span.waited / elapsed,
+            "mfu": span.flops / elapsed / (peak * self.program.mesh.size) if peak else None,
         }
         if self.log is not None:
             self.log.write(line)
-        self.tell(line)
+        self.progress(line)
         self.span = _Span()
 
-    def _keep(self, step: int, state: State) -> None:
-        about = About(
+    def _save(self, step: int, state: State) -> None:
+        about = CheckpointMetadata(
             run=self.program.run.model_dump(mode="json"),
             feed=self.source.state(step).as_dict(),
             tokenizer=self.source.build.manifest.tokenizer.digest,
             vocab=self.program.vocab,
             versions=_versions(),
-            span=self.span.kept(),
+            span=self.span.as_dict(),
         )
-        self.keeper.save(step, state, about)
+        self.checkpoints.save(step, state, about)

@@ -20,10 +20,10 @@ def hugging_face(params: Any) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
         if name == "layers":
             for path, stack in _leaves(value, ()):
                 for layer, weight in enumerate(np.asarray(stack)):
-                    yield f"model.layers.{layer}.{path}.weight", _turned(path, weight)
+                    yield f"model.layers.{layer}.{path}.weight", _transposed(path, weight)
         else:
             prefix = "" if name == "lm_head" else "model."
-            yield f"{prefix}{name}.weight", _turned(name, np.asarray(value))
+            yield f"{prefix}{name}.weight", _transposed(name, np.asarray(value))
 
 
 def _leaves(tree: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -34,5 +34,5 @@ def _leaves(tree: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
             yield ".".join((*path, name)), value
 
 
-def _turned(path: str, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _transposed(path: str, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return weight.T if weight.ndim == 2 and not path.endswith("embed_tokens") else weight

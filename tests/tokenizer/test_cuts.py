@@ -38,7 +38,7 @@ def agree(tokenizer: Tokenizer, texts: list[str]) -> None:
     for n, (text, ids) in enumerate(zip(texts, wanted, strict=True)):
         own = slice(edges[n], edges[n + 1])
         before = 1.0 + np.cumsum(found.sums[own]) - found.sums[own]
-        if found.unsure[own].any() or (before > found.slack[own] - 1e-3).any():
+        if found.uncertain[own].any() or (before > found.slack[own] - 1e-3).any():
             skipped += 1
             continue
         first, last = found.encoded.offsets[[edges[n], edges[n + 1]]]

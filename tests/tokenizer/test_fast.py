@@ -83,7 +83,7 @@ def test_added_tokens_that_look_around_go_to_the_reference(
     ]
     tokenizer = changed(bpe, added_tokens=[*special, token, plain])
     compare(tokenizer, odd_texts(FUZZ, 5, ("<odd>", " <odd>", "<odd>  ", "x<odd>", "<|plain|>")))
-    assert tokenizer.paths["tokenizers"] > 0
+    assert tokenizer.encoder_counts["tokenizers"] > 0
     assert tokenizer.lossless == (flag == "single_word")
 
 

@@ -116,10 +116,10 @@ def test_saved_and_loaded(kind: str, request: pytest.FixtureRequest, tmp_path: P
 
 
 def test_a_ref_is_small_and_loads_once(bpe: Tokenizer, tmp_path: Path, monkeypatch: Any) -> None:
-    ref = TokenizerRef.keep(bpe, tmp_path)
-    assert TokenizerRef.keep(bpe, tmp_path) == ref
+    ref = TokenizerRef.save(bpe, tmp_path)
+    assert TokenizerRef.save(bpe, tmp_path) == ref
     assert ref.load() is bpe, "this process has it already"
-    monkeypatch.setattr(module, "_in_use", {})
+    monkeypatch.setattr(module, "_loaded_here", {})
     found = pickle.loads(pickle.dumps(ref)).load()
     assert found is not bpe and found.digest == bpe.digest
     assert ref.load() is found

@@ -92,7 +92,7 @@ def test_other_specials_share_the_encoders(bpe: Tokenizer) -> None:
 def test_paths_count_texts(bpe: Tokenizer) -> None:
     fresh = pickle.loads(pickle.dumps(bpe))
     fresh.encode(["a", "\U000323b0", "b"])
-    assert fresh.paths == {"gigatoken": 2, "tokenizers": 1}
+    assert fresh.encoder_counts == {"gigatoken": 2, "tokenizers": 1}
 
 
 def test_half_a_character_is_an_error_that_says_where(each: Tokenizer) -> None:

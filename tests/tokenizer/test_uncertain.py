@@ -5,20 +5,20 @@ import pytest
 
 from flancompile.tokenizer.text import Texts
 from flancompile.tokenizer.tokenizer import Tokenizer
-from flancompile.tokenizer.uncertain import NEWER, Doubt
+from flancompile.tokenizer.uncertain import NEWER, UncertainTexts
 
 SURROGATES = range(0xD800, 0xE000)
 
 
 def test_finds_controls_and_newer_characters_only() -> None:
     texts = ["plain", "a</s>b", "漢字 é 🙂", "x\u323b0", "x\U000323b0", "", "</s", "\U000110ff"]
-    assert Doubt(["</s>", "<s>"]).places(texts) == [1, 4, 7]
-    assert Doubt([]).places(texts) == [4, 7]
-    assert Doubt([]).places([]) == []
+    assert UncertainTexts(["</s>", "<s>"]).indices(texts) == [1, 4, 7]
+    assert UncertainTexts([]).indices(texts) == [4, 7]
+    assert UncertainTexts([]).indices([]) == []
 
 
 def test_a_control_is_not_found_across_texts() -> None:
-    assert Doubt(["ab"]).places(["a", "b", "xabx"]) == [2]
+    assert UncertainTexts(["ab"]).indices(["a", "b", "xabx"]) == [2]
 
 
 def test_the_text_that_holds_the_character_is_the_one_found() -> None:
@@ -26,10 +26,10 @@ def test_the_text_that_holds_the_character_is_the_one_found() -> None:
     for place in range(4):
         texts = ["é", "ascii", "éé", "ü"]
         texts[place] += new
-        assert Doubt([]).places(texts) == [place]
-        assert Doubt([]).places([new + t if i == place else t for i, t in enumerate(texts)]) == [
-            place
-        ]
+        assert UncertainTexts([]).indices(texts) == [place]
+        assert UncertainTexts([]).indices(
+            [new + t if i == place else t for i, t in enumerate(texts)]
+        ) == [place]
 
 
 @pytest.mark.slow
@@ -47,5 +47,5 @@ def test_every_code_point(name: str, family: Callable[[str], Tokenizer]) -> None
         pairs = zip(some, tokenizer.reference(texts), fast._encode(Texts.of(texts)), strict=True)
         differ += [ord(c) for c, a, b in pairs if not np.array_equal(a, b)]
     assert differ, "the encoders' tables agree: the list of newer characters can go"
-    assert Doubt([]).places([chr(c) for c in differ]) == list(range(len(differ)))
+    assert UncertainTexts([]).indices([chr(c) for c in differ]) == list(range(len(differ)))
     assert {c for c in differ if not any(a <= c <= b for a, b in NEWER)} == set()

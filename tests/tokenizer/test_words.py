@@ -29,11 +29,11 @@ def encoder_of(tokenizer: Tokenizer) -> WordEncoder:
     return found
 
 
-def compare(tokenizer: Tokenizer, texts: list[str], most_unsure: float) -> None:
-    found, unsure = encoder_of(tokenizer).encode(Texts.of(texts))
-    assert unsure.mean() <= most_unsure
+def compare(tokenizer: Tokenizer, texts: list[str], most_uncertain: float) -> None:
+    found, uncertain = encoder_of(tokenizer).encode(Texts.of(texts))
+    assert uncertain.mean() <= most_uncertain
     for text, one, other, skip in zip(
-        texts, found, tokenizer.reference(texts), unsure, strict=True
+        texts, found, tokenizer.reference(texts), uncertain, strict=True
     ):
         assert skip or one.tolist() == other.tolist(), ascii(text)
 
@@ -60,8 +60,8 @@ def test_the_table_is_emptied_when_it_is_full(unigram: Tokenizer, monkeypatch: A
     monkeypatch.setattr(module, "CHUNK", 200)
     texts = [f"word {i} and {i * i} more" for i in range(400)] * 2
     words = encoder_of(unigram)
-    found, unsure = words.encode(Texts.of(texts))
-    assert not unsure.any()
+    found, uncertain = words.encode(Texts.of(texts))
+    assert not uncertain.any()
     assert np.array_equal(found.ids, unigram.reference(texts).ids)
     assert words._table.count[0] < 400
 

@@ -86,7 +86,9 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
         )
     assert len(losses(tmp_path / "b")) == 4
     started = []
-    resumed = train(run_of(mesh=mesh), build, tmp_path / "b", devices=devices, tell=started.append)
+    resumed = train(
+        run_of(mesh=mesh), build, tmp_path / "b", devices=devices, progress=started.append
+    )
     assert started[0].step == 4
     for a, b in zip(weights(unbroken), weights(resumed), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -110,13 +112,13 @@ def test_steps_after_the_last_checkpoint_are_logged_once(
     class GoneError(Exception):
         pass
 
-    def tell(event: Any) -> None:
+    def progress(event: Any) -> None:
         if isinstance(event, dict) and event["step"] == 5:
             raise GoneError
 
     every = {"steps": 2, "keep": 1}
     with pytest.raises(GoneError):
-        train(run_of(checkpoints=every), build, folder, devices=one_device, tell=tell)
+        train(run_of(checkpoints=every), build, folder, devices=one_device, progress=progress)
     train(run_of(checkpoints=every), build, folder, devices=one_device)
     assert [m["step"] for m in read_metrics(folder)] == [1, 2, 3, 4, 5, 6]
 
@@ -152,7 +154,7 @@ def test_another_run_is_refused_and_overwrite_starts_anew(
     with pytest.raises(FlancompileError, match=r"FC606.*optimizer, z_loss differ"):
         train(other, build, folder, devices=one_device)
     started: list[Any] = []
-    train(other, build, folder, devices=one_device, overwrite=True, tell=started.append)
+    train(other, build, folder, devices=one_device, overwrite=True, progress=started.append)
     assert started[0].step == 0 and len(losses(folder)) == 6
 
 

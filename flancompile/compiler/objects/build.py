@@ -39,7 +39,7 @@ from flancompile.sources.gaps import GAP, gap_fields, split_gaps, without_gaps
 from flancompile.store.loss_spans import LossSpans
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
-from flancompile.tokenizer.special import spelling, without_marks
+from flancompile.tokenizer.special import special_token_rows, without_marks
 from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.unfinished import making_file
 
@@ -202,7 +202,7 @@ def examples_of(
     before this one have encoded.
     """
     rows, ids, ordinals = block
-    before = dict(tokenizer.paths)
+    before = dict(tokenizer.encoder_counts)
     dropped = dict.fromkeys(range(reserved), RESERVED)
     bank = bank or Bank(tokenizer)
     made = assemble(spec, rows, pools, dropped, bank) if by_columns else None
@@ -217,7 +217,9 @@ def examples_of(
     table = example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
     table = table.append_column(_SPELLS, pa.array(_spelling(rows, tokenizer)))
     by_row = len(rows) - reserved if left is None else len(left)
-    paths = {n: c - before.get(n, 0) for n, c in tokenizer.paths.items() if c > before.get(n, 0)}
+    paths = {
+        n: c - before.get(n, 0) for n, c in tokenizer.encoder_counts.items() if c > before.get(n, 0)
+    }
     work = {"texts": paths, "rows": {"by column": len(rows) - reserved - by_row, "by row": by_row}}
     if renderer.left_out:
         work["left_out"] = {f"{spec.task_id}: {n}": c for n, c in renderer.left_out.items()}
@@ -232,7 +234,7 @@ def _spelling(rows: RowSet, tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
     return rows.once(
         rows.shared.spellings,
         (tokenizer.digest, *names),
-        lambda: spelling((columns[n] for n in names), tokenizer.special_texts, len(rows)),
+        lambda: special_token_rows((columns[n] for n in names), tokenizer.special_texts, len(rows)),
     )
 
 

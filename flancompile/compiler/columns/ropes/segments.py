@@ -115,7 +115,7 @@ class Bank:
         parts = self.tokenizer.encode_parts(texts, begins)
         self._add(nodes, parts.encoded)
         self.sums[nodes], self.slack[nodes] = parts.sums, parts.slack
-        self.unsure[nodes] = parts.unsure
+        self.unsure[nodes] = parts.uncertain
 
     def _add(self, nodes: Numbers, encoded: Ragged) -> None:
         held, more = int(self.count[1]), len(encoded.ids)
