@@ -240,7 +240,7 @@ def evaluate_run(
     from flancompile.trainer.restore import trained_model
 
     trained = trained_model(place, about, opened, step)
-    results = evaluate_build(opened, trained, place, max_rows=max_rows, tell=progress)
+    results = evaluate_build(opened, trained, place, max_rows=max_rows, progress=progress)
     own = opened
     if opened.manifest.root_digest != about["root_digest"]:
         if not Path(about["build"]).is_dir():

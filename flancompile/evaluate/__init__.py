@@ -1,1 +1,1 @@
-"""Scoring answers to a build's evaluation tasks. Start at `task.py`; no JAX is needed here."""
+"""Score a model's answers to a build's evaluation tasks, without JAX. Start at `task.py`."""

@@ -1,6 +1,6 @@
-"""How a generated answer is reduced before it is compared, and what a comparison ignores.
+"""Answer filters and comparison flags of lm-evaluation-harness.
 
-The steps and flags are those of lm-evaluation-harness's `filter_list` and `exact_match`.
+Source: its `filter_list` (filters) and `exact_match` (flags).
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["filtered", "plainer"]
+__all__ = ["apply_filters", "strip_ignored"]
 
 
-def filtered(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
-    r"""An answer after each step in turn.
+def apply_filters(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
+    r"""Apply a task's `eval.filters` to an answer, in order.
 
-    steps: of a task's `eval.filters`, each {regex, select, fallback} | {strip} | {case} |
-    {map, default}.
+    steps: each {regex, select, fallback} | {strip} | {case} | {map, default}.
 
     >>> filtered("It is (B) or (C)", [{"regex": r"\((\w)\)", "select": 0}, {"case": "lower"}])
     'b'
@@ -35,8 +34,8 @@ def filtered(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
     return text
 
 
-def plainer(text: str, ignore: Mapping[str, Any]) -> str:
-    """A text without what a comparison ignores, in the harness's order.
+def strip_ignored(text: str, ignore: Mapping[str, Any]) -> str:
+    """Remove the parts of a text that a comparison ignores, in the harness's order.
 
     ignore: `regexes_to_ignore`, `ignore_case`, `ignore_punctuation`, `ignore_numbers`.
 
@@ -53,7 +52,7 @@ def plainer(text: str, ignore: Mapping[str, Any]) -> str:
 
 
 def _found(text: str, step: Mapping[str, Any]) -> str:
-    """The match that a step selects (its first group that holds anything), or its fallback."""
+    """Match that a step selects (its first group that is not empty), or the step's fallback."""
     fallback: str = step.get("fallback") or ""
     matches = re.findall(step["regex"], text)
     try:

@@ -1,8 +1,8 @@
-"""95% intervals of mean scores.
+"""95% confidence intervals of mean scores.
 
-For right or wrong it is Wilson's, which holds for few rows and near 0 and 1; for shares of a row
-(F1) the normal one, with a worst and a best row added to the spread: few rows that happen to be
-equal do not make it sure.
+Scores of 0 and 1 get Wilson's interval, which is valid for few rows and near 0 and 1. Fractional
+scores (F1) get the normal interval, whose variance includes one row of 0 and one of 1: a few equal
+scores must not give an interval of width 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Interval = tuple[float, float, float]
 
 
 def interval(scores: Sequence[float]) -> Interval:
-    """Mean, low and high of scores in [0, 1]. Source: Wilson 1927; Agresti and Coull 1998.
+    """(mean, low, high) of scores in [0, 1]. Source: Wilson 1927; Agresti and Coull 1998.
 
     >>> [round(x, 3) for x in interval([1.0] * 8 + [0.0] * 2)]
     [0.8, 0.49, 0.943]

@@ -1,6 +1,7 @@
-"""Metrics: how an answer is compared with those that are accepted. Names are the field's own.
+"""Metrics of answers against accepted answers: exact match, SQuAD F1, ROUGE-L, BLEU, chrF.
 
-A metric of kind `rank` takes the most likely option for the answer; of kind `generate`, the text.
+The answer is the most likely option for metrics of kind `rank`, the generated text for metrics of
+kind `generate`.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Metric:
-    """score: (answer, accepted answers) -> 0 to 1; for `rank` it compares texts all the same."""
+    """score: (answer, accepted answers) -> 0 to 1; both kinds compare texts."""
 
     kind: Literal["generate", "rank"]
     score: Callable[[str, Sequence[str]], float]
 
 
 def exact_match(answer: str, accepted: Sequence[str]) -> float:
-    """1 when the answer is one of those accepted, apart from case and white space.
+    """1 if the answer is an accepted one; ignores case and runs of white space.
 
     >>> exact_match(" New  York", ["new york", "NYC"])
     1.0
@@ -39,7 +40,7 @@ def exact_match(answer: str, accepted: Sequence[str]) -> float:
 
 
 def squad_em(answer: str, accepted: Sequence[str]) -> float:
-    """SQuAD's exact match: case, punctuation, articles and white space do not count.
+    """SQuAD's exact match; ignores case, punctuation, articles and white space.
 
     Source: Rajpurkar et al. 2016, section 6.
 
@@ -50,7 +51,7 @@ def squad_em(answer: str, accepted: Sequence[str]) -> float:
 
 
 def squad_f1(answer: str, accepted: Sequence[str]) -> float:
-    """SQuAD's F1 over words, against the best of the accepted answers.
+    """SQuAD's F1 over words, for the accepted answer with the highest F1.
 
     >>> round(squad_f1("the river Nile", ["Nile"]), 3)
     0.667
@@ -59,7 +60,7 @@ def squad_f1(answer: str, accepted: Sequence[str]) -> float:
 
 
 def exact_match_number(answer: str, accepted: Sequence[str]) -> float:
-    """1 when the answer's last number is that of one accepted, however it is written.
+    """1 if the answer's last number equals the last number of an accepted answer.
 
     >>> exact_match_number("$1,250.0", ["1250"])
     1.0
@@ -69,7 +70,7 @@ def exact_match_number(answer: str, accepted: Sequence[str]) -> float:
 
 
 def rouge_l(answer: str, accepted: Sequence[str]) -> float:
-    """F-measure of the longest common subsequence of words, against the best accepted answer.
+    """ROUGE-L: F-measure of the longest common subsequence of words, best accepted answer.
 
     Words are runs of letters and digits, in lower case. Source: Lin 2004, section 3.
 
@@ -80,7 +81,7 @@ def rouge_l(answer: str, accepted: Sequence[str]) -> float:
 
 
 def bleu(answer: str, accepted: Sequence[str]) -> float:
-    """BLEU of one text against all accepted ones, smoothed, by sacrebleu (13a words).
+    """Smoothed sentence BLEU against all accepted answers, by sacrebleu (13a tokeniser).
 
     Source: Post 2018.
 
@@ -94,7 +95,7 @@ def bleu(answer: str, accepted: Sequence[str]) -> float:
 
 
 def chrf(answer: str, accepted: Sequence[str]) -> float:
-    """chrF: F-score of character 6-grams, recall counting double, by sacrebleu.
+    """chrF2: F-score of character n-grams (n up to 6) with beta 2, by sacrebleu.
 
     Source: Popovic 2015.
 
@@ -119,7 +120,7 @@ METRICS = {
 
 
 def metric(name: str) -> Metric:
-    """A metric by name. Raises FC609 with the nearest name."""
+    """Look up a metric by name. Raises FC609 with the nearest name."""
     if name not in METRICS:
         hint = nearest(name, METRICS) or f"known: {', '.join(sorted(METRICS))}"
         raise fail("FC609", f"there is no metric {name!r}", hint=hint)
@@ -131,8 +132,8 @@ def _plain(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    kept = "".join(c for c in text.lower() if c not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+    unpunctuated = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", unpunctuated).split())
 
 
 def _words(text: str) -> list[str]:
@@ -148,7 +149,7 @@ def _number(text: str) -> Decimal | None:
     found = _NUMBER.findall(text)
     try:
         return Decimal(found[-1].replace(",", "")) if found else None
-    except InvalidOperation:  # an exponent beyond all that Decimal holds
+    except InvalidOperation:  # the exponent exceeds Decimal's range
         return None
 
 

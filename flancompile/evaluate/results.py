@@ -1,4 +1,4 @@
-"""A run's evaluation on disk: scores.json, and every answer as Arrow beside it."""
+"""Evaluation results on disk: scores.json, and the answers to each evaluation set in Arrow."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ Who = Literal["trained", "untrained"]
 
 @dataclass(frozen=True)
 class TaskResult:
-    """The scores of an evaluation set. name: the set's; entry: the part after `@` of it, if any.
+    """Scores of one evaluation set.
 
-    chance: score of a random guess; held_out: the model was not trained on the task.
+    name: of the set; entry: the part of the name after `@`, if any; chance: score of a random
+    guess; held_out: the model was not trained on the task.
     """
 
     name: str
@@ -42,18 +43,18 @@ class TaskResult:
 
     @property
     def beats_baselines(self) -> bool:
-        """Whether the whole interval lies above chance and above the untrained model's."""
+        """Whether the whole interval is above chance and above the untrained model's interval."""
         other = self.untrained.high if self.untrained else 0.0
         return self.trained.low > max(self.chance, other)
 
     @property
     def group_name(self) -> str:
-        """Name of the group that the set counts in, under its entry."""
+        """Name of the group whose mean includes this set: `GROUP` or `GROUP@ENTRY`."""
         group = self.group or self.task
         return group if self.entry is None else f"{group}@{self.entry}"
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """The result as JSON-ready data."""
         return {
             "name": self.name,
             "task": self.task,
@@ -70,9 +71,9 @@ class TaskResult:
 
 
 def group_means(results: list[TaskResult]) -> dict[str, float]:
-    """Mean score of the trained model in each group, 0 to 1, by the group's name.
+    """Mean score of the trained model by group name, 0 to 1.
 
-    A task without a group is one by itself. Sets of different `evaluate` entries are never
+    A task without a group is its own group. Sets of different `evaluate` entries are never
     averaged: the group of the entry `5shot` is called `GROUP@5shot`.
     """
     groups: dict[str, list[float]] = defaultdict(list)
@@ -82,12 +83,12 @@ def group_means(results: list[TaskResult]) -> dict[str, float]:
 
 
 def answers_path(folder: Path, name: str, who: Who) -> Path:
-    """Path of the answers to an evaluation set in a run's folder."""
+    """Path of the answers to an evaluation set, within a run's folder."""
     return folder / FOLDER / who / f"{name}.arrow"
 
 
 def write_answers(folder: Path, name: str, who: Who, table: pa.Table) -> None:
-    """Keep the answers to an evaluation set; the file is there whole or not at all."""
+    """Write the answers to an evaluation set. Atomic: an interrupted write leaves no file."""
     path = answers_path(folder, name, who)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}")
@@ -97,14 +98,14 @@ def write_answers(folder: Path, name: str, who: Who, table: pa.Table) -> None:
 
 
 def read_answers(folder: Path, name: str, who: Who = "trained") -> pa.Table:
-    """Answers to an evaluation set."""
+    """Read the answers to an evaluation set. -> a table of `task.ANSWERS`."""
     with pa.memory_map(str(answers_path(folder, name, who))) as source:
         return pa.ipc.open_file(source).read_all()
 
 
 def write_scores(folder: Path, step: int, build: Build, results: list[TaskResult]) -> None:
-    """Keep the scores of a run after so many steps. build: the one whose tasks they are of."""
-    found = {
+    """Write a run's scores.json. step: of the checkpoint; build: source of the tasks."""
+    scores = {
         "step": step,
         "build": str(build.path.resolve()),
         "root_digest": build.manifest.root_digest,
@@ -114,14 +115,14 @@ def write_scores(folder: Path, step: int, build: Build, results: list[TaskResult
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)
     partial = place / ".scores.json"
-    partial.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     partial.replace(place / "scores.json")
 
 
 def read_scores(folder: Path) -> dict[str, Any] | None:
-    """The scores of a run, or None before it is evaluated."""
+    """Read a run's scores.json; None if the run is not evaluated yet."""
     file = folder / FOLDER / "scores.json"
     if not file.is_file():
         return None
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+    scores: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return scores

@@ -1,4 +1,4 @@
-"""A build's evaluation tasks, answered by a model and by the model before training."""
+"""Evaluate a trained model, and the same model before training, on a build's tasks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Settings(Protocol):
 
 
 class Models(Protocol):
-    """What an evaluation needs of a run."""
+    """A run to evaluate: its two models, its training tasks and its evaluation settings."""
 
     @property
     def step(self) -> int: ...
@@ -51,11 +51,13 @@ def evaluate_build(
     folder: Path,
     *,
     max_rows: int | None = None,
-    tell: Progress | None = None,
+    progress: Progress | None = None,
 ) -> list[TaskResult]:
-    """Answer every evaluation task of a build; answers and scores are kept in `folder`.
+    """Answer every evaluation task of a build, and write answers and scores into `folder`.
 
-    Raises FC609 for a metric that is not known, FC612 for a build without evaluation tasks.
+    max_rows: of each task, default the run's; progress: called with (task and model, rows
+    answered, rows). Raises FC609 for an unknown metric, FC612 for a build without evaluation
+    tasks.
     """
     entries = build.manifest.evaluation
     if not entries:
@@ -63,31 +65,36 @@ def evaluate_build(
         raise fail("FC612", f"{str(build.path)!r} has no evaluation tasks", hint=hint)
     for entry in entries:
         metric(entry.metric)
-    work = _Work(build, models, folder, max_rows or models.evaluation.max_rows, tell)
+    work = _Evaluation(build, models, folder, max_rows or models.evaluation.max_rows, progress)
     results = [work.task(entry) for entry in entries]
     write_scores(folder, models.step, build, results)
     return results
 
 
-class _Work:
-    """What the tasks share."""
+class _Evaluation:
+    """Models, frame and decoder that all tasks of one evaluation share."""
 
     def __init__(
-        self, build: Build, models: Models, folder: Path, most: int | None, tell: Progress | None
+        self,
+        build: Build,
+        models: Models,
+        folder: Path,
+        most: int | None,
+        progress: Progress | None,
     ) -> None:
         self.build, self.models, self.folder, self.most = build, models, folder, most
-        self.tell = tell or (lambda *_: None)
+        self.progress = progress or (lambda *_: None)
         self.decode = load_folder(build.tokenizer_folder).decode
         parts = build.manifest.frame
         self.frame = Frame(parts["before"], parts["after_prompt"], parts["after_target"])
 
     def task(self, entry: EvalEntry) -> TaskResult:
-        """One task's scores."""
+        """Evaluate one entry of the manifest's `evaluation`."""
         rows, about = self.build.evaluation(entry.name)
         rows = rows if self.most is None else rows.slice(0, self.most)
         untrained = None
         if self.models.evaluation.untrained:
-            untrained = self._by("untrained", entry, rows, about)
+            untrained = self._answer("untrained", entry, rows, about)
         return TaskResult(
             name=entry.name,
             task=entry.task,
@@ -97,13 +104,13 @@ class _Work:
             group=entry.group,
             chance=entry.random_baseline or 0.0,
             held_out=entry.task not in self.models.tasks,
-            trained=self._by("trained", entry, rows, about),
+            trained=self._answer("trained", entry, rows, about),
             untrained=untrained,
         )
 
-    def _by(self, who: Any, entry: EvalEntry, rows: pa.Table, about: dict[str, Any]) -> Score:
+    def _answer(self, who: Any, entry: EvalEntry, rows: pa.Table, about: dict[str, Any]) -> Score:
         stage = f"{entry.name} ({who})"
-        self.tell(stage, 0, len(rows))
+        self.progress(stage, 0, len(rows))
         found = answers(
             rows,
             about,
@@ -111,7 +118,7 @@ class _Work:
             self.frame,
             self.decode,
             self.models.evaluation.max_new_tokens,
-            lambda done: self.tell(stage, done, len(rows)),
+            lambda done: self.progress(stage, done, len(rows)),
         )
         write_answers(self.folder, entry.name, who, found)
         return score_of(found)

@@ -1,8 +1,9 @@
-"""One evaluation task: prompts in, answers and scores out, kept as an Arrow table.
+"""Score one evaluation task: prompts in; answers and scores out, as an Arrow table.
 
-Rank classification takes the option whose whole target is most likely given the prompt (Brown et
-al. 2020, section 2.4; Wei et al. 2021, section 2.3, without options suffix); other metrics look at
-greedy answers, cut at the task's stop texts and reduced by its `extract`.
+Rank classification chooses the option whose whole target is most likely given the prompt (Brown et
+al. 2020, section 2.4; Wei et al. 2021, section 2.3, without options suffix). Other metrics score
+greedy answers, cut at the task's stop texts and reduced by its `filters`, its `extract`, or the
+position of the answer in the template's target.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.errors import fail
-from flancompile.evaluate.filters import filtered, plainer
+from flancompile.evaluate.filters import apply_filters, strip_ignored
 from flancompile.evaluate.interval import interval
 from flancompile.evaluate.metrics import Metric, metric
 
-__all__ = ["ANSWERS", "Answerer", "Frame", "Score", "answers", "concluded", "score_of"]
+__all__ = ["ANSWERS", "Answerer", "Frame", "Score", "answers", "conclusion", "score_of"]
 
-Tell = Callable[[int], None]
+Progress = Callable[[int], None]
 Ids = npt.NDArray[Any]
 
 ANSWERS = pa.schema(
@@ -45,43 +46,52 @@ ANSWERS = pa.schema(
 
 
 class Answerer(Protocol):
-    """A model, as an evaluation sees it."""
+    """Interface of a model under evaluation."""
 
     def generate(
-        self, prompts: Sequence[npt.ArrayLike], max_new_tokens: int, tell: Tell = ...
+        self, prompts: Sequence[npt.ArrayLike], max_new_tokens: int, progress: Progress = ...
     ) -> list[Any]:
-        """Ids of an answer to each framed prompt."""
+        """Generate an answer to each framed prompt. -> ids of each answer
+
+        progress: called with the number of prompts answered.
+        """
 
     def score(
-        self, prompts: Sequence[npt.ArrayLike], targets: Sequence[npt.ArrayLike], tell: Tell = ...
+        self,
+        prompts: Sequence[npt.ArrayLike],
+        targets: Sequence[npt.ArrayLike],
+        progress: Progress = ...,
     ) -> npt.NDArray[np.float64]:
-        """Log-probability of each framed target after its prompt."""
+        """Log-probability of each framed target given its prompt, in nats. -> float64[pairs]
+
+        progress: called with the number of pairs scored.
+        """
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The build's frame: ids put before a prompt, after it, and after a target."""
+    """A build's frame: special tokens before a prompt, after it, and after a target."""
 
     before: int | None
     after_prompt: int | None
     after_target: int | None
 
     def prompt(self, ids: Sequence[int]) -> list[int]:
-        """A prompt's ids in their frame. Raises FC610 where nothing is left to begin with."""
-        found = [i for i in (self.before, *ids, self.after_prompt) if i is not None]
-        if not found:
+        """Ids of a prompt with its special tokens. Raises FC610 if there are none at all."""
+        framed = [i for i in (self.before, *ids, self.after_prompt) if i is not None]
+        if not framed:
             hint = "give the recipe's frame a `bos` or a `join`"
             raise fail("FC610", "a prompt is empty, and the frame adds nothing to it", hint=hint)
-        return found
+        return framed
 
     def target(self, ids: Sequence[int]) -> list[int]:
-        """A target's ids in their frame."""
+        """Ids of a target with its special tokens."""
         return [i for i in (*ids, self.after_target) if i is not None]
 
 
 @dataclass(frozen=True)
 class Score:
-    """A mean score with its 95% interval, and what a guess would get."""
+    """Mean score of some rows with its 95% interval. mean, low, high: 0 to 1."""
 
     mean: float
     low: float
@@ -89,7 +99,7 @@ class Score:
     rows: int
 
     def as_dict(self) -> dict[str, float]:
-        """JSON-ready."""
+        """The score as JSON-ready data."""
         return {"mean": self.mean, "low": self.low, "high": self.high, "rows": self.rows}
 
 
@@ -100,32 +110,32 @@ def answers(
     frame: Frame,
     decode: Callable[[Sequence[int]], str],
     max_new_tokens: int,
-    tell: Tell = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> pa.Table:
-    """What a model answers to a task's rows, with each row's score. -> a table of ANSWERS.
+    """Answer a task's rows with a model and score each row. -> a table of ANSWERS
 
-    rows: the build's evaluation rows; about: their metric, extract and stop; decode: ids -> text.
-    Raises FC609 for a metric that is not known, FC610 for an empty prompt, FC613 for a row that is
-    to be ranked and has no options.
+    rows: the build's evaluation rows; about: their metric, stop, extract, filters, ignore and
+    between; decode: ids -> text; progress: called with the number of rows answered. Raises FC609
+    for an unknown metric, FC610 for an empty prompt, FC613 for a row without options to rank.
     """
-    how = metric(about["metric"])
+    scoring = metric(about["metric"])
     lines = rows.to_pylist()
-    if how.kind == "rank":
-        _rank(lines, model, frame, tell)
+    if scoring.kind == "rank":
+        _rank(lines, model, frame, progress)
     else:
-        _generate(lines, model, frame, decode, max_new_tokens, tell)
+        _generate(lines, model, frame, decode, max_new_tokens, progress)
     for line in lines:
-        _judge(line, how, about)
+        _score_row(line, scoring, about)
     return pa.Table.from_pylist([{n: x[n] for n in ANSWERS.names} for x in lines], schema=ANSWERS)
 
 
 def score_of(answered: pa.Table) -> Score:
-    """The mean over a task's rows."""
+    """Mean score of a table of ANSWERS."""
     mean, low, high = interval(answered["score"].to_pylist())
     return Score(mean, low, high, len(answered))
 
 
-def _rank(lines: list[dict[str, Any]], model: Answerer, frame: Frame, tell: Tell) -> None:
+def _rank(lines: list[dict[str, Any]], model: Answerer, frame: Frame, progress: Progress) -> None:
     prompts: list[list[int]] = []
     targets: list[list[int]] = []
     for line in lines:
@@ -140,7 +150,7 @@ def _rank(lines: list[dict[str, Any]], model: Answerer, frame: Frame, tell: Tell
     if not lines:
         return
     each = len(prompts) / len(lines)
-    scores = model.score(prompts, targets, lambda done: tell(int(done / each)))
+    scores = model.score(prompts, targets, lambda done: progress(int(done / each)))
     place = 0
     for line in lines:
         count = len(line["options"])
@@ -156,46 +166,48 @@ def _generate(
     frame: Frame,
     decode: Callable[[Sequence[int]], str],
     most: int,
-    tell: Tell,
+    progress: Progress,
 ) -> None:
     prompts = [frame.prompt(line["prompt_ids"]) for line in lines]
-    made = model.generate(prompts, most, tell) if prompts else []
+    made = model.generate(prompts, most, progress) if prompts else []
     for line, ids in zip(lines, made, strict=True):
         line |= {"option_scores": None, "output": decode(np.asarray(ids).tolist())}
 
 
-def _judge(line: dict[str, Any], how: Metric, about: dict[str, Any]) -> None:
-    """Put a row's answer and score into it."""
+def _score_row(line: dict[str, Any], scoring: Metric, about: dict[str, Any]) -> None:
+    """Reduce a row's output to its answer, and add `answer` and `score` to the row."""
     output = line["output"]
     if "chosen" in line:
-        right = line["chosen"] == line["gold"] or output in line["accepted"]  # several may be
-        line |= {"answer": output, "score": float(right)}
+        correct = line["chosen"] == line["gold"] or output in line["accepted"]
+        line |= {"answer": output, "score": float(correct)}
         return
     for stop in about["stop"]:
         output = output.split(stop, 1)[0]
     pattern, accepted = about["extract"], line["accepted"]
     between = (about.get("between") or {}).get(line["template"])
     if about.get("filters"):
-        answer = filtered(output, about["filters"])
+        answer = apply_filters(output, about["filters"])
     elif between is not None:
-        answer = concluded(output, *between)
-        accepted = [concluded(a, *between) for a in accepted]
+        answer = conclusion(output, *between)
+        accepted = [conclusion(a, *between) for a in accepted]
     elif pattern is not None:
         answer = _last(pattern, output) or ""
         accepted = [_last(pattern, a) or a for a in accepted]
     else:
         answer = output.strip()
     if (ignore := about.get("ignore")) is not None:
-        score = float(plainer(answer, ignore) in {plainer(a.strip(), ignore) for a in accepted})
+        score = float(
+            strip_ignored(answer, ignore) in {strip_ignored(a.strip(), ignore) for a in accepted}
+        )
     else:
-        score = how.score(answer, accepted)
+        score = scoring.score(answer, accepted)
     line |= {"answer": answer, "score": score}
 
 
-def concluded(text: str, before: str, after: str) -> str:
-    r"""What stands last between two texts: the answer after a chain of thought.
+def conclusion(text: str, before: str, after: str) -> str:
+    r"""Extract the answer after a rationale: the text between the last `before` and `after`.
 
-    Where `before` is empty or not there, the last line counts. The second text may end the answer.
+    Without `before` in the text, the answer is the last line. `after` may be missing.
 
     >>> concluded("It is raw. So the answer is no. So the answer is yes.", "So the answer is", ".")
     'yes'
@@ -214,7 +226,7 @@ def concluded(text: str, before: str, after: str) -> str:
 
 
 def _last(pattern: str, text: str) -> str | None:
-    """The last match's group 1, or the whole match; an answer comes at the end."""
+    """Group 1 of the last match, or the whole match; a rationale may contain earlier matches."""
     matches = list(re.finditer(pattern, text, re.DOTALL))
     if not matches:
         return None

@@ -1,4 +1,4 @@
-"""report.html: a build, or a run on it, on one page that works offline.
+"""Write report.html: one page about a build, or a run on it, that works offline.
 
 Counts, shares, lengths, fill and samples of the build; curves and evaluation of the run.
 """
@@ -23,7 +23,7 @@ Decode = Callable[[Sequence[int]], str]
 
 
 def write_report(build: Build, decode: Decode, run: Path | None = None) -> None:
-    """Write report.html into a build's folder, or into a run's.
+    """Write report.html into a build's folder, or into a run's folder if one is given.
 
     decode: ids -> text, by the build's tokenizer.
     """
@@ -50,7 +50,7 @@ def write_report(build: Build, decode: Decode, run: Path | None = None) -> None:
 
 
 def _lengths(build: Build) -> list[dict[str, Any]]:
-    """Histograms of prompt and target lengths, as bars with heights in percent."""
+    """Histograms of prompt and target lengths, in tokens. x, w: percent; h: 0 to 40."""
     columns: dict[str, list[Any]] = {"prompt_tokens": [], "target_tokens": []}
     for batch in build.examples():
         for name, parts in columns.items():
@@ -75,7 +75,7 @@ def _lengths(build: Build) -> list[dict[str, Any]]:
 
 
 def _samples(build: Build, decode: Decode) -> list[dict[str, Any]]:
-    """Examples spread evenly over the packs, as prompt and target."""
+    """First examples of evenly spaced packs, as runs of (text, whether it is a target)."""
     found = []
     packs = len(build.packs)
     for index in np.unique(np.linspace(0, packs - 1, min(SAMPLES, packs)).astype(int)).tolist():

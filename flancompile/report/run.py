@@ -1,4 +1,4 @@
-"""What a report shows of a run: its facts, curves and evaluation, from the files in its folder."""
+"""Data of a run's report: facts, curves and evaluation, from the files in the run's folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CURVES = {
 
 
 def run_view(folder: Path) -> dict[str, Any]:
-    """Everything that the page prints of a run. Raises FC605 for a folder that is none."""
+    """Template variables of run.html. Raises FC605 if the folder is not a run."""
     about, metrics, scores = read_run(folder), read_metrics(folder), read_scores(folder)
     devices = 1
     for count in about["mesh"].values():
@@ -44,7 +44,7 @@ def run_view(folder: Path) -> dict[str, Any]:
 
 
 def _other_build(about: dict[str, Any], scores: dict[str, Any]) -> str | None:
-    """What build the scores are of, where it is not the run's own."""
+    """Build that was evaluated, if it is not the build that the run was trained on."""
     digest = scores.get("root_digest", about["root_digest"])
     if digest == about["root_digest"]:
         return None
@@ -52,7 +52,7 @@ def _other_build(about: dict[str, Any], scores: dict[str, Any]) -> str | None:
 
 
 def _speed(metrics: list[dict[str, Any]]) -> dict[str, float | None]:
-    """Medians over all lines but the first, in which caches are cold."""
+    """Medians over all lines but the first, whose caches are cold."""
     warm = metrics[1:] or metrics
 
     def middle(key: str) -> float | None:
@@ -68,7 +68,7 @@ def _speed(metrics: list[dict[str, Any]]) -> dict[str, float | None]:
 
 
 def _curve(metrics: list[dict[str, Any]], key: str, name: str) -> dict[str, Any]:
-    """A curve as the points of a polyline in a box of 100 by 40."""
+    """A metric as the points of an SVG polyline in a box of 100 by 40."""
     steps, values = [m["step"] for m in metrics], [m[key] for m in metrics]
     low, high = min(values), max(values)
     width, height = max(steps[-1] - steps[0], 1), (high - low) or 1.0
@@ -84,7 +84,7 @@ def _curve(metrics: list[dict[str, Any]], key: str, name: str) -> dict[str, Any]
 
 
 def _task(folder: Path, scores: dict[str, Any]) -> dict[str, Any]:
-    """A task's scores, with answers spread evenly over its rows."""
+    """Scores of a task, with up to `ANSWERS` evenly spaced answers."""
     shown: list[dict[str, Any]] = []
     if answers_path(folder, scores["name"], "trained").is_file():
         table = read_answers(folder, scores["name"])

@@ -3,7 +3,7 @@
 import pytest
 
 from flancompile.dsl.jinja.conclusion import literals_around_answer
-from flancompile.evaluate.task import concluded
+from flancompile.evaluate.task import conclusion
 
 SAID = [
     ("{{ why }} So the answer is {{ gold }}.", "It floats. So the answer is 3.5.", "3.5"),
@@ -20,7 +20,7 @@ SAID = [
 @pytest.mark.parametrize(("target", "text", "answer"), SAID)
 def test_an_answer_is_found_where_the_target_says_it(target: str, text: str, answer: str) -> None:
     before, after, _ = literals_around_answer(target)
-    assert concluded(text, before, after) == answer
+    assert conclusion(text, before, after) == answer
 
 
 def test_how_much_a_target_prints() -> None:

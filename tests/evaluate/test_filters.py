@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flancompile.dsl.models.task import Eval
-from flancompile.evaluate.filters import filtered, plainer
+from flancompile.evaluate.filters import apply_filters, strip_ignored
 from flancompile.evaluate.metrics import METRICS
-from flancompile.evaluate.task import _judge
+from flancompile.evaluate.task import _score_row
 
 TEXT = st.text("aB1 2.,(\n)é", max_size=20)
 PATTERNS = [r"(\d+)", r"\((\w)\)|(\d)", r"\w", r"#### (\-?[0-9\.\,]+)", r"(?i)b(.*)"]
@@ -26,7 +26,7 @@ def judged(output: str, accepted: list[str], **keys: Any) -> float:
         "ignore": settings_.ignored,
     }
     line = {"output": output, "accepted": accepted, "template": "t"}
-    _judge(line, METRICS["exact_match"], about)
+    _score_row(line, METRICS["exact_match"], about)
     score: float = line["score"]  # type: ignore[assignment]
     return score
 
@@ -65,10 +65,10 @@ def test_settings_that_cannot_be(keys: dict[str, Any]) -> None:
 
 def test_each_right_option_counts() -> None:
     line: dict[str, Any] = {"output": "blue", "chosen": 1, "gold": 0, "accepted": ["red", "blue"]}
-    _judge(line, METRICS["accuracy"], {})
+    _score_row(line, METRICS["accuracy"], {})
     assert line["score"] == 1.0
     line = {"output": "grey", "chosen": 2, "gold": 0, "accepted": ["red", "blue"]}
-    _judge(line, METRICS["accuracy"], {})
+    _score_row(line, METRICS["accuracy"], {})
     assert line["score"] == 0.0
 
 
@@ -82,7 +82,7 @@ def test_filters_are_the_harness_s(text: str, pattern: str, select: int) -> None
     first = extraction.RegexFilter(pattern, select, "none").apply([[text]], [{}])
     want = next(iter(change.LowercaseFilter().apply(first, [{}])))[0]
     steps = [{"regex": pattern, "select": select, "fallback": "none"}, {"case": "lower"}]
-    assert filtered(text, steps) == want
+    assert apply_filters(text, steps) == want
 
 
 @settings(max_examples=300, deadline=None)
@@ -104,4 +104,4 @@ def test_comparisons_are_the_harness_s(
         predictions=[answer], references=[accepted], regexes_to_ignore=patterns or None, **ignore
     )["exact_match"]
     ours = {**ignore, "regexes_to_ignore": patterns}
-    assert float(plainer(answer, ours) == plainer(accepted, ours)) == want
+    assert float(strip_ignored(answer, ours) == strip_ignored(accepted, ours)) == want

@@ -22,14 +22,14 @@ class Parrot:
     def __init__(self, texts: list[str] | None = None) -> None:
         self.texts, self.given = texts or [], []
 
-    def generate(self, prompts, max_new_tokens, tell=lambda _: None):
+    def generate(self, prompts, max_new_tokens, progress=lambda _: None):
         self.given += prompts
-        tell(len(prompts))
+        progress(len(prompts))
         return [np.frombuffer(t.encode(), np.uint8) for t in self.texts]
 
-    def score(self, prompts, targets, tell=lambda _: None):
+    def score(self, prompts, targets, progress=lambda _: None):
         self.given += list(zip(prompts, targets, strict=True))
-        tell(len(prompts))
+        progress(len(prompts))
         return np.array([float(len(t)) for t in targets])
 
 
