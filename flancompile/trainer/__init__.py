@@ -1,4 +1,4 @@
-"""The JAX trainer: a build in, a fine-tuned model out. Start at `train.py`.
+"""Fine-tune a decoder on a build, in JAX. Start at `train.py`.
 
-`config`, `log` and `flops` need no JAX; everything else is imported when it is used.
+`config`, `checks`, `log` and `flops` do not import JAX; the other modules are imported on use.
 """

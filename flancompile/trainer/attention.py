@@ -1,7 +1,7 @@
-"""Attention over packed rows: a token sees its own segment's past and nothing else.
+"""Causal attention within the segments of packed rows.
 
-One function for training, prefill and decoding. It is plain XLA, computed in stretches of queries
-so that memory grows with the row's length and not with its square.
+One function for training, prefill and decoding. Plain XLA over blocks of queries, so memory grows
+linearly with the length of a row.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import jax.numpy as jnp
 __all__ = ["KERNEL", "attend"]
 
 KERNEL = "xla"
-QUERIES = 512  # a stretch; scores are float32[packs, heads, QUERIES, keys]
-MASKED = -1e30  # finite: a row that sees nothing must not become NaN
+QUERIES = 512  # of a block; scores are float32[packs, heads, QUERIES, keys]
+MASKED = -1e30  # finite: a query without visible keys must not become NaN
 
 
 def attend(
@@ -26,17 +26,17 @@ def attend(
     causal: bool,
     bias: jax.Array | None = None,
 ) -> jax.Array:
-    """Softmax attention within segments; segment 0 is padding, which nothing sees.
+    """Softmax attention within segments. Keys of segment 0 (padding) are masked.
 
     q: [packs, queries, heads, width]; k, v: [packs, keys, kv_heads, width], where kv_heads divide
-    heads; q_segments: int32[packs, queries]; kv_segments: int32[packs, keys]; bias: float32
-    [heads, queries, keys], added to the scores; causal: by index, which within a segment is by
-    position. -> [packs, queries, heads, width] in q's type.
+    heads; q_segments: int32[packs, queries]; kv_segments: int32[packs, keys]; bias:
+    float32[heads, queries, keys], added to the scores; causal: mask keys of a greater index, which
+    within a segment is a greater position. -> [packs, queries, heads, width] in q's type
     """
     packs, queries, heads, width = q.shape
     grouped = q.reshape(packs, queries, k.shape[2], heads // k.shape[2], width)
 
-    def stretch(start: int, length: int) -> jax.Array:
+    def block(start: int, length: int) -> jax.Array:
         rows = slice(start, start + length)
         seen = q_segments[:, rows, None] == kv_segments[:, None, :]
         seen &= kv_segments[:, None, :] > 0
@@ -56,7 +56,7 @@ def attend(
         return mixed
 
     if queries <= QUERIES:
-        return stretch(0, queries).reshape(q.shape)
-    again = jax.checkpoint(stretch, static_argnums=(0, 1))
-    parts = [again(s, min(QUERIES, queries - s)) for s in range(0, queries, QUERIES)]
+        return block(0, queries).reshape(q.shape)
+    recomputed = jax.checkpoint(block, static_argnums=(0, 1))
+    parts = [recomputed(s, min(QUERIES, queries - s)) for s in range(0, queries, QUERIES)]
     return jnp.concatenate(parts, axis=1).reshape(q.shape)

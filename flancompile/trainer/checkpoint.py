@@ -1,6 +1,6 @@
-"""Checkpoints of a run by orbax: the whole state, with the build and the feed that it came from.
+"""Checkpoints by orbax: training state, with metadata of the run and the state of its feed.
 
-A state is always restored against shapes and target shardings, so a run may go on on another mesh.
+A state is restored against shapes and target shardings, so a run may resume on another mesh.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ __all__ = ["CheckpointMetadata", "CheckpointStore"]
 
 @dataclass(frozen=True)
 class CheckpointMetadata:
-    """What a checkpoint says of itself.
+    """Metadata of a checkpoint.
 
-    feed: the feed's state, with the build's root digest; span: the sums of the metrics' next line.
+    run: the run file; feed: the feed's state, with the build's root digest; tokenizer: its digest;
+    vocab: rows of the embedding; versions: by package; span: sums for the next line of metrics.
     """
 
     run: dict[str, Any]
@@ -34,7 +35,7 @@ class CheckpointMetadata:
 
 
 class CheckpointStore:
-    """A run's checkpoints in a folder; use it in a `with`, which waits for the last save."""
+    """Checkpoints of a run in a folder. A context manager: its exit waits for the last save."""
 
     def __init__(self, folder: Path, settings: Checkpoints | None = None) -> None:
         settings = settings or Checkpoints()
@@ -51,15 +52,15 @@ class CheckpointStore:
 
     @property
     def steps(self) -> list[int]:
-        """Steps of which there is a checkpoint, in order."""
+        """Steps of the stored checkpoints, ascending."""
         return sorted(self._manager.all_steps())
 
     def due(self, step: int) -> bool:
-        """Whether a checkpoint is to be made after so many steps."""
+        """Whether the settings ask for a checkpoint after `step` steps."""
         return self._every is not None and step % self._every == 0
 
     def save(self, step: int, state: State, about: CheckpointMetadata) -> None:
-        """Keep the state after `step` steps, unless it is kept."""
+        """Save the state after `step` steps, unless that checkpoint exists."""
         if step not in self.steps:
             parts = ocp.args.Composite(
                 state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(asdict(about))
@@ -73,7 +74,10 @@ class CheckpointStore:
         return step, CheckpointMetadata(**found["about"])
 
     def restore(self, program: Program, step: int | None = None) -> State:
-        """The state after `step` steps (default: the latest), on the program's mesh."""
+        """Restore the state after `step` steps (default: the latest) on the program's mesh.
+
+        Raises FC605 if missing.
+        """
         parts = ocp.args.Composite(state=ocp.args.StandardRestore(program.abstract_state))
         state: State = self._manager.restore(self._step(step), args=parts)["state"]
         return state

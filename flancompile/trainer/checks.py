@@ -1,4 +1,4 @@
-"""What can be told before anything starts: whether a build, a model and a mesh fit together."""
+"""Check a run against its build and its mesh, before training starts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from flancompile.trainer.config import Run
 
 __all__ = ["RunDiagnostic", "mesh_diagnostics", "run_diagnostics", "vocabulary"]
 
-ROUND = 128
+VOCABULARY_MULTIPLE = 128
 
 
 @dataclass(frozen=True)
 class RunDiagnostic:
-    """Something wrong, and the key of the run file where it is said."""
+    """A diagnostic of a run, with the key of the run file that it is about."""
 
     code: str
     key: tuple[str, ...]
@@ -23,26 +23,26 @@ class RunDiagnostic:
 
 
 def vocabulary(run: Run, manifest: Manifest) -> int:
-    """Rows of the embedding: the model's own number, or the build's, rounded up to 128."""
-    return run.model.vocab_size or -(-least_vocabulary(manifest) // ROUND) * ROUND
+    """Rows of the embedding: the model's `vocab_size`, or the build's rounded up to 128."""
+    size = VOCABULARY_MULTIPLE
+    return run.model.vocab_size or -(-least_vocabulary(manifest) // size) * size
 
 
 def least_vocabulary(manifest: Manifest) -> int:
-    """The least number of embeddings that the build's ids need."""
+    """Greatest id of the build + 1."""
     return max(manifest.tokenizer.vocab_size, manifest.pad_id + 1)
 
 
 def run_diagnostics(
     run: Run, manifest: Manifest, *, other_tokenizer: bool = False
 ) -> list[RunDiagnostic]:
-    """Everything in which run and build disagree.
+    """Mismatches of a run and a build: FC601 layout, FC602 tokenizer or vocabulary, FC603 lengths.
 
-    other_tokenizer: whether the run names a tokenizer that is not the build's. Codes: FC601 layout,
-    FC602 tokenizer and vocabulary, FC603 lengths.
+    other_tokenizer: whether the run names a tokenizer that is not the build's.
     """
     found = []
     if manifest.layout != "decoder":
-        message = f"the build is laid out for {manifest.layout}, and the model is a decoder"
+        message = f"the build's layout is {manifest.layout}, and the model is a decoder"
         found.append(
             RunDiagnostic("FC601", ("build",), message, "compile it with `layout: decoder`")
         )
@@ -57,7 +57,7 @@ def run_diagnostics(
     size, need = run.model.vocab_size, least_vocabulary(manifest)
     if size is not None and size < need:
         message = f"the model has {size:,} embeddings; the build's ids need {need:,}"
-        hint = f"say `vocab_size: {need}` or more, or leave it out"
+        hint = f"set `vocab_size: {need}` or more, or leave it out"
         found.append(RunDiagnostic("FC602", ("model", "vocab_size"), message, hint))
     length, most = manifest.lengths["tokens"], run.model.max_length
     if most is not None and length > most:
@@ -72,7 +72,10 @@ def run_diagnostics(
 def mesh_diagnostics(
     run: Run, vocab: int, shape: dict[str, int], processes: int = 1
 ) -> list[RunDiagnostic]:
-    """Sizes that the mesh's axes do not divide. Code: FC604."""
+    """Sizes that are not divisible by the mesh axis that shards them: FC604.
+
+    shape: devices by axis; processes: hosts that feed the batch.
+    """
     model, tensor, fsdp = run.model, shape["tensor"], shape["fsdp"]
     shards = shape["data"] * fsdp
     micro = run.batch_packs // run.micro_batches
@@ -94,7 +97,7 @@ def mesh_diagnostics(
 
 
 def _mesh_hint(*key: str) -> str:
-    """What to change where a size does not divide."""
+    """Hint for a size that is not divisible; key: of the run file."""
     if key == ("mesh",):
         return "give `mesh:` sizes whose product the processes divide"
     if key == ("batch_packs",):

@@ -1,4 +1,4 @@
-"""A run file: which build, what model, how it is trained. Read without JAX."""
+"""Schema of a run file: build, model, optimiser, batches, mesh. Does not import JAX."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class _Strict(BaseModel):
 
 
 class ModelShape(_Strict):
-    """A decoder with rotary positions, grouped queries and a gated MLP, as Llama's."""
+    """Llama's decoder: rotary positions, grouped-query attention, gated MLP."""
 
     layers: int = Field(ge=1, description="Number of layers.")
     width: int = Field(ge=2, description="Size of the residual stream.")
@@ -30,7 +30,7 @@ class ModelShape(_Strict):
         description="Rows of the embedding. Default: the build's vocabulary, rounded up to 128.",
     )
     max_length: int | None = Field(
-        None, ge=1, description="Most positions of a segment; the build's packs must fit."
+        None, ge=1, description="Greatest number of positions; the build's packs must fit."
     )
     tie_embeddings: bool = Field(True, description="Whether the output layer is the embedding.")
     rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary position embedding.")
@@ -58,7 +58,7 @@ class ModelShape(_Strict):
 
 
 class Optimizer(_Strict):
-    """Adafactor or AdamW with a warm-up and a decay. The defaults are Adafactor's for FLAN."""
+    """Adafactor or AdamW with a warm-up and a decay. The defaults are FLAN's Adafactor."""
 
     name: Literal["adafactor", "adamw"] = Field("adafactor", description="Optimiser.")
     learning_rate: float = Field(
@@ -84,35 +84,35 @@ class Optimizer(_Strict):
 
 
 class MeshShape(_Strict):
-    """Devices by axis; their product is the number of devices. -1: all that are left."""
+    """Devices by axis. Their product is the number of devices; -1: all remaining devices."""
 
     data: int = Field(
-        -1, description="Devices that hold copies of the weights and share the batch."
+        -1, description="Devices that replicate the weights and shard the batch; -1: all remaining."
     )
-    fsdp: int = Field(1, ge=1, description="Parameters are split over this axis too.")
-    tensor: int = Field(1, ge=1, description="Heads and MLP are split over this axis.")
+    fsdp: int = Field(1, ge=1, description="Devices that shard the batch and the parameters.")
+    tensor: int = Field(1, ge=1, description="Devices that shard heads, MLP and vocabulary.")
 
     @model_validator(mode="after")
     def _data(self) -> MeshShape:
         if self.data != -1 and self.data < 1:
-            raise ValueError("data is a number of devices, or -1 for all that are left")
+            raise ValueError("data is a number of devices, or -1 for all remaining devices")
         return self
 
 
 class Checkpoints(_Strict):
-    """When the whole state is kept. The last step is always kept."""
+    """When the training state is saved. The last step is always saved."""
 
-    steps: int | None = Field(None, ge=1, description="Every so many steps.")
-    keep: int = Field(2, ge=1, description="How many are kept.")
+    steps: int | None = Field(None, ge=1, description="Steps between checkpoints.")
+    keep: int = Field(2, ge=1, description="Number of checkpoints that are kept.")
 
 
 class Evaluation(_Strict):
-    """How the build's evaluation tasks are answered."""
+    """Settings of the evaluation on the build's evaluation tasks."""
 
     max_new_tokens: int = Field(
-        64, ge=1, description="At most so many tokens of a generated answer."
+        64, ge=1, description="Greatest number of tokens of a generated answer."
     )
-    batch_rows: int = Field(32, ge=1, description="Prompts answered together.")
+    batch_rows: int = Field(32, ge=1, description="Prompts of a batch.")
     max_rows: int | None = Field(None, ge=1, description="Rows of each task. Default: all.")
     untrained: bool = Field(True, description="Whether the model before training is scored too.")
 
@@ -122,35 +122,35 @@ class Run(_Strict):
 
     run: str = Field(description="The run's id.")
     description: str | None = Field(
-        None, description="What the run is for, for readers of the file."
+        None, description="Purpose of the run, for readers of the file."
     )
     build: str | None = Field(None, description="The build's folder, relative to this file.")
     tokenizer: str | None = Field(
         None,
-        description="The tokenizer that the model is to have: a file or a build's folder, relative "
-        "to this file. A build made with another one is refused.",
+        description="The model's tokenizer: a file or a build's folder, relative to this file. "
+        "A build that was compiled with another tokenizer is refused.",
     )
     model: ModelShape = Field(description="Shape of the model.")
     optimizer: Optimizer = Field(Optimizer(), description="Optimiser and schedule.")
     steps: int = Field(ge=1, description="Number of updates.")
     batch_packs: int = Field(ge=1, description="Packs of a global batch.")
     micro_batches: int = Field(
-        1, ge=1, description="Parts that a batch is computed in; the loss is the whole batch's."
+        1, ge=1, description="Parts that a batch is split into; the loss is the whole batch's."
     )
     z_loss: float = Field(0.0, ge=0, description="Weight of log²Z, as in PaLM (1e-4).")
     compute: Literal["bfloat16", "float32"] = Field(
-        "bfloat16", description="Matrix products; master weights and sums are float32."
+        "bfloat16", description="Type of matrix products; master weights and sums are float32."
     )
     remat: Literal["none", "products", "full"] = Field(
-        "none", description="What the backward pass computes again: nothing, all but products, all."
+        "none", description="Recomputed in the backward pass: nothing, all but products, all."
     )
     mesh: MeshShape = Field(MeshShape(), description="Devices along each axis of the mesh.")
-    log_steps: int = Field(10, ge=1, description="A line of metrics every so many steps.")
+    log_steps: int = Field(10, ge=1, description="Steps between lines of metrics.")
     checkpoints: Checkpoints = Field(
-        Checkpoints(), description="When checkpoints are written, and how many are kept."
+        Checkpoints(), description="Frequency and number of checkpoints."
     )
     evaluation: Evaluation = Field(
-        Evaluation(), description="How the build's evaluation sets are answered."
+        Evaluation(), description="Settings of the evaluation on the build's evaluation tasks."
     )
     seed: int = Field(0, ge=0, description="Seed of the initial weights and of the order of packs.")
 

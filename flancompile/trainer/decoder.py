@@ -1,4 +1,4 @@
-"""A trained model that answers: what an evaluation asks, behind two methods."""
+"""A trained decoder with the two methods that an evaluation needs: generate and score."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Decoder:
-    """params: as trained, on any mesh; eos: the id that ends an answer, None for none."""
+    """A decoder and its decoding settings.
+
+    params: as `model.init` makes them, on any mesh; compute: type of matrix products; eos: id that
+    ends an answer, if any; batch_rows: prompts of a batch.
+    """
 
     params: Any
     shape: ModelShape
@@ -34,7 +38,10 @@ class Decoder:
         max_new_tokens: int,
         progress: Progress = lambda _: None,
     ) -> list[npt.NDArray[np.int32]]:
-        """Greedy answers to framed prompts, without eos. -> int32[≤ max_new_tokens] each."""
+        """Greedy answers to framed prompts, without eos. -> int32[≤ max_new_tokens] each
+
+        progress: called with the number of prompts answered.
+        """
         return generate(
             self.params,
             self.shape,
@@ -52,7 +59,10 @@ class Decoder:
         targets: Sequence[npt.ArrayLike],
         progress: Progress = lambda _: None,
     ) -> npt.NDArray[np.float64]:
-        """log p(target | prompt) of framed pairs, in nats. -> float64[pairs]"""
+        """log p(target | prompt) of framed pairs, in nats. -> float64[pairs]
+
+        progress: called with the number of pairs scored.
+        """
         return score(
             self.params,
             self.shape,

@@ -1,9 +1,9 @@
-"""How much arithmetic a step is, and how much a device can do: for model FLOPs utilisation.
+"""FLOPs of a training step and peak FLOPs of devices, for model FLOPs utilisation (MFU).
 
-Useful work alone is counted: 6 FLOPs a matrix parameter and token, and attention within segments;
-padding and what is computed again count for nothing.
+Counts 6 FLOPs per matrix parameter and token, plus attention within segments. Padding and
+recomputation are not counted.
 
-Source: Chowdhery et al. 2022 (PaLM), appendix B; makers' data sheets (dense bfloat16).
+Source: Chowdhery et al. 2022 (PaLM), appendix B; vendors' data sheets (dense bfloat16).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _PEAKS = {
 
 
 def matrix_parameters(model: ModelShape, vocab: int) -> int:
-    """Parameters that every token is multiplied with: layers and the output layer."""
+    """Number of matrix parameters of the layers and the output layer."""
     own = model.width * model.head_size * 2 * (model.heads + model.key_heads)
     return model.layers * (own + 3 * model.width * model.mlp) + model.width * vocab
 
 
 def parameters(model: ModelShape, vocab: int) -> int:
-    """All parameters."""
+    """Number of all parameters. vocab: rows of the embedding."""
     norms = (2 * model.layers + 1) * model.width
     untied = 0 if model.tie_embeddings else model.width * vocab
     return matrix_parameters(model, vocab) + norms + untied
@@ -41,7 +41,10 @@ def step_flops(
     positions: npt.NDArray[np.int32],
     segment_ids: npt.NDArray[np.int32],
 ) -> float:
-    """Forward and backward of a batch. positions, segment_ids: int32[packs, length]."""
+    """FLOPs of the forward and backward pass of a batch.
+
+    positions, segment_ids: int32[packs, length].
+    """
     real = segment_ids > 0
     seen = float((positions[real].astype(np.int64) + 1).sum())
     attention = 12.0 * model.layers * model.heads * model.head_size * seen
@@ -49,6 +52,6 @@ def step_flops(
 
 
 def peak_flops(device_kind: str) -> float | None:
-    """A device's dense bfloat16 FLOPs a second, by the name that JAX gives it; None if unknown."""
+    """Dense bfloat16 FLOPs per second of a device, by JAX's `device_kind`; None if unknown."""
     fits = [name for name in _PEAKS if device_kind.startswith(name)]
     return _PEAKS[max(fits, key=len)] if fits else None

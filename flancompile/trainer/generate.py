@@ -1,7 +1,7 @@
-"""Greedy generation with a key-value cache: one compiled prefill and loop for a batch of prompts.
+"""Greedy generation with a key-value cache: one compiled prefill and loop per batch of prompts.
 
-Prompts are padded on the left, so that all rows write at the same place of the cache, and to a
-few lengths only, so that little is compiled.
+Prompts are padded on the left, so that all rows write to the same position of the cache, and to
+multiples of `STEP` tokens, so that few shapes are compiled.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ def generate(
     batch_rows: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Ids]:
-    """The most likely next tokens, one after another, up to eos, which is left out.
+    """Generate an answer to each prompt greedily, up to eos (excluded).
 
-    params: as trained, on any mesh; prompts: framed ids, each at least one; batch_rows: prompts
-    answered together; tell: is given how many are answered. -> int32[≤ max_new_tokens] each.
+    params: as `model.init` makes them, on any mesh; prompts: framed ids, at least one each;
+    batch_rows: prompts of a batch; progress: called with the number of prompts answered.
+    -> int32[≤ max_new_tokens] each, in the order of prompts
     """
     given = [np.asarray(p, dtype=np.int32) for p in prompts]
     by_length = sorted(range(len(given)), key=lambda i: len(given[i]))
@@ -53,7 +54,7 @@ def generate(
         for place, row in enumerate(rows):
             tokens[place, width - len(given[row]) :] = given[row]
             real[place, width - len(given[row]) :] = 1
-        real[len(rows) :, -1] = 1  # rows that only fill the batch
+        real[len(rows) :, -1] = 1  # filler rows need a visible token, or softmax has no input
         made = np.asarray(
             _generate(shape, compute, max_new_tokens, params, tokens, real, end, len(rows))
         )
@@ -79,9 +80,10 @@ def _generate(
     eos: jax.Array,
     count: jax.Array,
 ) -> jax.Array:
-    """tokens, real: int32[rows, width], padded on the left; count: rows that are prompts.
+    """Prefill and decode a batch. -> int32[rows, steps], filled up with eos
 
-    -> int32[rows, steps]; eos fills what comes after an end.
+    tokens, real: int32[rows, width], padded on the left; real: 1 for tokens, 0 for padding;
+    count: prompts; the rows from `count` on are filler.
     """
     kind = jnp.dtype(compute)
     rows, width = tokens.shape
@@ -95,11 +97,11 @@ def _generate(
     lengths = real.sum(axis=1)
     made = jnp.full((rows, steps), eos, jnp.int32).at[:, 0].set(first)
 
-    def going(carry: Any) -> jax.Array:
+    def unfinished(carry: Any) -> jax.Array:
         done, token, *_ = carry
         return jnp.logical_and(done < steps, jnp.any(token != eos))
 
-    def more(carry: Any) -> Any:
+    def decode_step(carry: Any) -> Any:
         done, token, made, seen, cache = carry
         at = width + done - 1
         seen = jax.lax.dynamic_update_slice(seen, jnp.ones((rows, 1), jnp.int32), (0, at))
@@ -109,7 +111,8 @@ def _generate(
         made = jax.lax.dynamic_update_slice(made, new[:, None], (0, done))
         return done + 1, new, made, seen, cache
 
-    _, _, made, _, _ = jax.lax.while_loop(going, more, (1, first, made, seen, cache))
+    start = (1, first, made, seen, cache)
+    _, _, made, _, _ = jax.lax.while_loop(unfinished, decode_step, start)
     return made
 
 
@@ -124,10 +127,10 @@ def _read(
     *,
     causal: bool,
 ) -> tuple[jax.Array, Any]:
-    """Run tokens through the model, their keys and values written at `at` of the cache.
+    """Run tokens through the model and write their keys and values to the cache from `at` on.
 
-    new, positions: int32[rows, n]; seen: int32[rows, size], 1 where the cache may be looked at;
-    causal: the tokens see each other so, for a prefill. -> most likely next int32[rows], cache.
+    new, positions: int32[rows, n]; seen: int32[rows, size], 1 for visible entries of the cache;
+    causal: whether the new tokens are a prefill. -> (most likely next token int32[rows], cache)
     """
     kind = cache[0].dtype
 

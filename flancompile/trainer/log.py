@@ -1,4 +1,4 @@
-"""A run's folder: its metrics as JSON lines, what it is, and where things lie. Needs no JAX."""
+"""Files of a run's folder: run.json (facts) and metrics.jsonl. Does not import JAX."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = [
 
 METRICS = "metrics.jsonl"
 RUN = "run.json"
-_NEEDED = frozenset(("run", "build", "root_digest", "tokenizer", "tasks", "vocab", "mesh"))
+_REQUIRED = frozenset(("run", "build", "root_digest", "tokenizer", "tasks", "vocab", "mesh"))
 
 
 def checkpoints_folder(folder: Path) -> Path:
-    """Where a run's checkpoints lie."""
+    """Folder of a run's checkpoints."""
     return folder / "checkpoints"
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """What a run's folder says of the run. Raises FC605 for a folder that is none, or damaged."""
+    """Read a run's run.json. Raises FC605 if the folder is not a run, or the file is damaged."""
     file = folder / RUN
     if not file.is_file():
         near = [p.parent.name for p in folder.parent.glob(f"*/{RUN}")]
@@ -33,25 +33,27 @@ def read_run(folder: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise _damaged(file, str(error)) from None
-    if not isinstance(found, dict) or not found.keys() >= _NEEDED:
-        raise _damaged(file, "it does not say all that a run says")
+    if not isinstance(found, dict):
+        raise _damaged(file, "it is not a JSON object")
+    if missing := sorted(_REQUIRED - found.keys()):
+        raise _damaged(file, f"it lacks {', '.join(missing)}")
     return found
 
 
 def _damaged(file: Path, why: str) -> FlancompileError:
-    hint = "say `train` again with the same run and folder: it writes the file anew, and goes on"
+    hint = "run `train` again with the same run and folder: it rewrites the file and resumes"
     return fail("FC605", f"{str(file)!r} is damaged: {why}", hint=hint)
 
 
 def write_run(folder: Path, about: dict[str, Any]) -> None:
-    """Write what `read_run` reads; the file is there whole or not at all."""
+    """Write a run's run.json. Atomic: an interrupted write leaves no file."""
     partial = folder / f".{RUN}"
     partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     partial.replace(folder / RUN)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The run's metrics in the order of steps; a line cut off by a kill is left out."""
+    """Read a run's metrics, ascending by step. A last line cut off by a kill is ignored."""
     file = folder / METRICS
     if not file.is_file():
         return []
@@ -65,7 +67,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 class MetricsLog:
-    """Appends metrics to a run's folder; lines past `start` are of steps to be made again."""
+    """Append metrics to a run's folder, after deleting the lines of steps after `start`."""
 
     def __init__(self, folder: Path, start: int) -> None:
         earlier = [m for m in read_metrics(folder) if m["step"] <= start]
@@ -75,10 +77,10 @@ class MetricsLog:
         self._file = (folder / METRICS).open("a", encoding="utf-8")
 
     def write(self, metrics: dict[str, Any]) -> None:
-        """One line, at once on disk."""
+        """Append a line and flush it."""
         self._file.write(json.dumps(metrics) + "\n")
         self._file.flush()
 
     def close(self) -> None:
-        """End it."""
+        """Close the file."""
         self._file.close()

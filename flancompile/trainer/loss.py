@@ -1,8 +1,8 @@
-"""Sums for the loss: cross-entropy and z-loss over targets, divided only once, by the caller.
+"""Cross-entropy and z-loss as sums over targets; the caller divides once.
 
-A mean of micro-batches' means weights targets unequally; sums do not. Logits are made for a
-stretch of positions at a time and made again in the backward pass, so that [packs, length, vocab]
-never exists.
+A mean over the means of micro-batches would weight targets unequally. Logits are computed for
+`POSITIONS` positions at a time and recomputed in the backward pass, so an array of [packs, length,
+vocab] never exists.
 
 Source: z-loss, Chowdhery et al. 2022 (PaLM), section 5.
 """
@@ -16,11 +16,14 @@ import jax.numpy as jnp
 
 __all__ = ["Sums", "next_tokens", "target_sums"]
 
-STRETCH = 256
+POSITIONS = 256
 
 
 class Sums(NamedTuple):
-    """Float32 scalars over all targets: nats, log²Z, how many first guesses hit, how many."""
+    """Float32 scalars summed over targets.
+
+    loss: nats; z: log²Z; hits: targets that the most likely token equals; targets: their number.
+    """
 
     loss: jax.Array
     z: jax.Array
@@ -31,10 +34,10 @@ class Sums(NamedTuple):
 def next_tokens(
     tokens: jax.Array, segment_ids: jax.Array, loss_weights: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """What each position is to predict, and whether it counts.
+    """Labels and loss weights of each position. -> (labels int32, weights float32)
 
-    A position's label is the next token if that is of the same segment; a segment's last position
-    counts for nothing. All [packs, length]. -> labels int32, weights float32.
+    The label of a position is the next token; the last position of a segment has weight 0. All
+    arrays [packs, length].
     """
     ahead = ((0, 0), (0, 1))
     labels = jnp.pad(tokens[:, 1:], ahead)
@@ -45,9 +48,13 @@ def next_tokens(
 def target_sums(
     hidden: jax.Array, output: jax.Array, labels: jax.Array, weights: jax.Array
 ) -> Sums:
-    """Sums over targets. hidden: [packs, length, width]; output: [width, vocab]."""
+    """Loss sums over targets.
+
+    hidden: [packs, length, width]; output: [width, vocab]; labels: int32[packs, length]; weights:
+    float32[packs, length].
+    """
     length = hidden.shape[1]
-    size = min(STRETCH, length)
+    size = min(POSITIONS, length)
     if length == size:
         return _sums(hidden, labels, weights, output)
     pad = -length % size
@@ -59,13 +66,13 @@ def target_sums(
     ]
 
     @jax.checkpoint
-    def stretch(sums: Sums, part: tuple[jax.Array, ...]) -> tuple[Sums, None]:
+    def add(sums: Sums, part: tuple[jax.Array, ...]) -> tuple[Sums, None]:
         states, answers, counted = part
         found = _sums(states, answers, counted, output)
         return Sums(*(a + b for a, b in zip(sums, found, strict=True))), None
 
     zero = Sums(*(jnp.zeros((), jnp.float32),) * 4)
-    sums, _ = jax.lax.scan(stretch, zero, tuple(jnp.swapaxes(p, 0, 1) for p in parts))
+    sums, _ = jax.lax.scan(add, zero, tuple(jnp.swapaxes(p, 0, 1) for p in parts))
     return sums
 
 

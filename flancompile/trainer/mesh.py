@@ -1,7 +1,7 @@
-"""Devices as a grid of (data, fsdp, tensor), and where every array lies on it.
+"""Device mesh of (data, fsdp, tensor) and the sharding of parameters, batches and activations.
 
-Parameters are split over fsdp and tensor, batches over data and fsdp. Axis types are named
-explicitly: the compiler (Auto) places what is not said here.
+Parameters are sharded over fsdp and tensor, batches over data and fsdp. All axes are of type Auto:
+XLA chooses the sharding of every other array.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ _RULES = {
 
 
 def make_mesh(shape: MeshShape, devices: Sequence[Any] | None = None) -> Mesh:
-    """The mesh of a run, over all devices unless some are given. Raises FC604."""
+    """Mesh of a run. devices: default all. Raises FC604 if the axes do not make up the devices."""
     found = list(devices) if devices is not None else jax.devices()
     rest = shape.fsdp * shape.tensor
     data = shape.data if shape.data > 0 else max(1, len(found) // rest)
     if data * rest != len(found):
         sizes = f"data {data} × fsdp {shape.fsdp} × tensor {shape.tensor}"
-        hint = "their product must be the number of devices; `data: -1` takes what is left"
+        hint = "their product must be the number of devices; `data: -1` takes all remaining devices"
         raise fail("FC604", f"mesh: {sizes} do not make {len(found)} devices", hint=hint)
     grid = np.array(found).reshape(data, shape.fsdp, shape.tensor)
     return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * 3)
 
 
 def batch_shards(mesh: Mesh) -> int:
-    """Parts that a batch is split in."""
+    """Number of shards of a batch."""
     return int(mesh.shape["data"] * mesh.shape["fsdp"])
 
 
 def spread(mesh: Mesh, x: jax.Array) -> jax.Array:
-    """Activations [packs, length, width], split by packs."""
+    """Constrain activations [packs, length, width] to be sharded by packs."""
     spot = NamedSharding(mesh, PartitionSpec(BATCH, None, None))
     constrained: jax.Array = jax.lax.with_sharding_constraint(x, spot)
     return constrained
 
 
 def state_shardings(mesh: Mesh, state: Any) -> Any:
-    """The sharding of each leaf of a training state, by the parameter that it belongs to.
+    """Sharding of each leaf of a training state.
 
-    state: a tree of shapes with `params` in it. An optimiser's leaf of its parameter's shape lies
-    as that does; a factor, whose shape lacks one of the parameter's axes, likewise without it.
+    state: a tree of shapes with `params` in it. An optimiser's leaf is sharded as its parameter; a
+    factor, whose shape lacks one of the parameter's axes, as the remaining axes are.
     """
     owners = {_names(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(state["params"])}
 
@@ -76,7 +76,7 @@ def _names(path: Any) -> tuple[str, ...]:
 
 
 def _tails(names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Longest first; the stacked optimiser keeps layers' leaves without their `layers`."""
+    """Suffixes of a path, longest first, each also below `layers`, which optimiser paths lack."""
     tails = [names[i:] for i in range(len(names))]
     return [t for tail in tails for t in (tail, ("layers", *tail))]
 

@@ -1,8 +1,8 @@
-"""The decoder as pure functions over a nested dict of arrays.
+"""Llama decoder as pure functions over a nested dict of arrays.
 
-Names are those of Hugging Face's Llama, so that weights map by name; layers are stacked on axis 0
-for `lax.scan`, and matrices are stored [in, out]. Master weights are float32; products are in the
-run's compute type; norms, softmax and sums are float32.
+Parameters have the names of Hugging Face's Llama; layers are stacked on axis 0 for `lax.scan`, and
+matrices are stored [in, out]. Master weights are float32; products are in the run's compute type;
+norms, softmax and sums are float32.
 
 Source: Touvron et al. 2023 (the architecture), Su et al. 2021 (rotary positions), Ainslie et al.
 2023 (grouped queries).
@@ -22,7 +22,7 @@ from flancompile.trainer.config import ModelShape
 __all__ = ["Params", "block", "embed", "forward", "init", "norm", "shapes", "unembedding"]
 
 Params = dict[str, Any]
-# q, k, v of one layer -> what each query gathered; a cache is the caller's business.
+# (q, k, v) of one layer -> (attention's output, extra output such as a cache)
 Attention = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, Any]]
 REMAT = {
     "products": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
@@ -31,7 +31,7 @@ REMAT = {
 
 
 def shapes(model: ModelShape, vocab: int) -> Params:
-    """The shape of every parameter, as nested dicts of tuples. vocab: rows of the embedding."""
+    """Shape of every parameter, as nested dicts of tuples. vocab: rows of the embedding."""
     n, d, f = model.layers, model.width, model.mlp
     queries, keys = model.heads * model.head_size, model.key_heads * model.head_size
     found: Params = {
@@ -55,9 +55,9 @@ def shapes(model: ModelShape, vocab: int) -> Params:
 
 
 def init(model: ModelShape, vocab: int, key: jax.Array) -> Params:
-    """Float32 parameters: norms 1, matrices normal with deviation 1/√in, outputs of a block less.
+    """Initial float32 parameters: norms are 1, matrices normal with standard deviation 1/√in.
 
-    What a block adds to the residual stream starts √(2 layers) smaller (GPT-2's rule).
+    The output matrices of attention and MLP are √(2 layers) smaller (GPT-2's rule).
     """
     leaves, tree = jax.tree.flatten_with_path(
         shapes(model, vocab), is_leaf=lambda x: isinstance(x, tuple)
@@ -81,18 +81,17 @@ def _leaf(name: str, shape: tuple[int, ...], key: jax.Array, model: ModelShape) 
 
 
 def embed(params: Params, tokens: jax.Array, compute: jnp.dtype) -> jax.Array:
-    """Token embeddings. tokens: int32[packs, length] -> [packs, length, width].
+    """Token embeddings. tokens: int32[packs, length] -> [packs, length, width]
 
-    Rows are cast after they are gathered: so a token's gradients, which may be thousands, are
-    added up in the table's float32. Cast before, they would be added in bfloat16, which loses half
-    of the sum of a token that is a third of all.
+    Rows are cast after the gather, so that the gradients of a frequent token are summed in float32.
+    A sum in bfloat16 loses half of the gradient of a token that is a third of all tokens.
     """
     found: jax.Array = params["embed_tokens"][tokens].astype(compute)
     return found
 
 
 def unembedding(params: Params, compute: jnp.dtype) -> jax.Array:
-    """The output layer's matrix. -> [width, vocab]."""
+    """Matrix of the output layer. -> [width, vocab]"""
     tied = "lm_head" not in params
     matrix = params["embed_tokens"].T if tied else params["lm_head"]
     cast: jax.Array = matrix.astype(compute)
@@ -100,14 +99,14 @@ def unembedding(params: Params, compute: jnp.dtype) -> jax.Array:
 
 
 def norm(x: jax.Array, weight: jax.Array, eps: float) -> jax.Array:
-    """Root mean square norm in float32, given back in x's type."""
+    """RMS norm over the last axis, computed in float32. -> x's shape and type"""
     wide = x.astype(jnp.float32)
     wide *= jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + eps)
     return (wide * weight).astype(x.dtype)
 
 
 def rotate(x: jax.Array, positions: jax.Array, theta: float) -> jax.Array:
-    """Rotary positions. x: [packs, length, heads, width]; positions: int32[packs, length]."""
+    """Apply rotary positions. x: [packs, length, heads, width]; positions: int32[packs, length]."""
     half = x.shape[-1] // 2
     rates = theta ** (-jnp.arange(half, dtype=jnp.float32) / half)
     angles = positions[..., None].astype(jnp.float32) * rates
@@ -120,7 +119,7 @@ def rotate(x: jax.Array, positions: jax.Array, theta: float) -> jax.Array:
 def block(
     x: jax.Array, layer: Params, positions: jax.Array, model: ModelShape, attention: Attention
 ) -> tuple[jax.Array, Any]:
-    """One layer. x: [packs, length, width] -> the same, and what `attention` wants kept."""
+    """One layer. x: [packs, length, width] -> (the same shape, the extra output of `attention`)"""
     packs, length, _ = x.shape
     layer = jax.tree.map(lambda w: w if w.ndim == 1 else w.astype(x.dtype), layer)
     heads, own = norm(x, layer["input_layernorm"], model.norm_eps), layer["self_attn"]
@@ -149,9 +148,10 @@ def forward(
     remat: str = "none",
     spread: Callable[[jax.Array], jax.Array] = lambda x: x,
 ) -> jax.Array:
-    """What the output layer is applied to. All inputs int32[packs, length].
+    """Hidden states before the output layer. -> [packs, length, width] in the compute type
 
-    spread: puts activations on the mesh. -> [packs, length, width] in the compute type.
+    tokens, segment_ids, positions: int32[packs, length]; remat: of a run file; spread: shards
+    activations on the mesh.
     """
 
     def attention(q: jax.Array, k: jax.Array, v: jax.Array) -> tuple[jax.Array, None]:

@@ -1,8 +1,7 @@
-"""Adafactor and AdamW from optax, with a schedule, over layers that are stacked for `lax.scan`.
+"""Adafactor and AdamW from optax, with a schedule, for layers stacked for `lax.scan`.
 
-Adafactor factors a matrix's second moment and clips and scales by the matrix's own size. A stack of
-layers is many matrices, so each layer is treated apart (vmap over the stack): optax alone would
-take the stack for one tensor.
+Adafactor factors the second moment of a matrix, and clips and scales by the size of the matrix. It
+is mapped over the stack of layers (vmap), because optax would treat the stack as one tensor.
 
 Source: Shazeer and Stern 2018 (Adafactor); Raffel et al. 2020 (its use for T5).
 """
@@ -21,7 +20,10 @@ __all__ = ["make_optimizer", "rate", "stacked"]
 
 
 def rate(about: Optimizer, steps: int) -> optax.Schedule:
-    """Learning rate by step: a linear warm-up, then the decay over the remaining steps."""
+    """Learning rate by step: a linear warm-up, then the decay over the remaining steps.
+
+    steps: of the run.
+    """
     peak, warm = about.learning_rate, about.warmup_steps
     left = max(1, steps - warm)
     after: optax.Schedule
@@ -39,7 +41,7 @@ def rate(about: Optimizer, steps: int) -> optax.Schedule:
 
 
 def _rsqrt(peak: float, warm: int) -> optax.Schedule:
-    """T5's 1/√step, continued from the end of the warm-up."""
+    """T5's 1/√step, scaled to equal the peak at the end of the warm-up."""
 
     def schedule(step: Any) -> Any:
         return peak * jnp.sqrt(warm / (jnp.maximum(step, 0) + warm))
@@ -48,7 +50,7 @@ def _rsqrt(peak: float, warm: int) -> optax.Schedule:
 
 
 def make_optimizer(about: Optimizer, steps: int) -> optax.GradientTransformation:
-    """The run's optimiser. Gradients are clipped before, where their norm is known."""
+    """Optimiser of a run. Does not clip the global norm: the training step does."""
     if about.name == "adafactor":
         parts = [optax.scale_by_factored_rms(decay_rate=0.8), optax.clip_by_block_rms(1.0)]
         if about.parameter_scale:
@@ -64,7 +66,7 @@ def make_optimizer(about: Optimizer, steps: int) -> optax.GradientTransformation
 
 
 def stacked(inner: optax.GradientTransformation) -> optax.GradientTransformation:
-    """`inner` on each layer of `layers` by itself, and on the rest as it is."""
+    """Apply `inner` to each layer of `layers` separately, and to the other parameters."""
 
     def split(tree: Any) -> tuple[Any, Any]:
         return tree["layers"], {k: v for k, v in tree.items() if k != "layers"}
@@ -83,5 +85,5 @@ def stacked(inner: optax.GradientTransformation) -> optax.GradientTransformation
 
 
 def _matrices(params: Any) -> Any:
-    """Weight decay is for matrices, not for norms."""
+    """Mask of the parameters with weight decay: all but norms."""
     return jax.tree.map_with_path(lambda path, _: "norm" not in str(path[-1].key), params)

@@ -1,4 +1,4 @@
-"""Models of a run's folder, ready to answer: as trained, and as they were before."""
+"""Restore a run's model for evaluation: as trained, and before training."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["TrainedModel", "trained_model"]
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A run's model after `step` steps, and the one that it began as.
+    """A run's model after `step` steps, and the model before its first step.
 
-    tasks: those that it was trained on.
+    eos: id that ends an answer, if any; tasks: ids of the training tasks.
     """
 
     run: Run
@@ -36,12 +36,12 @@ class TrainedModel:
 
     @property
     def evaluation(self) -> Evaluation:
-        """How the run wants to be evaluated."""
+        """Evaluation settings of the run."""
         return self.run.evaluation
 
     @cached_property
     def trained(self) -> Decoder:
-        """The model as trained."""
+        """The model after `step` steps."""
         with CheckpointStore(self.checkpoint_folder) as checkpoints:
             return self._decoder(checkpoints.restore(self.program, self.step)["params"])
 
@@ -58,11 +58,11 @@ class TrainedModel:
 def trained_model(
     folder: Path, about: dict[str, Any], build: Build, step: int | None = None
 ) -> TrainedModel:
-    """The model in a run's folder. about: its run.json. Raises FC605 without a checkpoint.
+    """Open the model in a run's folder. Raises FC605 without a checkpoint.
 
-    build: a decoder's, with the run's tokenizer. The model is restored on the devices that are
-    here now: split as in training where that goes up, else whole on each. No batch is trained on,
-    so none has to be divided.
+    about: the run's run.json; build: one of layout decoder with the run's tokenizer; step: default
+    the latest checkpoint. The mesh covers the present devices: sharded as in training where sizes
+    divide evenly, else replicated.
     """
     run = Run.model_validate(about["run"])
     place = checkpoints_folder(folder)
@@ -75,7 +75,7 @@ def trained_model(
 
 
 def _mesh_here(trained: MeshShape, devices: int) -> MeshShape:
-    """The mesh to restore on: axes that split parameters as in training, if they fit."""
+    """Mesh to restore on: the fsdp and tensor axes of training if they divide the devices."""
     if devices % (trained.fsdp * trained.tensor):
         return MeshShape()
     return trained.model_copy(update={"data": -1})

@@ -1,4 +1,4 @@
-"""Log-probabilities of continuations: what rank classification compares."""
+"""Log-probabilities of continuations, for rank classification."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def score(
     batch_rows: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> npt.NDArray[np.float64]:
-    """log p(target | prompt) in nats, summed over the target's tokens, of each pair.
+    """log p(target | prompt) of each pair in nats, summed over the target's tokens.
 
-    prompts, targets: framed ids; a prompt has at least one token. -> float64[pairs]
+    prompts, targets: framed ids, at least one per prompt; batch_rows: pairs of a batch; progress:
+    called with the number of pairs scored. -> float64[pairs]
     """
     pairs = [
         (np.asarray(p, np.int32), np.asarray(t, np.int32))
@@ -63,7 +64,7 @@ def _score(
     real: jax.Array,
     weights: jax.Array,
 ) -> jax.Array:
-    """Summed log-probabilities of the tokens that are weighted. -> float32[rows]"""
+    """Weighted sums of log-probabilities. tokens, weights: int32[rows, width] -> float32[rows]"""
     kind = jnp.dtype(compute)
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
     hidden = model.forward(params, shape, tokens, real, positions, compute=kind)

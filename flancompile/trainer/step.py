@@ -1,7 +1,7 @@
-"""One training step: gradients of sums over micro-batches, one division, one update.
+"""One training step: gradients of loss sums over micro-batches, one division, one update.
 
-The loss of a batch is the sum over all its targets by the number of its targets, over every
-device, host and micro-batch; sums and master weights are float32.
+The loss of a batch is the sum over its targets divided by the number of its targets, over all
+devices, hosts and micro-batches. Sums and master weights are float32.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ INPUTS = ("tokens", "segment_ids", "positions", "loss_weights")
 
 
 def batch_sums(params: Any, batch: Batch, run: Run, mesh: Mesh | None = None) -> Sums:
-    """Loss sums of packs. batch: tokens, segment_ids, positions int32[packs, length],
-    loss_weights float32[packs, length]."""
+    """Loss sums of packs.
+
+    batch: tokens, segment_ids, positions: int32[packs, length]; loss_weights:
+    float32[packs, length].
+    """
     compute = jnp.dtype(run.compute)
     hidden = model.forward(
         params,
@@ -50,7 +53,7 @@ def batch_sums(params: Any, batch: Batch, run: Run, mesh: Mesh | None = None) ->
 
 @dataclass(frozen=True)
 class Program:
-    """A run's functions on a mesh. vocab: rows of the embedding; length: tokens a pack."""
+    """Compiled functions of a run on a mesh. vocab: rows of the embedding; length: of a pack."""
 
     run: Run
     mesh: Mesh
@@ -63,7 +66,7 @@ class Program:
         return make_optimizer(self.run.optimizer, self.run.steps)
 
     def new_state(self) -> State:
-        """The state before the first step, drawn from the run's seed, on the mesh."""
+        """Initial state, drawn from the run's seed, sharded on the mesh."""
         state: State = jax.jit(self._init, out_shardings=self.shardings)()
         return state
 
@@ -78,12 +81,12 @@ class Program:
 
     @cached_property
     def shardings(self) -> Any:
-        """Where each leaf of the state lies."""
+        """Sharding of each leaf of the state."""
         return state_shardings(self.mesh, jax.eval_shape(self._init))
 
     @cached_property
     def abstract_state(self) -> Any:
-        """Shapes, types and shardings of the state: what a checkpoint is restored against."""
+        """Shapes, types and shardings of the state, to restore a checkpoint against."""
         return jax.tree.map(
             lambda leaf, spot: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=spot),
             jax.eval_shape(self._init),
@@ -103,11 +106,11 @@ class Program:
 
     @property
     def batch_sharding(self) -> NamedSharding:
-        """A batch is split by packs over data and fsdp."""
+        """Sharding of a batch: packs over data and fsdp."""
         return NamedSharding(self.mesh, PartitionSpec(None, BATCH, None))
 
     def put(self, host_batch: dict[str, Any]) -> Batch:
-        """This host's part of a batch, as a part of the global arrays on the mesh."""
+        """Put this host's part of a batch into the global arrays on the mesh."""
         found = {}
         for name, like in self.abstract_batch.items():
             part = host_batch[name].reshape(self.run.micro_batches, -1, self.length)
@@ -119,7 +122,7 @@ class Program:
     def compiled(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
         """The step, compiled for the mesh: (state, batch) -> (state, metrics). State is donated.
 
-        Metrics are float32 scalars: loss and z_loss (a target), accuracy, targets, gradient_norm,
+        Metrics are float32 scalars: loss and z_loss (per target), accuracy, targets, gradient_norm,
         learning_rate.
         """
         step = jax.jit(
@@ -152,7 +155,7 @@ class Program:
         return {"params": params, "optimizer": optimizer, "step": state["step"] + 1}, metrics
 
     def _gradients(self, params: Any, batch: Batch) -> tuple[Sums, Any]:
-        """Sums and gradients of summed losses, over micro-batches one after another."""
+        """Loss sums and their gradients, accumulated over micro-batches."""
 
         def total(params: Any, part: Batch) -> tuple[jax.Array, Sums]:
             sums = batch_sums(params, part, self.run, self.mesh)

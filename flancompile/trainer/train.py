@@ -1,7 +1,7 @@
-"""Training from beginning to end: open, resume, step, log, keep.
+"""Training loop: open or resume a run, step, log metrics, save checkpoints.
 
-The loop holds one step in flight: a step's metrics are read while the next one runs, so neither
-the device nor the feed waits for the other.
+One step is in flight: the metrics of a step are read while the next step runs, so neither the
+device nor the feed waits for the other.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from flancompile.trainer.step import Program, State
 
 __all__ = ["Interrupted", "Started", "make_program", "train"]
 
-# What may change between two parts of one run; steps too, where no rate depends on them.
+# Keys of the run file that may differ when a run resumes; `steps` too, unless the decay uses it.
 _MAY_CHANGE = ("log_steps", "checkpoints", "evaluation", "mesh", "description", "build")
 _BY_STEPS = ("linear", "cosine")
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error
-    """The run was asked to stop; its state is kept."""
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """The run stopped on request, after saving its state."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """What a display is told before the first step."""
+    """Progress event before the first step. step: the one resumed from; about: run.json."""
 
     step: int
     steps: int
@@ -52,11 +52,11 @@ class Started:
 
 
 Progress = Callable[[Started | dict[str, Any]], None]
-_Work = tuple[int, float]  # tokens that are no padding, and FLOPs
+_Work = tuple[int, float]  # tokens without padding, FLOPs
 
 
 def make_program(run: Run, build: Build, devices: Any = None) -> Program:
-    """The run's functions for a build on a mesh. Raises FC604 where sizes do not divide."""
+    """Functions of a run for a build. devices: default all. Raises FC604 for sizes that misfit."""
     mesh = make_mesh(run.mesh, devices)
     vocab = vocabulary(run, build.manifest)
     for found in mesh_diagnostics(run, vocab, dict(mesh.shape), jax.process_count()):
@@ -74,11 +74,12 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     devices: Any = None,
 ) -> State:
-    """Train, from the latest checkpoint in `out` if there is one. -> the last state.
+    """Train, resuming from the latest checkpoint in `out` if there is one. -> the last state
 
-    stop: asked after each step; when true the state is kept and Interrupted raised. Raises FC511
-    for a checkpoint of another build, FC604 for the mesh, FC606 for one of another run, FC607 when
-    the loss is no number.
+    progress: called with `Started`, then with each line of metrics; stop: called after each step;
+    if it returns true, the state is saved and Interrupted raised. Raises FC511 for a checkpoint of
+    another build, FC604 for the mesh, FC606 for a checkpoint of another run, FC607 for a loss that
+    is not finite, FC608 if `out` is not a run's folder.
     """
     program = make_program(run, build, devices)
     source = feed.open(build, run.batch_packs, run.seed)
@@ -97,14 +98,11 @@ def train(
 
 
 def _make_folder(out: Path, about: dict[str, Any], overwrite: bool) -> None:
-    """Make the run's folder, which says from its first file on that it is one.
-
-    Raises FC608 for a folder that is something else.
-    """
-    there = {p.name for p in out.iterdir()} if out.is_dir() else set()
-    if RUN not in there and there - {f".{RUN}"}:
-        hint = "choose another folder: nothing that is no run of ours is written into"
-        raise fail("FC608", f"{str(out)!r} is there and is no run", hint=hint)
+    """Create the run's folder, with run.json as its first file. Raises FC608 if it is no run's."""
+    present = {p.name for p in out.iterdir()} if out.is_dir() else set()
+    if RUN not in present and present - {f".{RUN}"}:
+        hint = "choose another folder: `train` writes only into a new folder or that of a run"
+        raise fail("FC608", f"{str(out)!r} exists and is not a run", hint=hint)
     if overwrite:
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
@@ -113,7 +111,7 @@ def _make_folder(out: Path, about: dict[str, Any], overwrite: bool) -> None:
 
 
 def _resume(run: Run, source: Feed, checkpoints: CheckpointStore) -> tuple[int, _Span]:
-    """The step to go on from, with what was added up; 0 when there is nothing to go on from."""
+    """Step to resume from, with its sums for the next line of metrics; 0 without a checkpoint."""
     if not checkpoints.steps:
         return 0, _Span()
     step, about = checkpoints.metadata()
@@ -128,19 +126,19 @@ def _resume(run: Run, source: Feed, checkpoints: CheckpointStore) -> tuple[int, 
 
 
 def _other_run_hint(run: Run, other: list[str], before: dict[str, Any]) -> str:
-    """What to do about a checkpoint of another run."""
-    anew = "train into another folder, or say --overwrite to start anew"
+    """Hint for a checkpoint of another run. other: keys that differ; before: its run file."""
+    anew = "train into another folder, or give --overwrite to start anew"
     if other != ["steps"]:
         return anew
     kind, steps = run.optimizer.decay, before["steps"]
     return (
-        f"`decay: {kind}` is spread over all steps: say `steps: {steps}` again; or {anew}. "
-        "With `decay: constant` or `rsqrt` a run may be made longer"
+        f"`decay: {kind}` depends on the number of steps: set `steps: {steps}` again; or {anew}. "
+        "With `decay: constant` or `rsqrt` a run can be extended"
     )
 
 
 def _about(program: Program, build: Build, source: Feed) -> dict[str, Any]:
-    """What run.json says."""
+    """Content of run.json."""
     run, device = program.run, program.mesh.devices.flat[0]
     return {
         "run": run.model_dump(mode="json"),
@@ -164,9 +162,10 @@ def _versions() -> dict[str, str]:
 
 @dataclass
 class _Span:
-    """What is added up between two lines of metrics; a checkpoint holds it too.
+    """Sums since the last line of metrics; saved with a checkpoint.
 
-    seconds: those that passed before this process took the span up.
+    seconds: elapsed in earlier processes; began: in this process; waited: seconds waiting for the
+    feed; flops, tokens: of the batches, without padding.
     """
 
     seconds: float = 0.0
@@ -181,7 +180,7 @@ class _Span:
     began: float = field(default_factory=time.perf_counter)
 
     def elapsed(self) -> float:
-        """Seconds until now."""
+        """Seconds since the last line of metrics."""
         return self.seconds + time.perf_counter() - self.began
 
     def as_dict(self) -> dict[str, Any]:
@@ -192,7 +191,7 @@ class _Span:
 
 @dataclass
 class _Loop:
-    """The loop's working parts."""
+    """State of the training loop."""
 
     program: Program
     source: Feed
@@ -232,16 +231,16 @@ class _Loop:
         return state
 
     def _work(self, batch: dict[str, Any], hosts: int) -> _Work:
-        """A batch's work; other hosts' parts are taken to be as large as this one's."""
+        """Tokens and FLOPs of a batch; assumes that all hosts have parts of the same size."""
         real = int(np.count_nonzero(batch["segment_ids"]))
         model, vocab = self.program.run.model, self.program.vocab
         work = flops.step_flops(model, vocab, batch["positions"], batch["segment_ids"])
         return real * hosts, work * hosts
 
     def _read(self, step: int, metrics: Any, work: _Work) -> None:
-        """Take a step's metrics from the device; write a line when one is due.
+        """Fetch a step's metrics from the device, add them up, and write a line if one is due.
 
-        work: of this step's own batch; the next one is already under way.
+        work: of this step's batch, not of the step in flight.
         """
         got = {name: float(value) for name, value in jax.device_get(metrics).items()}
         if not math.isfinite(got["loss"]) or not math.isfinite(got["gradient_norm"]):

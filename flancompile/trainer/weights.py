@@ -1,6 +1,6 @@
-"""Parameters under the names and in the layout of Hugging Face's Llama.
+"""Convert parameters to the names and layout of Hugging Face's Llama.
 
-Layers are unstacked and matrices turned to [out, in], as torch's linear layers keep them.
+Layers are unstacked and matrices transposed to [out, in], the layout of torch's linear layers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["hugging_face"]
 
 
 def hugging_face(params: Any) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    """(name, array) of each tensor of `LlamaForCausalLM`. params: as `model.init` makes them."""
+    """Tensors of `LlamaForCausalLM` as (name, array). params: as `model.init` makes them."""
     for name, value in params.items():
         if name == "layers":
             for path, stack in _leaves(value, ()):

@@ -188,11 +188,11 @@ def test_a_run_killed_before_its_first_checkpoint_is_begun_again(
 def test_a_run_that_is_damaged_says_what_to_do(folder: Path, text: str) -> None:
     folder.mkdir()
     (folder / "run.json").write_text(text)
-    with pytest.raises(FlancompileError, match=r"FC605.*is damaged[\s\S]*help: say `train` again"):
+    with pytest.raises(FlancompileError, match=r"FC605.*is damaged[\s\S]*help: run `train` again"):
         read_run(folder)
 
 
-def test_a_line_tells_the_work_of_its_own_steps(build: Build, folder: Path, one_device) -> None:
+def test_a_line_of_metrics_counts_the_work_of_its_own_steps(build: Build, folder: Path, one_device) -> None:
     train(run_of(steps=4, log_steps=2), build, folder, devices=one_device)
     source = feed.open(build, 8, 0)
     real = [np.count_nonzero(source.batch(step)["segment_ids"]) for step in range(4)]
