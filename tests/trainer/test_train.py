@@ -177,7 +177,7 @@ def test_a_run_killed_before_its_first_checkpoint_is_begun_again(
         raise GoneError
 
     with monkeypatch.context() as patched, pytest.raises(GoneError):
-        patched.setattr("flancompile.trainer.train.Keeper", gone)
+        patched.setattr("flancompile.trainer.train.CheckpointStore", gone)
         train(run_of(steps=1), build, folder, devices=one_device)
     assert read_run(folder)["root_digest"] == build.manifest.root_digest
     train(run_of(steps=1), build, folder, devices=one_device)
@@ -192,7 +192,9 @@ def test_a_run_that_is_damaged_says_what_to_do(folder: Path, text: str) -> None:
         read_run(folder)
 
 
-def test_a_line_of_metrics_counts_the_work_of_its_own_steps(build: Build, folder: Path, one_device) -> None:
+def test_a_line_of_metrics_counts_the_work_of_its_own_steps(
+    build: Build, folder: Path, one_device
+) -> None:
     train(run_of(steps=4, log_steps=2), build, folder, devices=one_device)
     source = feed.open(build, 8, 0)
     real = [np.count_nonzero(source.batch(step)["segment_ids"]) for step in range(4)]
