@@ -1,8 +1,8 @@
-"""A tokenizer's chat template: Jinja over messages, rendered as `transformers` renders it.
+"""Chat templates: Jinja over messages, rendered as `transformers` renders them.
 
-The form is that of `tokenizer_config.json` and `chat_template.jinja`: a sandbox with `trim_blocks`
-and `lstrip_blocks`, `raise_exception`, loop controls, and `{% generation %}` around what an
-assistant says. Today's date is not offered, so that a text is a function of its messages.
+Source: `tokenizer_config.json` and `chat_template.jinja` of transformers. A sandbox with
+`trim_blocks` and `lstrip_blocks`, `raise_exception`, loop controls, and `{% generation %}` around
+the assistant's turns. `strftime_now` is missing on purpose: a text is a function of its messages.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls
 
 
 class ChatTemplateError(ValueError):
-    """The template does not compile, or refuses the messages."""
+    """The template does not compile, or raises an error for the messages."""
 
 
 class _Generation(Extension):
-    """`{% generation %}`: its body is printed as it stands."""
+    """Jinja tag `{% generation %}`: renders its body unchanged."""
 
     tags = {"generation"}
 
     def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
-        """The body alone."""
+        """Parse the tag to the nodes of its body."""
         next(parser.stream)
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
@@ -68,12 +68,12 @@ def _compiled(text: str) -> jinja2.Template:
 
 @lru_cache(maxsize=64)
 def _any_of(special: tuple[str, ...]) -> re.Pattern[str]:
-    """Any of these texts; of two that begin alike the longer."""
+    """Pattern that matches any of the texts; `special` has the longest first."""
     return re.compile("|".join(map(re.escape, special)))
 
 
 def _shielded(value: Any, special: tuple[str, ...]) -> Any:
-    """A message in which no text spells a special token: each is parted by `_SHIELD`."""
+    """A message whose texts have `_SHIELD` inserted into each special token that they contain."""
     if isinstance(value, str):
         text = value.replace(_SHIELD, "\ufffd")
         return (
@@ -92,10 +92,10 @@ def _marked(text: str, special: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A chat template and the texts of the special tokens that it names (`bos_token`, ...).
+    """A chat template with the texts of its special-token variables (`bos_token`, ...).
 
-    special: texts that are special tokens where the template writes them, and text in a message;
-    they come out marked (`special.py`).
+    special: texts of special tokens, longest first. Rendering marks them (`special.py`) where the
+    template writes them, and leaves them as text within a message.
     """
 
     text: str
@@ -103,24 +103,25 @@ class ChatTemplate:
     special: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Raises ChatTemplateError where the text is no Jinja."""
+        """Compile the template. Raises ChatTemplateError for a syntax error."""
         _compiled(self.text)
 
     def render(self, messages: Sequence[Mapping[str, str]], *, generate: bool = False) -> str:
-        """The messages as one text. generate: up to where the assistant's next answer begins.
+        """Render messages to one text.
 
-        messages: {role, content} each. Raises ChatTemplateError where the template refuses them.
+        messages: {role, content} each; generate: append the header of the assistant's next turn.
+        Raises ChatTemplateError if the template raises an error.
         """
         return self.joined(self.parts(messages, generate=generate))
 
     def joined(self, parts: Sequence[str]) -> str:
-        """The text of parts, its special tokens marked."""
+        """Join the output of `parts` to one text with marked special tokens."""
         return _marked("".join(parts), self.special)
 
     def parts(self, messages: Sequence[Mapping[str, str]], *, generate: bool = False) -> list[str]:
-        """What each statement of the template writes, in order; `joined` makes the text of them."""
-        given = [_shielded(dict(m), self.special) for m in messages]
-        names = {"messages": given, "tools": None, "documents": None}
+        """Output of each statement of the template, in order; see `joined` and `render`."""
+        shielded = [_shielded(dict(m), self.special) for m in messages]
+        names = {"messages": shielded, "tools": None, "documents": None}
         template = _compiled(self.text)
         try:
             return list(template.generate(**names, add_generation_prompt=generate, **self.tokens))
@@ -130,12 +131,12 @@ class ChatTemplate:
             raise ChatTemplateError(plain_message(error)) from None
 
     def as_json(self) -> dict[str, Any]:
-        """All that determines its texts."""
+        """Template and tokens as JSON-ready data."""
         return {"text": self.text, "tokens": dict(self.tokens)}
 
 
 def chat_beside(folder: Path) -> ChatTemplate | None:
-    """The chat template in a tokenizer's folder, or None. Raises ValueError for odd files."""
+    """Chat template in a tokenizer's folder, or None. Raises ValueError for invalid JSON."""
     jinja, *configs = (folder / name for name in CHAT_FILES)
     about: dict[str, Any] = {}
     for path in reversed(configs):
@@ -155,7 +156,7 @@ def chat_beside(folder: Path) -> ChatTemplate | None:
 
 
 def token_texts(about: Mapping[str, Any]) -> dict[str, str]:
-    """The texts of a configuration's special tokens, by the names that templates use."""
+    """Texts of the special tokens of a tokenizer_config.json, by key: `bos_token`, ..."""
     found = {}
     for name in _TOKENS:
         token = about.get(name)

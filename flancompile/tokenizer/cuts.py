@@ -1,26 +1,26 @@
-"""Where a text may be cut so that the ids of its parts, one after another, are those of the whole.
+"""Cut points of a text: positions where its ids are the concatenated ids of its parts.
 
-A cut lies between two ASCII characters x and y, and whether it may is said by the pair alone, so a
-text is cut without looking further. What is derived here for each kind of tokenizer is checked at
-load on texts made of odd pieces, and again by fuzzing in the tests.
+A cut is a position between two ASCII characters x and y, and depends on this pair only. The rules
+below are derived for each kind of tokenizer, checked at load on texts made of odd pieces, and
+checked again by fuzzing in the tests.
 
-**Byte-level BPE.** Ids are those of the matches of a split pattern, which tile the text from the
-left. Where no match can hold x followed by y, a match ends at every x|y; and the matches left of it
-are the same without what follows, unless one looks ahead over its end. Only `\\s+(?!\\S)` does.
+**Byte-level BPE.** The matches of a split pattern tile the text from the left, and each match is
+encoded separately. If no match can contain x followed by y, a match ends at every x|y. The matches
+before it do not depend on the text after it, unless one looks ahead: only `\\s+(?!\\S)` does.
 
-- GPT-2's pattern: no match has white space after anything else, and none that ends before a space
-  or newline looks ahead. So x|space and x|newline, for any printable x.
-- The patterns of Llama 3, cl100k, o200k, Qwen and Tekken are made of the alternatives in `_KNOWN`.
-  Marks take the newlines after them, so only a letter or digit may be cut from a newline, and all
-  printable characters from a space. A match that holds a newline ends with its run of newlines (in
-  o200k and Tekken with slashes too): `\\s*[\\r\\n]+` comes before the pattern that looks ahead. So
-  also newline|y for printable y, but for the slash.
+- GPT-2's pattern: no match has white space after another character, and no match that ends before
+  a space or newline looks ahead. Cuts: x|space and x|newline, for any printable x.
+- The patterns of Llama 3, cl100k, o200k, Qwen and Tekken consist of the alternatives in `_KNOWN`.
+  Punctuation takes the newlines after it, so the cuts are x|newline for letters and digits only,
+  and x|space for any printable x. A match with a newline ends with its run of newlines (in o200k
+  and Tekken also slashes), because `\\s*[\\r\\n]+` precedes the pattern that looks ahead. Cuts:
+  also newline|y for printable y except the slash.
 
-No text of an added token may hold a cut; those that look at their surroundings are left to the
-reference, with the whole text around them.
+No text of an added token may contain a cut. A text with an added token that looks at its
+surroundings is encoded whole by the reference encoder.
 
-**SentencePiece.** `words.py` says why its words may be encoded one by one: a cut lies where it cuts
-too, before a space or between characters that stand side by side in no piece.
+**SentencePiece.** The cuts of `words.py`: before a space, or between two characters that are
+adjacent in no piece.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from flancompile.tokenizer.ragged import Ragged
 
 __all__ = ["Cuts", "Parts", "byte_level_cuts", "cut_places", "cuts_hold", "no_cuts"]
 
-Cuts = npt.NDArray[np.bool_]  # bool[129, 129]: ASCII, and 128 for others, which are never cut
+Cuts = npt.NDArray[np.bool_]  # bool[129, 129]: ASCII, and 128 for all others, which have no cuts
 Flags = npt.NDArray[np.bool_]
 Sums = npt.NDArray[np.float64]
 _PRINTABLE = [*range(0x21, 0x7F)]
@@ -64,16 +64,16 @@ _ODD = (
     "한국어", "न", "\u0301", "\u00a0", "\u2028", "\u200b", "🙂", "\x00", "<", ">", "|", "Ⅷ", "٣",
 )  # fmt: skip
 _CHECKED = 400
-SAFE = 64.0  # no text of the check has a sum of scores beyond it
+SAFE = 64.0  # greater than the sum of scores of any text of the check
 
 
 @dataclass(frozen=True)
 class Parts:
     """Ids of parts of texts.
 
-    unsure: bool[parts], whether the reference must be asked for the whole text; sums:
-    float64[parts], what each part adds to the sum of a text's scores; slack: the most that may
-    stand before it.
+    uncertain: bool[parts], whether the reference encoder must encode the whole text; sums:
+    float64[parts], each part's share of the sum of a text's scores; slack: float64[parts], the
+    greatest sum before a part for which its ids are exact.
     """
 
     encoded: Ragged
@@ -83,18 +83,18 @@ class Parts:
 
     @classmethod
     def plain(cls, encoded: Ragged, uncertain: Flags) -> Parts:
-        """Parts that do not look at what stands before them."""
+        """Parts whose ids do not depend on the text before them."""
         count = len(encoded)
         return cls(encoded, uncertain, np.zeros(count), np.full(count, np.inf))
 
 
 def no_cuts() -> Cuts:
-    """A table without a cut."""
+    """Table without cuts."""
     return np.zeros((129, 129), np.bool_)
 
 
 def byte_level_cuts(about: Mapping[str, Any]) -> Cuts | None:
-    """The cuts of a byte-level tokenizer.json, parsed; None where its split is not known."""
+    """Cuts of a byte-level tokenizer.json, parsed; None if its split pattern is unknown."""
     found = _split_cuts(about.get("pre_tokenizer") or {})
     added: Iterable[dict[str, Any]] = about.get("added_tokens") or ()
     if found is None or any(len(cut_places(t["content"], found)) for t in added):
@@ -127,7 +127,7 @@ def _split_cuts(before: dict[str, Any]) -> Cuts | None:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """The alternatives of a regular expression, outside its brackets."""
+    """Top-level alternatives of a regular expression."""
     found, depth, inside, start = list[str](), 0, False, 0
     for place, letter in enumerate(pattern):
         if place and pattern[place - 1] == "\\":
@@ -141,7 +141,7 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 def cut_places(text: str, cuts: Cuts) -> list[int]:
-    """Where a text may be cut, ascending.
+    """Positions of the cuts of a text, ascending.
 
     >>> table = no_cuts()
     >>> table[ord("a"), ord(" ")] = True
@@ -159,9 +159,9 @@ def cuts_hold(
     count: int = _CHECKED,
     seed: int = 0,
 ) -> bool:
-    """Whether texts of odd pieces have the same ids in parts as whole.
+    """Whether `count` texts made of odd pieces have the same ids in parts as whole.
 
-    parts: encodes parts, given which of them begin a text.
+    whole: encodes texts; parts: encodes parts of texts, with a mask of those that begin a text.
     """
     rows = np.arange(count, dtype=np.uint64)
     drawn = [draw.bits(seed, "cuts", "", rows, 0, n) % np.uint64(len(_ODD)) for n in range(24)]

@@ -1,6 +1,6 @@
-"""The reference encoders, one for each kind of tokenizer: they say what the ids of a text are.
+"""Reference encoders, one for each kind of tokenizer; they define the ids of a text.
 
-Their speed, in million tokens a second on two cores with passages of question answering in four
+Speed in million tokens per second on two cores, with question-answering passages in four
 languages: `tokenizers` 1.1 for GPT-2, `sentencepiece` 7.5 for T5's unigram and 2.5 for a BPE.
 """
 
@@ -20,14 +20,14 @@ import numpy.typing as npt
 from flancompile.marks import CLOSE, OPEN
 from flancompile.tokenizer.ragged import Ragged
 
-# Appended to a .model file: normalizer_spec.add_dummy_prefix = false (the last one given holds).
+# Appended to a .model file: normalizer_spec.add_dummy_prefix = false (protobuf: the last wins).
 NO_PREFIX = b"\x1a\x02\x18\x00"
 
 __all__ = ["NO_PREFIX", "BytesEncoder", "Encoder", "HubEncoder", "PieceEncoder"]
 
 
 class Encoder(Protocol):
-    """Encodes whole texts without special tokens of its own, and decodes ids."""
+    """Encoder of whole texts, which adds no special tokens, and decoder of ids."""
 
     name: str
 
@@ -35,25 +35,25 @@ class Encoder(Protocol):
         """Ids of each text."""
 
     def decode(self, encoded: Ragged, skip: npt.NDArray[np.bool_] | None = None) -> list[str]:
-        """The text of each list of ids, without the ids marked in `skip`: bool[vocabulary]."""
+        """Text of each list of ids, without the ids marked in `skip`: bool[vocabulary]."""
 
     def size(self) -> int:
-        """The greatest id + 1."""
+        """Greatest id + 1."""
 
     def special(self) -> Iterable[int]:
         """Ids of the special tokens."""
 
     def text_of(self, token: int) -> str:
-        """What a display shows for one id."""
+        """Text of one id for display."""
 
     def id_of(self, text: str) -> int | None:
-        """The id of a token by its text."""
+        """Id of the token with this name, or None."""
 
     def name_of(self, token: int) -> str | None:
-        """The text by which `id_of` finds a token."""
+        """Name of a token: the argument of `id_of`."""
 
     def unknown(self) -> int | None:
-        """The id of what it has no token for."""
+        """Id of the unknown token, if there is one."""
 
 
 class HubEncoder:
@@ -77,34 +77,34 @@ class HubEncoder:
         return Ragged.of([e.ids for e in found])
 
     def decode(self, encoded: Ragged, skip: npt.NDArray[np.bool_] | None = None) -> list[str]:
-        """The text of each list of ids."""
+        """Text of each list of ids."""
         lists = _without(encoded, skip)
         _no_thread_pool_in_worker()
         return cast("list[str]", self.model.decode_batch(lists, skip_special_tokens=False))
 
     def size(self) -> int:
-        """The greatest id + 1."""
+        """Greatest id + 1."""
         return int(max(self.model.get_vocab(with_added_tokens=True).values())) + 1
 
     def special(self) -> Iterable[int]:
-        """Ids of the added tokens that are declared special."""
+        """Ids of the added tokens with `special: true`."""
         return [i for i, t in self.model.get_added_tokens_decoder().items() if t.special]
 
     def text_of(self, token: int) -> str:
-        """The token's text; a part of a character is shown as U+FFFD."""
+        """Text of a token; a part of a character becomes U+FFFD."""
         shown = self.model.decode([token], skip_special_tokens=False)
         return str(shown) or str(self.model.id_to_token(token) or "")
 
     def id_of(self, text: str) -> int | None:
-        """The id of a token by its text."""
+        """Id of the token with this name, or None."""
         return cast("int | None", self.model.token_to_id(text))
 
     def name_of(self, token: int) -> str | None:
-        """The text by which `id_of` finds a token."""
+        """Name of a token in the vocabulary."""
         return cast("str | None", self.model.id_to_token(token))
 
     def unknown(self) -> int | None:
-        """The id of the model's unknown token, if it has one."""
+        """Id of the model's unknown token, if it has one."""
         about = json.loads(self.model.to_str())["model"]
         if about.get("unk_id") is not None:
             return int(about["unk_id"])
@@ -113,7 +113,7 @@ class HubEncoder:
 
 
 class PieceEncoder:
-    """A SentencePiece .model."""
+    """A SentencePiece .model under `sentencepiece`."""
 
     name = "sentencepiece"
 
@@ -126,7 +126,7 @@ class PieceEncoder:
         self._control = np.fromiter(map(self.model.is_control, range(size)), np.bool_, size)
 
     def encode(self, texts: Sequence[str]) -> Ragged:
-        """Ids of each text; a marked special token is its id, and no space is put after it."""
+        """Ids of each text. A marked special token becomes its id, without a space after it."""
         if any(OPEN in t for t in texts):
             return _with_marked(texts, self._plain, self._unprefixed._plain, self.id_of)
         return self._plain(texts)
@@ -141,7 +141,7 @@ class PieceEncoder:
         return Ragged.joined(found)
 
     def decode(self, encoded: Ragged, skip: npt.NDArray[np.bool_] | None = None) -> list[str]:
-        """The text of each list of ids; control tokens, unless skipped, as their text."""
+        """Text of each list of ids; control tokens that are not skipped appear as their names."""
         if skip is None and (shown := encoded.holds(self._control)).any():
             return [
                 self._with_controls(ids.tolist()) if show else str(self.model.decode(ids.tolist()))
@@ -150,7 +150,7 @@ class PieceEncoder:
         return cast("list[str]", self.model.decode(_without(encoded, skip)))
 
     def normalized(self, texts: Sequence[str]) -> list[str]:
-        """Texts as the model sees them, a space as U+2581."""
+        """Normalised texts, with spaces as U+2581."""
         return cast("list[str]", self.model.normalize(list(texts)))
 
     def _with_controls(self, ids: list[int]) -> str:
@@ -161,32 +161,32 @@ class PieceEncoder:
         return "".join(parts)
 
     def size(self) -> int:
-        """The number of pieces."""
+        """Number of pieces."""
         return int(self.model.get_piece_size())
 
     def special(self) -> Iterable[int]:
-        """Ids of the control tokens; no text has them."""
+        """Ids of the control tokens; text never encodes to them."""
         return np.flatnonzero(self._control).tolist()
 
     def text_of(self, token: int) -> str:
-        """The piece, with spaces for its marks."""
+        """Text of a piece, with U+2581 as spaces."""
         return str(self.model.id_to_piece(token)).replace("\u2581", " ")
 
     def id_of(self, text: str) -> int | None:
-        """The id of a piece, or None where `text` is none."""
+        """Id of a piece, or None if `text` is not a piece."""
         found = int(self.model.piece_to_id(text))
         return found if self.model.id_to_piece(found) == text else None
 
     def name_of(self, token: int) -> str | None:
-        """The piece."""
+        """Text of a piece, with U+2581."""
         return str(self.model.id_to_piece(token))
 
     def unknown(self) -> int | None:
-        """The id of the unknown piece; byte pieces leave none of a text to it."""
+        """Id of the unknown piece. A model with byte pieces never uses it."""
         return int(self.model.unk_id())
 
     def not_text(self) -> list[str]:
-        """Pieces that SentencePiece does not make of text that spells them out."""
+        """Control, unknown and unused pieces: text that spells them encodes to other pieces."""
         tests = (self.model.is_control, self.model.is_unknown, self.model.is_unused)
         ids = (i for i in range(self.size()) if any(test(i) for test in tests))
         return [str(self.model.id_to_piece(i)) for i in ids]
@@ -199,7 +199,7 @@ class BytesEncoder:
     specials = ("<pad>", "<s>", "</s>")
 
     def encode(self, texts: Sequence[str]) -> Ragged:
-        """Ids of each text; a marked special token is its id."""
+        """Ids of each text. A marked special token becomes its id."""
         if any(OPEN in t for t in texts):
             return _with_marked(texts, self._plain, self._plain, self.id_of)
         return self._plain(texts)
@@ -210,7 +210,7 @@ class BytesEncoder:
         return Ragged(found.ids + np.uint32(len(self.specials)), found.offsets)
 
     def decode(self, encoded: Ragged, skip: npt.NDArray[np.bool_] | None = None) -> list[str]:
-        """The text of each list of ids; what is not UTF-8 becomes U+FFFD."""
+        """Text of each list of ids; invalid UTF-8 becomes U+FFFD."""
         return [self._text(ids, skip is None) for ids in encoded]
 
     def _text(self, ids: npt.NDArray[np.uint32], show: bool) -> str:
@@ -222,7 +222,7 @@ class BytesEncoder:
         return b"".join(shown).decode(errors="replace")
 
     def size(self) -> int:
-        """256 bytes and three special tokens."""
+        """Number of tokens: 256 bytes and three special tokens."""
         return 256 + len(self.specials)
 
     def special(self) -> Iterable[int]:
@@ -230,15 +230,15 @@ class BytesEncoder:
         return range(len(self.specials))
 
     def text_of(self, token: int) -> str:
-        """The byte as text; a part of a character is shown as U+FFFD."""
+        """Text of a byte; a part of a character becomes U+FFFD."""
         return self.decode(Ragged.of([[token]]))[0]
 
     def id_of(self, text: str) -> int | None:
-        """The id of a special token by its text."""
+        """Id of a special token by its text."""
         return self.specials.index(text) if text in self.specials else None
 
     def name_of(self, token: int) -> str | None:
-        """The text of a special token."""
+        """Text of a special token."""
         return self.specials[token] if token < len(self.specials) else None
 
     def unknown(self) -> int | None:
@@ -252,9 +252,10 @@ def _with_marked(
     later: Callable[[Sequence[str]], Ragged],
     id_of: Callable[[str], int | None],
 ) -> Ragged:
-    """Ids of texts that may hold marked special tokens, which part them.
+    """Ids of texts with marked special tokens, which are encoded separately from the text.
 
-    first, later: encode the text before the first of them, and what follows one.
+    first: encodes the text before the first marked token; later: the text after one; id_of: id of
+    a special token.
     """
     found: list[list[int]] = []
     for text in texts:
@@ -280,10 +281,10 @@ def _in_worker() -> bool:
 
 
 def _no_thread_pool_in_worker() -> None:
-    """Keep `tokenizers` off its thread pool in a worker process.
+    """Disable the thread pool of `tokenizers` in a worker process.
 
-    Workers share the cores among themselves already, and the pool's threads do not live on in a
-    forked child, which would wait for them for ever. The variable is read at each call.
+    The workers already use all cores, and a forked child has no threads of the pool and would wait
+    for them for ever. `tokenizers` reads the variable at each call.
     """
     if _in_worker():
         os.environ["TOKENIZERS_PARALLELISM"] = "false"

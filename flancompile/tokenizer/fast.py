@@ -1,10 +1,11 @@
-"""gigatoken where it is exact.
+"""gigatoken as a fast encoder, for tokenizers on which it is exact.
 
-It is tried on probe texts when a tokenizer is loaded and used only if every id agrees; texts on
-which it is known to differ go to the reference. Measured on two cores with passages of question
-answering in four languages, in million tokens a second: GPT-2 65 against 1.1 by `tokenizers`, a
-SentencePiece BPE 5 against 2.5 by `sentencepiece`. Unigram models it does not load, and those of
-SentencePiece that normalise (NFKC, single spaces) fail the probes.
+When a tokenizer is loaded, gigatoken encodes probe texts, and is used only if every id agrees with
+the reference encoder. The reference encodes the texts on which gigatoken may differ. Million
+tokens per second on two cores, with question-answering passages in four languages: GPT-2 65
+against 1.1 by `tokenizers`, a SentencePiece BPE 5 against 2.5 by `sentencepiece`. gigatoken does
+not load unigram models, and SentencePiece models with normalisation (NFKC, single spaces) fail the
+probes.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from flancompile.tokenizer.uncertain import UncertainTexts
 
 __all__ = ["PROBES", "FastEncoder", "fast_encoder"]
 
-# gigatoken's cache of words only grows: to 0.2 GB here with ordinary text, to 0.9 GB with nothing
-# but long random numbers. A fresh one takes 0.15 s (GPT-2) to 0.4 s (SentencePiece).
+# gigatoken's cache of words only grows: to 0.2 GB after so many bytes of ordinary text, 0.9 GB of
+# long random numbers. A new encoder takes 0.15 s (GPT-2) to 0.4 s (SentencePiece).
 RENEW_BYTES = 128_000_000
 PROBES = (
     "", " ", "a", "The quick brown fox.", "  two  spaces ", "\n\n\n", " \n x\t\ty\r\n",
@@ -40,7 +41,7 @@ PROBES = (
 
 
 class FastEncoder:
-    """gigatoken, renewed after `RENEW_BYTES` of text."""
+    """A gigatoken encoder, recreated after `RENEW_BYTES` of text to bound its cache."""
 
     name = "gigatoken"
 
@@ -54,19 +55,19 @@ class FastEncoder:
     def _renew(self) -> None:
         import gigatoken
 
-        self._model, self._fed = None, 0  # the old cache goes before the new one comes
+        self._model, self._fed = None, 0  # frees the old cache before the new one is allocated
         sentencepiece = self._kind == "sentencepiece"
         load = gigatoken.Tokenizer
         self._model = (load.from_sentencepiece if sentencepiece else load.from_json)(self._data)
 
     def encode(self, texts: Texts) -> tuple[Ragged, npt.NDArray[np.bool_]]:
-        """(ids of each text, which texts the reference must be asked for)."""
+        """Encode texts. -> (ids of each text, bool[texts]: the reference must encode the text)"""
         uncertain = self._uncertain.mask(texts)
         with self._lock:
             return self._encode(texts.emptied(uncertain) if uncertain.any() else texts), uncertain
 
     def encode_parts(self, texts: Texts, begins: npt.NDArray[np.bool_]) -> Parts:
-        """Ids of parts of texts, which are the same wherever they stand."""
+        """Ids of parts of texts. They do not depend on `begins`."""
         return Parts.plain(*self.encode(texts))
 
     def _encode(self, texts: Texts) -> Ragged:
@@ -92,13 +93,14 @@ class FastEncoder:
 def fast_encoder(
     kind: str, data: bytes, reference: Encoder, controls: Sequence[str], added: Sequence[str]
 ) -> tuple[FastEncoder | None, str]:
-    """gigatoken for this tokenizer, if it gives the reference's ids on every probe; and why not.
+    """gigatoken for a tokenizer, or None if an id differs on a probe. -> (encoder, reason)
 
-    controls: texts that go to the reference; added: token texts that are probed in context.
+    data: the tokenizer's file; controls: a text that contains one is encoded by the reference;
+    added: texts of added tokens, which are probed in context.
     """
     try:
         fast = FastEncoder(kind, data, controls)
-    except Exception as error:  # ValueError, RuntimeError, ...: whatever it lacks, we go without
+    except Exception as error:  # ValueError, RuntimeError, ...: the reference is always possible
         return None, f"gigatoken cannot load it: {str(error).strip().splitlines()[0]}"
     probes = [*PROBES, *_marks(), *_in_context(added)]
     found, uncertain = fast.encode(Texts.of(probes))

@@ -1,4 +1,4 @@
-"""Finding and loading tokenizers: a file, a Hub repository, bytes, or a saved folder."""
+"""Load a tokenizer from a file, a Hub repository, bytes, or a saved folder."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ _USUAL = {
 
 @dataclass(frozen=True)
 class TokenizerRef:
-    """A saved tokenizer, small enough to send to a worker; loaded once in each process."""
+    """Reference to a saved tokenizer: small to pickle, loaded once per process."""
 
     folder: str
     digest: str
 
     def load(self) -> Tokenizer:
-        """The tokenizer. Raises FC412 when the folder holds another one than was saved."""
+        """Load the tokenizer. Raises FC412 if the folder's tokenizer has another digest."""
         return _loaded(self.folder, self.digest)
 
     @classmethod
     def save(cls, tokenizer: Tokenizer, root: Path) -> TokenizerRef:
-        """Save a tokenizer under `root` by its digest, unless it is there."""
+        """Save a tokenizer in the folder `root`/DIGEST, unless it is saved already."""
         folder = root / tokenizer.digest[:32]
         if _is_saved(folder, tokenizer.digest):
             os.utime(folder)
@@ -54,7 +54,7 @@ class TokenizerRef:
             with making_folder(folder) as work:
                 tokenizer.save(work)
                 remove(folder)
-                with suppress(OSError):  # another process was quicker
+                with suppress(OSError):  # another process has saved it meanwhile
                     work.rename(folder)
         _loaded_here[tokenizer.digest] = tokenizer
         return cls(str(folder), tokenizer.digest)
@@ -77,13 +77,13 @@ def _loaded(folder: str, digest: str) -> Tokenizer:
     if digest not in _loaded_here:
         tokenizer = load_folder(Path(folder))
         if tokenizer.digest != digest:
-            raise fail("FC412", f"the tokenizer in {folder} is another one than was saved there")
+            raise fail("FC412", f"the tokenizer in {folder} is not the one that was saved there")
         _loaded_here[digest] = tokenizer
     return _loaded_here[digest]
 
 
 def load_folder(folder: Path) -> Tokenizer:
-    """A tokenizer as `Tokenizer.save` wrote it. Raises FC412."""
+    """Load a tokenizer from a folder that `Tokenizer.save` wrote. Raises FC412."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         kind: Kind = about["kind"]
@@ -95,7 +95,7 @@ def load_folder(folder: Path) -> Tokenizer:
             kind, data, about["name"], specials, chat, about.get("reads_special", False)
         )
     except (OSError, ValueError, KeyError) as error:
-        message = f"{folder} holds no saved tokenizer: {type(error).__name__}: {error}"
+        message = f"{folder} does not contain a saved tokenizer: {type(error).__name__}: {error}"
         raise fail("FC412", message) from None
 
 
@@ -105,11 +105,11 @@ def load_file(
     span: Span | None = None,
     name: str | None = None,
 ) -> Tokenizer:
-    """A tokenizer.json, a tekken.json or a SentencePiece .model, or a folder that holds one.
+    """Load a tokenizer.json, tekken.json or SentencePiece .model, or a folder with one of them.
 
-    declared: texts of bos, eos and pad that the author gives; what is not given is looked for in
-    the files beside it, then among the usual names. name: for people; by default the file's, or
-    its folder's where the file has a usual name. Raises FC412.
+    declared: texts of bos, eos and pad from the recipe; a missing one is taken from the files
+    beside the tokenizer, else from its vocabulary by a usual name. name: for display; default the
+    file's name, or its folder's name if the file has a usual name. Raises FC412.
     """
     if path.is_dir():
         path = _in_folder(path, span)
@@ -123,29 +123,29 @@ def load_file(
     if not data.lstrip().startswith(b"{"):
         return from_bytes("sentencepiece", data, name, declared, span).with_chat(chat)
     data = _as_hub_json(data, name, span)
-    given = {k: v for k, v in (declared or {}).items() if v is not None}
-    beside = {k: v for k, v in _beside(path, span).items() if k not in given}
-    return from_bytes("hf", data, name, given, span, beside).with_chat(chat)
+    declared = {k: v for k, v in (declared or {}).items() if v is not None}
+    beside = {k: v for k, v in _beside(path, span).items() if k not in declared}
+    return from_bytes("hf", data, name, declared, span, beside).with_chat(chat)
 
 
 def _in_folder(folder: Path, span: Span | None) -> Path:
-    """The tokenizer file of a folder: one of a usual name, else its only .model. Raises FC412."""
+    """Tokenizer file in a folder: one with a usual name, else its only .model. Raises FC412."""
     usual = next((folder / n for n in _NAMES if (folder / n).is_file()), None)
     models = sorted(p.name for p in folder.glob("*.model") if p.is_file())
     if usual is None and len(models) > 1:
-        message = f"{str(folder)!r} holds {len(models)} tokenizers: {', '.join(models)}"
+        message = f"{str(folder)!r} contains {len(models)} tokenizers: {', '.join(models)}"
         hint = f"name one of them: {folder / models[0]}"
         raise fail("FC412", message, span=span, hint=hint)
     return usual or folder / (models[0] if models else _NAMES[0])
 
 
 def _path_hint(path: Path) -> str:
-    """What to name in place of a file that is not there: the nearest here, or a folder up."""
+    """Hint for a missing file: the nearest name in its folder, or that the folder is missing."""
     here = path.parent
     if not here.is_dir():
         return f"there is no folder {str(here)!r}; paths are relative to the file that names them"
     near = nearest(path.name, [p.name for p in here.iterdir()])
-    return near or f"name a file ({', '.join(_NAMES)}, any .model) or a folder that holds one"
+    return near or f"name a file ({', '.join(_NAMES)}, any .model) or a folder with one of them"
 
 
 @lru_cache(maxsize=2)
@@ -155,16 +155,16 @@ def _converted(data: bytes) -> bytes:
 
 
 def _as_hub_json(data: bytes, name: str, span: Span | None) -> bytes:
-    """A tokenizer.json; one of Mistral's own is converted."""
+    """Convert a tekken.json; return a tokenizer.json as it is."""
     try:
         return _converted(data)
     except (KeyError, TypeError, ValueError) as error:
-        message = f"{name} is no tokenizer: {type(error).__name__}: {error}"
+        message = f"{name} is not a tokenizer: {type(error).__name__}: {error}"
         raise fail("FC412", message, span=span) from None
 
 
 def with_chat_file(tokenizer: Tokenizer, path: Path, span: Span | None = None) -> Tokenizer:
-    """The tokenizer with the chat template of a file. Raises FC412."""
+    """Tokenizer with the chat template of a file. Raises FC412."""
     try:
         text = path.read_text(encoding="utf-8")
         roles = {"bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "pad": tokenizer.pad_id}
@@ -177,12 +177,12 @@ def with_chat_file(tokenizer: Tokenizer, path: Path, span: Span | None = None) -
         message = f"the chat template {str(path)!r} cannot be read: {error.strerror}"
         raise fail("FC412", message, span=span, hint=near) from None
     except ValueError as error:
-        raise fail("FC412", f"{path.name} is no chat template: {error}", span=span) from None
+        raise fail("FC412", f"{path.name} is not a chat template: {error}", span=span) from None
     return tokenizer.with_chat(chat)
 
 
 def _chat_of(path: Path, span: Span | None) -> ChatTemplate | None:
-    """The chat template beside a tokenizer of a usual name."""
+    """Chat template beside a tokenizer file, if the file has a usual name."""
     if path.name not in _NAMES:
         return None
     try:
@@ -199,9 +199,9 @@ def load_hub(
     *,
     offline: bool = False,
 ) -> Tokenizer:
-    """The tokenizer of a Hub repository, or of a local folder of that name. Raises FC412.
+    """Load the tokenizer of a Hub repository, or of a local folder of that name. Raises FC412.
 
-    What has been downloaded before is found without a network; offline: nothing else is.
+    offline: use only files that were downloaded before; they need no network in any case.
     """
     if Path(repository).is_dir():
         return load_file(Path(repository), declared, span, repository)
@@ -213,8 +213,8 @@ def load_hub(
                 _download(repository, extra, revision, span, offline)
             return load_file(path, declared, span, repository)
         missed = missed or why
-    why = missed or f"it holds none of {', '.join(_NAMES)}"
-    message = f"the tokenizer of {repository!r} cannot be had: {why}"
+    why = missed or f"it contains none of {', '.join(_NAMES)}"
+    message = f"the tokenizer of {repository!r} cannot be downloaded: {why}"
     hint = "check the name, or that this machine is online; a `file:` needs no network"
     raise fail("FC412", message, span=span, hint=hint)
 
@@ -227,16 +227,17 @@ def from_bytes(
     span: Span | None = None,
     beside: Mapping[str, str] | None = None,
 ) -> Tokenizer:
-    """A tokenizer from its file's bytes. Raises FC412 for what is none, or a token it lacks.
+    """Make a tokenizer from its file's bytes. Raises FC412 if invalid, or a token is missing.
 
-    declared: texts of bos, eos, pad that must be there; beside: such as other files tell of.
+    declared: texts of bos, eos and pad that must be tokens; beside: texts from other files, used
+    if they are tokens.
     """
     bare = Tokenizer(kind, data, name, Specials())
     try:
         size = bare.vocab_size
-    except Exception as error:  # each library raises what it likes: RuntimeError, Exception, ...
-        message = f"{name} is no {kind} tokenizer: {error}"
-        hint = f"files of tokenizers are {', '.join(_NAMES)}, and others of their forms"
+    except Exception as error:  # the libraries raise RuntimeError, bare Exception, ...
+        message = f"{name} is not a {kind} tokenizer: {error}"
+        hint = f"tokenizer files are {', '.join(_NAMES)}, and others of these formats"
         raise fail("FC412", message, span=span, hint=hint) from None
     bos, eos, pad = (_special(bare, role, declared or {}, beside or {}, span) for role in _ROLES)
     assert all(i is None or i < size for i in (bos, eos, pad))
@@ -265,7 +266,7 @@ def _special(
 
 
 def _beside(path: Path, span: Span | None) -> dict[str, str]:
-    """bos, eos and pad as the files beside a tokenizer.json declare them."""
+    """Texts of bos, eos and pad from the files beside a tokenizer.json."""
     found: dict[str, str] = {}
     for name in _BESIDE:
         file = path.parent / name
@@ -286,7 +287,7 @@ def _beside(path: Path, span: Span | None) -> dict[str, str]:
 def _download(
     repository: str, name: str, revision: str | None, span: Span | None, offline: bool
 ) -> tuple[Path | None, str]:
-    """(a repository's file, or None where it has none; why it cannot be known)."""
+    """Download a repository's file. -> (path, or None if missing; reason if it is unknown)"""
     try:
         from huggingface_hub import errors, hf_hub_download
     except ImportError:
@@ -297,7 +298,7 @@ def _download(
             hf_hub_download(repository, name, revision=revision, local_files_only=offline)
         ), ""
     except errors.LocalEntryNotFoundError as error:
-        return None, _first_line(error)  # offline, and not downloaded before
+        return None, _first_line(error)  # offline and not in the cache
     except errors.EntryNotFoundError:
         return None, ""
     except (OSError, ValueError, errors.HfHubHTTPError) as error:

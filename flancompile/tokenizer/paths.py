@@ -1,11 +1,12 @@
-"""How long a text may be before rounding could change a word's path under a unigram model.
+"""Greatest sum of scores up to which a word's best path under a unigram model is exact.
 
-SentencePiece takes the path of the greatest sum, and adds in float32 over the whole text, so each
-addition may be off by half a unit in the last place of the sum so far. A word's best path is safe
-after a sum of S when it leads every other by more than all the additions of both may be off.
+SentencePiece chooses the path with the greatest sum and adds in float32 over the whole text, so
+each addition has an error of up to half a unit in the last place of the sum so far. After a sum S,
+a word's best path is safe if its lead exceeds the total error of both paths.
 
-The lattice is SentencePiece's (unigram_model.cc): a piece wherever its text stands, and a character
-that no piece equals is an unknown of the least score less 10. Sums are in float64 here.
+Source: the lattice is that of SentencePiece's unigram_model.cc. Every occurrence of a piece is an
+edge; a character that is not a piece is an unknown with the least score minus 10. Sums are float64
+here.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ __all__ = ["Paths"]
 
 UNKNOWN_PENALTY = 10.0
 MOST_SUM, LEAST_SUM = 2.0**17, 2.0**8
-SLACK = 1e-5  # the score of unknowns is itself a sum in float32
+SLACK = 1e-5  # the score of unknowns is itself rounded to float32
 
 
 class Paths:
-    """The pieces of a unigram model as a trie."""
+    """Trie of the pieces of a unigram model."""
 
     def __init__(self, model: PieceModel) -> None:
         usable = [p for p in model.pieces if p.kind == NORMAL and p.text]
@@ -38,9 +39,10 @@ class Paths:
         _plant(texts.data, texts.offsets, scores, self._keys, self._nodes, self._scores)
 
     def limits(self, words: Texts) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """(score of each word's best path, the sum up to which that path is safe).
+        """Best paths of words. -> (scores, limits): float32[words] each
 
-        words: normalised, with their spaces as U+2581. -> float32[words] each
+        words: normalised, with spaces as U+2581; limits: greatest sums before a word for which its
+        path is safe.
         """
         best, limit = np.zeros((2, len(words)), np.float32)
         _search(
@@ -52,7 +54,7 @@ class Paths:
 
 @numba.njit(cache=True)
 def _edge(keys, nodes, node, letter):  # type: ignore[no-untyped-def]
-    """The place of an edge of the trie, or where it would go."""
+    """Slot of an edge of the trie, or the empty slot to insert it. -> (slot, key)"""
     key = np.int64(node) << 8 | np.int64(letter)
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     slot = np.int64(mixed >> np.uint64(20)) & (len(keys) - 1)
@@ -98,7 +100,7 @@ def _search(data, offsets, keys, nodes, scores, unknown, best, limit):  # type: 
 
 @numba.njit(cache=True, nogil=True)
 def _two_best(text, keys, nodes, scores, unknown, bonus, first, second, pieces):  # type: ignore[no-untyped-def]
-    """Best two sums up to each byte, and how many pieces the best has; each piece has a bonus."""
+    """Two best sums up to each byte, with `bonus` added per piece, and the best path's length."""
     size = len(text)
     first[: size + 1], second[: size + 1], pieces[: size + 1] = -np.inf, -np.inf, 0
     first[0] = 0.0

@@ -1,4 +1,4 @@
-"""What a SentencePiece model says of itself: its pieces, its kind, how it normalises."""
+"""Parse a SentencePiece .model: pieces, algorithm and normalisation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNIGRAM, BPE = 1, 2
 
 @dataclass(frozen=True)
 class Piece:
-    """kind: NORMAL, UNKNOWN, ... as in sentencepiece_model.proto."""
+    """A piece of the vocabulary. kind: NORMAL, UNKNOWN, ..., as in sentencepiece_model.proto."""
 
     text: str
     score: float
@@ -29,9 +29,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class PieceModel:
-    """The parts of a .model file that say where its texts may be cut.
+    """The fields of a .model file that determine its cuts.
 
-    charsmap: the compiled normalisation rules; empty where a text is taken as it is.
+    model: UNIGRAM or BPE; dummy_prefix: a space is added before each text; single_spaces: runs of
+    spaces are normalised to one; charsmap: the compiled normalisation rules, possibly empty.
     """
 
     pieces: tuple[Piece, ...]
@@ -43,7 +44,7 @@ class PieceModel:
 
     @classmethod
     def of(cls, data: bytes) -> PieceModel:
-        """Read a .model file (protobuf, sentencepiece_model.proto). Raises ValueError."""
+        """Parse a .model file. Raises ValueError. Source: sentencepiece_model.proto."""
         fields = list(_fields(data))
         pieces = tuple(_piece(v) for n, v in fields if n == 1 and isinstance(v, bytes))
         trainer, normalizer = (
@@ -61,7 +62,7 @@ class PieceModel:
         )
 
     def why_no_cuts(self) -> str | None:
-        """Why its texts may not be cut; None where they may."""
+        """Reason why texts cannot be cut, or None if they can."""
         if self.model not in (UNIGRAM, BPE):
             return "it is neither a unigram model nor BPE"
         if self.space_as_suffix:
@@ -69,30 +70,30 @@ class PieceModel:
         if self.model == UNIGRAM and any(p.kind == USER_DEFINED for p in self.pieces):
             return "it has pieces that are matched before all others"
         if not self.single_spaces:
-            return "it normalises characters, and keeps spaces" if self.charsmap else None
+            return "it normalises characters but not spaces" if self.charsmap else None
         if not self.dummy_prefix:
             return "a word does not begin with its space"
         crossing = next((p.text for p in self.pieces if SPACE in p.text.lstrip(SPACE)), None)
         if crossing is not None:
-            return f"the piece {crossing!r} runs over a space"
+            return f"the piece {crossing!r} crosses a space"
         if not any(p.text == SPACE and p.kind == NORMAL for p in self.pieces):
-            return "a space is no piece"
+            return "a space is not a piece"
         if any(p.kind == USER_DEFINED for p in self.pieces):
             return "it has pieces that are matched before all others"
         if self.charsmap and _rules_see(self.charsmap, ord(" ")):
-            return "its normalisation looks over a space"
+            return "a rule of its normalisation crosses a space"
         return None
 
     @property
     def newline_alone(self) -> bool:
-        """Whether no rule of normalisation looks at a newline and something else."""
+        """Whether no rule of normalisation matches a newline together with other characters."""
         return not self.charsmap or not _rules_see(self.charsmap, ord("\n"))
 
     def joined(self) -> npt.NDArray[np.bool_]:
-        """Between which characters ids may run on. -> bool[129, 129]: ASCII, and 128 for others.
+        """Pairs of characters without a cut between them. -> bool[129, 129], 128 for non-ASCII
 
-        A pair is joined when a piece holds it, and when neither character is a piece, for unknown
-        characters are made one.
+        Two characters are joined if a piece contains the pair, or if neither is a piece: adjacent
+        unknown characters become one token.
         """
         found = np.zeros((129, 129), np.bool_)
         known = np.zeros(129, np.bool_)
@@ -109,7 +110,7 @@ class PieceModel:
 
 
 def with_kinds(data: bytes, kinds: Sequence[int]) -> bytes:
-    """A .model file with other kinds for its pieces, in their order."""
+    """Copy of a .model file with new kinds for its pieces, in their order."""
     out, place = bytearray(), 0
     new_kinds = iter(kinds)
     for number, value, end in _placed(data):
@@ -117,7 +118,7 @@ def with_kinds(data: bytes, kinds: Sequence[int]) -> bytes:
         if number == 1 and isinstance(value, bytes):
             kind = next(new_kinds)
             if _piece(value).kind != kind:
-                value += bytes([0x18, kind])  # the last `type` given holds
+                value += bytes([0x18, kind])  # protobuf: the last `type` wins
                 field = b"\x0a" + _varint(len(value)) + value
         out += field
         place = end
@@ -146,7 +147,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
 
 
 def _placed(data: bytes) -> Iterator[tuple[int, int | float | bytes, int]]:
-    """Fields of a protobuf message, in order: (number, value, where it ends)."""
+    """Fields of a protobuf message, in order: (number, value, end offset)."""
     place = 0
 
     def varint() -> int:
@@ -176,20 +177,20 @@ def _placed(data: bytes) -> Iterator[tuple[int, int | float | bytes, int]]:
                 place += size
                 yield number, struct.unpack_from(kind, data, place - size)[0], place
             else:
-                raise ValueError(f"no SentencePiece model: wire type {wire}")
+                raise ValueError(f"not a SentencePiece model: wire type {wire}")
         except (IndexError, struct.error):
-            raise ValueError("no SentencePiece model: it ends early") from None
+            raise ValueError("not a SentencePiece model: it is truncated") from None
 
 
 def _rules_see(charsmap: bytes, letter: int) -> bool:
-    """Whether a rule's text holds a character beside something else."""
+    """Whether a rule matches a character together with other characters."""
     (size,) = struct.unpack_from("<I", charsmap)
     return bool(_walk(np.frombuffer(charsmap[4 : 4 + size], np.uint32), letter))
 
 
 @numba.njit(cache=True)
 def _walk(units, sought):  # type: ignore[no-untyped-def]
-    """Follow every key of a double array (darts-clone). -> whether one holds a letter and more"""
+    """Whether a key of a double array (darts-clone) contains `sought` and other characters."""
     stack = [(np.int64(0), 0, False)]  # unit, depth, whether the key so far is that letter alone
     while len(stack) > 0:
         unit, depth, alone = stack.pop()

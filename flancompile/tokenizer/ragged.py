@@ -1,4 +1,4 @@
-"""Lists of ids of unequal lengths, as one flat array and its offsets."""
+"""Ragged array of ids: texts of different lengths as one flat array and offsets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Ragged", "gather"]
 
 @dataclass(frozen=True)
 class Ragged:
-    """ids: uint32[total], one text after another; offsets: int64[texts + 1]."""
+    """Ids of texts. ids: uint32[total], concatenated; offsets: int64[texts + 1]."""
 
     ids: npt.NDArray[np.uint32]
     offsets: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[int]]) -> Ragged:
-        """From Python lists of ids.
+        """Make one from Python lists of ids.
 
         >>> Ragged.of([[1, 2], [], [3]]).offsets.tolist()
         [0, 2, 2, 3]
@@ -33,7 +33,7 @@ class Ragged:
 
     @classmethod
     def joined(cls, arrays: Sequence[npt.NDArray[np.integer]]) -> Ragged:
-        """From one array of ids for each text."""
+        """Make one from an array of ids for each text."""
         offsets = _offsets(np.fromiter(map(len, arrays), dtype=np.int64, count=len(arrays)))
         flat = np.concatenate(arrays) if arrays else np.empty(0, dtype=np.uint32)
         return cls(flat.astype(np.uint32, copy=False), offsets)
@@ -51,16 +51,16 @@ class Ragged:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Ids of each text. -> int64[texts]."""
+        """Number of ids of each text. -> int64[texts]"""
         return np.diff(self.offsets)
 
     def lists(self) -> list[list[int]]:
-        """The ids as Python lists."""
+        """Ids as Python lists."""
         flat, ends = self.ids.tolist(), self.offsets.tolist()
         return [flat[a:b] for a, b in pairwise(ends)]
 
     def take(self, indices: npt.ArrayLike) -> Ragged:
-        """The texts at `indices`, in that order and as often as they stand there.
+        """Select texts by index, in order and with repetitions.
 
         >>> Ragged.of([[1, 2], [], [3]]).take([2, 0, 2]).lists()
         [[3], [1, 2], [3]]
@@ -72,14 +72,14 @@ class Ragged:
         )
 
     def replaced(self, places: npt.ArrayLike, other: Ragged) -> Ragged:
-        """The same with the texts at `places` taken from `other`, in order."""
+        """Replace the texts at `places` by those of `other`, in order."""
         order = np.arange(len(self))
         order[np.asarray(places, dtype=np.int64)] = len(self) + np.arange(len(other))
         both = np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]])
         return Ragged(np.concatenate([self.ids, other.ids]), both).take(order)
 
     def holds(self, marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Whether each text holds a marked id. marked: bool[vocabulary] -> bool[texts]."""
+        """Whether each text contains a marked id. marked: bool[vocabulary] -> bool[texts]"""
         before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(marked[self.ids])])
         found: npt.NDArray[np.bool_] = np.diff(before[self.offsets]) > 0
         return found
@@ -91,7 +91,7 @@ def gather(
     lengths: npt.ArrayLike,
     dtype: npt.DTypeLike = np.uint32,
 ) -> npt.NDArray[np.integer]:
-    """Runs of ids, one after another. starts, lengths: int64[runs], within `ids`.
+    """Concatenate runs of ids. starts, lengths: int64[runs], within `ids`.
 
     >>> gather(np.array([5, 6, 7, 8], np.uint32), [2, 0], [2, 1]).tolist()
     [7, 8, 5]

@@ -1,15 +1,15 @@
-"""Special tokens and text: data that spells a special token is text, and stays text.
+"""Encode data that spells a special token as text, not as the special token.
 
-A tokenizer's file reads `<|im_start|>` out of any text as a control token, so a row could forge a
-turn. `text_data` rewrites the file for encoding: each special token is renamed to its text between
-two Unicode noncharacters (`marked`), in the added tokens, the vocabulary and the merges. Every
-encoder built from that file then sees the bare text as ordinary characters, and ids stay as they
-are. A marked text is how our own layouts ask for a control token; data cannot hold the marks, for
+An encoder turns `<|im_start|>` in any text into a control token, so a row could forge a turn.
+`text_data` rewrites a tokenizer's file: each special token is renamed to its text between two
+Unicode noncharacters (`marked`), in the added tokens, the vocabulary and the merges. Every encoder
+built from the new file reads the bare text as ordinary characters, and ids do not change. Chat
+templates and layouts write the marked text for a control token. Data cannot contain the marks:
 `without_marks` replaces them when a block is loaded.
 
 Special tokens are the added tokens that a tokenizer.json declares special or that have the form
 `<|...|>`, the tokens of the frame, SentencePiece's control pieces, and its user-defined pieces of
-a control token's form. Other added tokens (`<think>`, runs of spaces) are ordinary vocabulary.
+the form of a control token. Other added tokens (`<think>`, runs of spaces) are ordinary vocabulary.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FORM = re.compile(
     r"|AVAILABLE_TOOLS)\]",
     re.IGNORECASE,
 )
-# Special tokens of common tokenizers, where none is at hand.
+# Special tokens of common tokenizers, for checks without a tokenizer.
 USUAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|end_of_text|>",
     "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|user|>", "<|assistant|>",
@@ -54,14 +54,14 @@ USUAL = (
     "<pad>", "<unk>", "<mask>", "<extra_id_0>", "[INST]", "[/INST]", "[CLS]", "[SEP]", "[MASK]",
     "[PAD]", "[UNK]", "<｜end▁of▁sentence｜>", "<｜begin▁of▁sentence｜>",
 )  # fmt: skip
-_START = OPEN.encode()[:2]  # and that of CLOSE, and of few other characters
+_START = OPEN.encode()[:2]  # also of CLOSE, and of few other characters
 
 
 @lru_cache(maxsize=8)
 def special_texts(kind: str, data: bytes, roles: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The texts of a tokenizer's special tokens, the longest first.
+    """Texts of a tokenizer's special tokens, longest first.
 
-    roles: texts of the frame's tokens, which count if they are in brackets: `<s>`, `[SEP]`.
+    roles: texts of the frame's tokens; included if they are in brackets: `<s>`, `[SEP]`.
     """
     if kind == "hf":
         found = set(_special_added(json.loads(data)))
@@ -75,10 +75,10 @@ def special_texts(kind: str, data: bytes, roles: tuple[str, ...] = ()) -> tuple[
 
 @lru_cache(maxsize=4)
 def text_data(kind: str, data: bytes, roles: tuple[str, ...] = ()) -> bytes:
-    """The bytes of a tokenizer with the same ids that reads special tokens only where marked.
+    """Tokenizer file with the same ids that reads only marked special tokens.
 
-    A SentencePiece model has no place for a mark: its special pieces become control pieces, which
-    no text gives, and `PieceEncoder` reads the marks.
+    In a SentencePiece model the special pieces become control pieces, to which no text encodes;
+    `PieceEncoder` reads the marks.
     """
     names = frozenset(special_texts(kind, data, roles))
     if not names or kind == "bytes":
@@ -95,7 +95,7 @@ def text_data(kind: str, data: bytes, roles: tuple[str, ...] = ()) -> bytes:
 
 
 def _special_added(about: dict[str, Any]) -> Iterable[str]:
-    """A mark of one character that is in the vocabulary too is read as text with the same id."""
+    """Texts of special added tokens. A single character encodes to the same id as text."""
     for token in about.get("added_tokens") or []:
         text = token["content"]
         if (token.get("special") or _BARS.fullmatch(text)) and len(text) > 1:
@@ -107,7 +107,7 @@ def _is_control(text: str, kind: int) -> bool:
 
 
 def _rename(about: dict[str, Any], names: frozenset[str]) -> None:
-    """Rename tokens wherever a tokenizer.json names them."""
+    """Mark the names of tokens throughout a tokenizer.json, in place."""
     model = about["model"]
     known = {t["content"] for t in about.get("added_tokens") or []}
     added: list[dict[str, Any]] = about.setdefault("added_tokens", [])
@@ -135,7 +135,7 @@ def _rename(about: dict[str, Any], names: frozenset[str]) -> None:
         model["merges"] = [m for m in model["merges"] if not _makes(m, names)]
     if isinstance(model.get("unk_token"), str):
         model["unk_token"] = _new(model["unk_token"], names)
-    about["post_processor"] = None  # it only adds special tokens, by name
+    about["post_processor"] = None  # it only adds special tokens, by their old names
 
 
 def _new(text: str, names: frozenset[str]) -> str:
@@ -143,7 +143,7 @@ def _new(text: str, names: frozenset[str]) -> str:
 
 
 def _makes(merge: str | list[str], names: frozenset[str]) -> bool:
-    """Whether a merge gives a special token, or takes one."""
+    """Whether a special token is the result of a merge, or a part of it."""
     left, right = merge.split(" ", 1) if isinstance(merge, str) else merge
     return left + right in names or left in names or right in names
 
@@ -151,9 +151,9 @@ def _makes(merge: str | list[str], names: frozenset[str]) -> bool:
 def special_token_rows(
     columns: Iterable[Any], special: Sequence[str], rows: int
 ) -> npt.NDArray[np.bool_]:
-    """Which rows spell a special token in one of their columns. -> bool[rows]
+    """Find rows that spell a special token in one of their columns. -> bool[rows]
 
-    columns: of `rows` values each, in Arrow or as Python values.
+    columns: of `rows` values each, Arrow arrays or sequences of Python values.
     """
     found = np.zeros(rows, np.bool_)
     if not special:
@@ -175,7 +175,7 @@ def special_token_rows(
 
 
 def special_tokens_in(value: Any, special: Sequence[str]) -> set[str]:
-    """The special tokens that a value's texts spell."""
+    """Special tokens that the texts of a value spell, at any depth."""
     if isinstance(value, str):
         return set(_any_of(tuple(special)).findall(value))
     inner = [*value, *value.values()] if isinstance(value, dict) else value
@@ -198,14 +198,14 @@ def _spells(value: Any, special: re.Pattern[str]) -> bool:
 
 
 def _holds(array: pa.Array, starts: Sequence[bytes]) -> bool:
-    """Whether the bytes of an array of text hold one of these."""
+    """Whether the bytes of a text array contain one of `starts`."""
     data = array.buffers()[2]
     content = b"" if data is None else data.to_pybytes()
     return any(s in content for s in starts)
 
 
 def without_marks(array: pa.Array) -> pa.Array:
-    """A column with U+FFFD for the marks in its texts, whatever its type; itself if it has none."""
+    """Replace marks by U+FFFD in the texts of a column, at any depth."""
     if not any(map(_holds_marks, _texts(array))):
         return array
     if pa.types.is_dictionary(array.type):
@@ -223,7 +223,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _texts(array: pa.Array) -> Iterator[pa.Array]:
-    """The arrays of text in a column, however deep."""
+    """Text arrays within a column, at any depth."""
     kind = array.type
     if _is_text(kind):
         yield array
@@ -242,5 +242,5 @@ def _texts(array: pa.Array) -> Iterator[pa.Array]:
 
 
 def _holds_marks(array: pa.Array) -> bool:
-    """Whether the bytes of an array of text hold a mark."""
+    """Whether the bytes of a text array contain a mark."""
     return _holds(array, [_START]) and _holds(array, [OPEN.encode(), CLOSE.encode()])

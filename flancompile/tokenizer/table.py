@@ -1,4 +1,4 @@
-"""What tables of distinct texts share: arrays that grow, and slots found by a text's hash."""
+"""Parts of hash tables of distinct texts: growing arrays, and rehashing of slots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["grown", "rehash"]
 
 
 def grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """The array with room for `size` items; what is new is zero."""
+    """Copy of an array with `size` items, zero beyond its old length."""
     out = np.zeros(size, array.dtype)
     out[: len(array)] = array
     return out
@@ -20,7 +20,10 @@ def grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
 
 @numba.njit(cache=True)
 def rehash(slots, hashes, count):  # type: ignore[no-untyped-def]
-    """Put the first `count` entries into empty slots (-1), a power of two of them."""
+    """Insert the first `count` entries into empty slots, in place.
+
+    slots: int32[power of two], -1 where empty, else an entry; hashes: uint64[entries].
+    """
     mask = np.uint64(len(slots) - 1)
     for entry in range(count):
         slot = (hashes[entry] ^ (hashes[entry] >> np.uint64(29))) & mask

@@ -1,9 +1,10 @@
-"""Mistral's tekken.json as a tokenizer.json, with the same ids.
+"""Convert Mistral's tekken.json to a tokenizer.json with the same ids.
 
-A tekken.json holds tokens by rank, as tiktoken does: a word of the split that is a token is that
-token, and else the two neighbours whose union has the least rank are joined until none has one. A
-BPE with `ignore_merges` does the same when it is given every pair of tokens that makes a token, in
-the order of what they make. Ids are ranks after the special tokens, which are its added tokens.
+A tekken.json lists tokens by rank, like tiktoken. A word of the split that is a token becomes that
+token; else the two adjacent parts whose union has the least rank are merged repeatedly. A BPE with
+`ignore_merges` gives the same ids if its merges are all pairs of tokens whose union is a token,
+ordered by the rank of the union. Ids are ranks plus the number of special tokens, which become
+added tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 __all__ = ["converted", "is_tekken"]
 
-# The special tokens of files that do not list their own (mistral-common's documentation).
+# Special tokens of files that do not list them. Source: mistral-common's documentation.
 _KNOWN = {0: "<unk>", 1: "<s>", 2: "</s>", 3: "[INST]", 4: "[/INST]", 11: "<pad>"}
 
 
@@ -26,7 +27,7 @@ def is_tekken(about: Mapping[str, Any]) -> bool:
 
 
 def converted(about: Mapping[str, Any]) -> bytes:
-    """The tokenizer.json of a tekken.json. Raises ValueError or KeyError for what is none."""
+    """Convert a parsed tekken.json to a tokenizer.json. Raises ValueError, KeyError if invalid."""
     config = about["config"]
     specials = int(config["default_num_special_tokens"])
     count = int(config["default_vocab_size"]) - specials
@@ -71,7 +72,7 @@ def converted(about: Mapping[str, Any]) -> bytes:
 
 
 def _letters() -> list[str]:
-    """The character that stands for each byte in a byte-level vocabulary."""
+    """Character of each byte in a byte-level vocabulary. Source: GPT-2's encoder.py."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = iter(range(0x100, 0x200))
     return [chr(b) if b in plain else chr(next(others)) for b in range(256)]

@@ -1,4 +1,4 @@
-"""Texts as they lie in Arrow: UTF-8 bytes in one buffer and where each text begins."""
+"""Texts in Arrow's memory layout: UTF-8 bytes in one buffer, and offsets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Texts"]
 
 @dataclass(frozen=True)
 class Texts:
-    """data: uint8, valid UTF-8; offsets: int64[texts + 1] into it; array: the same in Arrow."""
+    """Texts. data: uint8, valid UTF-8; offsets: int64[texts + 1] into data; array: in Arrow."""
 
     data: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
@@ -22,9 +22,9 @@ class Texts:
 
     @classmethod
     def of(cls, texts: Sequence[str] | pa.Array | Texts) -> Texts:
-        """From strings or an Arrow array without nulls.
+        """Make one from strings or an Arrow array without nulls.
 
-        Raises UnicodeEncodeError for half a character and TypeError for what is no text.
+        Raises UnicodeEncodeError for a lone surrogate, TypeError for a value that is not text.
 
         >>> Texts.of(["é", ""]).offsets.tolist()
         [0, 2, 2]
@@ -52,16 +52,16 @@ class Texts:
 
     @property
     def size(self) -> int:
-        """Bytes of all texts."""
+        """Total number of bytes."""
         return int(self.offsets[-1] - self.offsets[0])
 
     def strings(self, places: Iterable[int] | None = None) -> list[str]:
-        """All texts, or those at `places`, as Python strings."""
+        """Texts as Python strings. places: indices, default all."""
         if places is None:
             return list(self.array.to_pylist())
         return [self.array[i].as_py() for i in places]
 
     def emptied(self, places: npt.NDArray[np.bool_]) -> Texts:
-        """The same with nothing in the places that are marked. places: bool[texts]"""
+        """Replace marked texts by empty ones. places: bool[texts]"""
         spare = pa.concat_arrays([self.array, pa.array([""], self.array.type)])
         return Texts.of(spare.take(pa.array(np.where(places, len(self), np.arange(len(self))))))

@@ -1,10 +1,9 @@
-"""One interface over every tokenizer.
+"""Common interface of all tokenizers.
 
-The ids of a text are those that the tokenizer itself gives for the whole text, by the fastest
-encoder that is exact for it. No special token is ever added here: the frame does that. A text that
-spells a special token is encoded as any other text (`special.py`), unless the tokenizer is told to
-read special tokens out of text; `has_special` finds their ids. With
-FLANCOMPILE_REFERENCE_ENCODER=1 in the environment the reference encodes everything.
+The ids of a text equal those of the reference encoder for the whole text, computed by the fastest
+encoder that is exact for the tokenizer. Encoding adds no special tokens; the frame does. A text
+that spells a special token is encoded as ordinary text (`special.py`), unless `reads_special` is
+set. FLANCOMPILE_REFERENCE_ENCODER=1 in the environment disables the fast encoders.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ __all__ = ["ABOUT", "FILES", "Kind", "Specials", "Tokenizer"]
 Kind = Literal["hf", "sentencepiece", "bytes"]
 FILES: dict[Kind, str] = {"hf": "tokenizer.json", "sentencepiece": "tokenizer.model"}
 ABOUT = "about.json"
-_building = threading.RLock()  # threads that ask for an encoder at once are to share it
+_building = threading.RLock()  # so that concurrent threads build an encoder once
 REFERENCE_ONLY = "FLANCOMPILE_REFERENCE_ENCODER"
 
 
 @dataclass(frozen=True)
 class Specials:
-    """Ids of the tokens that a frame may use; None where there is none."""
+    """Ids of the tokens that a frame may use; None if the tokenizer has none."""
 
     bos: int | None = None
     eos: int | None = None
@@ -54,10 +53,10 @@ class Specials:
 
 
 class Tokenizer:
-    """A tokenizer: `data` is its file's bytes, `name` what people call it.
+    """A tokenizer; pickles as its bytes.
 
-    It pickles as its bytes and is built anew where it arrives. chat: its chat template;
-    reads_special: whether a text that spells a special token becomes that token.
+    data: its file's bytes; name: for display; chat: chat template; reads_special: whether a text
+    that spells a special token encodes to that token.
     """
 
     def __init__(
@@ -75,12 +74,12 @@ class Tokenizer:
         self._counts = threading.local()
 
     def __reduce__(self) -> tuple[type[Tokenizer], tuple[Any, ...]]:
-        given = (self.kind, self.data, self.name, self.specials, self._chat, self.reads_special)
-        return (Tokenizer, given)
+        arguments = (self.kind, self.data, self.name, self.specials, self._chat, self.reads_special)
+        return (Tokenizer, arguments)
 
     @property
     def encoder_counts(self) -> dict[str, int]:
-        """Texts that this thread has encoded, by encoder."""
+        """Number of texts that this thread has encoded, by encoder."""
         found: dict[str, int] = self._counts.__dict__
         return found
 
@@ -91,26 +90,26 @@ class Tokenizer:
 
     @cached_property
     def chat(self) -> ChatTemplate | None:
-        """Its chat template, which marks the special tokens that it writes."""
+        """Chat template, which marks the special tokens that it writes."""
         special = () if self.reads_special else self.special_texts
         return None if self._chat is None else replace(self._chat, special=special)
 
     def with_specials(self, specials: Specials) -> Tokenizer:
-        """The same with other tokens for the frame."""
+        """Copy with other tokens for the frame."""
         return self._with(specials, self._chat, self.reads_special)
 
     def with_chat(self, chat: ChatTemplate | None) -> Tokenizer:
-        """The same with another chat template."""
+        """Copy with another chat template."""
         return self._with(self.specials, chat, self.reads_special)
 
     def reading_special(self, reads_special: bool) -> Tokenizer:
-        """The same that does, or does not, read special tokens out of text."""
+        """Copy that reads, or does not read, special tokens in text."""
         return self._with(self.specials, self._chat, reads_special)
 
     def _with(
         self, specials: Specials, chat: ChatTemplate | None, reads_special: bool
     ) -> Tokenizer:
-        """Encoders already built are shared."""
+        """Copy that shares the encoders that are built already."""
         other = Tokenizer(self.kind, self.data, self.name, specials, chat, reads_special)
         built = ["_declared", "vocab_size"]
         if other._text_data == self._text_data:
@@ -120,12 +119,12 @@ class Tokenizer:
 
     @cached_property
     def special_texts(self) -> tuple[str, ...]:
-        """The texts of its special tokens, the longest first."""
+        """Texts of its special tokens, longest first."""
         return special_texts(self.kind, self.data, self._roles)
 
     @cached_property
     def unknown_id(self) -> int | None:
-        """The id of what it has no token for; None where it can write every text."""
+        """Id of the unknown token; None if every text can be encoded."""
         return None if self.lossless else self._declared.unknown()
 
     @property
@@ -136,18 +135,18 @@ class Tokenizer:
 
     @cached_property
     def _text_data(self) -> bytes:
-        """The file that texts are encoded by."""
+        """File of the encoders: the tokenizer's own, or its copy with marked special tokens."""
         return self.data if self.reads_special else text_data(self.kind, self.data, self._roles)
 
     @cached_property
     def _declared(self) -> Encoder:
-        """The encoder of the file itself: names of tokens, and decoding."""
+        """Encoder of the original file, for names of tokens and decoding."""
         with _building:
             return _reference_of(self.kind, self.data)
 
     @cached_property
     def digest(self) -> str:
-        """BLAKE3 of what determines ids, frame and chats. Never a path or name."""
+        """BLAKE3 of the data that determines ids, frame and chats; no path, no name."""
         specials = [self.bos_id, self.eos_id, self.pad_id]
         chat = [] if self._chat is None else [self._chat.as_json()]
         reads = ["reads special tokens"] if self.reads_special else []
@@ -156,7 +155,7 @@ class Tokenizer:
 
     @cached_property
     def _reference(self) -> Encoder:
-        """The encoder that says what the ids of a text are."""
+        """Reference encoder, which defines the ids of a text."""
         with _building:
             return _reference_of(self.kind, self._text_data)
 
@@ -171,33 +170,33 @@ class Tokenizer:
 
     @property
     def encoder(self) -> str:
-        """Which encoder is in use, and why."""
+        """Name of the encoder in use, and the reason."""
         fast, why = self._fast
         return f"{fast.name if fast else self._reference.name}: {why}"
 
     @cached_property
     def vocab_size(self) -> int:
-        """Size of the id space: the greatest id + 1, special tokens included."""
+        """Greatest id + 1, special tokens included."""
         return self._declared.size()
 
     @cached_property
     def lossless(self) -> bool:
-        """Whether decoding gives every text back, as byte-level BPE and bytes do."""
+        """Whether decoding restores every text, as for byte-level BPE and bytes."""
         about = self._text_data
         return self.kind == "bytes" or (self.kind == "hf" and _byte_level(_parsed(about)))
 
     @cached_property
     def _special(self) -> npt.NDArray[np.bool_]:
         marked = np.zeros(self.vocab_size, dtype=np.bool_)
-        given = (self.bos_id, self.eos_id, self.pad_id)
-        ids = [*self._declared.special(), *(i for i in given if i is not None)]
+        frame = (self.bos_id, self.eos_id, self.pad_id)
+        ids = [*self._declared.special(), *(i for i in frame if i is not None)]
         marked[ids] = True
         return marked
 
     def encode(self, texts: Sequence[str] | pa.Array) -> Ragged:
-        """Ids of each text as a whole, without special tokens of our own.
+        """Encode each text as a whole, without adding special tokens.
 
-        texts: strings, or text in Arrow. Raises FC309 for a text that is not Unicode.
+        texts: strings, or text in Arrow. Raises FC309 for a lone surrogate.
         """
         try:
             return self._encode(Texts.of(texts))
@@ -226,7 +225,7 @@ class Tokenizer:
 
     @cached_property
     def cuts(self) -> Cuts | None:
-        """Where texts may be cut into parts that are encoded one by one; None for nowhere."""
+        """Positions where texts may be cut into parts for `encode_parts`, if there are any."""
         fast, _ = self._fast
         if self.kind == "bytes":
             return np.ones((129, 129), np.bool_)
@@ -234,64 +233,64 @@ class Tokenizer:
             return None if fast is None else _cuts_of(self.kind, self._text_data, fast)
 
     def encode_parts(self, texts: pa.Array, begins: npt.NDArray[np.bool_]) -> Parts:
-        """Ids of parts of texts that are cut by `cuts`. begins: which parts begin a text."""
+        """Encode parts of texts cut at `cuts`. begins: bool[parts], the first part of a text."""
         fast, _ = self._fast
-        given = _without_marks(Texts.of(texts)) if self.reads_special else Texts.of(texts)
+        parts = _without_marks(Texts.of(texts)) if self.reads_special else Texts.of(texts)
         if fast is None:
-            strings = given.strings()
+            strings = parts.strings()
             marked = np.fromiter((OPEN in t or CLOSE in t for t in strings), np.bool_, len(strings))
             return Parts.plain(self._reference.encode(strings), marked)
-        return fast.encode_parts(given, begins)
+        return fast.encode_parts(parts, begins)
 
     def count_spliced(self, texts: int) -> None:
-        """Count texts whose ids were put together from those of their parts."""
+        """Add to the number of texts whose ids were concatenated from their parts."""
         fast, _ = self._fast
         self._count(f"{(fast or self._reference).name}, spliced", texts)
 
     def reference(self, texts: Sequence[str]) -> Ragged:
-        """Ids by the reference encoder, for comparison."""
+        """Encode texts with the reference encoder, for comparison."""
         return self._reference.encode([unmarked(t) for t in texts] if self.reads_special else texts)
 
     def decode(
         self, ids: Sequence[int] | npt.NDArray[np.integer], *, skip_special: bool = False
     ) -> str:
-        """The text of ids; special tokens are shown as their text, or skipped."""
+        """Text of ids; special tokens appear as their text, or are skipped."""
         flat = np.asarray(ids, dtype=np.uint32)
         one = Ragged(flat, np.array([0, len(flat)], dtype=np.int64))
         return self.decode_all(one, skip_special=skip_special)[0]
 
     def decode_all(self, encoded: Ragged, *, skip_special: bool = False) -> list[str]:
-        """The text of each list of ids."""
+        """Text of each list of ids."""
         return self._declared.decode(encoded, self._special if skip_special else None)
 
     def exact(self, texts: Sequence[str] | pa.Array, encoded: Ragged) -> npt.NDArray[np.bool_]:
-        """Whether decoding its ids gives each text back. -> bool[texts]."""
+        """Whether decoding restores each text. -> bool[texts]"""
         if self.lossless:
             return np.ones(len(texts), dtype=np.bool_)
         pairs = zip(Texts.of(texts).strings(), self.decode_all(encoded), strict=True)
         return np.fromiter((unmarked(a) == b for a, b in pairs), dtype=np.bool_, count=len(texts))
 
     def has_special(self, encoded: Ragged) -> npt.NDArray[np.bool_]:
-        """Whether each text's ids hold a special token. -> bool[texts]."""
+        """Whether each text's ids contain a special token. -> bool[texts]"""
         return encoded.holds(self._special)
 
     def token_text(self, token: int) -> str:
-        """What a display shows for one id."""
+        """Text of one id for display."""
         return self._declared.text_of(int(token))
 
     def token_id(self, text: str) -> int | None:
-        """The id of a token by its text, or None."""
+        """Id of a token by its text, or None."""
         return self._declared.id_of(text)
 
     def own_special(self, name: Literal["bos", "eos", "pad"]) -> int | None:
-        """The id that a SentencePiece model or bytes declare for a role; None elsewhere."""
+        """Id that a SentencePiece model or bytes define for a role; None for other kinds."""
         if isinstance(self._declared, PieceEncoder):
             found = int(getattr(self._declared.model, f"{name}_id")())
             return found if found >= 0 else None
         return {"pad": 0, "bos": 1, "eos": 2}[name] if self.kind == "bytes" else None
 
     def save(self, folder: Path) -> None:
-        """Write what decoding needs: the tokenizer's own file, and about.json."""
+        """Write the tokenizer's file and about.json, for `load_folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         if self.kind in FILES:
             (folder / FILES[self.kind]).write_bytes(self.data)
@@ -322,7 +321,7 @@ def _without_marks(texts: Texts) -> Texts:
 
 @lru_cache(maxsize=4)
 def _reference_of(kind: Kind, data: bytes) -> Encoder:
-    """The encoder that says what the ids are; kept, for the next compile may want it again."""
+    """Reference encoder of a tokenizer; cached across compiles."""
     if kind == "hf":
         return HubEncoder(data)
     return PieceEncoder(data) if kind == "sentencepiece" else BytesEncoder()
@@ -342,7 +341,7 @@ def _fast_of(kind: Kind, data: bytes) -> tuple[FastEncoder | WordEncoder | None,
 
 @lru_cache(maxsize=2)
 def _cuts_of(kind: Kind, data: bytes, fast: FastEncoder | WordEncoder) -> Cuts | None:
-    """The cuts that are known of a tokenizer, if they hold on texts of odd pieces."""
+    """Cuts of a tokenizer, if they are exact on texts made of odd pieces."""
     if isinstance(fast, WordEncoder):
         cuts: Cuts | None = fast.cuts
     else:
@@ -358,16 +357,16 @@ def _cuts_of(kind: Kind, data: bytes, fast: FastEncoder | WordEncoder) -> Cuts |
 
 
 def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]:
-    """(texts that must go to the reference, all texts that are tokens by themselves)."""
+    """(texts that only the reference encodes exactly, texts of all added tokens)."""
     if isinstance(reference, PieceEncoder):
         controls = [*reference.not_text(), OPEN, CLOSE]
         return controls, controls[:-2]
     about = _parsed(data)
     added: list[dict[str, Any]] = about.get("added_tokens") or []
-    # These flags look at what stands around the token, or at the text after normalisation.
+    # These flags depend on the characters around the token, or on the normalised text.
     odd = ("single_word", "lstrip", "rstrip", *(["normalized"] if about.get("normalizer") else []))
     controls = [t["content"] for t in added if any(t.get(flag) for flag in odd)]
-    # Those that are normalised are sought after the others, which tells where the two overlap.
+    # Normalised tokens are matched after the others, which matters where the two overlap.
     kinds: list[list[str]] = [
         [t["content"] for t in added if bool(t.get("normalized")) is k] for k in (True, False)
     ]
@@ -377,23 +376,23 @@ def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]
 
 
 def _spellings(text: str) -> tuple[str, ...]:
-    """A token's text, and what people write where it is marked."""
+    """Text of a token, marked or not, and its unmarked text."""
     return (text, unmarked(text))
 
 
 @lru_cache(maxsize=1)
 def _parsed(data: bytes) -> dict[str, Any]:
-    """A tokenizer.json as it stands; parsing one takes up to half a second."""
+    """Parsed tokenizer.json; cached because parsing takes up to half a second."""
     about: dict[str, Any] = json.loads(data)
     return about
 
 
 def _byte_level(about: dict[str, Any]) -> bool:
-    """Whether a tokenizer.json is byte-level BPE that keeps every byte of a text."""
+    """Whether a tokenizer.json is byte-level BPE that preserves every byte of a text."""
     model, before = about["model"], about.get("pre_tokenizer") or {}
     steps = before.get("pretokenizers", [before])
     added: list[dict[str, Any]] = about.get("added_tokens") or []
-    # The 256 characters that stand for bytes; an added token of nothing else is decoded as bytes.
+    # The 256 characters of bytes; an added token made only of these is decoded as bytes.
     letters = {chr(c) for c in (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x144))}
     return (
         about.get("normalizer") is None
@@ -410,5 +409,5 @@ def _byte_level(about: dict[str, Any]) -> bool:
 
 
 def _lone_surrogate(place: int, text: str) -> Exception:
-    message = f"text {place} holds half a character (a lone surrogate): {text[:60]!a}"
-    return fail("FC309", message, hint="mend or drop the row: it is not Unicode text")
+    message = f"text {place} contains half a character (a lone surrogate): {text[:60]!a}"
+    return fail("FC309", message, hint="fix or drop the row: it is not Unicode text")

@@ -1,13 +1,13 @@
-"""Learning a tokenizer from a mixture's own text, so that nothing is unknown and nothing is lost.
+"""Learn a lossless tokenizer, without unknown tokens, from the text of a mixture.
 
 BPE is byte-level, by Hugging Face `tokenizers`; unigram has byte fall-back and no normalisation, by
-SentencePiece (the unigram trainer of `tokenizers` gives other bytes in each run). The same texts in
-the same order give the same bytes: BPE counts whole numbers and breaks ties by id, whatever the
-threads; SentencePiece adds up fractions, so it has one thread. Measured on 1.8 million characters
-and 8,000 tokens: BPE 1 s, unigram 4 s.
+SentencePiece (the unigram trainer of `tokenizers` is not deterministic). The same texts in the same
+order give the same bytes: BPE counts integers and breaks ties by id, so threads do not matter;
+SentencePiece sums floats, so it runs in one thread. 1.8 million characters and 8,000 tokens take
+1 s for BPE, 4 s for unigram.
 
-Time is bounded by the amount of text: both trainers take time that grows with the square of a
-word's length, and SentencePiece passes over long lines, so longer words and lines are cut.
+Long words and lines are cut, because the time of both trainers is quadratic in the length of a
+word, and SentencePiece skips long lines.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from flancompile.tokenizer.tokenizer import Kind, Tokenizer
 __all__ = ["train"]
 
 SPECIALS = ("<pad>", "<s>", "</s>")
-WORD, LINE = 128, 4096  # characters; no token is as long as a word, and 4,096 are at most 16 KiB
+WORD, LINE = 128, 4096  # characters; longer than any token, and at most 16 KiB
 _LONG = re.compile(rf"\S{{{WORD}}}(?=\S)|\s{{{WORD}}}(?=\s)")
 
 
 def train(kind: Literal["bpe", "unigram"], texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """A tokenizer whose ids 0, 1, 2 are <pad>, <s>, </s>.
+    """Learn a tokenizer whose ids 0, 1, 2 are <pad>, <s>, </s>.
 
-    Raises FC413 when the texts are too few for the vocabulary.
+    Raises FC413 if there is too little text for the vocabulary.
     """
     file: tuple[Kind, bytes] = (
         ("hf", _bpe(texts, vocab_size))
@@ -40,7 +40,7 @@ def train(kind: Literal["bpe", "unigram"], texts: Iterable[str], vocab_size: int
     )
     tokenizer = from_bytes(*file, name=f"trained {kind} {vocab_size}")
     if tokenizer.vocab_size < vocab_size // 2:
-        raise _too_few(f"the text fills only {tokenizer.vocab_size} of {vocab_size} tokens")
+        raise _too_few(f"the text gives only {tokenizer.vocab_size} of {vocab_size} tokens")
     return tokenizer
 
 
@@ -83,13 +83,13 @@ def _unigram(texts: Iterable[str], vocab_size: int) -> bytes:
             minloglevel=2,
         )  # fmt: skip
     except RuntimeError as error:
-        # "INTERNAL: trainer.cc(744) [condition] what a user can read"
+        # "INTERNAL: trainer.cc(744) [condition] readable message"
         raise _too_few(str(error).strip().rpartition("] ")[2]) from None
     return model.getvalue()
 
 
 def _parts(text: str) -> Iterator[str]:
-    """A text cut within its long words and long runs of white space."""
+    """Cut a text within long words and long runs of white space."""
     start = 0
     for match in _LONG.finditer(text):
         yield text[start : match.end()]
@@ -98,7 +98,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of a text that are not blank; long ones are cut, between words if possible."""
+    """Lines of a text that are not blank. Long lines are cut, between words if possible."""
     for line in text.split("\n"):
         for part in _parts(line):
             start = 0

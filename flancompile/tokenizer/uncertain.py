@@ -1,9 +1,9 @@
-"""Texts on which gigatoken may differ from a tokenizer's own encoder.
+"""Find texts on which gigatoken may differ from the reference encoder.
 
-Two things are known to differ. Characters of Unicode 17: gigatoken splits by its tables, Hugging
-Face `tokenizers` and SentencePiece by older ones. Control tokens written out in the text: gigatoken
-makes control ids of them where SentencePiece sees letters. Such texts are found for a whole batch
-at once, in its bytes, and go to the reference.
+Two differences are known. Characters of Unicode 17: gigatoken splits by its tables, Hugging Face
+`tokenizers` and SentencePiece by older tables. Control tokens as text: gigatoken reads
+them as control ids, SentencePiece as letters. The bytes of a batch are scanned at once, and the
+reference encodes the texts found.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from flancompile.tokenizer.text import Texts
 __all__ = ["NEWER", "UncertainTexts", "quoted"]
 
 # Letters, digits and marks of Unicode 17, found by comparing gigatoken 0.10 with tokenizers 0.23
-# on every code point under the split rules of cl100k, o200k and Qwen 2. A slow test does it again.
+# on every code point under the split rules of cl100k, o200k and Qwen 2. A slow test repeats this.
 NEWER = (
     (0x088F, 0x088F), (0x0C5C, 0x0C5C), (0x0CDC, 0x0CDC), (0x1ACF, 0x1AEB), (0xA7CE, 0xA7D4),
     (0xA7F1, 0xA7F1), (0x10940, 0x1095F), (0x10EC5, 0x10EFB), (0x11B60, 0x11B67),
@@ -31,19 +31,19 @@ NEWER = (
     (0x2B73A, 0x2B73F), (0x2CEA2, 0x2CEAD), (0x323B0, 0x33479),
 )  # fmt: skip
 _CODE_POINTS = 0x110000
-# No character is assigned from here to the tags; Python's tables need not be asked.
+# Unassigned code points between the CJK extensions and the tags; skipped to save time.
 _EMPTY_PLANES = (0x34000, 0xE0000)
 
 
 class UncertainTexts:
-    """What to look for: characters of uncertain class, and the texts of `controls`."""
+    """Detector of texts with a character of uncertain class or a text of `controls`."""
 
     def __init__(self, controls: Sequence[str]) -> None:
         words = sorted({c for c in controls if c}, key=lambda c: (-len(c), c))
         self._controls = "|".join(map(quoted, words))
 
     def mask(self, texts: Texts) -> npt.NDArray[np.bool_]:
-        """Which texts are doubtful. -> bool[texts]"""
+        """Whether each text is uncertain. -> bool[texts]"""
         found = _with_marked(texts.data, texts.offsets, _uncertain_code_points())
         if self._controls:
             matches = pc.match_substring_regex(texts.array, self._controls)
@@ -51,18 +51,18 @@ class UncertainTexts:
         return np.asarray(found, dtype=np.bool_)
 
     def indices(self, texts: Sequence[str]) -> list[int]:
-        """Indices of the doubtful texts, ascending."""
+        """Indices of the uncertain texts, ascending."""
         return [int(i) for i in np.flatnonzero(self.mask(Texts.of(texts)))]
 
 
 def quoted(text: str) -> str:
-    """A text as a regular expression of RE2 that matches it alone."""
+    """Escape a text for RE2."""
     return "".join(c if c.isalnum() or ord(c) >= 128 else f"\\x{{{ord(c):x}}}" for c in text)
 
 
 @numba.njit(cache=True, nogil=True)
 def _with_marked(data, offsets, table):  # type: ignore[no-untyped-def]
-    """Whether each text holds a character that the table marks. data: valid UTF-8."""
+    """Whether each text contains a marked character. data: valid UTF-8; table: bool[0x110000]."""
     found = np.zeros(len(offsets) - 1, np.bool_)
     for text in range(len(found)):
         place, end = offsets[text], offsets[text + 1]
@@ -88,7 +88,7 @@ def _with_marked(data, offsets, table):  # type: ignore[no-untyped-def]
 
 @lru_cache(maxsize=1)
 def _uncertain_code_points() -> npt.NDArray[np.bool_]:
-    """Whether a code point's class may differ between tables. -> bool[0x110000]."""
+    """Code points whose class may differ between Unicode versions. -> bool[0x110000]"""
     table = np.zeros(_CODE_POINTS, dtype=np.bool_)
     first, last = _EMPTY_PLANES
     table[first:last] = True

@@ -1,22 +1,22 @@
-"""Exact ids from distinct words: each word is encoded once by SentencePiece, a text is a gather.
+"""Fast exact encoding for SentencePiece: encode each distinct word once, then gather ids.
 
-Where a model keeps spaces and normalises nothing, a text is cut between two characters that stand
-side by side in no piece (and of which one at least is a piece): no merge and no path runs over such
-a cut, so the ids of the parts, one after another, are those of the whole. The space that the model
-puts before a text (its dummy prefix) is put there first, and the parts are encoded without one.
+A model without normalisation that preserves spaces: a text is cut between two characters that are
+adjacent in no piece, and of which at least one is a piece. No merge and no path crosses such a cut,
+so the ids of the text are the concatenated ids of its parts. The space that the model adds before a
+text (its dummy prefix) is added first, and the parts are encoded without a prefix.
 
-Where runs of spaces become one and those at the ends none, a text is cut at its spaces. A word
-alone is then encoded as it is in the text if the model puts a space before each text, no piece
-holds a space after another character, none is matched before all others, and no rule of
-normalisation looks over a space. Where a newline is normalised to a space, it parts words too.
+A model that normalises runs of spaces to one and strips them at the ends: a text is cut at its
+spaces. A word has the same ids alone and in a text if the model adds a space before each text, no
+piece contains a space after another character, no piece is matched before all others, and no rule
+of normalisation crosses a space. A newline also separates words if it is normalised to a space.
 
-`PieceModel.why_no_cuts` holds a model against these lists. What is left is arithmetic: a unigram
-model takes the best path by sums in float32 over the whole text, whose rounding depends on what
-stands before. `Paths` finds the sum up to which each word's path is safe from that; a text that has
-grown beyond it by a word goes to SentencePiece whole, as does one with U+2581 written out, which
-SentencePiece cannot tell from a space, and one with a marked special token.
+`PieceModel.why_no_cuts` checks these conditions. Rounding remains: a unigram model chooses the best
+path by float32 sums over the whole text, so rounding depends on the text before a word. `Paths`
+finds the sum up to which the path of a word is safe. SentencePiece encodes the whole text if a word
+exceeds its limit, if the text contains U+2581, which SentencePiece treats as a space, or if it
+contains a marked special token.
 
-Words are found in a table by their bytes, not by a hash alone; it is emptied when it has grown to
+Words are found in a hash table that compares their bytes; it is emptied when it exceeds
 `MOST_WORDS` or `MOST_BYTES`.
 """
 
@@ -49,7 +49,7 @@ Sums = npt.NDArray[np.float64]
 
 
 class _Table:
-    """Distinct words: their bytes, ids, score, and the sum up to which they are safe."""
+    """Hash table of distinct words: bytes, ids, scores, and limits of sums (`Paths.limits`)."""
 
     def __init__(self) -> None:
         self.slots = np.full(1 << 16, -1, np.int32)
@@ -63,7 +63,7 @@ class _Table:
         self.limits = np.zeros(1 << 15, np.float32)
 
     def make_room(self, words: int, letters: int) -> None:
-        """Room for so many more words, of so many bytes in all."""
+        """Grow the arrays for `words` more words of `letters` bytes in total."""
         count, stored = self.count.tolist()
         if count + words > len(self.hashes):
             size = max(count + words, 2 * len(self.hashes))
@@ -79,11 +79,11 @@ class _Table:
             rehash(self.slots, self.hashes, count)
 
     def word(self, index: int) -> str:
-        """A word's text."""
+        """Text of a word."""
         return self.letters[self.starts[index] : self.starts[index + 1]].tobytes().decode()
 
     def put(self, first: int, encoded: Ragged) -> None:
-        """The ids of the words from `first` on."""
+        """Store the ids of the words from `first` on."""
         begin = int(self.id_starts[first])
         end = begin + len(encoded.ids)
         if end > len(self.ids):
@@ -93,7 +93,7 @@ class _Table:
 
 
 class WordEncoder:
-    """Ids of texts, by the words that they are made of."""
+    """Encoder of texts by a table of their words. Thread-safe."""
 
     name = "words"
 
@@ -103,7 +103,9 @@ class WordEncoder:
         self._reference = PieceEncoder(data + NO_PREFIX) if self._prefix else reference
         newlines = self._single and model.newline_alone
         spaces = self._reference.normalized(["a b", "a\nb"]) if newlines else ["", " "]
-        self._newline = ord("\n") if spaces[0] == spaces[1] else ord(" ")  # what parts words too
+        self._newline = (
+            ord("\n") if spaces[0] == spaces[1] else ord(" ")
+        )  # separates words, like a space
         self._paths = Paths(model) if model.model == UNIGRAM else None
         self._joined = model.joined()
         self._table = _Table()
@@ -111,7 +113,7 @@ class WordEncoder:
 
     @property
     def cuts(self) -> Cuts:
-        """Where a text may be cut into parts."""
+        """Pairs of characters between which a text may be cut."""
         found = no_cuts()
         if self._single:
             parting = [ord(" "), self._newline]
@@ -122,12 +124,12 @@ class WordEncoder:
         return found
 
     def encode(self, texts: Texts) -> tuple[Ragged, Flags]:
-        """(ids of each text, which texts the reference must be asked for)."""
+        """Encode texts. -> (ids of each text, bool[texts]: the reference must encode the text)"""
         found = self.encode_parts(texts, np.ones(len(texts), np.bool_))
         return found.encoded, found.uncertain | (found.slack < 1.0)
 
     def encode_parts(self, texts: Texts, begins: Flags) -> Parts:
-        """Ids of parts of texts. begins: which of them begin a text."""
+        """Encode parts of texts. begins: bool[parts], the first part of a text."""
         with self._lock:
             return self._encode_parts(texts, begins)
 
@@ -178,7 +180,7 @@ class WordEncoder:
         return Ragged(out, np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
 
     def _encode_new(self, first: int) -> None:
-        """Encode the words from `first` on."""
+        """Encode and store the words from `first` on."""
         table = self._table
         words = [table.word(i) for i in range(first, int(table.count[0]))]
         encoded = self._reference.encode(words)
@@ -193,9 +195,9 @@ class WordEncoder:
 def word_encoder(
     reference: PieceEncoder, data: bytes, probes: list[str]
 ) -> tuple[WordEncoder | None, str]:
-    """The word path for a SentencePiece model, if it is proven for it; and why not.
+    """Word encoder for a SentencePiece model, or None if it is not exact. -> (encoder, reason)
 
-    probes: texts on which it is held against the reference.
+    data: the model's file; probes: texts on which it is compared with the reference.
     """
     try:
         model = PieceModel.of(data)
@@ -203,7 +205,7 @@ def word_encoder(
         return None, str(error)
     why_not = model.why_no_cuts()
     if why_not is not None:
-        return None, f"no place to cut: {why_not}"
+        return None, f"no cuts: {why_not}"
     words = WordEncoder(reference, data, model)
     texts = [*probes, " ".join(probes), "  ".join(reversed(probes))]
     found, uncertain = words.encode(Texts.of(texts))
@@ -212,11 +214,11 @@ def word_encoder(
     ):
         if not skip and not np.array_equal(ids, expected):
             return None, f"words differ on {text[:40]!r}"
-    return words, "its pieces say where a text may be cut, and words agree on every probe"
+    return words, "its pieces define cuts, and words agree on every probe"
 
 
 def _chunks(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Ranges of texts of about `CHUNK` bytes each."""
+    """Ranges (first, last) of texts of about `CHUNK` bytes each."""
     count, found, first = len(offsets) - 1, list[tuple[int, int]](), 0
     while first < count:
         last = int(np.searchsorted(offsets, offsets[first] + CHUNK, side="right")) - 1
@@ -251,13 +253,16 @@ def _find(  # type: ignore[no-untyped-def]
     ends,
     uncertain,
 ):
-    """Cut texts into words and find or add each. found: word numbers; ends: of each text."""
+    """Cut texts into words and look up or insert each word.
+
+    found: int32, numbers of the words; ends: int64[texts + 1], offsets into found.
+    """
     prime, mask, n = np.uint64(0x100000001B3), np.uint64(len(slots) - 1), 0
     ends[0] = 0
     for text in range(len(offsets) - 1):
         place, end = offsets[text], offsets[text + 1]
         if prefix[text] and end - place == 1:
-            place = end  # there was nothing to put a space before
+            place = end  # an empty text gets no prefix
         while place < end:
             if single and (data[place] == 32 or data[place] == newline):
                 place += 1
@@ -313,8 +318,7 @@ def _find(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _add_up(found, ends, scores, limits, sums, slack):  # type: ignore[no-untyped-def]
-    """Sum up each text's scores. slack: how far the sum before it may have grown, for its words'
-    paths to be safe from rounding."""
+    """Sum the scores of each text. slack: greatest sum before it for which its paths are safe."""
     for text in range(len(sums)):
         total, least = 0.0, np.inf
         for k in range(ends[text], ends[text + 1]):

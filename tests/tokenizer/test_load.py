@@ -112,7 +112,7 @@ def test_saved_and_loaded(kind: str, request: pytest.FixtureRequest, tmp_path: P
     found = load_folder(tmp_path / "here")
     assert (found.digest, found.name, found.eos_id) == (saved.digest, saved.name, saved.eos_id)
     assert found.encode(["The fox"]).lists() == saved.encode(["The fox"]).lists()
-    assert "holds no saved tokenizer" in failed(lambda: load_folder(tmp_path))
+    assert "does not contain a saved tokenizer" in failed(lambda: load_folder(tmp_path))
 
 
 def test_a_ref_is_small_and_loads_once(bpe: Tokenizer, tmp_path: Path, monkeypatch: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_hub_repository_from_its_cache(
     )
     first, *rest = run.stdout.splitlines()
     assert first == f"{wanted.digest} org/name"
-    assert "FC412: the tokenizer of 'org/other' cannot be had" in rest[0]
+    assert "FC412: the tokenizer of 'org/other' cannot be downloaded" in rest[0]
     assert "holds none" not in rest[0], "offline nobody knows what it holds"
 
 

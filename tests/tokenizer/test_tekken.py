@@ -87,7 +87,7 @@ def test_a_folder_with_one_is_found_and_a_broken_one_told(tekken: Path) -> None:
     about = json.loads(tekken.read_text())
     del about["config"]["default_vocab_size"]
     tekken.write_text(json.dumps(about))
-    with pytest.raises(FlancompileError, match="tekken is no tokenizer: KeyError"):
+    with pytest.raises(FlancompileError, match="tekken is not a tokenizer: KeyError"):
         load_file(tekken, name="tekken")
 
 

@@ -99,7 +99,7 @@ def test_half_a_character_is_an_error_that_says_where(each: Tokenizer) -> None:
     with pytest.raises(FlancompileError) as caught:
         each.encode(["good", "é", "bad \ud83d."])
     assert caught.value.code == "FC309"
-    assert "text 2 holds half a character" in str(caught.value)
+    assert "text 2 contains half a character" in str(caught.value)
     assert "'bad \\ud83d.'" in str(caught.value)
 
 
