@@ -123,7 +123,7 @@ def test_a_file_of_ones_own_takes_the_tokenizers_tokens(folder: Path, tmp_path: 
     text = made.chat.render([{"role": "user", "content": "Hi"}])
     assert (text, unmarked(text)) == (marked("<s>") + "Hi" + marked("</s>"), "<s>Hi</s>")
     (tmp_path / "odd.jinja").write_text("line\n{% if %}")
-    with pytest.raises(FlancompileError, match=r"odd\.jinja is no chat template: line 2"):
+    with pytest.raises(FlancompileError, match=r"odd\.jinja is not a chat template: line 2"):
         with_chat_file(made, tmp_path / "odd.jinja")
 
 

@@ -79,9 +79,9 @@ def test_fuzz_real_bpe(real: Callable[[str], Tokenizer], odd_texts: Any) -> None
 def test_what_may_not_be_cut_is_told(crossing_pieces: Tokenizer, unigram: Tokenizer) -> None:
     about = PieceModel.of(crossing_pieces.data)
     assert about.why_no_cuts() is None and about.joined()[ord("e"), ord(" ")]
-    assert "runs over a space" in str(replace(about, single_spaces=True).why_no_cuts())
+    assert "crosses a space" in str(replace(about, single_spaces=True).why_no_cuts())
     assert PieceModel.of(unigram.data).why_no_cuts() is None
-    with pytest.raises(ValueError, match="no SentencePiece model"):
+    with pytest.raises(ValueError, match="not a SentencePiece model"):
         PieceModel.of(b"\x0f\x01nothing")
 
 
