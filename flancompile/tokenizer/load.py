@@ -236,7 +236,7 @@ def from_bytes(
     try:
         size = bare.vocab_size
     except Exception as error:  # the libraries raise RuntimeError, bare Exception, ...
-        message = f"{name} is not a {kind} tokenizer: {error}"
+        message = f"{name} is not a valid {kind} tokenizer: {error}"
         hint = f"tokenizer files are {', '.join(_NAMES)}, and others of these formats"
         raise fail("FC412", message, span=span, hint=hint) from None
     bos, eos, pad = (_special(bare, role, declared or {}, beside or {}, span) for role in _ROLES)

@@ -236,7 +236,7 @@ def test_steps_are_fixed_where_the_rate_depends_on_them(
         if decay == "rsqrt":
             train(longer, build, out, devices=one_device)
             continue
-        with pytest.raises(FlancompileError, match=r"FC606.*steps differ[\s\S]*say `steps: 1`"):
+        with pytest.raises(FlancompileError, match=r"FC606.*steps differ[\s\S]*set `steps: 1`"):
             train(longer, build, out, devices=one_device)
 
 
