@@ -18,7 +18,7 @@ def apply_filters(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
 
     steps: each {regex, select, fallback} | {strip} | {case} | {map, default}.
 
-    >>> filtered("It is (B) or (C)", [{"regex": r"\((\w)\)", "select": 0}, {"case": "lower"}])
+    >>> apply_filters("It is (B) or (C)", [{"regex": r"\((\w)\)", "select": 0}, {"case": "lower"}])
     'b'
     """
     for step in steps:
@@ -39,7 +39,7 @@ def strip_ignored(text: str, ignore: Mapping[str, Any]) -> str:
 
     ignore: `regexes_to_ignore`, `ignore_case`, `ignore_punctuation`, `ignore_numbers`.
 
-    >>> plainer("The U.S.", {"ignore_case": True, "ignore_punctuation": True})
+    >>> strip_ignored("The U.S.", {"ignore_case": True, "ignore_punctuation": True})
     'the us'
     """
     for pattern in ignore.get("regexes_to_ignore") or ():

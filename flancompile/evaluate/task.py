@@ -209,11 +209,11 @@ def conclusion(text: str, before: str, after: str) -> str:
 
     Without `before` in the text, the answer is the last line. `after` may be missing.
 
-    >>> concluded("It is raw. So the answer is no. So the answer is yes.", "So the answer is", ".")
+    >>> conclusion("It is raw. So the answer is no. So the answer is yes.", "So the answer is", ".")
     'yes'
-    >>> concluded("He ate.\nB", "", "")
+    >>> conclusion("He ate.\nB", "", "")
     'B'
-    >>> concluded("- He ate.\n**B**", "**", "**")
+    >>> conclusion("- He ate.\n**B**", "**", "**")
     'B'
     """
     text = text.strip().removesuffix(after)

@@ -89,7 +89,9 @@ def test_what_is_no_tokenizer(tmp_path: Path, bpe: Tokenizer) -> None:
     (tmp_path / "tokenizer.json").write_text('{"model": 1}')
     assert "is not a valid hf tokenizer:" in failed(lambda: load_file(tmp_path))
     (tmp_path / "a.model").write_bytes(b"\x0a\x03abc")
-    assert "is not a valid sentencepiece tokenizer:" in failed(lambda: load_file(tmp_path / "a.model"))
+    assert "is not a valid sentencepiece tokenizer:" in failed(
+        lambda: load_file(tmp_path / "a.model")
+    )
     message = failed(lambda: load_file(tmp_path / "tokeniser.json"))
     assert "did you mean 'tokenizer.json'?" in message
     about = json.loads(bpe.data)
