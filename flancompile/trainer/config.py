@@ -107,7 +107,7 @@ class Checkpoints(_Strict):
 
 
 class Evaluation(_Strict):
-    """Settings of the evaluation on the build's evaluation tasks."""
+    """Evaluation settings of a run: lengths of answers, batches, rows and models."""
 
     max_new_tokens: int = Field(
         64, ge=1, description="Greatest number of tokens of a generated answer."
