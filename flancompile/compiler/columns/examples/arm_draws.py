@@ -1,4 +1,4 @@
-"""Arms and templates of all rows of a block at once: what `arms.choose` draws, in columns."""
+"""Draw the arm and template of all rows of a block; equal to `arms.choose` for each row."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Chosen:
-    """What was drawn for each row. sure: false where the renderer that goes by row is to be asked.
+    """Draws of each row; all arrays have one value a row.
 
-    template: an index into the task's templates; options: whether they are shown.
+    template: index into the task's templates; shots: count of exemplars; options: whether options
+    are shown; cot: whether the target has a rationale; sure: False for rows that fall back.
     """
 
     template: Ints
@@ -35,9 +36,9 @@ class Chosen:
 
 
 def chosen(tabled: Tabled, shares: ArmShares, allowed: Sequence[int]) -> Chosen:
-    """Arm and template of every row; a row to which none applies is not sure.
+    """Draw the arm and template of every row; a row without an applicable template falls back.
 
-    allowed: indexes of the templates that may be used.
+    allowed: indexes of the usable templates.
     """
     rows = tabled.rows
     templates = [rows.task.templates[t] for t in allowed]
@@ -87,7 +88,10 @@ def _with_options(tabled: Tabled, index: int) -> Flags:
 def _next(
     open_: Flags, start: npt.NDArray[np.uint64], number: int, previous: Ints
 ) -> tuple[Ints, Flags]:
-    """(the template that each row meets, whether it meets one). open_: bool[rows, templates]"""
+    """Next template in each row's cycle. open_: bool[rows, templates], those that apply.
+
+    -> (index into `open_`, or NO_TEMPLATE; whether one applies)
+    """
     counts = open_.sum(axis=1)
     divisor = np.maximum(counts, 1).astype(np.uint64)
     place = ((start % divisor + np.uint64(number)) % divisor).astype(np.int64)

@@ -1,7 +1,7 @@
-"""The render pass by columns: the examples of a block that are sure, and the rows that are left.
+"""Render a block's examples in the column engine, and list the rows left to the row engine.
 
-It draws what `Renderer` draws and gives the same texts; what it is not sure of (odd values, texts
-that are not lowered, small pools, dialogues) is left to that renderer, row by row.
+Draws and texts equal those of `Renderer`. Rows with values of unsupported types, texts that are not
+lowered, small pools, or dialogues fall back to `Renderer`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass
 class Assembly:
-    """Examples in columns. rows: int64[examples], ascending; the other arrays go with it.
+    """Examples of the column engine. rows: int64[examples], ascending.
 
-    option_style, layout: places in the sorted ids of styles, -1 for none; exemplars:
-    int64[examples, most], places in the pool, -1 for none; rest: the rows that are left; reasons:
-    rows that give no example, for sure; first_prompts: with all exemplars.
+    drawn, option_style, layout, exemplars, first_prompts, targets: one item an example.
+    option_style, layout: indexes into the sorted style ids, -1 for none; exemplars:
+    int64[examples, most], rows of the pool, -1 for none; first_prompts: with all exemplars;
+    rest: rows left to the row engine; reasons: drop reasons by row.
     """
 
     rows: Ints
@@ -59,25 +60,28 @@ class Assembly:
 
     @property
     def shots(self) -> Ints:
-        """Exemplars of each example."""
+        """Count of exemplars of each example. -> int64[examples]"""
         return np.asarray((self.exemplars >= 0).sum(axis=1), dtype=np.int64)
 
     def drop_shot(self, places: Ints) -> Strings:
-        """Take the last exemplar from some examples that have one. -> their prompts"""
+        """Remove the last exemplar of some examples, each with one or more. -> their prompts"""
         shots = self.shots[places] - 1
         self.exemplars[places, shots] = NONE
         self.layout[places] = self.builder.layout(self.rows[places], shots)
         return self.prompts(places)
 
     def prompts(self, places: Ints) -> Strings:
-        """The prompts of some examples as they stand now."""
+        """Prompts of some examples with their current exemplars."""
         return self.builder.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
 
 
 def assemble(
     spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str], bank: Bank
 ) -> Assembly | None:
-    """The block's sure examples; None where nothing of it can be done by columns."""
+    """Build the examples that the column engine resolves; None if the task needs the row engine.
+
+    dropped: reasons of rows to leave out.
+    """
     if spec.wrap or len(rows) == 0 or styles_why_not(spec) is not None:
         return None
     made = _Assembler(spec, rows, pools, dropped, bank).run()
@@ -131,11 +135,11 @@ class _Assembler:
         return self._laid(drawn, at, taken, styles, left, reasons)
 
     def _lay_out(self, at: Ints, shots: Ints) -> Ints:
-        """Make the pools that are columns of their rows one. -> the rows whose pools it holds"""
+        """Concatenate the pools that fields of rows list. -> the rows whose pools were read"""
         task = self.spec.task
         choices = [task.choices, *(t.choices for t in task.templates)]
         drawn = any(c is not None and c.distractors is not None for c in choices)
-        if drawn or self.pools.settings.same is not None:  # these look at the pool's other rows
+        if drawn or self.pools.settings.same is not None:  # they read other rows
             at = at[shots[at] == 0]
         few = shots[at] > 0
         found = self.pools.laid_out(self.rows, at[few].tolist())
@@ -150,13 +154,13 @@ class _Assembler:
         return (self.rows.bits(purpose) % np.uint64(of)).astype(np.int64)
 
     def _pool_is_sure(self) -> bool:
-        """Whether it is known of all rows of the pool which conditions hold."""
+        """Whether all conditions are resolved for all rows of the pool."""
         task = self.spec.task
         conditions = [task.where, *(task.templates[t].when for t in self.spec.templates)]
         return all(bool(self.pool.holds(c)[1].all()) for c in conditions)
 
     def _shots(self, drawn: Chosen, at: Ints, shots: Ints, styles: Ints) -> Ints:
-        """Exemplars that can be shown, as far as conditions and options tell."""
+        """Draw exemplars that meet the conditions and have the options that they need."""
         if not shots.any():
             return np.zeros((len(at), 0), np.int64)
         task = self.spec.task
@@ -182,7 +186,7 @@ class _Assembler:
         left: Flags,
         reasons: dict[int, str],
     ) -> Assembly:
-        """Texts of the rows `at`, with the exemplars `taken` of the pool."""
+        """Build the examples of the rows `at` with the exemplars `taken` from the pool."""
         line, slot = np.nonzero(taken >= 0)
         owner, of = at[line], taken[line, slot]
         queries, shown = self._instances(drawn, at, of, owner, styles)
@@ -217,7 +221,7 @@ class _Assembler:
     def _instances(
         self, drawn: Chosen, at: Ints, of: Ints, owner: Ints, styles: Ints
     ) -> tuple[Instances, Instances]:
-        """(the rows `at`, the pool's rows `of` under what their owners drew)."""
+        """Instances of the rows `at`, and of the pool's rows `of` under the draws of `owner`."""
         whose = np.concatenate([at, owner])
         rows, templates, chosen_ = np.concatenate([at, of]), drawn.template[whose], styles[whose]
         count, total = len(at), len(whose)
@@ -238,7 +242,7 @@ class _Assembler:
         return found.doubting(np.flatnonzero(self.tabled.doubt[at]), len(at))
 
     def _rationales(self) -> tuple[pa.Array, Flags]:
-        """(the rationale of each row of the pool, null for none; where it is not sure)."""
+        """Rationales of the pool's rows. -> (texts, null for none; rows that fall back)"""
         settings, count = self.pools.settings, self.pool.count
         found: list[object] = [None] * count
         unsure = np.zeros(count, np.bool_)
@@ -256,7 +260,7 @@ class _Assembler:
             try:
                 text = explanation_text(value)
                 texts.append(text if text is None else text.encode().decode())
-            except (RowError, UnicodeEncodeError):  # a list, or half a character
+            except (RowError, UnicodeEncodeError):  # a list, or a lone surrogate
                 texts.append(None)
                 unsure[row] = True
         return pa.array(texts, pa.string()), unsure

@@ -1,4 +1,4 @@
-"""Exemplars of all rows at once: the same draws, in the same order, as a pool's `candidates`."""
+"""Draw exemplars for all rows at once, in the order of `Pool.candidates`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def draw_shots(
     kinds: Ints,
     laid: Laid | None = None,
 ) -> Ints:
-    """Draw exemplars for the queries at these rows.
+    """Draw exemplars for the queries at rows `at`.
 
-    shots: how many each asks for; fits: bool[kinds, pool rows], whether a pool's row can be shown
-    under what the query's exemplars are rendered with, its kind; kinds: int64[queries]; laid: where
-    each query has rows of its own in the pool.
-    -> int64[queries, most], the pool's rows in the order shown, -1 for none
+    shots: int64[queries], exemplars requested; fits: bool[kinds, pool rows], whether a row of the
+    pool can be shown under a kind (template, with or without options); kinds: int64[queries], the
+    kind of each query's exemplars; laid: ranges of the pool, if each query has its own.
+    -> int64[queries, most], rows of the pool in the order shown, -1 for none
     """
     peers, starts, counts = _peers(pool, queries, at) if laid is None else _own_peers(laid)
     offer = _Offer(pool, queries, at, peers, starts, counts, fits, kinds)
@@ -39,7 +39,7 @@ def draw_shots(
 
 
 class _Offer:
-    """What a pool offers to some queries, and why it may not be taken."""
+    """Candidates of a pool for some queries, and the rules that exclude them."""
 
     def __init__(
         self, pool: Pool, queries: RowSet, at: Ints, peers: Ints, starts: Ints, counts: Ints,
@@ -60,13 +60,13 @@ class _Offer:
         self.by_file = settings.source not in ("drawn", "reserved") and settings.order == "file"
 
     def taken(self, shots: Ints) -> Ints:
-        """The rows taken for each query. -> int64[queries, most]"""
+        """Draw for each query. -> int64[queries, most], rows of the pool, -1 for none"""
         most = int(shots.max(initial=0))
         last = 4 * most + 8
         taken, tried = (np.full((len(self.at), n), NONE, np.int64) for n in (most, last))
         found = np.zeros(len(self.at), np.int64)
         open_ = np.arange(len(self.at))
-        # Most queries are served by the first few draws, so those come first, for all of them.
+        # The first few draws suffice for most queries: later draws are made only for the others.
         for first, end in ((0, most + 2), (most + 2, last)):
             open_ = open_[(found[open_] < shots[open_]) & (self.counts[open_] > 0)]
             if len(open_) == 0 or most == 0:
@@ -83,7 +83,7 @@ class _Offer:
         return taken
 
     def _places(self, rows: Ints, first: int, end: int) -> Ints:
-        """Which of its peers a query is offered in each attempt. -> int64[attempts, rows]"""
+        """Peer of each attempt `first` to `end`. -> int64[attempts, rows]"""
         if self.by_file:
             return np.repeat(np.arange(first, end)[:, None], len(rows), axis=1)
         counts = self.counts[rows].astype(np.uint64)
@@ -91,7 +91,7 @@ class _Offer:
         return (np.stack(bits) % counts).astype(np.int64)
 
     def _left(self, row: int, shots: int, most: int, tried: Ints, held: Ints) -> Ints:
-        """What may still be shown of the peers in order, no two equal ones of those drawn."""
+        """Untried peers in order that may be shown; no duplicates unless exemplars are fixed."""
         count, begin = int(self.counts[row]), int(self.starts[row])
         if self.by_file:
             offered = self.peers[begin + np.arange(min(4 * most + 8, count), count)]
@@ -122,7 +122,7 @@ def _draw(  # type: ignore[no-untyped-def]
     rows, first, places, shots, by_file, own, own_split, fixed, at, peers, starts, counts, fits,
     kinds, digests, examples, my_digests, my_examples, unlike, my_unlike, taken, tried, found,
 ):  # fmt: skip
-    """Attempts from `first` on, for the queries at `rows`."""
+    """Run the attempts from `first` on for the queries at `rows`."""
     for i in range(len(rows)):
         row = rows[i]
         limit = counts[row] if by_file else 4 * shots[row] + 8
@@ -151,7 +151,7 @@ def _own_peers(laid: Laid) -> tuple[Ints, Ints, Ints]:
 
 
 def _peers(pool: Pool, queries: RowSet, at: Ints) -> tuple[Ints, Ints, Ints]:
-    """(rows of the pool, where each query's peers begin among them, how many they are)."""
+    """Peers by query. -> (rows of the pool, offset of each query's peers, their count)"""
     same = pool.settings.same
     if same is None:
         count = len(pool.rows)

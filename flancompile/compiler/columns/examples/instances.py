@@ -1,8 +1,8 @@
-"""Inputs and targets of many rows at once, as strings of fragments.
+"""Inputs and targets of many rows as ropes.
 
-An instance is a row under a template and an option style: a query, or an exemplar of one. A text
-that has a program is spelt for all rows at once; the others are rendered by columns, a group of
-like rows at a time.
+An instance is a row under a template and an option style: a query, or an exemplar. Texts with a
+program are concatenated for all rows at once; the others are rendered by columns, one template at a
+time.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ NO_STYLE = -1
 
 @dataclass(frozen=True)
 class Instances:
-    """Texts of instances. sure: false where only the renderer that goes by row knows."""
+    """Texts of instances. sure: bool[instances], False for those that fall back."""
 
     input: Strings
     target: Strings
     sure: Flags
 
     def part(self, start: int, stop: int) -> Instances:
-        """The instances from one place to another."""
+        """Instances from `start` to `stop`."""
         shown, learnt = self.input.part(start, stop), self.target.part(start, stop)
         return Instances(shown, learnt, self.sure[start:stop])
 
@@ -51,9 +51,10 @@ class Instances:
 def instances(
     spec: RenderSpec, tabled: Tabled, rows: Ints, templates: Ints, styles: Ints
 ) -> Instances:
-    """Input and target of each instance.
+    """Build the input and target of each instance.
 
-    rows, templates: int64[instances]; styles: places in the sorted option styles, or -1 for none.
+    rows, templates, styles: int64[instances]; styles: indexes into the sorted option styles, or
+    `NO_STYLE`.
     """
     made = _Instances(spec, tabled, rows, templates, styles)
     for key, at in groups(templates * 2 + (styles != NO_STYLE)):
@@ -63,23 +64,24 @@ def instances(
 
 @dataclass
 class _Spelling:
-    """One text of each instance as it comes together. of: each instance's program, in codes."""
+    """Programs of one text (input or target). of: int64[instances], indexes into `programs`;
+    whole: slot of a text that was rendered by columns, which program 0 prints."""
 
     of: Ints
     whole: int
     programs: list[Ints] = field(default_factory=list)
 
     def put(self, at: Rows, codes: Ints) -> None:
-        """The instances whose text a program says."""
+        """Set the program of some instances."""
         self.of[at] = len(self.programs)
         self.programs.append(codes)
 
 
 @dataclass
 class _Names:
-    """What the texts of one template see, in some instances.
+    """Names visible to the texts of one template, in some instances.
 
-    codes: slots of what stands for a name; own: names that only this template's frame knows.
+    codes: slots by name; own: names that only this template's scope binds.
     """
 
     frame: Frame
@@ -87,14 +89,14 @@ class _Names:
     own: frozenset[str]
 
 
-_BLOCK, _GOLD, _INPUT, _TARGET = range(4)  # slots of an instance; what templates set comes after
+_BLOCK, _GOLD, _INPUT, _TARGET = range(4)  # slots of an instance; names of templates follow
 
 
 class _Instances:
-    """Instances as they come together, template by template.
+    """Builder of instances, template by template.
 
-    slots: int64[instances, slots], what an instance alone has; columns: fragments of the row set's
-    names, by name and filters.
+    slots: int64[instances, slots], values that differ between instances of a row; columns: slots of
+    columns of the row set, by name and filters; table: their fragments, int64[rows] each.
     """
 
     def __init__(
@@ -115,7 +117,7 @@ class _Instances:
         self.pieces = self._options(templates, styles)
 
     def _options(self, templates: Ints, styles: Ints) -> Strings:
-        """Option blocks and golds of the instances that have option styles; sets their slots."""
+        """Build option blocks and golds of instances with an option style; set their slots."""
         task = self.spec.task
         chosen = [self.spec.option_styles[i] for i in sorted(self.spec.option_styles)]
         shown = np.flatnonzero(styles != NO_STYLE)
@@ -144,7 +146,7 @@ class _Instances:
         return Strings.joined(parts)
 
     def add(self, template: Template, at: Rows, *, shown: bool) -> None:
-        """Instances of one template, all with option styles or all without."""
+        """Add instances of one template. shown: whether all, or none, have an option style."""
         source = template.input if shown else hidden(template.input)
         texts = (source, template.target)
         if template.turns is not None or any(why_not(text) is not None for text in texts):
@@ -172,7 +174,7 @@ class _Instances:
     def _forms(
         self, template: Template, texts: tuple[str, str], names: _Names
     ) -> Sequence[Form | None]:
-        """The forms of a template's texts, which are kept where they are the same in every pass."""
+        """Forms of a template's texts; cached unless a `let` may draw anew in each epoch."""
         if template.let or self.spec.task.let:
             return [self._form(text, names) for text in texts]
         key = (*texts, *names.codes, repr(self.tabled.rows.variable))
@@ -192,21 +194,21 @@ class _Instances:
                 self._without(text, names, at, spelling, slot)
 
     def _without(self, text: str, names: _Names, at: Rows, spelling: _Spelling, slot: int) -> None:
-        """Render the instances that have no text in a slot that their program asks for."""
+        """Render the instances in which a tested slot is empty."""
         left = np.flatnonzero(self.fragments.is_empty(self._held(slot, at)))
         if len(left):
             part = _Names(names.frame.sub(left), names.codes, names.own)
             self._render(text, part, at[left], spelling)
 
     def _held(self, slot: int, at: Rows) -> Ints:
-        """What stands in a slot of some instances."""
+        """Values of a slot in some instances."""
         column = slot - COLUMN
         return self.table[column][self.rows[at]] if column >= 0 else self.slots[at, slot]
 
     def _column(
         self, key: tuple[str, Hashable], numbers: Ints, unsure: Flags | None, at: Rows
     ) -> int:
-        """The slot of a column of the row set, which some instances look up."""
+        """Slot of a column of the row set; marks the instances on which it falls back."""
         if unsure is not None:
             self.doubt[at] |= unsure[self.rows[at]]
         if key not in self.columns:
@@ -215,7 +217,7 @@ class _Instances:
         return self.columns[key]
 
     def _slot(self, name: str, how: Hashable, names: _Names, at: Rows) -> int:
-        """The slot of what a name prints."""
+        """Slot of a name's text, filtered by `how`."""
         if name in names.codes:
             return names.codes[name]
         if name in names.own:
@@ -232,7 +234,7 @@ class _Instances:
         return self._column((name, how), *self.tabled.numbers(name, how), at)
 
     def _form(self, text: str, names: _Names) -> Form | None:
-        """The text over its names; None where it does more with one than a program says."""
+        """Form of a text over its names; None if it has no program."""
         open_: list[str] = []
         constants: list[tuple[str, Constant]] = []
         for name in sorted(compile_template(text).names):
@@ -258,7 +260,7 @@ class _Instances:
         return column is not None and column.is_text
 
     def _render(self, text: str, names: _Names, at: Rows, spelling: _Spelling) -> None:
-        """The text by columns."""
+        """Render a text by columns."""
         for name in names.codes.keys() & compile_template(text).names:
             texts = self.fragments.texts_of(self._held(names.codes[name], at), self.pieces)
             names.frame.set(name, Column.of_text(texts))
@@ -268,7 +270,7 @@ class _Instances:
         spelling.of[at] = 0
 
     def texts(self) -> Instances:
-        """The texts of all instances."""
+        """Texts of all instances."""
         columns = None
         if self.table:
             columns = np.stack(self.table), self.rows

@@ -1,4 +1,4 @@
-"""Option blocks of many rows at once, and the values of `gold` under the same styles."""
+"""Render option blocks, and values of `gold`, of many rows."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def option_blocks(
     chosen: Ints,
     styles: Sequence[OptionStyle],
 ) -> tuple[Strings, Strings, Flags]:
-    """(option blocks, values of `gold`, whether a row must be left to the row engine).
+    """Render each row's option block and `gold`. -> (blocks, golds, rows that fall back)
 
-    numbers: the fragments of the table's options; rows: int64[rows], all with options; chosen:
-    int64[rows], places in `styles`.
+    numbers: fragments of the table's options; rows: int64[n], rows of the table that have options;
+    chosen: int64[n], indexes into `styles`.
     """
     texts, unsure = [], np.zeros(len(rows), np.bool_)
     for grammar, number, slots in (

@@ -1,4 +1,4 @@
-"""Answer options of all rows of a set: what `RowSet.options` and `RowSet.gold` give, in columns."""
+"""Answer options of all rows of a set; equal to `RowSet.options` and `RowSet.gold` by row."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ NONE = -1
 
 @dataclass(frozen=True)
 class OptionTable:
-    """Every row's options in their drawn order.
+    """Options of every row in drawn order.
 
-    flat: texts, those of `listing` first; places: int64[rows, most], where each of a row's options
-    stands in them; counts: int64[rows], 0 where a row has none; gold: which of them is right.
+    flat: texts, those of `listing` first; places: int64[rows, most], indexes into `flat`; counts:
+    int64[rows], 0 for a row without options; gold: int64[rows], position of the right option.
     """
 
     listing: Listing
@@ -49,22 +49,22 @@ class OptionTable:
 
     @property
     def given(self) -> Flags:
-        """Where a row has options."""
+        """Whether each row has options. -> bool[rows]"""
         return self.counts > 0
 
     @property
     def right(self) -> Ints:
-        """Where the right option of each row stands in `flat`."""
+        """Index of each row's right option in `flat`. -> int64[rows]"""
         found: Ints = self.places[np.arange(len(self.gold)), self.gold]
         return found
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Options as the author lists them: `counts` of each row from `starts` on in `flat`.
+    """Options in the author's order: each row has `counts` of them in `flat`, from `starts` on.
 
-    right: int64[rows], where the right one stands, -1 for nowhere; asked: rows of which the row set
-    itself is asked.
+    right: int64[rows], position of the right option, -1 for none; asked: rows that fall back to
+    `RowSet.options`.
     """
 
     flat: pa.Array
@@ -75,7 +75,7 @@ class Listing:
 
     @cached_property
     def doubled(self) -> Flags:
-        """Rows with two options that read alike: the row set itself leaves one of them out."""
+        """Rows with duplicate options, one of which `RowSet.options` removes. -> bool[rows]"""
         distinct, forms = self.flat.dictionary_encode(), dict[str, int]()
         texts = distinct.dictionary.to_pylist()
         numbers = np.array([forms.setdefault(read_form(t), len(forms)) for t in texts], np.int64)
@@ -89,7 +89,7 @@ class Listing:
 
 
 def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> Listing:
-    """The rows' options by columns, as far as they are sure. doubt: where the names are not."""
+    """Evaluate the rows' options. doubt: rows where names of `let` fall back."""
     count = len(rows)
     found = [t for t in (choices.gold, choices.options, choices.labels) if isinstance(t, str)]
     none = np.zeros(count, np.int64)
@@ -112,7 +112,7 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
         return Listing(pa.array(same, pa.string()), none, none + len(same), right, asked)
     try:
         flat = pa.array([t for listed in texts for t in listed or ()], pa.string())
-    except UnicodeEncodeError:  # half a character: the row set keeps it
+    except UnicodeEncodeError:  # a lone surrogate, which Arrow rejects
         return Listing(pa.array([], pa.string()), none, none, right, np.ones(count, np.bool_))
     counts = np.array([len(t or ()) for t in texts], dtype=np.int64)
     return Listing(flat, np.cumsum(counts) - counts, counts, right, asked)
@@ -121,11 +121,11 @@ def listing(rows: RowSet, shared: Frame, doubt: Flags, choices: Choices) -> List
 def _read(
     given: Given, read: Callable[[object], list[str]], shared: Frame, asked: Flags
 ) -> Sequence[list[str] | None]:
-    """The texts of options or labels in each row; rows that have none are `asked` for."""
+    """Texts of options or labels in each row; marks rows without any in `asked`."""
     if not isinstance(given, str):
         return [None if given is None else read(given)] * len(asked)
     column, found = evaluate(given, shared), list[list[str] | None]()
-    known: dict[int, list[str] | None] = {}  # by the id of a value, which all rows may share
+    known: dict[int, list[str] | None] = {}  # by `id`: rows may share one value
     for value in column.values(len(asked)):
         if id(value) not in known:
             try:
@@ -138,19 +138,19 @@ def _read(
 
 
 def _is_text(column: pa.Array | None) -> bool:
-    """Whether there is a field, of texts without nulls."""
+    """Whether a field exists and is text without nulls."""
     return column is not None and pa.types.is_string(column.type) and column.null_count == 0
 
 
 def _is_plain(lists: pa.Array | None) -> bool:
-    """Whether there is a field, of lists of texts without nulls."""
+    """Whether a field exists and holds lists of text without nulls."""
     if lists is None or not pa.types.is_list(lists.type):
         return False
     return lists.null_count == 0 and _is_text(lists.flatten())
 
 
 def _plain(lists: pa.Array, golds: pa.Array, asked: Flags) -> Listing:
-    """Options that a field lists; the right one is the first that reads like the gold."""
+    """Options that a field lists; the right one is the first that equals the gold."""
     flat, counts = lists.flatten(), np.asarray(pc.list_value_length(lists), dtype=np.int64)
     starts = np.cumsum(counts) - counts
     owners = np.repeat(np.arange(len(lists)), counts)
@@ -191,7 +191,7 @@ def _places(
 
 
 def option_table(rows: RowSet, found: Listing, choices: Choices) -> OptionTable:
-    """The options in their drawn order."""
+    """Draw the order of each row's options."""
     held = ~found.asked & (found.right >= 0) & (found.counts >= 2)
     doubled = held & found.doubled
     held &= ~doubled
@@ -222,7 +222,7 @@ def option_table(rows: RowSet, found: Listing, choices: Choices) -> OptionTable:
 
 
 def gold_texts(rows: RowSet, found: Listing, choices: Choices) -> Column:
-    """The right options' texts; a row that has none is unsure."""
+    """Text of each row's right option; a row without one falls back."""
     sure = ~found.asked & (found.right >= 0)
     texts, places = [found.flat], np.where(sure, found.starts + found.right, 0)
     own = len(found.flat)

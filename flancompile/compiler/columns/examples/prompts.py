@@ -1,4 +1,4 @@
-"""Prompts of any rows under any layouts, with any number of their exemplars."""
+"""Render prompts of rows under given layouts and counts of exemplars."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PromptBuilder:
-    """The texts that prompts of a block are made of, and the layouts that its rows drew.
+    """Texts and layouts from which the prompts of a block are built.
 
-    queries: inputs of the block's rows `at`; line: int64[rows of the block], places in `at`;
-    exemplars: instances of all exemplars, with their rationales (null for none) and whether those
-    are unsure; place: int64[at, most], the n-th exemplar of a row among these; zero, few:
-    int64[rows of the block], places in the sorted layouts.
+    line: int64[rows of the block], each row's index into `queries`; place: int64[queries, most],
+    index of a query's n-th exemplar in `exemplars`; zero, few: int64[rows of the block], indexes
+    into the sorted layouts; rationales: text of each exemplar, null for none; unsure: whether that
+    falls back.
     """
 
     spec: RenderSpec
@@ -51,11 +51,11 @@ class PromptBuilder:
     unsure: Flags
 
     def layout(self, rows: Ints, shots: Ints) -> Ints:
-        """The layouts of rows with so many exemplars."""
+        """Layouts of rows with `shots` exemplars. -> int64[rows], indexes into the sorted ids"""
         return np.where(shots > 0, self.few[rows], self.zero[rows])
 
     def prompts(self, rows: Ints, layout: Ints, shots: Ints) -> tuple[Strings, Flags]:
-        """(prompts of the block's rows, where they are not sure), by layout and exemplars."""
+        """Render prompts of rows. -> (prompts, rows that fall back)"""
         lines, most = self.line[rows], int(shots.max(initial=0))
         exemplars, shown = self.place[lines, :most], np.arange(most) < shots[:, None]
         unsure = (shown & self.unsure[exemplars]).any(axis=1)
@@ -74,7 +74,7 @@ class PromptBuilder:
         return found, unsure | doubtful
 
     def _slots(self, lines: Ints, exemplars: Ints, shown: Flags) -> Ints:
-        """The slots of `prompt_parts` in each row, as `Fragments.spell` reads them."""
+        """Slots of `prompt_parts` in each row, coded as in `Fragments.spell`."""
         first = self._texts[1]
         places = [first[QUERY] + lines, first[-2] + np.zeros_like(lines)]
         if self.instruction is not None and not self.instruction.is_constant:
@@ -84,13 +84,13 @@ class PromptBuilder:
 
     @cached_property
     def _explained(self) -> Flags:
-        """Whether an exemplar has a rationale."""
+        """Whether each exemplar has a rationale."""
         found: Flags = self.rationales.is_valid().to_numpy(zero_copy_only=False)
         return found
 
     @cached_property
     def _texts(self) -> tuple[Strings, Ints]:
-        """(queries, the texts of exemplars, the instruction; where each of these begins)."""
+        """Queries, texts of exemplars and the instruction as one sequence, and their offsets."""
         rationales = Strings.single(self.fragments.of(self.rationales.fill_null("")))
         said = pa.array([""], pa.string())
         if self.instruction is not None:

@@ -1,7 +1,7 @@
-"""A row set in columns: its fields, its `let` names, which rows a condition holds for, its options.
+"""Columns of a row set: fields, names of `let`, truth of conditions, answer options.
 
-Each is worked out once for all rows. Where only the sandbox knows, a row is not `sure`, and is left
-to the renderer that goes row by row.
+Each is evaluated once for all rows. Rows that the column engine cannot resolve fall back to the row
+engine.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ Ints = npt.NDArray[np.int64]
 
 
 class Tabled:
-    """Columns over a row set, and the fragments that their texts are.
+    """Columns over a row set, and the fragments of their texts.
 
-    cache: fragments that the epochs of the row set's block share.
+    cache: fragments shared by the epochs of the row set's block.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Tabled:
         self.rows, self.count = rows, len(rows)
         self.fragments = Fragments() if fragments is None else fragments
         self.cache = FragmentCache() if cache is None else cache
-        self._printed: dict[tuple[str, Hashable], Printed] = {}  # of names of `let`
+        self._printed: dict[tuple[str, Hashable], Printed] = {}  # for names of `let`
         self._gold_numbers: dict[int, Printed] = {}
         self.fields = Frame(self.count, load=self._field)
         self.shared = self.fields.nested()
@@ -70,13 +70,13 @@ class Tabled:
         return Column.of(list(self.rows.columns[name])) if name in self.rows.columns else None
 
     def is_own(self, name: str) -> bool:
-        """Whether a name is that of a field, and of nothing that hides it."""
+        """Whether a name is a field that neither `let` nor `for_each` hides."""
         variable, columns = self.rows.variable, self.rows.columns
         hidden = variable is not None and variable[0] == name
         return name in columns and name not in self.rows.task.let and not hidden
 
     def is_text(self, name: str) -> bool:
-        """Whether a field, or a name of the task's `let`, is text in every row."""
+        """Whether a field or a name of the task's `let` is text in every row."""
         if self.is_own(name) and name in self.rows.arrays:
             array = self.rows.arrays[name]
             return bool(pa.types.is_string(array.type) and array.null_count == 0)
@@ -84,12 +84,12 @@ class Tabled:
         return column is not None and column.is_text
 
     def frame(self, template: Template, rows: Rows) -> tuple[Frame, Flags]:
-        """Some rows with the names that the template's texts see, and where they are not sure."""
+        """Scope of a template's texts over some rows. -> (scope, rows that fall back)"""
         frame = self.shared.sub(rows)
         return frame, self.doubt[rows] | self._let(frame, template.name, template.let, rows)
 
     def _shared_let(self, everyone: Rows) -> Flags:
-        """Set the names of the task's `let`; what draws nothing is the same in every pass."""
+        """Bind the names of the task's `let`; without draws, epochs share their columns."""
         let = self.rows.task.let
         if not let or any("pick" in compile_expression(t).names for t in let.values()):
             return self._let(self.shared, None, let, everyone)
@@ -120,7 +120,7 @@ class Tabled:
         return doubt
 
     def holds(self, condition: str | None) -> tuple[Flags, Flags]:
-        """(where a condition over the fields holds, where that is sure)."""
+        """Evaluate a condition over the fields. -> (truth, rows where it is resolved)"""
         if condition is None:
             return np.ones(self.count, np.bool_), np.ones(self.count, np.bool_)
         conditions = self.rows.shared.conditions
@@ -133,7 +133,7 @@ class Tabled:
         return nowhere, nowhere
 
     def has_targets(self, template: Template) -> Flags:
-        """Where the fields that the template's target prints are there."""
+        """Whether all fields in the template's target have text. -> bool[rows]"""
         found = np.ones(self.count, np.bool_)
         filled = self.rows.shared.filled
         for name in compile_template(template.target).names & self.rows.columns.keys():
@@ -145,9 +145,9 @@ class Tabled:
         return np.array([v is not None and bool(str(v).strip()) for v in values], np.bool_)
 
     def numbers(self, name: str, how: Hashable = None) -> Printed:
-        """(the fragments that a name prints in each row, where that is not sure).
+        """Fragment of a name's text in each row. -> (fragments, rows that fall back, or None)
 
-        name: of a field or of the task's `let`; how: filters that its values go through.
+        name: a field or a name of the task's `let`; how: filters over its values.
         """
         known = self.cache.printed if self.is_own(name) else self._printed
         if (name, how) not in known:
@@ -157,19 +157,19 @@ class Tabled:
         return known[name, how]
 
     def gold_numbers(self, choices: Choices) -> Printed:
-        """(the fragments of the right options, where that is not sure)."""
+        """Fragments of the right options. -> (fragments, rows that fall back, or None)"""
         if id(choices) not in self._gold_numbers:
             self._gold_numbers[id(choices)] = self.printed(self.gold(choices), self.count)
         return self._gold_numbers[id(choices)]
 
     def printed(self, column: Column, count: int, how: Hashable = None) -> Printed:
-        """(the fragments that a column prints, where that is not sure)."""
+        """Fragments of a column's texts. -> (fragments, rows that fall back, or None)"""
         shown = column.printed(count) if how is None else made_of(how, column, count)
         unsure = shown.unsure(count)
         return self.fragments.of(shown.text(count)), unsure if unsure.any() else None
 
     def option_numbers(self, table: OptionTable) -> Ints:
-        """The fragments of a table's options. -> int64[table.flat]"""
+        """Fragments of a table's options. -> int64[table.flat]"""
         listed = table.listing
         known = self.cache.options.get(id(listed))
         if known is None or known[0] is not listed:
@@ -179,14 +179,14 @@ class Tabled:
         return found
 
     def options(self, choices: Choices) -> OptionTable:
-        """The options of every row."""
+        """Options of every row."""
         if id(choices) not in self._options:
             found = option_table(self.rows, self._listing(choices), choices)
             self._options[id(choices)] = found
         return self._options[id(choices)]
 
     def gold(self, choices: Choices) -> Column:
-        """The right option's text."""
+        """Text of each row's right option."""
         if id(choices) not in self._golds:
             found = gold_texts(self.rows, self._listing(choices), choices)
             self._golds[id(choices)] = found
@@ -196,7 +196,7 @@ class Tabled:
         def make() -> Listing:
             return listing(self.rows, self.shared, self.doubt, choices)
 
-        if self.rows.task.let:  # which may draw anew in each pass
+        if self.rows.task.let:  # which may draw anew in each epoch
             if id(choices) not in self._listings:
                 self._listings[id(choices)] = make()
             return self._listings[id(choices)]

@@ -1,4 +1,4 @@
-"""Texts of styles over many rows: by programs, or by columns where a style has no program."""
+"""Render texts of styles over many rows, by program, or by columns if there is no program."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def styled(
     slots: Ints,
     pieces: Strings | None = None,
 ) -> tuple[Strings, Flags]:
-    """(each row's text, whether it must be left to the row engine).
+    """Render a grammar's text for each row. -> (texts, rows that fall back)
 
-    arguments: of the grammar, for each distinct form of the text; of: int64[rows], places in them;
-    slots: int64[rows, slots], the texts of the parts' slots as in `Fragments.spell`.
+    arguments: of the grammar, for each distinct form of the text; of: int64[rows], indexes into
+    `arguments`; slots: int64[rows, slots], coded as in `Fragments.spell`.
     """
     programs = [program_of(grammar, *given) for given in arguments]
     at, texts = fragments.spelled(programs, of, slots, pieces, making)
@@ -47,7 +47,7 @@ def styled(
         rows = left[among]
         try:
             parts = grammar(*arguments[form])
-        except RowError:  # of a label: each row has its reason from the row engine
+        except RowError:  # an unusable label: the row engine gives the drop reason
             column = Column(constant=("",), unsure=np.ones(len(rows), np.bool_))
         else:
             column = _rendered(parts, fragments, slots[rows], pieces)
@@ -60,7 +60,7 @@ def styled(
 def _rendered(
     parts: Sequence[Part], fragments: Fragments, slots: Ints, pieces: Strings | None
 ) -> Column:
-    """Rows of the same parts, one part after another."""
+    """Render rows of the same parts by columns."""
     rows = len(slots)
     used = {slot for part in parts for _, slot in part.slots}
     texts = {i: Column.of_text(fragments.texts_of(slots[:, i], pieces)) for i in used}

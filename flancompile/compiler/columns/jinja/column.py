@@ -1,7 +1,8 @@
-"""Columns of values, one a row, with the rows on which only the sandbox knows.
+"""Columns of template values, and scopes that name them.
 
-A column is a constant, a list of Python values, or text in Arrow. A frame gives columns their names
-and hands on some of its rows to a branch or loop without copying what is not asked for.
+A column is a constant, a list of Python values, or Arrow text, with a mask of the rows that fall
+back to the row engine. A scope over a subset of rows (a branch, a loop) copies only the columns
+that are read.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Column:
-    """One value a row. Made by `constant`, `of` or `of_text`."""
+    """One value a row; built by `constant`, `of`, `of_text` or `of_array`."""
 
     __slots__ = ("_constant", "_text", "_unsure", "_values")
 
@@ -54,7 +55,7 @@ class Column:
 
     @classmethod
     def of_array(cls, array: pa.Array) -> Column:
-        """A column of a block."""
+        """A field of a block; stays in Arrow if it is text without nulls."""
         if pa.types.is_string(array.type) and array.null_count == 0:
             return cls(text=array)
         return cls(values=array.to_pylist())
@@ -66,11 +67,11 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is text in Arrow, without nulls."""
+        """Whether it is Arrow text, without nulls."""
         return self._text is not None
 
     def values(self, rows: int) -> list[Any]:
-        """The values as a list."""
+        """Values as a list."""
         if self._constant is not None:
             return [self._constant[0]] * rows
         if self._values is None:
@@ -79,7 +80,7 @@ class Column:
         return self._values
 
     def text(self, rows: int) -> pa.Array:
-        """Text in Arrow, of a column that is `printed`."""
+        """Arrow text of a column that is `printed`."""
         if self._constant is not None:
             return pa.repeat(pa.scalar(self._constant[0], pa.string()), rows)
         if self._text is None:
@@ -87,15 +88,15 @@ class Column:
         return self._text
 
     def unsure(self, rows: int) -> Flags:
-        """Whether only the sandbox knows. -> bool[rows]"""
+        """Whether each row falls back to the row engine. -> bool[rows]"""
         return np.zeros(rows, np.bool_) if self._unsure is None else self._unsure
 
     def unsure_rows(self) -> Rows:
-        """The rows of which only the sandbox knows."""
+        """Rows that fall back to the row engine, ascending."""
         return np.flatnonzero(self._unsure) if self._unsure is not None else np.zeros(0, np.int64)
 
     def doubting(self, more: Rows, rows: int) -> Column:
-        """The same with more rows unsure."""
+        """The same column with more rows that fall back."""
         if len(more) == 0:
             return self
         flags = self.unsure(rows).copy()
@@ -103,7 +104,7 @@ class Column:
         return Column(self._values, self._text, self._constant, flags)
 
     def take(self, rows: Rows) -> Column:
-        """Some of its rows."""
+        """The column over a selection of its rows."""
         unsure = None if self._unsure is None else self._unsure[rows]
         if self._constant is not None:
             return Column(constant=self._constant, unsure=unsure)
@@ -114,13 +115,13 @@ class Column:
         return Column([values[i] for i in rows.tolist()], unsure=unsure)
 
     def truth(self, rows: int) -> tuple[Flags, Flags]:
-        """(whether each value counts as true, whether that is sure)."""
+        """Truth of each value. -> (truth, rows where it is resolved)"""
         flags = rowwise(bool, self, rows=rows)
         sure = ~flags.unsure(rows)
         return np.array([bool(v) for v in flags.values(rows)], dtype=np.bool_), sure
 
     def printed(self, rows: int) -> Column:
-        """As text; a null is unsure, as the sandbox has a reason for it."""
+        """Convert to text; a null falls back, as the row engine gives its drop reason."""
         if self._text is not None:
             return self
         if self._constant is not None and isinstance(self._constant[0], str):
@@ -133,7 +134,7 @@ class Column:
 
     @classmethod
     def joined(cls, parts: Sequence[Column], rows: int) -> Column:
-        """Printed columns, one after another in each row."""
+        """Concatenate printed columns row by row."""
         if len(parts) == 1:
             return parts[0]
         if all(p.is_constant and p._unsure is None for p in parts):
@@ -155,8 +156,8 @@ class Column:
 
 
 class Frame:
-    """Names and their columns, for so many rows. own: what was set here; load: makes the column
-    of a name that is asked for, if there is one."""
+    """Names and their columns, over `rows` rows. own: columns set in this scope; load: builds the
+    column of a name on first use, or returns None."""
 
     def __init__(
         self,
@@ -171,7 +172,7 @@ class Frame:
         self._load = load
 
     def get(self, name: str) -> Column | None:
-        """A name's column, or None."""
+        """Column of a name, or None."""
         found = self.own.get(name) or self._names.get(name)
         if found is None:
             if self._outer is None:
@@ -184,31 +185,31 @@ class Frame:
         return found
 
     def set(self, name: str, column: Column) -> None:
-        """Give a name its column."""
+        """Bind a name in this scope."""
         self.own[name] = column
 
     def sub(self, rows: Rows) -> Frame:
-        """Some of the rows (or some of them several times)."""
+        """Inner scope over a selection of rows, which may repeat."""
         return Frame(len(rows), outer=self, taken=rows)
 
     def nested(self) -> Frame:
-        """The same rows, for names that end with a block."""
+        """Inner scope over the same rows, for names local to a block."""
         return Frame(self.rows, outer=self)
 
 
 def rowwise(function: Callable[..., Any], *columns: Column, rows: int) -> Column:
-    """A function of the columns' values, row by row; where it raises, the row is unsure."""
+    """Apply a function to the columns row by row; a row on which it raises falls back."""
     unsure = _either([c._unsure for c in columns])
     if unsure is None and all(c.is_constant for c in columns):
         try:
             once = function(*(c._constant[0] for c in columns if c._constant))
-            if not isinstance(once, Iterator):  # that can be used only once, so each row needs one
+            if not isinstance(once, Iterator):  # which is used up by one row
                 return Column.constant(once)
         except Exception:
             return Column([None] * rows, unsure=np.ones(rows, np.bool_))
     out: list[Any] = []
     failed: list[int] = []
-    # The iterator goes on where it was left: a value may be a generator, to be used only once.
+    # `left` resumes after a row that raised: values may be generators, which can be read only once.
     given = [c.values(rows) for c in columns]
     left = map(function, *given) if given else (function() for _ in range(rows))
     while len(out) < rows:
@@ -224,7 +225,7 @@ def rowwise(function: Callable[..., Any], *columns: Column, rows: int) -> Column
 
 
 def scattered(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:
-    """One column of parts that have some rows each; rows of no part are unsure."""
+    """Merge columns over disjoint rows; rows in no part fall back."""
     unsure = np.ones(rows, np.bool_)
     for at, column in parts:
         unsure[at] = column.unsure(len(at))
@@ -255,7 +256,7 @@ def _shown(value: Any) -> str:
 def _as_text(values: list[Any], unsure: Flags | None) -> Column:
     try:
         return Column(text=pa.array(values, pa.string()), unsure=unsure)
-    except (UnicodeEncodeError, pa.ArrowInvalid):  # half a character: the sandbox keeps it
+    except (UnicodeEncodeError, pa.ArrowInvalid):  # a lone surrogate, which Arrow rejects
         return Column(text=pa.array([""] * len(values), pa.string()),
                       unsure=np.ones(len(values), np.bool_))  # fmt: skip
 

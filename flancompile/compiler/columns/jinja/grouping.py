@@ -1,4 +1,4 @@
-"""Rows that are alike, taken together."""
+"""Group rows by integer keys."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Ints = npt.NDArray[np.int64]
 
 
 def groups(keys: Ints) -> Iterator[tuple[int, Rows]]:
-    """Each value with the places where it stands, ascending."""
+    """Each distinct key, ascending, with its rows, ascending. keys: int64[rows], not negative."""
     if len(keys) == 0:
         return
     values, of = valued(keys)
-    narrow = of.astype(np.uint16) if len(values) < 1 << 16 else of  # which sorts in one pass
+    narrow = of.astype(np.uint16) if len(values) < 1 << 16 else of  # radix sort of 16-bit keys
     order = np.argsort(narrow, kind="stable")
     ends = np.cumsum(np.bincount(of, minlength=len(values)))
     yield from zip(values.tolist(), np.split(order, ends[:-1]), strict=True)
 
 
 def combined(keys: Sequence[Ints]) -> tuple[Ints, Ints]:
-    """(a row of each distinct combination of keys, each row's combination).
+    """Number the distinct combinations of keys. keys: int64[rows] each, not negative.
 
-    keys: int64[rows] each, not negative.
+    -> (a row of each combination, each row's combination int64[rows])
     """
     of = np.zeros(len(keys[0]), np.int64)
     for key in keys:
@@ -39,7 +39,7 @@ def combined(keys: Sequence[Ints]) -> tuple[Ints, Ints]:
 
 
 def valued(keys: Ints) -> tuple[Ints, Ints]:
-    """(the values, ascending; each key's place among them), of keys that are not negative."""
+    """Distinct keys, ascending, and each key's index among them. keys: not negative."""
     if len(keys) == 0 or int(keys.max()) >= 1 << 16:
         values, of = np.unique(keys, return_inverse=True)
         return values, of

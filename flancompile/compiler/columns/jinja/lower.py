@@ -1,9 +1,9 @@
-"""Templates and expressions over whole columns: Jinja's tree is walked once for many rows.
+"""Evaluate Jinja templates and expressions over whole columns, by one walk of the syntax tree.
 
-Texts are joined by Arrow; every other operation is the sandbox's own function, applied down a
-column. A row on which an operation raises is left `unsure`, and so is one that would print a null:
-the caller asks the sandbox for it, which gives the text or the reason why there is none. So what
-is sure is right, and `why_not` names what is never lowered at all.
+Arrow concatenates texts; every other operation applies the sandbox's own function to each row. A
+row on which an operation raises, or that would print a null, falls back: the caller renders it in
+the row engine, which returns the text or the drop reason. A resolved row therefore equals the row
+engine's result. `why_not` rejects texts that are never lowered.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from flancompile.dsl.jinja.values import materialized
 
 __all__ = ["evaluate", "render"]
 
-_BLOCK = " block"  # the name of a block's text, which no author can write
+_BLOCK = " block"  # name of a block's text; authors cannot write a space
 
 
 def render(text: str | nodes.Template, frame: Frame) -> Column:
-    """A template's text for every row; what a row that is unsure has is no text."""
+    """Render a template for every row; rows that fall back have no meaningful text."""
     if isinstance(text, nodes.Template):
         return _Walk().body(text.body, frame)
     simple = compile_template(text).parts
@@ -60,17 +60,17 @@ def render(text: str | nodes.Template, frame: Frame) -> Column:
 
 
 def evaluate(text: str, frame: Frame) -> Column:
-    """An expression's value for every row."""
+    """Evaluate an expression for every row."""
     output = cast(nodes.Output, expression_tree(text).body[0])
     found = _Walk().value(output.nodes[0], frame)
     return rowwise(materialized, found, rows=frame.rows)
 
 
 class _Walk:
-    """One walk over a tree. Each method takes a node and the rows that reach it."""
+    """Tree walk; each method takes a node and the scope of the rows that reach it."""
 
     def value(self, node: nodes.Node, frame: Frame) -> Column:
-        """An expression's values."""
+        """Values of an expression."""
         kind = type(node).__name__
         if kind in BINARY:
             pair = cast(nodes.BinExpr, node)
@@ -80,7 +80,7 @@ class _Walk:
         return cast(Column, getattr(self, f"_{kind.lower()}")(node, frame))
 
     def body(self, items: Sequence[nodes.Node], frame: Frame) -> Column:
-        """The text of statements, in order; what they set is set in the frame."""
+        """Text of statements in order; assignments bind names in the scope."""
         parts: list[Column] = []
         doubts: list[Rows] = []
         for item in items:
@@ -161,7 +161,7 @@ class _Walk:
         return rowwise(_text_alone, self._block(node, frame), rows=frame.rows).printed(frame.rows)
 
     def _block(self, node: nodes.FilterBlock | nodes.AssignBlock, frame: Frame) -> Column:
-        """The text of a block, with its filter if it has one."""
+        """Text of a block, filtered if it has a filter."""
         inner = frame.nested()
         text = self.body(node.body, inner)
         if node.filter is None:
@@ -273,7 +273,7 @@ class _Walk:
         return scattered(texts, frame.rows)
 
     def _merge(self, branches: Sequence[tuple[Rows, Frame]], frame: Frame) -> None:
-        """What the branches of an `if` have set holds after it."""
+        """Bind the names that the branches of an `if` assigned."""
         for name in dict.fromkeys(n for _, inner in branches for n in inner.own):
             absent = Column.constant(environment().undefined(name=name))
             before = frame.get(name) or absent
@@ -307,7 +307,7 @@ class _Walk:
     def _iterations(
         self, node: nodes.For, frame: Frame, items: Column, parents: Rows, counts: Rows
     ) -> Column:
-        """The loop's body for all items of all rows, joined by row."""
+        """Render the body for all items of all rows at once; join the texts of each row."""
         inner = frame.sub(parents)
         doubts = self._bind(node.target, items, inner)
         ends = np.cumsum(counts)
@@ -322,7 +322,7 @@ class _Walk:
     def _turns(
         self, node: nodes.For, frame: Frame, items: Column, parents: Rows, counts: Rows
     ) -> Column:
-        """The same where a turn may see what the one before it has set: the rows' n-th turns."""
+        """Render the n-th iteration of all rows at once, for bodies that keep state."""
         starts = np.cumsum(counts) - counts
         pieces: list[list[str]] = [[] for _ in range(frame.rows)]
         unsure = np.zeros(frame.rows, np.bool_)
@@ -338,7 +338,7 @@ class _Walk:
         return Column.of_text(pa.array(map("".join, pieces), pa.string()), unsure)
 
     def _bind(self, target: nodes.Node, values: Column, frame: Frame) -> Rows:
-        """Give a target its values. -> the rows that are unsure of them, used or not."""
+        """Bind an assignment's target. -> rows where its value falls back, used or not"""
         if isinstance(target, nodes.Name):
             frame.set(target.name, values)
             return values.unsure_rows()
@@ -355,7 +355,7 @@ class _Walk:
 
 
 def _number(frame: Frame, place: Rows, length: Rows) -> None:
-    """What `loop` tells, for turns at these places of loops of these lengths."""
+    """Bind the attributes of `loop`. place: 0-based iteration; length: iterations of the loop."""
     about = {
         "index": place + 1, "index0": place, "first": place == 0, "last": place == length - 1,
         "length": length, "revindex": length - place, "revindex0": length - place - 1,

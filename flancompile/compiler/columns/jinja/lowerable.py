@@ -1,4 +1,4 @@
-"""Which texts are lowered to columns, and why the others are not."""
+"""Check whether the column engine can evaluate a text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _KNOWN = frozenset(
 
 @lru_cache(maxsize=65_536)
 def why_not(text: str, *, expression: bool = False) -> str | None:
-    """Why a text is rendered row by row; None where it is lowered."""
+    """Reason why a text needs the row engine; None if it is lowered."""
     tree = parsed_expression(text) if expression else parsed_template(text)
     for node in _all(tree):
         kind = type(node).__name__
@@ -55,31 +55,31 @@ def why_not(text: str, *, expression: bool = False) -> str | None:
 
 @lru_cache(maxsize=4096)
 def template_tree(text: str) -> nodes.Template:
-    """The tree of a template, kept."""
+    """Syntax tree of a template, cached."""
     return parsed_template(text)
 
 
 @lru_cache(maxsize=4096)
 def expression_tree(text: str) -> nodes.Template:
-    """The tree of an expression, kept."""
+    """Syntax tree of an expression, cached."""
     return parsed_expression(text)
 
 
 @lru_cache(maxsize=1)
 def context() -> Context:
-    """A context without names, for functions that ask for one."""
+    """Empty Jinja context, for functions that require one."""
     return environment().from_string("").new_context({})
 
 
 def of_loop(node: nodes.Node) -> str | None:
-    """The attribute of `loop` that a node asks for."""
+    """Attribute of `loop` that a node reads; None for any other node."""
     if not isinstance(node, nodes.Getattr) or not isinstance(node.node, nodes.Name):
         return None
     return node.attr if node.node.name == "loop" else None
 
 
 def keeps_state(node: nodes.Node) -> bool:
-    """Whether a loop's body changes something that its next turn may see."""
+    """Whether a loop's body may change state that the next iteration reads."""
     names = {n.name for n in node.find_all(nodes.Name)}
     sets = next(node.find_all(nodes.NSRef), None) is not None
     calls = any(isinstance(c.node, nodes.Name | nodes.Getattr) and of_loop(c.node) is None
@@ -88,7 +88,7 @@ def keeps_state(node: nodes.Node) -> bool:
 
 
 def _reads_ahead(tree: nodes.Template) -> bool:
-    """Whether an inner block reads a name that is set after it: it then sees none, says Jinja."""
+    """Whether an inner block reads a name that is assigned after it: Jinja leaves it undefined."""
     loads: dict[str, list[_Scope]] = {}
 
     def visit(node: nodes.Node, scope: _Scope) -> bool:
@@ -113,7 +113,7 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _folds(node: nodes.Expr) -> bool:
-    """False for constants that raise; the sandbox meets them before it has seen a row."""
+    """Whether constant folding succeeds; the sandbox folds at compile time, before any row."""
     try:
         node.as_const(context().eval_ctx)
     except nodes.Impossible:

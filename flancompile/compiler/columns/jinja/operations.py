@@ -1,4 +1,4 @@
-"""What templates do to single values: the sandbox's own operations, to be applied down a column."""
+"""Operations of the template sandbox on single values, for use with `rowwise`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COMPARED: dict[str, Operation] = {
 
 @lru_cache(maxsize=1024)
 def applied(kind: str, name: str) -> Operation:
-    """A filter or test with what it wants before its value."""
+    """Filter or test of that name, its context argument bound. kind: `Filter` or `Test`."""
     table = environment().filters if kind == "Filter" else environment().tests
     function = cast(Operation, table[name])
     wants = _PassArg.from_obj(function)
@@ -48,24 +48,27 @@ def applied(kind: str, name: str) -> Operation:
 
 
 def attribute(value: Any, name: str) -> Any:
-    """An attribute, or an item of that name."""
+    """Attribute of a value, or its item of that name."""
     if type(value) is dict and name in value:
         return value[name]
     return environment().getattr(value, name)
 
 
 def item_of(value: Any, key: Any) -> Any:
-    """An item, or an attribute of that name."""
+    """Item of a value, or its attribute of that name."""
     return environment().getitem(value, key)
 
 
 def item_of_row(value: Any, key: Any) -> Any:
-    """An item by an index that a row gives; raises RowError where it is negative."""
+    """Item by an index from the row. Raises RowError if it is negative."""
     return environment().item(value, key)
 
 
 def part(written_out: tuple[bool, bool, bool]) -> Operation:
-    """A slice of three bounds; those that a row gives may not be null or negative."""
+    """Function of a slice's three bounds; a bound from the row may not be null or negative.
+
+    written_out: whether the template writes each bound as a literal.
+    """
 
     def cut(*bounds: Any) -> slice:
         pairs = zip(bounds, written_out, strict=True)
@@ -75,5 +78,5 @@ def part(written_out: tuple[bool, bool, bool]) -> Operation:
 
 
 def called(function: Any, *args: Any, **named: Any) -> Any:
-    """What a function gives in the sandbox."""
+    """Call a function under the sandbox's rules."""
     return environment().call(context(), function, *args, **named)

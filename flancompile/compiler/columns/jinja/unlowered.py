@@ -1,4 +1,4 @@
-"""Which templates are rendered row by row, and why: the rest go by columns."""
+"""Report the templates that need the row engine, with reasons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Unlowered", "styles_why_not", "unlowered"]
 
 @dataclass(frozen=True)
 class Unlowered:
-    """A template that is rendered row by row."""
+    """A template that the row engine renders."""
 
     task: str
     template: str
@@ -22,7 +22,7 @@ class Unlowered:
 
 
 def unlowered(spec: RenderSpec) -> list[Unlowered]:
-    """The templates of a task that are rendered row by row."""
+    """List the templates of a task that the row engine renders."""
     for_all = next(_of_task(spec), None)
     found = []
     for index in spec.templates:
@@ -34,7 +34,7 @@ def unlowered(spec: RenderSpec) -> list[Unlowered]:
 
 
 def styles_why_not(spec: RenderSpec) -> str | None:
-    """Why the styles or the instruction keep a task from going by columns."""
+    """Reason why a task's styles or instruction need the row engine; None if they are lowered."""
     texts: dict[str, tuple[str, ...]] = {
         f"the layout {id_}": (s.opening, s.exemplar, s.query, s.zero)
         for id_, s in spec.shots_styles.items()
@@ -74,7 +74,7 @@ def _of_choices(choices: Choices | None) -> Iterator[str]:
 
 
 def _reasons(texts: Iterable[tuple[str, str | None, bool]]) -> Iterator[str]:
-    """texts: (what it is, the text, whether it is an expression)."""
+    """texts: (label, text, whether it is an expression)."""
     for where, text, expression in texts:
         reason = None if text is None else why_not(text, expression=expression)
         if reason is not None:

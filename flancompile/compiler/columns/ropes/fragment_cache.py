@@ -1,4 +1,4 @@
-"""Fragments of a block's columns under one tokenizer, which its epochs share."""
+"""Cache of a block's fragments under one tokenizer, shared by the epochs of the block."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from flancompile.compiler.columns.ropes.programs import Form
 __all__ = ["FragmentCache", "Printed"]
 
 Ints = npt.NDArray[np.int64]
-Printed = tuple[Ints, npt.NDArray[np.bool_] | None]  # fragments of each row; rows not sure, if any
+Printed = tuple[Ints, npt.NDArray[np.bool_] | None]  # fragment of each row; rows that fall back
 
 
 @dataclass
 class FragmentCache:
-    """What depends on the block's fields and the tokenizer alone, each worked out once.
+    """Values that depend only on the block's fields and the tokenizer.
 
-    printed: of fields, by name and filters; options: of lists of options, by the id of a list that
-    is kept beside them; forms: of inputs and targets, by their texts; exact: whether decoding gives
-    a target back.
+    printed: fragments of fields, by name and filters; options: fragments of lists of options, by
+    the `id` of a list, which the entry keeps alive; forms: of inputs and targets, by their texts;
+    exact: whether a target survives encoding and decoding.
     """
 
     printed: dict[tuple[str, Hashable], Printed] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""Texts as strings of fragments: fields, literals of templates, options, each kept once.
+"""Interned texts (fields, template literals, options) and ropes built from them.
 
-A prompt of a hundred styles is a hundred ways to string the same few texts together. Here a text is
-a list of numbers until its bytes are asked for, so laying out a block costs some nanoseconds a
-fragment, and what two prompts share is known to be the same.
+A hundred prompt styles concatenate the same few texts in a hundred ways. A rope is a list of
+fragment numbers until its bytes are needed, so concatenation costs some nanoseconds a fragment, and
+equal fragments of two prompts have the same number.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["COLUMN", "Fragments", "Making"]
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Making = Callable[[Hashable, pa.Array], tuple[pa.Array, Flags]]
-LARGEST = (1 << 31) - 1  # bytes of one array of text
-COLUMN = 1 << 20  # slots from here on are columns of a table
+LARGEST = (1 << 31) - 1  # bytes of a text array with 32-bit offsets
+COLUMN = 1 << 20  # slots from this number on are columns of a table
 
 
 class Fragments:
-    """Distinct texts under numbers of their own, and texts strung together of them.
+    """Interned texts, numbered from 0, and ropes over them.
 
-    cuts: where ids allow a text to be cut; literals are kept in the parts that they fall into.
+    cuts: byte pairs between which the tokenizer may split a text; literals are interned in parts.
     """
 
     def __init__(self, cuts: Cuts | None = None) -> None:
@@ -52,12 +52,12 @@ class Fragments:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that its arrays hold."""
+        """Bytes of all arrays."""
         arrays = (self.data, self.starts, self.hashes, self.first, self.last, self.marked)
         return sum(a.nbytes for a in (*arrays, self.slots))
 
     def of(self, texts: pa.Array) -> Ints:
-        """The numbers of texts without nulls. -> int64[texts]"""
+        """Intern texts without nulls. -> their numbers, int64[texts]"""
         found = Texts.of(texts)
         self._make_room(len(found), found.size)
         out = np.empty(len(found), np.int64)
@@ -81,12 +81,12 @@ class Fragments:
             rehash(self.slots, self.hashes, count)
 
     def coded(self, program: Program) -> Ints:
-        """A program's fragments, and slots as -1 - slot."""
+        """Code of a program: fragment numbers, and -1 - slot for a slot."""
         self._code([program])
         return self._codes[id(program)][1]
 
     def _code(self, programs: Sequence[Program]) -> None:
-        """Give the literals of programs their numbers, those of all at once."""
+        """Intern the literals of all programs in one call."""
         new = [p for p in programs if id(p) not in self._codes]
         if not new:
             return
@@ -111,12 +111,11 @@ class Fragments:
         pieces: Strings | None = None,
         columns: tuple[Ints, Ints] | None = None,
     ) -> Strings:
-        """Each row's text by its program.
+        """Run each row's program. -> one rope a row
 
-        of: int64[rows], places in `programs`, which may be as `coded` gives them; slots:
-        int64[rows, slots], what stands in each: a fragment's number, or -1 - the place of a text in
-        `pieces`; columns: (int64[columns, lines], the line of each row), where the fragments of
-        slots from `COLUMN` on stand.
+        of: int64[rows], indexes into `programs`, whose items may be codes from `coded`; slots:
+        int64[rows, slots], a fragment's number, or -1 - the index of a rope in `pieces`; columns:
+        (fragments int64[columns, lines], line of each row), read by slots from `COLUMN` on.
         """
         self._code([p for p in programs if isinstance(p, Program)])
         codes = [self._codes[id(p)][1] if isinstance(p, Program) else p for p in programs]
@@ -138,10 +137,10 @@ class Fragments:
         pieces: Strings | None,
         making: Making,
     ) -> tuple[Ints, Strings]:
-        """(rows that their programs are good for, their texts): `spell` where not all is known.
+        """Run the programs that apply. -> (rows with a rope, ascending; their ropes)
 
-        A row's program may be none, or ask for a text that the row has not. making: what is done to
-        texts, and where that is not sure.
+        A row has no rope if its program is None, tests a slot that is empty in the row, or filters
+        a text on which the filters fall back. making: applies filters to texts, as `Making`.
         """
         known = [p or _NOTHING for p in programs]
         good = np.array([p is not None for p in programs], dtype=np.bool_)[of]
@@ -155,7 +154,7 @@ class Fragments:
         return at, self.spell(known, of[at], slots[at], pieces)
 
     def is_empty(self, slots: Ints, pieces: Strings | None = None) -> Flags:
-        """Which slots hold no text."""
+        """Whether the text of each slot is empty. -> bool, shaped as `slots`"""
         own = np.maximum(slots, 0)
         found: Flags = self.starts[own + 1] == self.starts[own]
         if pieces is None or slots.min(initial=0) >= 0:
@@ -171,7 +170,7 @@ class Fragments:
         making: Making,
         good: Flags,
     ) -> Ints:
-        """The slots with what is made; rows where that is not sure are no longer good."""
+        """Append the slots of filtered texts; clear `good` for rows where a filter falls back."""
         lines = [i for i, p in enumerate(programs) if p.made]
         if not lines:
             return slots
@@ -200,22 +199,22 @@ class Fragments:
         return wide
 
     def sizes(self, strings: Strings) -> Ints:
-        """Bytes of each text."""
+        """Bytes of each rope. -> int64[ropes]"""
         found: Ints = _summed(strings.fragments, strings.ends, self.starts)
         return found
 
     def is_marked(self, strings: Strings) -> Flags:
-        """Whether each text surely holds more than white space."""
+        """Whether each rope contains a printable ASCII character. -> bool[ropes]"""
         found: Flags = _any(strings.fragments, strings.ends, self.marked)
         return found
 
     def texts_of(self, codes: Ints, pieces: Strings | None = None) -> pa.Array:
-        """The texts of what stands in slots."""
+        """Texts of slot values, coded as in `spell`."""
         whole = np.zeros(len(codes), np.int64)
         return self.texts(self.spell([_WHOLE], whole, codes[:, None], pieces))
 
     def texts(self, strings: Strings) -> pa.Array:
-        """The texts in Arrow; of 64-bit offsets where there are more bytes than others hold."""
+        """Texts as an Arrow array, with 64-bit offsets over `LARGEST` bytes."""
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.sizes(strings))])
         out = np.empty(int(offsets[-1]), np.uint8)
         _write(out, strings.fragments, strings.ends, self.data, self.starts)
@@ -226,7 +225,7 @@ class Fragments:
 
 
 class _Split:
-    """A table of cuts by which literals are parted, equal where the table is the same one."""
+    """Cuts as a cache key, compared by identity."""
 
     def __init__(self, cuts: Cuts) -> None:
         self.cuts = cuts
@@ -240,7 +239,7 @@ class _Split:
 
 @lru_cache(maxsize=65_536)
 def _parted(text: str, split: _Split) -> tuple[str, ...]:
-    """The parts of a literal: up to its first cut, from its last, and between."""
+    """Split a literal at its first and last cut."""
     cuts = cut_places(text, split.cuts)
     places = sorted({0, *cuts[:1], *cuts[-1:], len(text)})
     return tuple(text[a:b] for a, b in pairwise(places))
@@ -253,7 +252,7 @@ _NOTHING, _WHOLE = Program(()), Program((0,))
 def _intern(  # type: ignore[no-untyped-def]
     data, offsets, slots, hashes, starts, letters, first, last, marked, count, out
 ):
-    """Find or add each text."""
+    """Intern each text in the hash table `slots` (FNV-1a, linear probing)."""
     prime, mask = np.uint64(0x100000001B3), np.uint64(len(slots) - 1)
     for text in range(len(out)):
         begin, end = offsets[text], offsets[text + 1]
@@ -292,22 +291,22 @@ def _intern(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _held(slots, table, lines, row, slot):  # type: ignore[no-untyped-def]
-    """What stands in a row's slot."""
+    """Value of a row's slot."""
     return slots[row, slot] if slot < COLUMN else table[slot - COLUMN, lines[row]]
 
 
 @numba.njit(cache=True, nogil=True)
 def _counted(of, first, codes, slots, table, lines, ends):  # type: ignore[no-untyped-def]
-    """Where each row's fragments begin and the last end."""
-    fixed = np.zeros(len(first), np.int64)  # of each program: codes that are one fragment each
-    opened = np.zeros(len(first), np.int64)  # where its others begin in `others`
+    """Offsets of the rows' fragments. -> int64[rows + 1]"""
+    fixed = np.zeros(len(first), np.int64)  # of each program: its codes of one fragment
+    opened = np.zeros(len(first), np.int64)  # offsets of its other codes in `others`
     others = np.empty(len(codes), np.int64)
     n = 0
     for program in range(len(first) - 1):
         opened[program] = n
         for op in range(first[program], first[program + 1]):
             slot = -1 - codes[op]
-            if slot < 0 or slot >= COLUMN:  # what a column holds is a fragment
+            if slot < 0 or slot >= COLUMN:  # a column holds fragments, never ropes
                 fixed[program] += 1
             else:
                 others[n] = slot

@@ -1,8 +1,8 @@
-"""Programs of styles and templates: what their text is where only texts of the row are left open.
+"""Compile styles and templates to programs: literals and slots for the texts of a row.
 
-A text is rendered once with marks in place of what a row gives, by the very functions that render
-columns, and cut at the marks. That holds where it only prints what is open, as it is or through
-filters with constant arguments, or asks whether it is there at all; other texts have no program.
+The column engine renders a text once with a mark in place of each open name and splits the result
+at the marks. This is valid if the text only prints open names, directly or through filters with
+constant arguments, or tests in an `if` whether they are empty; other texts have no program.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ _KEEPING = (
     nodes.For, nodes.FilterBlock, nodes.AssignBlock, nodes.Assign, nodes.With, nodes.Macro,
     nodes.CallBlock, nodes.Call,
 )  # fmt: skip
-_WHOLE = "text"  # what filters call what they are over
+_WHOLE = "text"  # name of the value that filters are applied to
 
 
 class _NoProgramError(Exception):
-    """The text does more with what is open than a program can say."""
+    """A text uses an open name in a way that no program expresses."""
 
 
 @dataclass(frozen=True)
 class _Filtered:
-    """Filters over one text, equal where they read the same."""
+    """Filters over one text, compared by the source of the chain."""
 
     words: str
     tree: nodes.Template = field(compare=False)
 
 
-_Open = tuple[str, _Filtered | None]  # a name, and what is done to its text before it is printed
+_Open = tuple[str, _Filtered | None]  # a name, and the filters over it
 _Parts = tuple["str | tuple[int, _Filtered | None]", ...]
 _Pieces = tuple[_Parts, frozenset[int]]
 
 
 @dataclass(frozen=True)
 class _Form:
-    """A text with open names. text: as source, or as a tree where it does more than print names;
-    open: what each mark stands for; tested: names that it asks for."""
+    """A text with open names. text: source, or a tree if it does more than print names;
+    open: the open text of each mark; tested: names that it tests for emptiness."""
 
     text: str | nodes.Template
     open: tuple[_Open, ...]
@@ -65,7 +65,7 @@ class _Form:
 
 @lru_cache(maxsize=32_768)
 def program_of(grammar: Grammar, *arguments: Hashable) -> Program | None:
-    """The program of a grammar's parts over their slots; None if a part has none."""
+    """Compile a grammar's parts to one program; None if a part has no program."""
     try:
         return _joined(grammar(*arguments))
     except (_NoProgramError, RowError):
@@ -74,21 +74,21 @@ def program_of(grammar: Grammar, *arguments: Hashable) -> Program | None:
 
 @dataclass(frozen=True)
 class Constant:
-    """A value that is the same in every row, equal where it reads the same."""
+    """A value that is the same in every row, compared by type and `repr`."""
 
     words: str
     value: object = field(compare=False)
 
     @classmethod
     def of(cls, value: object) -> Constant:
-        """Any value, such as a mapping, which has no hash of its own."""
+        """Wrap a value, hashable or not."""
         return cls(f"{type(value).__name__} {value!r}", value)
 
 
 @dataclass(frozen=True)
 class Form:
-    """A template's text as a program over names. slots: what stands in each, as (name, how it is
-    filtered or None); tested: names whose text must not be empty."""
+    """A template's text as a program over names. slots: (name, filters or None) of each slot;
+    tested: names whose text must not be empty."""
 
     program: Program
     slots: tuple[tuple[str, Hashable], ...]
@@ -99,7 +99,7 @@ class Form:
 def template_form(
     text: str, names: tuple[str, ...], constants: tuple[tuple[str, Constant], ...]
 ) -> Form | None:
-    """The form of a template's text over some names, the others constant; None for no form."""
+    """Compile a template's text with `names` as slots; None if it has no program."""
     try:
         whole = _joined([Part(text, constants, tuple((n, i) for i, n in enumerate(names)))])
     except _NoProgramError:
@@ -110,19 +110,19 @@ def template_form(
 
 
 def made_of(how: Hashable, column: Column, rows: int) -> Column:
-    """What filters make of a column of any values."""
+    """Apply filters, a `how` of a program or form, to a column of any values."""
     assert isinstance(how, _Filtered)
     return render(how.tree, Frame(rows, {_WHOLE: column})).printed(rows)
 
 
 def making(how: Hashable, texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
-    """(what filters make of texts, where that is not sure)."""
+    """Apply filters to texts. -> (texts, rows that fall back)"""
     found = made_of(how, Column.of_text(texts), len(texts))
     return found.text(len(texts)), found.unsure(len(texts))
 
 
 def _joined(whole: Sequence[Part]) -> Program:
-    """Parts one after another; literals that touch are one. Raises _NoProgramError."""
+    """Program of parts in sequence, adjacent literals merged. Raises _NoProgramError."""
     width = max((slot for part in whole for _, slot in part.slots), default=-1) + 1
     parts: list[str | int] = []
     made: dict[tuple[int, Hashable], int] = {}
@@ -142,7 +142,7 @@ def _joined(whole: Sequence[Part]) -> Program:
 
 
 def _pieces(part: Part) -> _Pieces:
-    """(literals and slots of a part, slots that it tests). Raises _NoProgramError."""
+    """Compile a part. -> (literals and slots, tested slots). Raises _NoProgramError."""
     if part.is_literal:
         return (part.text,), frozenset()
     used = compile_template(part.text).names
@@ -157,7 +157,7 @@ def _pieces(part: Part) -> _Pieces:
 def _cut(
     text: str, constants: tuple[tuple[str, object], ...], names: frozenset[str]
 ) -> tuple[tuple[str | _Open, ...], frozenset[str]]:
-    """(literals and what is open, names that are asked for). Raises _NoProgramError."""
+    """Split a text at its open names. -> (pieces, tested names). Raises _NoProgramError."""
     form = _form(text, names)
     held = {k: v.value if isinstance(v, Constant) else v for k, v in constants}
     opened = [_named(*one) for one in form.open]
@@ -169,20 +169,20 @@ def _cut(
             raise _NoProgramError
         return str(found.text(1)[0])
 
-    if _MARK in rendered(dict.fromkeys(opened, "text")):  # of the text's own, or of a constant
+    if _MARK in rendered(dict.fromkeys(opened, "text")):  # in the text itself, or in a constant
         raise _NoProgramError
     pieces = _MARKS.split(rendered({name: f"{_MARK}{i}{_MARK}" for i, name in enumerate(opened)}))
     return tuple(p if i % 2 == 0 else form.open[int(p)] for i, p in enumerate(pieces)), form.tested
 
 
 def _named(name: str, how: _Filtered | None) -> str:
-    """What a tree calls what is open; no author can write a name with a space."""
+    """Name of an open text in a tree; the space keeps it apart from an author's names."""
     return name if how is None else f"{name} {how.words}"
 
 
 @lru_cache(maxsize=65_536)
 def _form(text: str, names: frozenset[str]) -> _Form:
-    """The form of a text with some of its names open. Raises _NoProgramError."""
+    """Form of a text with `names` open. Raises _NoProgramError."""
     plain: tuple[_Open, ...] = tuple((name, None) for name in sorted(names))
     if compile_template(text).parts is not None:
         return _Form(text, plain, frozenset())
@@ -198,7 +198,10 @@ def _form(text: str, names: frozenset[str]) -> _Form:
 
 
 def _opened(tree: nodes.Template, names: frozenset[str]) -> tuple[list[_Open], set[int]]:
-    """(filters over open names, which get names of their own; ids of nodes that print a name)."""
+    """Replace filter chains over open names in the tree by names.
+
+    -> (the chains, ids of the nodes that only print a name)
+    """
     found: dict[_Open, None] = {}
     fine: set[int] = set()
     for output in tree.find_all(nodes.Output):
@@ -219,7 +222,7 @@ def _opened(tree: nodes.Template, names: frozenset[str]) -> tuple[list[_Open], s
 
 
 def _innermost(node: nodes.Node) -> nodes.Name | None:
-    """The name that a node prints, through filters whose arguments are constants, if any."""
+    """Name under a chain of filters with constant arguments; None for any other node."""
     while isinstance(node, nodes.Filter) and node.node is not None:
         if not all(isinstance(n, nodes.Const) for n in _arguments(node)):
             return None

@@ -1,4 +1,4 @@
-"""Texts as lists of the numbers of their fragments, and what form they have."""
+"""Ropes: texts as lists of fragment numbers, and the programs that build them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Program:
-    """A text's form. parts: literals, and slots by number, in order.
+    """A concatenation of literals and slots. parts: literals and slot numbers, in order.
 
-    tested: slots whose texts must not be empty; width: slots that a row gives; made: what further
-    slots are made of, as (slot, what is done to its text).
+    tested: slots whose texts must not be empty; width: count of slots filled from the row; made:
+    (source slot, filters) of each slot from `width` on.
     """
 
     parts: tuple[str | int, ...]
@@ -30,9 +30,9 @@ class Program:
 
 @dataclass(frozen=True)
 class Strings:
-    """Texts by the fragments that they are made of.
+    """Texts as lists of fragment numbers.
 
-    fragments: int32[total]; ends: int64[texts + 1], where each begins and the last ends.
+    fragments: int32[total]; ends: int64[texts + 1], offsets into `fragments`.
     """
 
     fragments: npt.NDArray[np.int32]
@@ -40,12 +40,12 @@ class Strings:
 
     @classmethod
     def single(cls, numbers: Ints) -> Strings:
-        """Texts that are one fragment each."""
+        """Ropes of one fragment each."""
         return cls(numbers.astype(np.int32), np.arange(len(numbers) + 1))
 
     @classmethod
     def joined(cls, parts: Sequence[Strings]) -> Strings:
-        """The texts of several, one after another."""
+        """Concatenate sequences of ropes."""
         held = [p.fragments[p.ends[0] : p.ends[-1]] for p in parts]
         bases = np.cumsum([0, *map(len, held)]).tolist()
         ends = [p.ends[1:] + (base - p.ends[0]) for p, base in zip(parts, bases, strict=False)]
@@ -53,7 +53,7 @@ class Strings:
         return cls(flat, np.concatenate([np.zeros(1, np.int64), *ends]))
 
     def after(self, fragment: int) -> Strings:
-        """The texts, each with this fragment before it."""
+        """Prepend a fragment to each rope."""
         own = self.fragments[self.ends[0] : self.ends[-1]]
         begins = self.ends[:-1] - self.ends[0]
         ends = self.ends - self.ends[0] + np.arange(len(self.ends))
@@ -63,11 +63,11 @@ class Strings:
         return len(self.ends) - 1
 
     def part(self, start: int, stop: int) -> Strings:
-        """The texts from one place to another."""
+        """Ropes from `start` to `stop`, without a copy."""
         return Strings(self.fragments, self.ends[start : stop + 1])
 
     def take(self, places: Ints) -> Strings:
-        """Some of the texts, as often as their places stand there."""
+        """Ropes at `places`, which may repeat."""
         counts = np.diff(self.ends)[places]
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         out = np.empty(int(ends[-1]), np.int32)

@@ -1,12 +1,12 @@
-"""Ids of texts put together from those of their segments, each of which is encoded once.
+"""Token ids of ropes, concatenated from cached ids of their segments.
 
-A segment is what stands between two places where the tokenizer's ids allow a text to be cut
-(`tokenizer/cuts.py`). It is found in a trie by its fragments, not by a hash of its text, so the ids
-are its own for certain. A text whose segments are all known costs a few nanoseconds a segment and a
-copy of ids; exemplars, fields under other templates, and passes over the same rows share them.
+A segment is a run of fragments between two places where the tokenizer may split a text
+(`tokenizer/cuts.py`). A trie over fragment numbers finds it, so no hash collision can return
+another segment's ids. A text of known segments costs a few nanoseconds a segment and a copy of ids;
+exemplars, other templates over the same fields, and other epochs share the segments.
 
-A text that may not be put together (a piece of it must go to the reference, or a sum of scores has
-grown beyond what is safe) is encoded whole.
+A text is encoded whole if a segment needs the reference encoder, or if the sum of its segments'
+scores exceeds the range in which rounding cannot change the ids.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = ["Bank", "Spliced"]
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
-BEGIN, GO_ON = 0, 1  # the trie's roots: of segments that begin a text, and of others
-UNKNOWN, ASKED = -1, -2  # where a segment's ids begin
-ROUNDING = 1e-3  # sums of scores may differ by less, as they are added in another order
+BEGIN, GO_ON = 0, 1  # roots of the trie: for segments at the start of a text, and for others
+UNKNOWN, ASKED = -1, -2  # values of `start` for segments without ids
+ROUNDING = 1e-3  # bound on the error of score sums, which are added in another order
 
 
 class Bank:
-    """Fragments of a block's texts, and ids of their segments under one tokenizer.
+    """Fragments of a block's texts, and cached ids of their segments under one tokenizer.
 
-    cache: fragments of the block's fields, and what else its epochs share.
+    cache: fragments of the block's fields, shared by its epochs.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -50,14 +50,14 @@ class Bank:
         self.length = np.zeros(1 << 10, np.int32)
         self.sums, self.slack = (np.zeros(1 << 10, np.float64) for _ in range(2))
         self.unsure, self.unknown = (np.zeros(1 << 10, np.bool_) for _ in range(2))
-        self._unknown: Flags | None = None  # the ids that stand for what has no token
+        self._unknown: Flags | None = None  # by id: whether it is the unknown token
         if tokenizer.unknown_id is not None:
             self._unknown = np.arange(tokenizer.vocab_size) == tokenizer.unknown_id
         self.ids: npt.NDArray[np.uint32] = np.zeros(1 << 12, np.uint32)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that its arrays hold."""
+        """Bytes of all arrays, those of `fragments` included."""
         arrays = (self.keys, self.values, self.parent, self.fragment, self.start, self.length)
         own = sum(
             a.nbytes for a in (*arrays, self.sums, self.slack, self.unsure, self.unknown, self.ids)
@@ -65,7 +65,7 @@ class Bank:
         return own + self.fragments.nbytes
 
     def encode(self, strings: Strings) -> Spliced:
-        """The ids of texts, equal to those of the tokenizer for each whole text."""
+        """Encode ropes. The ids equal the tokenizer's for each whole text."""
         if self.tokenizer.cuts is None:
             whole = np.arange(len(strings))
             found = Spliced(self, np.zeros(0, np.int32), np.zeros(len(strings) + 1, np.int64))
@@ -81,7 +81,7 @@ class Bank:
         return found
 
     def _walk(self, strings: Strings) -> tuple[Numbers, Ints]:
-        """(segments of texts, where each text's begin)."""
+        """Split ropes into segments. -> (segments, offsets int64[ropes + 1])"""
         total = int(strings.ends[-1] - strings.ends[0])
         self._make_room(total)
         segments, ends = np.empty(total, np.int32), np.zeros(len(strings) + 1, np.int64)
@@ -129,7 +129,7 @@ class Bank:
         self.count[1] += more
 
     def add_whole(self, encoded: Ragged) -> Numbers:
-        """Segments that are whole texts with these ids, in no trie."""
+        """Add whole texts as segments that the trie does not contain. -> the segments"""
         self._make_room(len(encoded))
         first = int(self.count[0])
         self.count[0] += len(encoded)
@@ -140,7 +140,7 @@ class Bank:
 
 
 class Spliced:
-    """Ids of texts by their segments. lengths: int64[texts], ids of each."""
+    """Token ids of texts as lists of segments. lengths: int64[texts], in tokens."""
 
     def __init__(self, bank: Bank, segments: Numbers, ends: Ints) -> None:
         self.bank, self.segments = bank, segments
@@ -151,31 +151,31 @@ class Spliced:
         return len(self.first)
 
     def put(self, places: Ints, other: Spliced) -> None:
-        """Other ids for the texts at these places."""
+        """Replace the ids of the texts at `places`."""
         base = len(self.segments)
         self.segments = np.concatenate([self.segments, other.segments])
         self.first[places], self.last[places] = other.first + base, other.last + base
         self.lengths[places] = other.lengths
 
     def put_whole(self, places: Ints, encoded: Ragged) -> None:
-        """Ids of whole texts at these places."""
+        """Replace the ids of the texts at `places` by those of whole texts."""
         nodes = self.bank.add_whole(encoded)
         self.put(places, Spliced(self.bank, nodes, np.arange(len(nodes) + 1)))
 
     def lay(self, texts: Ints, out: npt.NDArray[np.integer], to: Ints) -> None:
-        """Copy the ids of some texts into `out`, each from its place in `to` on."""
+        """Copy the ids of `texts` into `out`, each from its offset in `to` on."""
         _lay(
             self.segments, self.first[texts], self.last[texts], self.bank.start, self.bank.length,
             self.bank.ids, out, to,
         )  # fmt: skip
 
     def unknown(self, texts: Ints) -> Flags:
-        """Whether the ids of some texts hold the tokenizer's unknown token. -> bool[texts]"""
+        """Whether the ids of `texts` contain the tokenizer's unknown token. -> bool[texts]"""
         found = _any(self.segments, self.first[texts], self.last[texts], self.bank.unknown)
         return np.asarray(found, dtype=np.bool_)
 
     def take(self, texts: Ints) -> Ragged:
-        """The ids of some texts."""
+        """Ids of `texts`, copied."""
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths[texts])])
         out = np.empty(int(ends[-1]), np.uint32)
         self.lay(texts, out, ends[:-1])
@@ -184,7 +184,7 @@ class Spliced:
 
 @numba.njit(cache=True, nogil=True)
 def _slot(keys, values, key):  # type: ignore[no-untyped-def]
-    """The place of a key, or where it would go."""
+    """Slot of a key, or the empty slot where it belongs."""
     mixed = key * np.uint64(0x9E3779B97F4A7C15)
     mask = np.uint64(len(keys) - 1)
     slot = (mixed ^ (mixed >> np.uint64(32))) & mask
@@ -207,7 +207,7 @@ def _walk(  # type: ignore[no-untyped-def]
     strings, bounds, starts, first, last, cuts, keys, values, parent, fragment, start, count,
     segments, ends,
 ):  # fmt: skip
-    """Cut texts into segments and find or add each."""
+    """Split ropes into segments and find or add each in the trie."""
     n = 0
     for text in range(len(bounds) - 1):
         node, before = 0, np.uint8(0)
@@ -235,7 +235,7 @@ def _walk(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _missing(segments, start):  # type: ignore[no-untyped-def]
-    """Segments without ids, each once; they are marked as asked for."""
+    """Distinct segments without ids; marks them as requested."""
     out = np.empty(len(segments), np.int32)
     n = 0
     for node in segments:
@@ -248,7 +248,7 @@ def _missing(segments, start):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _spelt(nodes, parent, fragment):  # type: ignore[no-untyped-def]
-    """((the fragments of segments, where each begins), whether each begins a text)."""
+    """Ropes of segments. -> ((fragments, offsets), whether each begins a text)"""
     ends = np.zeros(len(nodes) + 1, np.int64)
     begins = np.zeros(len(nodes), np.bool_)
     for i in range(len(nodes)):
