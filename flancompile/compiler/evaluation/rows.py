@@ -1,8 +1,8 @@
-"""Evaluation tasks compile like any other, but keep their texts: prompts, candidates, answers.
+"""Evaluation examples: rows rendered and tokenised like training rows, with their texts kept.
 
-Every row of the split is there, in a seeded order, under one arm that the recipe fixes. Each
-candidate is the whole target as it would be rendered were that option the right one, so a trainer
-can score it without knowing a template.
+Every row of the split is included, in a seeded order, under one arm that the recipe sets. Each
+candidate is the whole target as it would be rendered if that option were right, so an evaluator can
+score it without knowing the template.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when 
 
 
 class Lost(NamedTuple):
-    """A row that gives no evaluation example, and why."""
+    """A row without an evaluation example, and the reason."""
 
     row: int
     row_id: str | None
@@ -59,7 +59,7 @@ class Lost(NamedTuple):
 
 @dataclass(frozen=True)
 class EvalJob:
-    """One block of an evaluation task. most: rows of the block that are wanted."""
+    """One block of an evaluation task. most: the number of rows to use."""
 
     object: ObjectJob
     most: int | None = None
@@ -75,22 +75,22 @@ def eval_key(job: EvalJob, digests: dict[str, str], tokenizer: str) -> str:
 
 
 def _ranks(spec: RenderSpec) -> bool:
-    """Whether options are ranked, so that a row without any has no place here.
+    """Whether options are ranked; rows without any are then dropped.
 
-    Not after a chain of thought: the model is to find that by itself, and each option's whole
-    target would hold the one that leads to the right answer.
+    Not after a rationale: each option's whole target would contain the one that leads to the right
+    answer.
     """
     settings = spec.task.eval
     return settings is not None and settings.metric == "accuracy" and not _reasons(spec)
 
 
 def _reasons(spec: RenderSpec) -> bool:
-    """Whether every template asks for a chain of thought."""
+    """Whether every template asks for a rationale."""
     return all(spec.task.templates[i].cot for i in spec.templates)
 
 
 def build_eval(job: EvalJob) -> str:
-    """Render and tokenise one block of an evaluation task, unless it is there. -> its path."""
+    """Render and tokenise one block of an evaluation task, unless it is built. -> its path."""
     path = Path(job.object.path)
     if is_built(path):
         os.utime(path)
@@ -122,14 +122,14 @@ def build_eval(job: EvalJob) -> str:
 
 
 def _shown(line: dict[str, Any]) -> dict[str, Any]:
-    """A row with its texts as people read them; the ids hold what special tokens they have."""
+    """A row with its texts as readers see them; special tokens are in its ids only."""
     texts = {"prompt", "target"}
     lists = {n: line[n] and [unmarked(t) for t in line[n]] for n in ("options", "accepted")}
     return {n: unmarked(v) if n in texts else v for n, v in line.items()} | lists
 
 
 def read_eval(paths: Sequence[str]) -> tuple[pa.Table, list[Lost]]:
-    """A set's rows over all its blocks, numbered, and the rows that were dropped."""
+    """A set's rows over all its blocks, numbered, and the dropped rows."""
     tables = [read_object(p) for p in paths]
     dropped = [Lost(*row) for t in tables for row in json.loads(t.schema.metadata[b"dropped"])]
     bare = [t.replace_schema_metadata(None) for t in tables] or [_COLUMNS.empty_table()]
@@ -141,13 +141,13 @@ def read_eval(paths: Sequence[str]) -> tuple[pa.Table, list[Lost]]:
 def eval_metadata(
     settings: Eval | None, candidates: pa.ChunkedArray, spec: RenderSpec
 ) -> dict[str, Any]:
-    """Metric, extraction, stop and baseline; a choice task's baseline is its mean 1 / options.
+    """Metric, extraction, stop and baseline of a set.
 
-    A row without options adds nothing to that mean, for a guess gets nothing there. Where options
-    are shown for a task that is not one of choice, the baseline is at least that of choosing.
-    An answer also stops where the chat layout that it is wrapped in would go on. After a chain of
-    thought, and in a sentence, the answer is what stands where the template's target says it
-    (`between`), unless `extract` finds it; accuracy after a chain of thought is the answer's.
+    A choice task's baseline is the mean of 1 / options; a row without options adds 0. If options
+    are shown for another task, its baseline is at least that. An answer also stops at the text that
+    the chat layout writes after it. After a rationale, and in a sentence, the answer is between the
+    texts around it in the template's target (`between`), unless `extract` finds it; accuracy after
+    a rationale compares that answer.
     """
     settings = settings or Eval()
     found = settings.model_dump(include={"metric", "extract", "stop", "group", "random_baseline"})
@@ -168,7 +168,7 @@ def eval_metadata(
 
 
 def _between(spec: RenderSpec) -> dict[str, list[str]]:
-    """Between which texts each template's target says its answer, by the template's name."""
+    """Texts of each template's target before and after its answer, by the template's name."""
     found: dict[str, list[str]] = {}
     for template in (spec.task.templates[i] for i in spec.templates):
         if template.turns is None:
@@ -214,9 +214,11 @@ def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> di
 
 
 def _accepted(renderer: Renderer, rows: RowSet, draft: Draft) -> list[str]:
-    """The answers that count as right: the task's, and the target where options are shown, for
-    then a label may be asked for. Raises RowError where the expression fails or an answer is a list
-    or a mapping."""
+    """The accepted answers: the task's own, and the target if options are shown.
+
+    The target may then be a label. Raises RowError if the expression fails or an answer is a list
+    or a mapping.
+    """
     found = accepted_answers(renderer.spec.task, rows.fields(draft.row)) or []
     if draft.option_style is not None or not found:
         found.append(draft.target)

@@ -16,7 +16,7 @@ __all__ = ["EvalSet", "evaluation_sets"]
 
 @dataclass(frozen=True)
 class EvalSet:
-    """One task under one entry. name: unique in a build; entry: the part after `@`, if any."""
+    """One task under one `evaluate` entry. name: unique in a build; entry: the part after `@`."""
 
     name: str
     entry: str | None
@@ -26,12 +26,11 @@ class EvalSet:
 
 
 def evaluation_sets(recipe: Loaded[Recipe], tasks: Mapping[str, TaskDef]) -> list[EvalSet]:
-    """The sets that a recipe's `evaluate` asks for, sorted by name.
+    """The evaluation sets of a recipe, sorted by name.
 
     A task that several entries select has a set for each, and then every set of the recipe is named
-    after its entry, so that an entry's sets have one name; entries with equal settings give one
-    set. Raises FC406 for an entry that selects nothing, FC426 for two sets
-    of one name.
+    after its entry; entries with equal settings give one set. Raises FC406 for an entry that
+    selects nothing, FC426 for two sets of the same name.
     """
     entries: dict[str, list[tuple[int, EvalChoice]]] = defaultdict(list)
     for index, choice in enumerate(recipe.model.evaluate):
@@ -68,7 +67,7 @@ def _set(task: TaskDef, choice: EvalChoice, entry: str | None) -> EvalSet:
 
 
 def _arm_name(choice: EvalChoice, all_: Sequence[EvalChoice]) -> str:
-    """A name by the arm, and by the split and the number of rows where those differ too."""
+    """A name by the arm, and by the split and the number of rows if entries differ in them."""
     parts = [f"{choice.shots}shot"]
     parts += ["cot"] if choice.cot else []
     parts += [] if choice.options else ["no_options"]

@@ -1,4 +1,4 @@
-"""Which evaluation tasks a recipe asks for, and their tables."""
+"""Tables of the evaluation tasks that a recipe selects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["EvalTable", "evaluation_tables"]
 
 @dataclass(frozen=True)
 class EvalTable:
-    """An evaluation set: its rows, what an evaluator needs, and the rows that it lacks.
+    """An evaluation set: its rows, the metadata for an evaluator, and the dropped rows.
 
     unused: rows beyond `max_rows`.
     """
@@ -51,7 +51,7 @@ def evaluation_tables(
 ) -> tuple[list[EvalTable], dict[str, str]]:
     """A table for each evaluation set of the recipe, sorted by name.
 
-    The second is why tasks are left out, by task.
+    The second value gives reasons for tasks that are left out, by task id.
     """
     sets = evaluation_sets(request.recipe, request.tasks)
     if not sets:
@@ -120,7 +120,7 @@ def _templates(task: TaskDef, choice: EvalChoice) -> list[int]:
             )
     indexes = [i for i, n in enumerate(names) if not wanted or n in wanted]
     reasoned = [i for i in indexes if task.task.templates[i].cot]
-    if choice.cot and reasoned:  # what is not among the settings' templates is not asked for
+    if choice.cot and reasoned:  # `eval.templates` may exclude all of them
         return reasoned
     if task.task.eval is not None and task.task.eval.metric == "accuracy":
         ranked = [i for i in indexes if can_be_ranked(task.task, task.task.templates[i])]

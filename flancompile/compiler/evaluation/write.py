@@ -1,4 +1,4 @@
-"""Write the evaluation sets of a build, each in a file of its own, and the ledger of their rows."""
+"""Write the evaluation sets of a build, one file each, and the ledger of their rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["write_eval_ledger", "write_evaluation_set"]
 
 
 def write_evaluation_set(writer: BuildWriter, table: EvalTable) -> EvalEntry:
-    """Write one set. -> its entry for the manifest"""
+    """Write one set, and return its entry for the manifest."""
     one, rows = table.set, table.table
     names = {"name": one.name, "task": one.task.id, "entry": one.entry}
     entry = writer.write_eval(one.name, rows, {**table.about, **names})
@@ -41,7 +41,7 @@ def write_evaluation_set(writer: BuildWriter, table: EvalTable) -> EvalEntry:
 
 
 def write_eval_ledger(writer: BuildWriter, tables: Sequence[EvalTable]) -> dict[str, int]:
-    """The disposition of each row of each evaluation set, in a file beside the ledger."""
+    """Write the disposition of each row of each evaluation set, in a file beside the ledger."""
     parts = [eval_ledger(t.set.name, t.set.split, t.table, t.dropped, t.unused) for t in tables]
     if not parts:
         return {}

@@ -1,7 +1,7 @@
-"""The ledger: what became of every row of every task, in every pass; it sums to 100%.
+"""The ledger: the disposition of every row of every task in every epoch.
 
-A row that was looked at has a line of its own; rows that no quota reached share one line that
-holds their number. Lines come task by task, so the ledger is written as a stream.
+A row that was examined has a line of its own; rows beyond the quota share one line with their
+number. Lines are ordered by task, so the ledger is written as a stream.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _COLUMNS = ("row", "row_id", "ordinal", "reason", "truncated")
 
 
 def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> Iterator[pa.Table]:
-    """The ledger's lines for one task. taken: examples that the build took of the stream.
+    """The ledger's lines for one task. taken: examples that the build took from the stream.
 
-    In every pass the lines' `rows` sum to the rows of the source's split.
+    In every epoch the lines' `rows` sum to the rows of the source's split.
     """
     passes = max((p.pass_ for p in stream.pieces), default=0) + 1
     for pass_ in range(passes):
@@ -52,7 +52,7 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
 
 
 def _unbuilt(stream: Stream, blocks: SplitBlocks, split: str, pass_: int) -> pa.Table:
-    """Rows that lack a field, in blocks that the task has no object of in this pass."""
+    """Rows that lack a field, in blocks without an object of the task in this epoch."""
     fields = task_fields(stream.planned.task)
     if blocks.kept_for(fields) == blocks.kept:
         return LEDGER.empty_table()
@@ -67,7 +67,7 @@ def _unbuilt(stream: Stream, blocks: SplitBlocks, split: str, pass_: int) -> pa.
 
 
 def drop_reasons(stream: Stream, blocks: SplitBlocks, most: int = 3) -> str:
-    """Why a task's rows are dropped, the most frequent reasons first; empty where none is."""
+    """Reasons for dropped rows of a task, the most frequent first; empty if no row is dropped."""
     counts: Counter[str] = Counter()
     for lines in ledger_of(stream, blocks, "", 0):
         lost = lines.filter(pc.equal(lines["disposition"], "dropped"))
@@ -80,7 +80,7 @@ def drop_reasons(stream: Stream, blocks: SplitBlocks, most: int = 3) -> str:
 def eval_ledger(
     name: str, split: str, kept: pa.Table, dropped: Sequence[Lost], unused: int
 ) -> pa.Table:
-    """The lines of one evaluation set. unused: rows that `max_rows` leaves out.
+    """The lines of one evaluation set. unused: rows beyond `max_rows`.
 
     Their `rows` sum to the rows of the split; `task` is the set's name.
     """
@@ -132,7 +132,7 @@ def _of_piece(task: str, split: str, piece: Piece, table: pa.Table, used: int) -
 
 
 def _unread(task: str, split: str, pass_: int, blocks: SplitBlocks) -> pa.Table:
-    """Rows that the read pass dropped: each in the first pass, by number in later ones."""
+    """Rows that the read pass dropped: a line each in the first epoch, one line in later ones."""
     dropped = blocks.dropped()
     if pass_ > 0:
         return _line(task, split, pass_, "dropped", "when read", len(dropped))
@@ -143,7 +143,7 @@ def _unread(task: str, split: str, pass_: int, blocks: SplitBlocks) -> pa.Table:
 def _dropped(
     task: str, split: str, pass_: int, row: Any, row_id: Any, ordinal: Any, reason: Any
 ) -> pa.Table:
-    """A line for each of some rows that were dropped."""
+    """A line for each of some dropped rows."""
     return _lines(
         task, split, pass_,
         row=row, row_id=row_id, ordinal=ordinal, reason=reason,

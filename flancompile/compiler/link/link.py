@@ -1,8 +1,8 @@
 """The link pass: exact numbers of examples from each stream, shuffled into one order.
 
-An example's id is its place in link order (task, pass, block, row); the shuffle is a permutation
-of ids by a draw keyed with the example's own task, row and pass, so a task that comes or goes moves
-no other example against its neighbours. Held in memory: 28 bytes an example.
+An example's id is its index in link order (task, epoch, block, row). The shuffle sorts by a draw
+keyed with the example's own task, row and epoch, so adding or removing a task does not reorder
+other tasks' examples. Memory: 28 bytes an example.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Taken:
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
-        """Rows within the object."""
+        """Indexes of the rows within the object."""
         return self.piece.usable[: self.count]
 
 
@@ -65,7 +65,7 @@ class Linked:
 
 
 def link(streams: Streams, quotas: Quotas, frame: FrameIds, seed: int) -> Linked:
-    """Take as many examples of each task as its quota says, in the order of the tasks' ids."""
+    """Take each task's quota of examples, in the order of the tasks' ids."""
     counts = quotas.granted
     taken: list[Taken] = []
     loss_spans: list[LossSpans] = []

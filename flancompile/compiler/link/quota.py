@@ -1,8 +1,8 @@
-"""How many examples each task gives: exact to one example, in examples or in supervised tokens.
+"""Number of examples of each task: exact to one example, in examples or in supervised tokens.
 
-Counts are apportioned by largest remainders, so they sum to the size asked for. Where the size or
-the balance is in tokens, counts and mean lengths are worked out together, from the very examples
-that are taken, until they stand still.
+Counts are apportioned by largest remainders, so they sum to the requested size. If the size or the
+balance is in tokens, counts and mean lengths are computed together, from the very examples that are
+taken, until they no longer change.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ ROUNDS = 24
 
 @dataclass(frozen=True)
 class Quotas:
-    """Examples asked of each task, and what its rows and passes can give."""
+    """Number of examples requested of each task, and the number that its rows and epochs allow."""
 
     requested: Mapping[str, int]
     granted: Mapping[str, int]
 
 
 def apportion(total: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """Whole numbers in the ratio of the shares that sum to `total` (largest remainders).
+    """Whole numbers that sum to `total`, in the ratio of the shares (largest remainders).
 
     >>> apportion(10, {"a": 0.5, "b": 0.25, "c": 0.25})
     {'a': 5, 'b': 3, 'c': 2}
@@ -47,7 +47,7 @@ def apportion(total: int, shares: Mapping[str, float]) -> dict[str, int]:
 
 
 def check_size(recipe: Loaded[Recipe], mixture: Node) -> None:
-    """Raise FC409 where the recipe counts passes over a member that its mixture has not."""
+    """Raise FC409 for a recipe that counts epochs over a member that its mixture lacks."""
     over, names = recipe.model.size.over, [c.name for c in mixture.children]
     if over is not None and over not in names:
         hint = nearest(over, names) or f"members here: {', '.join(names)}"
@@ -63,15 +63,15 @@ def quotas(
     over: Callable[[str | None], dict[str, float]],
     why: Callable[[], str | None] = lambda: None,
 ) -> Quotas:
-    """Examples of each task. The streams are built as far as the counts reach.
+    """Number of examples of each task; builds the streams until they have them.
 
     shares: of the mixture, by task id, in `rate_in`; over: for `size.passes`, the most examples
-    (rows times passes) of each task that the named member counts; why: tells why rows are dropped,
-    where nothing is left. Raises FC408 then.
+    (rows times epochs) of each task of the named member; why: reports why rows are dropped. Raises
+    FC408, with that report, if no task gives an example.
     """
     solver = _Solver(streams, {k: s for k, s in shares.items() if s > 0}, rate_in)
     if not solver.shares:
-        hint = why() or "`flancompile show TASK` says why rows are dropped"
+        hint = why() or "`flancompile show TASK` lists the reasons of dropped rows"
         raise fail("FC408", "no task of the mixture gives a single example", hint=hint)
     if size.examples is not None:
         granted = solver.of_examples(size.examples)
@@ -92,7 +92,7 @@ class _Solver:
         self._drop_empty()
 
     def _drop_empty(self) -> None:
-        """A task that gives no example leaves its share to the others; it does not end the work."""
+        """Divide the share of tasks without an example among the others."""
         self.streams.ensure(dict.fromkeys(self.shares, 1))
         for id_ in [i for i in self.shares if self.stream(i).usable == 0]:
             del self.shares[id_]
@@ -101,12 +101,12 @@ class _Solver:
         return self.streams.streams[id_]
 
     def of_examples(self, total: int) -> dict[str, int]:
-        """Counts that sum to `total`, but for tasks that their passes end."""
+        """Counts that sum to `total`, unless tasks reach their limit of epochs."""
         self.requested = self._settled(lambda: apportion(total, self._example_shares()))
         return self._limited(self.requested)
 
     def of_passes(self, passes: float, rows: Mapping[str, float]) -> dict[str, int]:
-        """As many examples as bring the named member's tasks to so many passes."""
+        """The most examples for which no task of the named member exceeds so many epochs."""
         part = sum(self.shares.get(i, 0.0) for i in rows)
         if part <= 0:
             raise fail("FC409", "size: the member that passes are counted over has no examples")

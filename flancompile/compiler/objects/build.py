@@ -1,9 +1,10 @@
-"""Objects: the rendered, tokenised examples of one (task, block, pass), by content address.
+"""Objects: the rendered, tokenised examples of one (task, block, epoch), by content address.
 
-An object's key is a digest of what determines its bytes: the block's columns that the task reads,
-the task's definition, styles, arms, example lengths, tokenizer, seed and pass version; never a
-path or a time. So a change of rates, caps, packing or shards finds every object again, and a change
-of one task misses only that task's. The ids hold no special tokens: both layouts share an object.
+An object's key is a digest of all that determines its bytes: the block's columns that the task
+reads, the task's definition, styles, arms, example lengths, tokenizer, seed and `OBJECT_VERSION`;
+never a path or a time. So after a change of rates, caps, packing or shards every object is found
+again, and a change of one task misses only that task's. The ids hold no special tokens: both
+layouts share an object.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ __all__ = [
 ]  # fmt: skip
 
 OBJECT_VERSION = 15
-# One example in so many is proven, and at least so many an object: in a block's first pass, in
-# which nearly all of its texts are encoded, and in later ones.
+# One example in so many is compared with the reference encoder, and at least so many an object: in
+# a block's first epoch, which encodes nearly all of its texts, and in later ones.
 PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)
 RESERVED = "reserved for exemplars"
 # In an object's metadata: texts by encoder, rows by how they were rendered, parts of messages that
@@ -98,7 +99,7 @@ def object_key(
 ) -> str:
     """The content address of a job's object.
 
-    digests: of the block's columns, by name; spec: the digest of the job's spec, where it is known.
+    digests: of the block's columns, by name; spec: the digest of the job's spec, if known.
     """
     names = used_fields(job.spec.task, digests)
     own = {*names, *(GAP + n for n in names), "_row", "_id", "_ordinal"}
@@ -126,10 +127,10 @@ def json_digest(value: Any) -> str:
 
 
 def build_object(job: ObjectJob) -> str:
-    """Render, tokenise and write one object, unless it is there. Returns its path.
+    """Render, tokenise and write one object, unless it exists. Returns its path.
 
-    This is the unit of work of every executor: it depends on nothing but the job and the files
-    that it names, and writes by rename.
+    This is the unit of work of every executor: it depends only on the job and the files that it
+    names, and writes by rename.
     """
     path = Path(job.path)
     if is_built(path):
@@ -140,22 +141,21 @@ def build_object(job: ObjectJob) -> str:
 
 
 def is_built(path: Path) -> bool:
-    """Whether an object is there, whole: one that a crash has cut short is made again.
+    """Whether a whole object exists at a path; one that a crash has cut short is built again.
 
-    Nothing is synced to disk when it is written, which for many small files takes longer than
-    making them. An Arrow file's last bytes are a mark: to look at them takes 7
-    microseconds, to open the file 400.
+    Objects are not synced to disk, which for many small files takes longer than building them. An
+    Arrow file ends in a magic number: reading it takes 7 microseconds, opening the file 400.
     """
     try:
         with path.open("rb") as file:
             file.seek(-len(_MARK), os.SEEK_END)
             return file.read() == _MARK
-    except OSError:  # not there, or shorter than that
+    except OSError:  # missing, or shorter than the mark
         return False
 
 
 def write_object(path: Path, table: pa.Table) -> None:
-    """Put an object into the cache, in one record batch."""
+    """Write an object into the cache, in one record batch."""
     with (
         making_file(path) as partial,
         pa.OSFile(str(partial), "wb") as sink,
@@ -165,11 +165,11 @@ def write_object(path: Path, table: pa.Table) -> None:
 
 
 def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
-    """A job's examples. by_columns: false renders every row alone, with the same result."""
+    """A job's examples. by_columns: false renders each row by itself, with the same result."""
     block, lost = block_rows(job), lost_rows(job)
     pools, tokenizer = pools_of(job, block[0]), job.tokenizer.load()
     reserved, gaps = job.reserved, _gaps(job)
-    if reserved and gaps:  # they are the first rows of which some lack a field
+    if reserved and gaps:  # the reserved rows are counted before those with gaps are removed
         reserved = len(without_gaps(_batch(job).slice(0, reserved), gaps))
     table = examples_of(
         job.spec, block, pools, tokenizer, job.budget, reserved=reserved,
@@ -198,8 +198,8 @@ def examples_of(
 ) -> pa.Table:
     """The examples of a block's rows (with their ids and ordinals), a line for each row.
 
-    reserved: how many of the first rows are kept for exemplars; bank: what passes over the block
-    before this one have encoded.
+    reserved: number of first rows that are reserved for exemplars; bank: texts that earlier epochs
+    of the block have encoded.
     """
     rows, ids, ordinals = block
     before = dict(tokenizer.encoder_counts)
@@ -227,7 +227,7 @@ def examples_of(
 
 
 def _spelling(rows: RowSet, tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
-    """Which rows spell a special token of the tokenizer in a field that the task reads."""
+    """Rows that spell a special token of the tokenizer in a field that the task reads."""
     held = rows.columns
     columns = held.arrays() if isinstance(held, Stored) else held
     names = sorted(columns)
@@ -245,7 +245,7 @@ def _prove(
     columns: FittedColumns | None,
     fitted: Sequence[Fitted],
 ) -> None:
-    """Hold a sample of the ids against the tokenizer's reference encoder. Raises FC512."""
+    """Compare a sample of the ids with the tokenizer's reference encoder. Raises FC512."""
     texts: list[str] = []
     ids: list[npt.NDArray[np.uint32]] = []
     if columns is not None:
@@ -266,7 +266,7 @@ def _prove(
 
 
 def _sampled(items: S, rows: RowSet) -> S:
-    """Some of the items, other ones in each pass."""
+    """A sample of the items, a different one in each epoch."""
     share, least = PROVEN_LATER if rows.pass_ else PROVEN_FIRST
     step = min(share, max(1, len(items) // least))
     first = int(rows.bits("proof", rows=np.zeros(1, np.int64))[0]) % step
@@ -276,12 +276,15 @@ def _sampled(items: S, rows: RowSet) -> S:
 def read_object(path: str | Path, columns: Iterable[str] | None = None) -> pa.Table:
     """An object's table, memory-mapped; only `columns` when they are given."""
     with pa.memory_map(str(path)) as source:
-        table = pa.ipc.open_file(source).read_all()  # maps what it reads, and copies nothing
+        table = pa.ipc.open_file(source).read_all()  # memory-mapped, without a copy
         return table if columns is None else table.select(list(columns))
 
 
 def loss_spans_of(table: pa.Table) -> LossSpans:
-    """Loss spans of an object's rows, without the frame; two of length 0 for a row without one."""
+    """Loss spans of an object's rows, without the frame.
+
+    A row without an example has two of length 0.
+    """
     column = table["runs"].combine_chunks()
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
     lengths = [table[n].to_numpy().astype(np.int64) for n in ("prompt_tokens", "target_tokens")]
@@ -293,7 +296,7 @@ def loss_spans_of(table: pa.Table) -> LossSpans:
 
 
 def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) -> RowSet:
-    """A block's rows as templates see them. folder: the read split that they are of."""
+    """A block's rows as templates see them. folder: the read split of the rows."""
     names = used_fields(spec.task, batch.schema.names)
     fields = {f.name: f for f in batch.schema if f.name in names}
     columns = Stored({n: without_marks(batch.column(n)) for n in fields}, fields)
@@ -311,9 +314,10 @@ def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) ->
 
 
 def block_rows(job: ObjectJob, *, evaluated: bool = False) -> tuple[RowSet, pa.Array, pa.Array]:
-    """A job's rows, with their ids and their places in the source's own order; without those that
-    lack a field that the task reads (`lost_rows`). evaluated: they are queries of an evaluation,
-    of which a rationale that is lacking is null."""
+    """A job's rows with their ids and ordinals, without those of `lost_rows`.
+
+    evaluated: they are queries of an evaluation, of which a missing rationale is null.
+    """
     gaps = _gaps(job, evaluated)
     batch = without_gaps(_batch(job), gaps)
     rows = row_set(job.spec, batch, job.pass_, job.folder)
@@ -324,7 +328,7 @@ def block_rows(job: ObjectJob, *, evaluated: bool = False) -> tuple[RowSet, pa.A
 def lost_rows(
     job: ObjectJob, *, evaluated: bool = False
 ) -> tuple[RowSet, pa.Array, pa.Array, list[str]] | None:
-    """A block's rows without a field that the task reads: rows, ids, ordinals and reasons."""
+    """A block's rows that lack a field that the task reads: rows, ids, ordinals and reasons."""
     _, batch, reasons = split_gaps(_batch(job), _gaps(job, evaluated))
     if not reasons:
         return None
@@ -337,21 +341,20 @@ def _batch(job: ObjectJob) -> pa.RecordBatch:
 
 
 def _gaps(job: ObjectJob, evaluated: bool = False) -> tuple[str, ...]:
-    """Fields that the task needs of its rows and that some row of the block lacks."""
+    """Fields that the task needs and that some rows of the block lack."""
     batch, needed = _batch(job), query_fields if evaluated else used_fields
     return gap_fields(batch, needed(job.spec.task, batch.schema.names))
 
 
 def _scope(job: ObjectJob, gaps: Iterable[str]) -> str:
-    """A name for the rows of the job's block that its task sees, without those with a gap."""
+    """A name for the rows of the job's block that its task sees, which are those without a gap."""
     return "|".join((job.folder, *gaps))
 
 
 class _Held(threading.local):
-    """What a thread holds of the blocks that it rendered last.
+    """Cached values of the blocks that a thread rendered last, by `_scope` and block.
 
-    banks: as many as `BANK_BYTES` hold; shared: values that do not depend on the tokenizer. Both
-    are by `_scope` and block.
+    banks: up to `BANK_BYTES`; shared: values that do not depend on the tokenizer.
     """
 
     def __init__(self) -> None:
@@ -359,7 +362,7 @@ class _Held(threading.local):
         self.shared = lru_cache(maxsize=32)(lambda scope, block: BlockCache())
 
     def bank(self, scope: str, block: int, tokenizer: Tokenizer) -> Bank:
-        """A block's bank; what no longer fits beside it is let go, the oldest first."""
+        """A block's bank; the oldest banks are dropped if the memory limit is exceeded."""
         key = (scope, block, tokenizer.digest)
         found = self._held.pop(key, None)
         if found is None or found.nbytes > BANK_BYTES:
@@ -382,7 +385,7 @@ def _opened(folder: str) -> SplitBlocks:
 
 
 def pools_of(job: ObjectJob, rows: RowSet) -> Pools:
-    """Where the job's exemplars come from."""
+    """The exemplar pools of a job's rows."""
     settings = job.spec.task.exemplars
     if job.pool is None:
         return Pools(settings, rows)

@@ -1,7 +1,7 @@
-"""Examples of a block with their ids, from the columns and from the rows, as one table.
+"""Examples of a block with their ids, from the column engine and the row engine, as one table.
 
-What was assembled by columns is encoded at once; what is over-long goes to the renderer that goes
-row by row, which can leave exemplars out and shorten fields.
+Assembled columns are encoded at once. Over-long examples go to the row engine, which can leave out
+exemplars and shorten fields.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class FittedColumns:
-    """The assembled examples that fit. places: int64[m] into the assembly; left: rows that do not.
+    """The assembled examples that fit. places: int64[m] into the assembly.
 
-    prompts, targets: ids of all of the assembly; exact: bool[m].
+    left: rows that do not fit; prompts, targets: ids of the whole assembly; exact: bool[m].
     """
 
     assembly: Assembly
@@ -42,9 +42,9 @@ class FittedColumns:
 
 
 def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool) -> FittedColumns:
-    """Encode an assembly; what is over-long loses exemplars, from the last.
+    """Encode an assembly; over-long examples lose exemplars, from the last.
 
-    may_cut: whether fields may be shortened; what is still over-long is then left to be.
+    may_cut: whether fields may be shortened; over-long examples are then left to the row engine.
     """
     prompts, targets = bank.encode(assembly.first_prompts), bank.encode(assembly.targets)
     told = targets.lengths
@@ -70,7 +70,7 @@ def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool
 
 
 def _exact(bank: Bank, texts: Strings, encoded: Spliced, places: Ints) -> npt.NDArray[np.bool_]:
-    """Whether decoding gives each target back. texts, places: of the same examples."""
+    """Whether decoding returns each target. texts, places: of the same examples."""
     tokenizer = bank.tokenizer
     if tokenizer.lossless:
         return np.ones(len(places), np.bool_)
@@ -151,7 +151,7 @@ def _named(ids: Sequence[str], places: Ints) -> pa.Array:
 
 
 class _Lines:
-    """Columns with a place for each row, filled by what gives examples."""
+    """Columns with a place for each row, filled from both engines."""
 
     def __init__(self, spec: RenderSpec, rows: int) -> None:
         self.spec, self.rows = spec, rows
@@ -170,7 +170,7 @@ class _Lines:
         self.shown = np.zeros(0, np.uint64)
 
     def add_columns(self, columns: FittedColumns) -> None:
-        """What was assembled and fits."""
+        """Add the assembled examples that fit."""
         made, at = columns.assembly, columns.places
         rows, drawn = made.rows[at], made.drawn
         self.kept[rows] = True
@@ -188,7 +188,7 @@ class _Lines:
             self.taken, self.shown = (rows, taken >= 0), made.pool.digests[taken[taken >= 0]]
 
     def add(self, one: Fitted) -> None:
-        """What came row by row."""
+        """Add the row engine's examples."""
         draft = one.draft
         row, choice = draft.row, draft.choice
         self.kept[row] = True
@@ -214,7 +214,7 @@ class _Lines:
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         flat = np.zeros(int(ends[-1]), np.uint64)
         by_columns = np.zeros(self.rows, np.bool_)
-        by_columns[rows] = True  # which ascend, so their exemplars come in the same order
+        by_columns[rows] = True  # rows ascend, so their exemplars are in the same order
         flat[np.repeat(by_columns, counts)] = self.shown
         for row, own in self.exemplars.items():
             flat[ends[row] : ends[row + 1]] = own

@@ -1,9 +1,9 @@
-"""The tokenise pass: drafts become ids that fit the example's lengths.
+"""The tokenise pass: encode drafts and fit them to the example's lengths.
 
 Whole prompts and whole targets are encoded, in batches; nothing is spliced, so the ids are the
-tokenizer's own. What is over-long loses exemplars first, from the last; then the fields that the
-task lets be shortened are cut (`truncate.py`); else the row is dropped. A dialogue loses its last
-exchanges. A target is never cut.
+tokenizer's own. An over-long example loses exemplars first, from the last; then the fields that the
+task allows to be shortened are cut (`truncate.py`); else the row is dropped. A dialogue loses its
+last exchanges. A target is never cut.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Encoded(Protocol):
 
 
 class Encoder(Protocol):
-    """What this pass needs of a tokenizer.
+    """The interface of a tokenizer for this pass.
 
-    unknown_id: the id of what it has no token for, if there is such.
+    unknown_id: the id of texts without a token; None if the tokenizer has none.
     """
 
     @property
@@ -48,12 +48,12 @@ class Encoder(Protocol):
         """Ids of each text as a whole, without special tokens."""
 
     def exact(self, texts: Sequence[str], encoded: Any) -> npt.NDArray[np.bool_]:
-        """Whether decoding gives each text back."""
+        """Whether decoding returns each text."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Content tokens that an example may have, the frame's tokens already taken off.
+    """Content tokens of an example, without the frame's.
 
     exchange: tokens that the frame adds for each further answer of a dialogue.
     """
@@ -64,7 +64,7 @@ class Budget:
     exchange: int = 0
 
     def room(self, target: int, answers: int = 1) -> int:
-        """Tokens left for what is shown beside targets of so many tokens."""
+        """Tokens left for the prompt beside targets of so many tokens."""
         framed = target + (answers - 1) * self.exchange
         rooms = [self.input, None if self.total is None else self.total - framed]
         return min(r for r in rooms if r is not None)
@@ -72,11 +72,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A draft with its ids. exact: whether decoding the targets gives them back; unknown: whether
-    the tokenizer cannot write all that is shown.
+    """A draft with its ids.
 
-    parts: ids of its spans, which alternate between no loss and loss: prompt and target, or those
-    of a chat.
+    parts: ids of its spans, alternately without and with loss: prompt and target, or those of a
+    chat; exact: whether decoding returns the targets; unknown: whether the prompt has unknown
+    tokens.
     """
 
     draft: Draft
@@ -145,7 +145,7 @@ def _fit_batch(
 
 @dataclass(frozen=True)
 class _Try:
-    """A draft as it stands, with its texts and its ids, which may be too many."""
+    """A draft in its present state, with its texts and ids, which may be over-long."""
 
     texts: tuple[str, ...]
     fitted: Fitted
@@ -154,7 +154,7 @@ class _Try:
 def _tried(
     renderer: Renderer, encoder: Encoder, budget: Budget, drafts: Mapping[int, Draft]
 ) -> dict[int, Measured[_Try]]:
-    """Encode drafts as they stand now; what no cut can mend goes to `renderer.reasons`."""
+    """Encode drafts in their present state; `renderer.reasons` gets those that cannot fit."""
     texts = _texts(renderer, drafts)
     shown = [t for spans in texts.values() for t in spans[::2]]
     learnt = [t for spans in texts.values() for t in spans[1::2]]
@@ -190,7 +190,7 @@ def _texts(renderer: Renderer, drafts: Mapping[int, Draft]) -> dict[int, tuple[s
 def _excess(budget: Budget, lengths: Sequence[int]) -> int:
     """Tokens over the budget of the spans without loss; below 0, free tokens.
 
-    Raises RowError for what no cut mends.
+    Raises RowError for an example that cannot be shortened to fit.
     """
     learnt = lengths[1::2]
     most = budget.target if budget.target is not None else budget.total
@@ -207,7 +207,7 @@ def _excess(budget: Budget, lengths: Sequence[int]) -> int:
 
 
 def _without_last(draft: Draft, budget: Budget, measured: Measured[_Try]) -> bool:
-    """Leave out the last exemplar, or the exchanges that do not fit; whether there was one."""
+    """Remove the last exemplar, or the exchanges that do not fit; whether there was one."""
     if draft.shots:
         draft.shots.pop()
         draft.exemplars.pop()
@@ -223,7 +223,7 @@ def _without_last(draft: Draft, budget: Budget, measured: Measured[_Try]) -> boo
 
 
 def _cutting(renderer: Renderer, draft: Draft, whole: Measured[_Try]) -> Cutting[_Try] | None:
-    """A search for the longest fields that fit; None where none may be cut."""
+    """A search for the longest fields that fit; None if no field may be cut."""
     texts = list(_cut_fields(renderer, draft).values())
     if draft.turns or not texts:
         return None
@@ -231,7 +231,7 @@ def _cutting(renderer: Renderer, draft: Draft, whole: Measured[_Try]) -> Cutting
 
 
 def _cut_fields(renderer: Renderer, draft: Draft) -> dict[str, str]:
-    """The texts of the fields that the task lets be shortened, in the order it names them."""
+    """The texts of the fields that the task allows to be shortened, in its order."""
     fields = renderer.rows.fields(draft.row)
     named = {n: fields.get(n) for n in renderer.spec.task.truncate}
     return {n: v for n, v in named.items() if isinstance(v, str) and v.strip()}
@@ -244,7 +244,7 @@ def _truncate(
     drafts: Sequence[Draft],
     cuttings: Mapping[int, Cutting[_Try]],
 ) -> None:
-    """Search for the longest fields of drafts; `best` of each holds what was found."""
+    """Search for the longest fields of drafts; `best` of each holds the result."""
 
     def measure(heads: Mapping[int, Sequence[str]]) -> dict[int, Measured[_Try]]:
         shorter = {}
@@ -257,7 +257,7 @@ def _truncate(
                 continue
             shorter[i] = replace(drafts[i], input=text, instruction=instruction, shortened=fields)
         tried = _tried(renderer, encoder, budget, shorter)
-        for i in shorter:  # a length that cannot be is no reason to drop the row
+        for i in shorter:  # one failing length is no reason to drop the row
             renderer.reasons.pop(drafts[i].row, None)
         return tried
 

@@ -1,4 +1,4 @@
-"""From planned tasks to jobs: specs, budgets, exemplar pools and keys."""
+"""Jobs of planned tasks: render specs, budgets, exemplar pools and keys."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ _KEYS = {"option": "options", "shots": "shots", "chat": "chat"}  # in a recipe's
 
 @dataclass(frozen=True)
 class Workshop:
-    """What all jobs of a compile share.
+    """Inputs that all jobs of a compile share.
 
-    reads: by (source id, split), the splits that have been read; chat: the tokenizer's own chat
-    template.
+    reads: read splits, by (source id, split); chat: the tokenizer's own chat template.
     """
 
     library: Library
@@ -58,7 +57,7 @@ class Workshop:
     ) -> RenderSpec:
         """The render spec of a task under these arms, as far as its templates have them.
 
-        styles: of an `evaluate` entry.
+        styles: those of an `evaluate` entry.
         """
         chosen = self.recipe.styles
         named = [n for n in (styles, task.task.styles) if n is not None]
@@ -81,14 +80,14 @@ class Workshop:
 
     @cached_property
     def unwritten(self) -> dict[str, dict[str, str]]:
-        """Why the tokenizer cannot write some of the styles chosen, by kind and id."""
-        if not self.tokenizer.folder:  # it is still to be learnt, and can then write any
+        """Reasons for selected styles that the tokenizer cannot write, by kind and id."""
+        if not self.tokenizer.folder:  # not learnt yet; a learnt one can write any style
             return {}
         tokenizer = self.tokenizer.load()
         return {k: unwritable(self._chosen(k), tokenizer) for k in ("option", "shots", "chat")}
 
     def _chosen(self, kind: str, named: Sequence[str] | None = None) -> dict[str, Any]:
-        """The styles that the recipe chooses, or those that are named in place of them."""
+        """The styles that the recipe selects, or those named in place of them."""
         library, chosen = self.library, self.recipe.styles
         tables: dict[str, tuple[Mapping[str, Any], Sequence[str]]] = {
             "option": (library.option_styles, chosen.options),
@@ -101,7 +100,7 @@ class Workshop:
     def _written(
         self, kind: str, named: Sequence[str] | None = None, *, needed: bool = True
     ) -> dict[str, Any]:
-        """The styles chosen that the tokenizer can write. Raises FC421 where it can write none.
+        """The selected styles that the tokenizer can write. Raises FC421 if it can write none.
 
         named: in place of the recipe's; needed: whether the task uses any.
         """
@@ -124,7 +123,10 @@ class Workshop:
     def jobs(
         self, task: TaskDef, spec: RenderSpec, split: str, *, evaluated: bool = False
     ) -> Callable[[int, int], ObjectJob]:
-        """The job of a (block, pass) of a task's split. evaluated: its rows are queries."""
+        """A function from (block, epoch) to the job of a task's split.
+
+        evaluated: whether its rows are queries of an evaluation.
+        """
         blocks = self.reads[task.source_id, split]
         pool = self.pool(task, split, evaluated=evaluated)
         reserved = task.task.exemplars.count or 0
@@ -149,7 +151,7 @@ class Workshop:
         return job
 
     def pool(self, task: TaskDef, split: str, *, evaluated: bool = False) -> PoolRef | None:
-        """Where a task's exemplars come from, when not from the block or the row itself."""
+        """The exemplars of a task that come from another split or from a file; None for others."""
         exemplars = task.task.exemplars
         if exemplars.source == "file":
             items = tuple(json.dumps(i, sort_keys=True) for i in exemplar_items(task))
@@ -158,7 +160,7 @@ class Workshop:
             return None
         fields = task_fields(task)
         if not self.reads[task.source_id, split].kept_for(task_fields(task, evaluated=evaluated)):
-            return None  # there is no example to show any to
+            return None  # no example to show exemplars to
         blocks = self.reads[task.source_id, exemplars.split or split]
         if not blocks.kept_for(fields):
             message = f"{task.id}: the split {exemplars.split!r} has no rows for exemplars"
@@ -174,7 +176,7 @@ class Workshop:
 def task_fields(task: TaskDef, *, evaluated: bool = False) -> tuple[str, ...]:
     """The fields of its dataset that a task needs of its rows, sorted.
 
-    evaluated: the rows are queries of an evaluation, which need no rationale.
+    evaluated: whether the rows are queries of an evaluation, which need no rationale.
     """
     needed = query_fields if evaluated else used_fields
     return tuple(sorted(needed(task.task, task.dataset.model.fields)))
@@ -187,7 +189,7 @@ def _has_choices(task: TaskDef) -> bool:
 
 
 def budget_of(recipe: Recipe, frame: FrameIds) -> Budget:
-    """Content tokens that an example may have under a recipe's lengths and frame."""
+    """Content tokens of an example under a recipe's lengths and frame."""
     lengths = recipe.lengths
     if recipe.layout == "decoder":
         total = (lengths.example or lengths.pack or 0) - frame.prompt_extra - frame.target_extra

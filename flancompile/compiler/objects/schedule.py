@@ -1,8 +1,8 @@
-"""Which worker builds which objects: those over one block go to one, one after another.
+"""Assign objects to workers: those over one block go to the same worker, in order.
 
-What a pass over a block has encoded and worked out is there for the next, so a worker that stays
-with a block does a fraction of the work. In this process the workers are threads: most of the time
-goes to code that runs beside other threads' Python.
+Later epochs of a block reuse the texts that earlier ones encoded, so a worker that keeps a block
+does a fraction of the work. In this process the workers are threads: most of the time is spent in
+code that releases the GIL.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["built", "threads", "threads_within", "within"]
 
 _alone: ContextVar[bool] = ContextVar("alone", default=False)
 _pool: ContextVar[ThreadPoolExecutor | None] = ContextVar("pool", default=None)
-LITTLE = 64 << 20  # bytes of memory with which one thread must do
-THREADS = 2  # more wait for each other's Python
+LITTLE = 64 << 20  # with less memory than this, one thread only
+THREADS = 2  # more threads wait for the GIL
 FEWEST = 8  # objects that a worker is given at once, unless there are no more of a block
 
 
@@ -41,13 +41,13 @@ def built(jobs: Sequence[ObjectJob], executor: Executor | None) -> Iterator[str]
 
 
 def threads_within(memory_bytes: int) -> int:
-    """How many threads a compile may have: each holds a block, and a stack of its own."""
+    """Number of threads within a memory limit: each holds a block, and a stack of its own."""
     return 1 if memory_bytes < LITTLE else min(THREADS, os.cpu_count() or 1)
 
 
 @contextmanager
 def within(memory_bytes: int) -> Iterator[None]:
-    """Build objects in threads that stay, or in this one where there is little memory."""
+    """Build objects in threads that stay, or in this one if memory is short."""
     if threads_within(memory_bytes) > 1:
         with threads():
             yield
@@ -61,7 +61,7 @@ def within(memory_bytes: int) -> Iterator[None]:
 
 @contextmanager
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads that build objects; those of an outer `with` stay, with what they hold of blocks."""
+    """Threads that build objects; those of an outer `with` stay, with their cached blocks."""
     pool = _pool.get()
     if pool is not None:
         yield pool
@@ -97,7 +97,7 @@ def _in_order(
 
 
 def _shared_out(jobs: Sequence[ObjectJob], workers: int) -> list[list[int]]:
-    """Places of the jobs that go together, the longest lists first."""
+    """Indexes of the jobs that belong together, the longest lists first."""
     blocks: dict[tuple[str, int], list[int]] = {}
     for place, job in enumerate(jobs):
         blocks.setdefault((job.folder, job.block), []).append(place)

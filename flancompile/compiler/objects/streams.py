@@ -1,7 +1,7 @@
-"""Streams: each task's objects in the order (pass, block), built as far as quotas reach.
+"""Streams: each task's objects in the order (epoch, block), built until quotas are met.
 
-Only lengths, digests and dispositions are held for each example (about 30 bytes), never ids or
-texts. Objects are built by an executor; their order here does not depend on when they are done.
+Only lengths, digests and dispositions are kept for each example (about 30 bytes), never ids or
+texts. Objects are built by an executor; their order here does not depend on when they finish.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _COLUMNS = ("row", "prompt_tokens", "target_tokens", "exact", "runs")
 
 @dataclass(frozen=True)
 class Piece:
-    """One object of a stream. usable: int64[n], its rows that give examples, in order.
+    """One object of a stream. usable: int64[n], indexes of its rows with examples, in order.
 
     loss_spans: of the content, without the frame; sides: int64[n, 2], framed tokens without and
     with loss.
@@ -55,10 +55,10 @@ class Piece:
 
 @dataclass
 class Stream:
-    """One task's examples. `job` describes the object of a (block, pass).
+    """One task's examples. `job` describes the object of a (block, epoch).
 
-    blocks: rows of each block of the split; those that the cap leaves no row of are let go.
-    work: what its objects took: texts by encoder, rows by how they were rendered.
+    blocks: number of rows of each block of the split, up to the cap; work: counts from its objects:
+    texts by encoder, rows by engine.
     """
 
     planned: PlannedTask
@@ -82,11 +82,11 @@ class Stream:
 
     @property
     def usable(self) -> int:
-        """Examples at hand so far."""
+        """Number of examples so far."""
         return sum(len(p.usable) for p in self.pieces)
 
     def next_jobs(self, wanted: int) -> Iterator[ObjectJob]:
-        """Jobs that should bring the stream to `wanted` examples, guessed by what came so far."""
+        """Jobs to bring the stream to `wanted` examples, estimated from earlier objects."""
         if self.ended or self.usable >= wanted or not self.blocks:
             return
         done = len(self.pieces)
@@ -102,7 +102,7 @@ class Stream:
                 return
 
     def add(self, path: str) -> None:
-        """Take up the next object."""
+        """Add the next object."""
         place = len(self.pieces)
         block, pass_ = place % len(self.blocks), place // len(self.blocks)
         table = read_object(path, _COLUMNS)
@@ -137,7 +137,7 @@ class Stream:
         return min(self._allowed(place), self.blocks[place % len(self.blocks)])
 
     def _allowed(self, place: int) -> int:
-        """Rows of the place's block that the cap leaves."""
+        """Number of rows of the place's block within the cap."""
         block = place % len(self.blocks)
         if self.planned.cap_rows is None:
             return self.blocks[block]
@@ -145,7 +145,7 @@ class Stream:
         return max(0, min(self.blocks[block], self.planned.cap_rows - before))
 
     def limit(self) -> int | None:
-        """The most examples that the stream can give, once that is known."""
+        """The most examples that the stream can give; None if not known yet."""
         most = self.planned.max_passes
         if most is not None and len(self.pieces) >= len(self.blocks):
             return int(most * self.usable_rows)
@@ -168,7 +168,7 @@ class Streams:
     found: int = 0
 
     def work(self) -> dict[str, dict[str, int]]:
-        """Texts by encoder and rows by how they were rendered, of all objects in use."""
+        """Texts by encoder and rows by engine, over all objects in use."""
         found: dict[str, Counter[str]] = {}
         for stream in self.streams.values():
             for kind, counts in stream.work.items():
@@ -176,7 +176,7 @@ class Streams:
         return {kind: dict(counts) for kind, counts in found.items()}
 
     def ensure(self, wanted: Mapping[str, int]) -> None:
-        """Build objects until every stream has its number of examples, or can give no more."""
+        """Build objects until every stream has its number of examples, or is exhausted."""
         while True:
             work = [(s, job) for s in self._short(wanted) for job in s.next_jobs(wanted[s.id])]
             if not work:

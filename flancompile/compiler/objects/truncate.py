@@ -3,8 +3,8 @@
 The fields that a task names in `truncate` are cut in the order given: the first alone if that is
 enough, else the first two to a common length, and so on. A search over that length in characters
 encodes the whole prompt at each step, all rows of a batch at once; it starts at an estimate and
-takes 6 to 12 steps, whatever the length of the field. A head ends at a word's end if one is within
-2% of its length (at least 24 characters), else between two characters as people see them.
+takes 6 to 12 steps for a field of any length. A head ends at a word's end if one is within 2% of
+its length (at least 24 characters), else at a grapheme boundary.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Measured(Generic[T]):
-    """A text at some length. excess: tokens over the room, at most 0 where it fits."""
+    """A text at some length. excess: tokens over the budget, at most 0 if it fits."""
 
     tokens: int
     excess: int
@@ -33,11 +33,11 @@ class Measured(Generic[T]):
 
 @dataclass
 class Cutting(Generic[T]):
-    """A search for one row. texts: the fields that may be cut, in order; whole: as they are now,
-    which does not fit; characters: of the whole prompt.
+    """A search for one row, over a common length of its fields in characters.
 
-    taken: how many of the fields are cut; cap: the length in characters that is to be tried;
-    fits, over: the greatest length known to fit, and the least known not to.
+    texts: the fields that may be cut, in order; whole: the measure of the uncut fields, which do
+    not fit; characters: of the whole prompt; taken: number of fields that are cut; cap: the length
+    to try next; fits, over: the greatest length known to fit, and the least known not to.
     """
 
     texts: Sequence[str]
@@ -66,7 +66,7 @@ class Cutting(Generic[T]):
         return [*cut, *self.texts[self.taken :]]
 
     def learn(self, measured: Measured[T] | None) -> None:
-        """Take up the measure at `cap` (None: no text at all) and go on."""
+        """Record the measure at `cap` (None: no text at all) and choose the next length."""
         if measured is not None and measured.excess <= 0:
             self.fits, self.best = self.cap, measured
         else:
@@ -84,7 +84,7 @@ class Cutting(Generic[T]):
             self.cap = self._between(self.best)
 
     def _take_another(self) -> None:
-        """Cut one field more, from the length that the mean token suggests."""
+        """Cut one more field, starting at the length that the mean token suggests."""
         self.taken += 1
         if self.is_done:
             return
@@ -94,7 +94,7 @@ class Cutting(Generic[T]):
         self.cap = min(max(_level(lengths, left), 1), max(self.over - 1, 1))
 
     def _between(self, best: Measured[T]) -> int:
-        """A length between those known: in proportion to the tokens, and each third time midway."""
+        """A length between the known ones: in proportion to tokens, and every third time midway."""
         low, high = self.fits + 1, self.over - 1
         span = self._over_tokens - best.tokens
         if self._steps % 3 == 0 or span <= 0:
@@ -107,7 +107,7 @@ def longest_fitting(
     cuttings: Mapping[int, Cutting[T]],
     measure: Callable[[Mapping[int, Sequence[str]]], Mapping[int, Measured[T]]],
 ) -> None:
-    """Run searches to their end, side by side. measure: from the fields' texts of some rows."""
+    """Run searches to their end, in parallel. measure: from the fields' texts, by row."""
     while pending := {i: c.heads() for i, c in cuttings.items() if not c.is_done}:
         whole = {i: heads for i, heads in pending.items() if all(heads)}
         found = measure(whole)
@@ -116,10 +116,9 @@ def longest_fitting(
 
 
 def head(text: str, length: int) -> str:
-    """The beginning of a text, of at most `length` characters, and at least the first.
+    """The beginning of a text: at most `length` code points, and at least the first character.
 
-    White space before the first character is kept and not counted; a character is what people see
-    as one, and `length` is in code points.
+    White space before the first character is kept and not counted. Characters are graphemes.
 
     >>> head("The old town", 9), head("The old town", 7), head("漢字かな", 3)
     ('The old', 'The old', '漢字か')
@@ -133,7 +132,7 @@ def head(text: str, length: int) -> str:
         last = window.split()[-1:] if not window[-1:].isspace() else []
         kept = length - len(last[0]) if last and last[0] != window else 0
         length = kept if text[:kept].strip() else _border(text, length)
-    if length <= first:  # the first character is longer than that
+    if length <= first:  # the first grapheme is longer than that
         length = first + 1
         while length < len(text) and _goes_on(text, length):
             length += 1
@@ -141,14 +140,14 @@ def head(text: str, length: int) -> str:
 
 
 def _border(text: str, place: int) -> int:
-    """The last place at or before this one between two characters as people see them."""
+    """The last grapheme boundary at or before a place."""
     while 0 < place < len(text) and _goes_on(text, place):
         place -= 1
     return place
 
 
 def _goes_on(text: str, place: int) -> bool:
-    """Whether the code point at a place belongs to the character before it (UAX 29, roughly)."""
+    """Whether the code point at a place continues a grapheme (UAX 29, roughly)."""
     before, after = text[place - 1], text[place]
     if after.isascii():
         return before == "\r" and after == "\n"
@@ -167,7 +166,7 @@ def _is_flag(character: str) -> bool:
 
 
 def _level(lengths: Sequence[int], left: float) -> int:
-    """The common length to which the longest are cut, so that `left` characters are left."""
+    """The common length that leaves `left` characters when longer texts are cut to it."""
     rest, count = left, len(lengths)
     for length in sorted(lengths):
         if length * count >= rest:

@@ -1,4 +1,4 @@
-"""The dataset's fields that a task reads, and those that it needs of an evaluation's queries."""
+"""Fields of the dataset that a task reads, and those that it needs of an evaluation's queries."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ def used_fields(task: Task, known: Iterable[str]) -> frozenset[str]:
 
 
 def query_fields(task: Task, known: Iterable[str]) -> frozenset[str]:
-    """The fields that a query of an evaluation must have: all that the task reads but those that
-    only exemplars read, or targets on the way to an answer, such as a rationale."""
+    """The fields that a query of an evaluation must have.
+
+    These are all that the task reads, without those that only exemplars read and those of targets
+    before the answer, such as a rationale.
+    """
     if task.eval is not None and task.eval.answers is not None:
         scored = _target_names(t for t in task.templates if not t.cot)  # else the answers stand in
     else:

@@ -1,8 +1,7 @@
-"""Lower bounds on the number of packs: no packer, however clever, can need fewer.
+"""Lower bounds on the number of packs: no packer can need fewer.
 
-A fill under 100% says nothing by itself, since the lengths may allow no more; beside the bound it
-says what the packer lost. Each dimension alone is a relaxation of two dimensions, so the largest
-bound holds for both.
+The bound separates the packer's loss from the limit that the lengths set. Each dimension alone is a
+relaxation of two dimensions, so the larger of their bounds holds for both.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ I64 = npt.NDArray[np.int64]
 
 
 def lower_bound(sizes: I64, limits: npt.ArrayLike, max_examples: int | None = None) -> int:
-    """Packs that any packing needs. sizes: int64[n, dimensions]; limits: one a dimension.
+    """Fewest packs that any packing needs. sizes: int64[n, dimensions]; limits: one a dimension.
 
     >>> lower_bound(np.array([[5], [5], [5]]), [8])
     3

@@ -1,8 +1,8 @@
-"""Filling the gaps that best-fit-decreasing leaves: an example gives its place to a longer one.
+"""Fill the gaps that best-fit-decreasing leaves, by exchanging examples for longer ones.
 
 When only short gaps and no short examples are left, best-fit-decreasing leaves a few tokens free in
-some packs. A few packs of every kind are taken apart; in each pack with a gap, an example is
-exchanged for a loose one that fills it; what is left of the parts is packed again, into fewer
+some packs. A few packs of every kind are dissolved; in each pack with a gap, an example is
+exchanged for a loose one that fills it; the remaining loose examples are packed again, into fewer
 packs. A million lognormal lengths at 2,048 tokens: 99.985% full before, 99.993% after.
 """
 
@@ -17,7 +17,7 @@ from flancompile.compiler.packing.histogram import place, plan_histogram
 __all__ = ["exchange"]
 
 I64 = npt.NDArray[np.int64]
-_PARTS = 64  # packs taken apart at the least, beside those that the gaps add up to
+_PARTS = 64  # dissolved packs at the least, beside those that the gaps add up to
 
 
 def exchange(lengths: I64, pack_of: I64, capacity: int) -> I64:
@@ -48,7 +48,7 @@ def exchange(lengths: I64, pack_of: I64, capacity: int) -> I64:
 
 @numba.njit(cache=True, nogil=True)
 def _exchanged(lengths, pack_of, gaps, is_part):  # type: ignore[no-untyped-def]
-    """The packing after the exchanges; packs taken apart then hold what others gave for theirs."""
+    """The packing after the exchanges; dissolved packs then hold the replaced examples."""
     longest = lengths.max()
     start = np.zeros(len(gaps) + 1, np.int64)
     for pack in pack_of:

@@ -2,13 +2,15 @@
 
 Consecutive windows of the mixture's order are packed separately, except that packs with room are
 repacked in the next window. The packs are then shuffled, since a packer fills long examples first.
-A smaller window keeps nearer to the order: at 2,048 tokens, windows of 20k fill 99.990%, of 100k
-99.993%. One dimension (decoder) is exact best-fit-decreasing (`histogram.py`) followed by exchanges
-that fill gaps (`exchange.py`). Two dimensions (encoder–decoder) are filled pack by pack
-(`vector.py`), and so is a window of one dimension in which best-fit-decreasing breaks
-`max_examples`; the second dimension is then the number of examples. Best-fit-decreasing with a
-limit ends in packs of only short examples (8,192 tokens, at most 32 examples: 39% more packs than
-the bound, against 0.4%).
+A smaller window stays nearer to the order: at 2,048 tokens, windows of 20k fill 99.990%, of 100k
+99.993%.
+
+One dimension (decoder) is exact best-fit-decreasing (`histogram.py`) followed by exchanges that
+fill gaps (`exchange.py`). Two dimensions (encoder–decoder) are filled pack by pack (`vector.py`),
+and so is a window of one dimension in which best-fit-decreasing exceeds `max_examples`; the number
+of examples is then the second dimension. Best-fit-decreasing with such a limit ends in packs of
+only short examples (8,192 tokens, at most 32 examples: 39% more packs than the bound, against
+0.4%).
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ _WAITING = 8  # but of no more examples than this part of a window
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """How full the packs are, beside how full any packing could be.
+    """Fill of the packs, and of the fewest packs that any packing could need.
 
-    fill: share of tokens that are not padding, for each dimension; bound_fill: the same, were there
-    only `lower_bound` packs. The bound is for all examples at once, so what windows cost is in the
-    difference.
+    fill: share of tokens that are not padding, for each dimension; bound_fill: the same under
+    `lower_bound` packs. The bound is for all examples at once, so the difference includes the loss
+    by windows.
     """
 
     method: str
@@ -51,7 +53,7 @@ class Certificate:
     max_examples: int | None
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """The certificate as JSON values."""
         return asdict(self)
 
 
@@ -79,11 +81,10 @@ def pack(
     enabled: bool = True,
     seed: int = 0,
 ) -> PackPlan:
-    """Packs examples, given in the mixture's order.
+    """Pack examples, given in the mixture's order.
 
-    lengths: ints[examples], or ints[examples, 2] (input, target); capacity: tokens a pack, of one
-    or two dimensions. Raises ValueError for a length that is not within 1 and the capacity: fitting
-    comes before packing.
+    lengths: int[examples], or int[examples, 2] (input, target); capacity: tokens a pack, of one or
+    two dimensions. Raises ValueError for a length outside 1 to the capacity.
     """
     if window < 1 or (max_examples is not None and max_examples < 1):
         raise ValueError(f"window {window} and max_examples {max_examples} must be at least 1")
@@ -120,7 +121,7 @@ def _checked(lengths: npt.NDArray[Any], limits: tuple[int, ...]) -> I64:
 def _in_windows(
     sizes: I64, limits: tuple[int, ...], window: int, max_examples: int | None
 ) -> tuple[I64, str]:
-    """The pack of each example, and how they were found; windows' packs follow one another."""
+    """The pack of each example, window by window, and the methods used."""
     pack_of = np.empty(len(sizes), np.int64)
     packs = 0
     methods = set()
@@ -140,7 +141,7 @@ def _in_windows(
 
 
 def _with_room(sizes: I64, found: I64, limits: tuple[int, ...], most: int) -> npt.NDArray[np.bool_]:
-    """The emptiest packs, of at most so many examples, that wait for the next window."""
+    """The emptiest packs, of at most so many examples in all, to repack in the next window."""
     worth = [np.bincount(found, weights=sizes[:, d]) / limit for d, limit in enumerate(limits)]
     full = np.max(worth, axis=0)
     emptiest = np.argsort(full, kind="stable")

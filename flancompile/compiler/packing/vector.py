@@ -1,16 +1,16 @@
-"""Packing in two dimensions: an example fits when both its input and its target fit.
+"""Packing in two dimensions: an example fits if both its input and its target fit.
 
-Packs are filled one after the other. Each takes, of all examples left that fit, the one that
-leaves the shortest remainder, each dimension weighted by the demand that is left for it
-(norm-based greedy: Panigrahy et al., Heuristics for Vector Bin Packing, 2011, section 3). Filling
-one pack at a time sees all examples for each choice; best-fit sees all packs for each example and
-cannot. Packs over the lower bound, input 2,048 and target 512, 100k examples, beside the best of
-64 and 512 open packs in arrival and in falling order: 1.003 and 1.007 for question answering,
-1.022 and 1.031 for a FLAN-like mixture, 1.075 and 1.155 where both sizes bind.
+Packs are filled one after the other. Each takes, of all remaining examples that fit, the one that
+leaves the shortest remainder, each dimension weighted by the remaining demand for it (norm-based
+greedy: Panigrahy et al., Heuristics for Vector Bin Packing, 2011, section 3). Filling one pack at a
+time sees all examples for each choice; best-fit sees all packs for each example and cannot. Packs
+over the lower bound, input 2,048 and target 512, 100k examples, beside the best of 64 and 512 open
+packs in arrival and in falling order: 1.003 and 1.007 for question answering, 1.022 and 1.031 for a
+FLAN-like mixture, 1.075 and 1.155 where both sizes bind.
 
-Examples of equal size are one type, and a grid of types makes a choice look at a few hundred of
-them instead of all: 0.04 to 0.15 s for 100k examples. All that decides is compared in integers,
-so the plan is the same on any machine.
+Examples of equal size are one type, and a grid of types limits each choice to a few hundred of
+them: 0.04 to 0.15 s for 100k examples. All comparisons are of integers, so the plan is the same on
+any machine.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def pack_vectors(sizes: I64, limits: tuple[int, int], max_examples: int | None =
 
 @numba.njit(cache=True, nogil=True)
 def _fill(types, first, numbers, cells, limits, max_examples):  # type: ignore[no-untyped-def]
-    """The pack of each example in the order of types. cells: where each cell's types begin."""
+    """The pack of each example in the order of types. cells: index of each cell's first type."""
     alive = np.arange(len(types))  # the types of each cell, those in use first
     within = cells[1:] - cells[:-1]
     top = _tops(within)
@@ -83,11 +83,12 @@ def _fill(types, first, numbers, cells, limits, max_examples):  # type: ignore[n
 
 @numba.njit(cache=True, nogil=True)
 def _reserve(left, demand, least, limits, max_examples):  # type: ignore[no-untyped-def]
-    """Room to keep for each example that a pack may still take; 0 where places are plenty.
+    """Room to reserve for each further example of a pack; 0 if `max_examples` does not bind.
 
-    Once the number of examples asks for about as many packs as their tokens do, a pack that long
-    examples fill wastes places. A third of the way from the least length left to the mean makes
-    places and tokens run out together (the least itself gave up to 22% more packs, the mean 8%).
+    Once the number of examples requires about as many packs as their tokens do, a pack filled with
+    long examples wastes places. A reserve of a third of the way from the least remaining length to
+    the mean exhausts places and tokens together (the least itself gave up to 22% more packs, the
+    mean 8%).
     """
     reserve = np.zeros(2, np.int64)
     for d in range(2):
@@ -100,7 +101,7 @@ def _reserve(left, demand, least, limits, max_examples):  # type: ignore[no-unty
 
 @numba.njit(cache=True, nogil=True)
 def _weights(demand, limits):  # type: ignore[no-untyped-def]
-    """The share of each dimension in the demand that is left, in 16 bits and equal units."""
+    """The share of each dimension in the remaining demand, in 16 bits and equal units."""
     share = demand / limits
     weights = np.empty(2, np.int64)
     for d in range(2):
@@ -111,7 +112,7 @@ def _weights(demand, limits):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _nearest(types, alive, cells, within, top, free, limits, weights):  # type: ignore[no-untyped-def]
-    """The place in `alive` of the type that fits and leaves the least; -1 where none fits."""
+    """Index in `alive` of the type that fits and leaves the least; -1 if none fits."""
     best, least = -1, np.iinfo(np.int64).max
     if free.min() < 0:
         return best
@@ -142,7 +143,7 @@ def _nearest(types, alive, cells, within, top, free, limits, weights):  # type: 
 
 @numba.njit(cache=True, nogil=True)
 def _tops(within):  # type: ignore[no-untyped-def]
-    """The last column in use of each row, and then the last row in use; -1 where none is."""
+    """The last used column of each row, and then the last used row; -1 for none."""
     top = np.full(_GRID + 1, -1, np.int64)
     for cell in range(_GRID * _GRID):
         if within[cell]:
@@ -153,7 +154,7 @@ def _tops(within):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _lengths(types, numbers, limits):  # type: ignore[no-untyped-def]
-    """How many examples have each length, and the least length, for each dimension."""
+    """Number of examples of each length, and the least length, for each dimension."""
     lengths = np.zeros((2, limits.max() + 1), np.int64)
     for k in range(len(types)):
         for d in range(2):
@@ -165,7 +166,7 @@ def _lengths(types, numbers, limits):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _raise(least, lengths, limits):  # type: ignore[no-untyped-def]
-    """Moves the least lengths up, past those that no example left has."""
+    """Raise the least lengths past those without a remaining example."""
     for d in range(2):
         while least[d] < limits[d] and lengths[d, least[d]] == 0:
             least[d] += 1
@@ -173,7 +174,7 @@ def _raise(least, lengths, limits):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _remove(size, slot, alive, cells, within, top, limits):  # type: ignore[no-untyped-def]
-    """Takes a used-up type out of its cell, and lowers the marks of rows that are empty."""
+    """Remove a used-up type from its cell, and lower the marks of empty rows."""
     row = size[0] * _GRID // (limits[0] + 1)
     cell = row * _GRID + size[1] * _GRID // (limits[1] + 1)
     within[cell] -= 1

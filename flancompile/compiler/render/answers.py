@@ -12,9 +12,9 @@ __all__ = ["accepted_answers"]
 
 
 def accepted_answers(task: Task, fields: Mapping[str, object]) -> list[str] | None:
-    """The texts that `eval.answers` gives over a row's fields; None where the task has none.
+    """The values of `eval.answers` over a row's fields, as texts; None if the task has none.
 
-    Nulls are left out. Raises RowError where the expression fails or an answer is a list or a map.
+    Nulls are left out. Raises RowError if the expression fails or an answer is a list or a map.
     """
     if task.eval is None or task.eval.answers is None:
         return None

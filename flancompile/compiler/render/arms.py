@@ -1,7 +1,7 @@
-"""Which arm and which template a row meets in a pass; all rows of a block are drawn at once.
+"""Draw the arm and template of each row in an epoch; all rows of a block are drawn at once.
 
-Arms are shots, options (shown or not) and chain of thought. In its next pass a row meets another
-template than in the one before, as long as its arm has more than one.
+Arms are shots, options (shown or not) and rationale. In its next epoch a row gets a different
+template, if its arm has more than one.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ class ArmShares:
     def within(self, templates: Sequence[TaskTemplate]) -> ArmShares:
         """The shares under some templates: an arm that none of them has gets no weight.
 
-        So that such an arm is in no object's key.
+        Such an arm is then in no object's key.
         """
         options = _open(self.options, option_arms(templates))
         return replace(self, options=options, cot=_open(self.cot, cot_arms(templates)))
 
 
 def option_arms(templates: Iterable[TaskTemplate]) -> set[bool]:
-    """The arms that some template has: with options (true), without (false), or both."""
+    """The arms that the templates have: with options (true), without (false), or both."""
     return {shown for template in templates for shown in _OPTION_ARMS[template.options]}
 
 
 def cot_arms(templates: Iterable[TaskTemplate]) -> set[bool]:
-    """The arms that some template has: with a chain of thought, without, or both."""
+    """The arms that the templates have: with a rationale (true), without (false), or both."""
     return {template.cot for template in templates}
 
 
 def _open(wanted: tuple[float, float], arms: set[bool]) -> tuple[float, float]:
-    """Weights (with, without) where only some arms are possible."""
+    """Weights (with, without) under the possible arms."""
     if True not in arms:
         return 0.0, 1.0
     return wanted if False in arms else (1.0, 0.0)
@@ -69,7 +69,7 @@ def _open(wanted: tuple[float, float], arms: set[bool]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was drawn for one row. `template` is an index into the task's templates."""
+    """The draws of one row. `template` is an index into the task's templates."""
 
     template: int
     shots: int
@@ -78,7 +78,7 @@ class Choice:
 
 
 def arm_shares(task: Task, chain: Sequence[Arms]) -> ArmShares:
-    """The shares that hold for a task: the innermost member that names an arm decides it."""
+    """The shares of a task's arms: the innermost member that sets an arm decides it."""
     shots = next((a.shots for a in chain if a.shots is not None), {0: 1.0})
     options = next((a.options for a in chain if a.options is not None), None)
     cot = next((a.cot for a in chain if a.cot is not None), None)
@@ -95,10 +95,10 @@ def choose(
     *,
     evaluated: bool = False,
 ) -> list[Choice | str]:
-    """Arm and template of every row; a text is the reason why none applies.
+    """Arm and template of every row, or the reason why no template applies.
 
-    allowed: indexes of the templates that may be used; only: the rows that are asked for;
-    evaluated: the rows are queries of an evaluation, which need no rationale.
+    allowed: indexes of usable templates; only: the rows to draw, all if None; evaluated: the rows
+    are queries of an evaluation, which need no rationale.
     """
     walk = _Walk(rows, shares, allowed, evaluated)
     found: list[Choice | str] = []
@@ -114,7 +114,7 @@ _Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.boo
 
 
 def draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
-    """(shots, whether options are shown, whether a rationale is given) of every row in a pass."""
+    """(shots, whether options are shown, whether a rationale is given) of every row in an epoch."""
     key = (rows.task_id, rows.digests, pass_)
     numbers = np.array([k for k, _ in shares.shots], dtype=np.int64)
     weights = [w for _, w in shares.shots]
@@ -125,7 +125,7 @@ def draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
 
 
 class _Walk:
-    """Rows through the passes up to this one, each from where the last walk over it ended."""
+    """Templates of rows over the epochs up to this one, resumed from the last epoch's."""
 
     def __init__(
         self, rows: RowSet, shares: ArmShares, allowed: Sequence[int], evaluated: bool
@@ -157,7 +157,7 @@ class _Walk:
             show = bool(options[row]) and any_options
             place = int(self.start[row]) + number
             previous = _met(arms[2 * show + bool(cot[row])], place, previous)
-        if last > 0:  # most rows are met once
+        if last > 0:  # most rows are drawn in one epoch only
             self.before[row] = known if known == arms else arms, last, previous
         if previous == NO_TEMPLATE:
             raise RowError(self.why_none(row, usable))
@@ -177,7 +177,7 @@ class _Walk:
         return (reasoned or direct) if cot else (direct or reasoned)
 
     def lacks(self, row: int, template: TaskTemplate) -> list[str]:
-        """The empty fields that the template's target needs."""
+        """Empty fields that the template's target needs."""
         if self.evaluated:
             settings = self.rows.task.eval
             if settings is not None and settings.answers is not None:
@@ -187,7 +187,7 @@ class _Walk:
         return empty_targets(self.rows, row, template)
 
     def why_none(self, row: int, usable: Sequence[int]) -> str:
-        """The reason why no template applies: the empty fields, where they alone stop one."""
+        """The reason why no template applies, with the empty fields if only they prevent it."""
         for template in (self.rows.task.templates[t] for t in usable):
             if template.cot and (lacking := self.lacks(row, template)):
                 verb = "is" if len(lacking) == 1 else "are"
@@ -196,7 +196,7 @@ class _Walk:
 
 
 def _met(arm: Sequence[int], place: int, previous: int) -> int:
-    """The template of an arm that comes next, never the one before where there are others."""
+    """The next template of an arm, different from the previous one if there are others."""
     if not arm:
         return NO_TEMPLATE
     at = place % len(arm)
@@ -216,10 +216,7 @@ def _has_options(rows: RowSet, row: int, index: int) -> bool:
 
 
 def empty_targets(rows: RowSet, row: int, template: TaskTemplate) -> list[str]:
-    """The fields that the template's target prints and that are empty, sorted.
-
-    Rationales may be missing.
-    """
+    """Empty fields that the template's target prints, sorted; rationales may be empty."""
     found = []
     for name in sorted(compile_template(template.target).names):
         values = rows.columns.get(name)

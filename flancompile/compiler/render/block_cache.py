@@ -23,9 +23,9 @@ TemplatesByArm = tuple[tuple[int, ...], ...]  # by 2 * (options are shown) + (wi
 
 @dataclass(frozen=True)
 class LastTemplates:
-    """The templates of a block's rows in an epoch, from which the next epoch goes on.
+    """The templates of a block's rows in an epoch, from which the next epoch continues.
 
-    given: a digest of all that decides them beside draws; templates: int64[rows].
+    given: a digest of everything else that determines them; templates: int64[rows].
     """
 
     given: bytes
@@ -35,12 +35,13 @@ class LastTemplates:
 
 @dataclass
 class BlockCache:
-    """What depends on the block's fields and a task's texts alone, each worked out once.
+    """Cached values that depend only on the block's fields and a task's texts.
 
     digests: uint64[rows], by names of fields; spellings: rows that spell special tokens; filled:
-    rows where a field has text; conditions: (rows where one holds, rows where that is sure); lets:
-    (columns of the names, rows that are not sure); templates, templates_by_row: of the last epoch,
-    by task, seed and arms, for the column engine and (by row) the row engine.
+    rows where a field has text; conditions: (rows where one is true, rows where the column engine
+    can decide); lets: (columns of the names, rows that it cannot compute); templates,
+    templates_by_row: of the last epoch, by task, seed and arms, for the column engine and the row
+    engine.
     """
 
     digests: Table[npt.NDArray[np.uint64]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Dialogues: the turns of a row, and their text as spans without and with loss in turn.
+"""Dialogues: the turns of a row, and their text as spans alternately without and with loss.
 
 A chat style of the library defines the text around each role's turns, so the loss mask follows from
 the parts. A tokenizer's own chat template renders all messages as one text: the span of an answer
@@ -42,7 +42,7 @@ _SLOT = re.compile(r"\{\{-?\s*text\b")
 
 @dataclass(frozen=True)
 class Turn:
-    """What one speaker says. learnt: whether it carries loss; left_out: what the text omits."""
+    """A message of one speaker. learnt: whether it carries loss; left_out: omitted parts."""
 
     role: str
     text: str
@@ -51,14 +51,14 @@ class Turn:
 
 
 def exchange(prompt: str, target: str) -> tuple[Turn, ...]:
-    """An ordinary example as a chat."""
+    """An example with one prompt and target, as a chat."""
     return Turn("user", prompt), Turn("assistant", target, True)
 
 
 def turns_of(context: Mapping[str, object], settings: Turns) -> tuple[Turn, ...]:
-    """A row's turns, up to the last that is learnt. Raises RowError.
+    """A row's turns, up to the last one with loss. Raises RowError.
 
-    An empty system turn is left out; an empty answer is shown and not learnt.
+    An empty system turn is left out; an empty answer is shown without loss.
     """
     items = compile_expression(settings.each)(context)
     if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
@@ -88,7 +88,7 @@ def turns_of(context: Mapping[str, object], settings: Turns) -> tuple[Turn, ...]
 
 
 def _text_of(value: object, n: int) -> str:
-    """A turn's text; null is an empty one. Raises RowError for what is no text and no number."""
+    """A turn's text; "" for null. Raises RowError for a value that is neither text nor number."""
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -99,21 +99,21 @@ def _text_of(value: object, n: int) -> str:
 
 
 def _left_out(item: object, shown: set[str]) -> tuple[str, ...]:
-    """What `chat` names of a message that its text omits."""
+    """Parts of a message that the filter `chat` names and its text omits."""
     names = item.get("left_out") if isinstance(item, Mapping) else None
     return tuple(str(name) for name in names or () if name not in shown)
 
 
 def without_last(turns: Sequence[Turn], kept: int) -> tuple[Turn, ...]:
-    """The turns up to the answer number `kept` that is learnt; none when that is 0."""
+    """The turns up to the answer number `kept` that carries loss; none if that is 0."""
     places = [i for i, t in enumerate(turns) if t.learnt]
     return tuple(turns[: places[kept - 1] + 1]) if kept else ()
 
 
 def chat_spans(layout: ChatLayout, turns: Sequence[Turn]) -> tuple[str, ...]:
-    """Texts that alternate between shown and learnt, an even number. Raises RowError.
+    """Texts that alternate between no loss and loss, an even number. Raises RowError.
 
-    Two answers with nothing between them are one span.
+    Adjacent answers are one span.
     """
     pieces = _styled(layout, turns) if isinstance(layout, ChatStyle) else _templated(layout, turns)
     spans: list[str] = [""]
@@ -150,7 +150,7 @@ def _styled(style: ChatStyle, turns: Sequence[Turn]) -> list[tuple[str, bool]]:
 
 @lru_cache(maxsize=1024)
 def _halves(text: str) -> tuple[str, str]:
-    """A role's text before its slot, and from the slot on."""
+    """A role's text before its slot, and the rest from the slot on."""
     match = _SLOT.search(text)
     at = match.start() if match else len(text)
     return text[:at], text[at:]
@@ -181,11 +181,11 @@ def _templated(template: ChatTemplate, turns: Sequence[Turn]) -> list[tuple[str,
 def _end_of_answer(
     template: ChatTemplate, chat: tuple[str, Sequence[str]], upto: Sequence[str], answer: str
 ) -> int:
-    """Where an answer ends in a chat. chat: its text and parts; upto: parts of that up to it.
+    """The end of an answer in a chat; -1 if the chat does not contain it.
 
-    Most templates write the chat up to it as the whole's beginning. Some write an end of the chat
-    when they do not generate (Phi-3's); the answer then ends with the last part that both share.
-    -1 where it is not in those.
+    chat: its text and parts; upto: parts of the chat up to the answer. Most templates write that as
+    the beginning of the whole chat. Some write an end of the chat when they do not generate
+    (Phi-3's); the answer then ends with the last part that both share.
     """
     whole, parts = chat
     if whole.startswith(text := template.joined(upto)):
@@ -196,9 +196,9 @@ def _end_of_answer(
 
 
 def check_chat(recipe: Loaded[Recipe], tasks: Iterable[Task], chat: ChatTemplate | None) -> None:
-    """Whether the tokenizer's own chat layout can be used, where the recipe asks for it.
+    """Check that a recipe can use the tokenizer's own chat layout, if it asks for it.
 
-    Raises FC417 without a chat template, and FC418 where the frame would add tokens to it.
+    Raises FC417 without a chat template, and FC418 if the frame would add tokens to it.
     """
     model = recipe.model
     dialogues = any(t.turns is not None for task in tasks for t in task.templates)
@@ -229,8 +229,8 @@ def span_ids(
 ) -> list[Ids]:
     """The ids of each span of an example. parts: those of each span encoded alone.
 
-    Under a tokenizer's own chat template they are the ids of the whole text, cut where the spans
-    meet. Raises RowError where no token ends there.
+    Under a tokenizer's own chat template they are the ids of the whole text, cut at the spans'
+    edges. Raises RowError if no token ends there.
     """
     if not isinstance(layout, ChatTemplate):
         return list(parts)
@@ -247,7 +247,7 @@ def span_ids(
 
 
 def ending(layout: ChatLayout) -> str:
-    """What a layout writes after an answer; a model that has learnt it writes it too."""
+    """The text that a layout writes after an answer, and that a trained model writes too."""
     try:
         spans = chat_spans(layout, exchange("prompt", "answer"))
     except RowError:

@@ -1,4 +1,4 @@
-"""Answer options as an author or a row lists them, and which one is right: for both engines."""
+"""Answer options as an author or a row lists them, and the right one's index: for both engines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Given", "gold_index", "label_texts", "option_text", "option_texts", 
 _WHOLE = re.compile(r"\s*([+-]?\d+)(?:\.0*)?\s*")
 
 
-Given = str | Sequence[str] | None  # an expression, or a list that is written in its place
+Given = str | Sequence[str] | None  # an expression, or a literal list
 
 
 def written(choices: Choices) -> tuple[Given, Given]:
-    """The options and their labels, of which a map from label to text gives both."""
+    """The options and their labels; a map from label to text gives both."""
     if isinstance(choices.options, dict):
         return list(choices.options.values()), list(choices.options)
     return choices.options, choices.labels
@@ -26,26 +26,26 @@ def written(choices: Choices) -> tuple[Given, Given]:
 def option_texts(options: object) -> list[str]:
     """The texts of a list of options.
 
-    Raises RowError where it is no list, or one is null or has no text.
+    Raises RowError for another value than a list, a null, or an item without text.
     """
     return texts_in(_listed(options, "options"), "is an option")
 
 
 def option_text(value: object) -> str:
-    """The text of one option that other rows may be offered. Raises RowError."""
+    """The text of one option that other rows may use as a distractor. Raises RowError."""
     return as_text(value, "is an option")
 
 
 def label_texts(labels: object) -> list[str]:
     """The texts of a list of options' labels.
 
-    Raises RowError where it is no list, or one is null or has no text.
+    Raises RowError for another value than a list, a null, or an item without text.
     """
     return [compared_text(v, "a label") or "" for v in _listed(labels, "labels")]
 
 
 def gold_index(gold: object, texts: Sequence[str], labels: Sequence[str] | None, by: str) -> int:
-    """The place of what `gold` gave among the options. Raises RowError where it is none.
+    """Index of the value of `gold` among the options. Raises RowError if it is none of them.
 
     An index is a whole number, also as 1.0 or as text; true is 1 and false is 0. A text or label is
     compared by its text, a whole number without a fraction.
@@ -80,7 +80,7 @@ def _index(gold: object) -> int:
 
 
 def _listed(value: object, what: str) -> Sequence[object]:
-    """The items of a list. Raises RowError where it is none or one is null."""
+    """The items of a list. Raises RowError for another value, or if an item is null."""
     if isinstance(value, Mapping):
         raise RowError(f"choices: {what} are a map, not a list; `| list` gives its keys")
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):

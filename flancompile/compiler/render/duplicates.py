@@ -1,8 +1,8 @@
-"""Texts compared without case, white space and Unicode forms, and digests that find duplicates.
+"""Fold texts (case, white space, Unicode form C) and digest them to find duplicates.
 
-Signs, digits and punctuation count: `C`, `C++` and `C#` are three texts, and so are `3 + 4` and
-`3 - 4`. Canonical equivalence alone is folded (NFC), for compatibility forms change a meaning: `x²`
-is not `x2`.
+Signs, digits and punctuation count: `C`, `C++` and `C#` are three texts, and so are `3 + 4` and `3
+- 4`. Only canonical equivalence is folded (NFC), as compatibility forms change a meaning: `x²` is
+not `x2`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from flancompile.dsl.jinja.values import compared_text
 
 __all__ = ["fold", "folded_digests", "read_form"]
 
-_MOST = 0x3000  # characters below it have a place in the table of folds
+_MOST = 0x3000  # the table of folds has the characters below it
 _BETWEEN, _UNSURE = -1, -2
-_NULL = "\0"  # the form of a null, which no text of data has
+_NULL = "\0"  # the form of a null; no text of data contains it
 
 
 def fold(text: str) -> str:
-    """Text for comparing: case folded, white space as single spaces, in Unicode form C.
+    """A text's form for comparison: case folded, white space as single spaces, in Unicode form C.
 
     >>> fold(" It  rained:  C++ ")
     'it rained: c++'
@@ -41,12 +41,12 @@ def fold(text: str) -> str:
 
 
 def read_form(text: str) -> str:
-    """Text as a reader sees it: case kept, white space as single spaces, in Unicode form C."""
+    """A text's form as readers see it: case kept, white space as single spaces, in form C."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[np.uint64]:
-    """A digest of each row's folded texts: rows that are equal but for form have equal ones.
+    """A digest of each row's folded texts: rows that are equal after folding have equal digests.
 
     columns: of equal lengths; lists and maps count by their folded parts, other values by their
     text, in which 1.0 is 1. -> uint64[rows]
@@ -78,7 +78,7 @@ def _as_text(column: pa.Array | Sequence[Any]) -> pa.Array:
 
 
 def _form(value: object) -> str:
-    """A value's text, not yet folded; equal for values that `compared_key` takes for equal."""
+    """A value's text before folding; equal for values that `compared_key` treats as equal."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple | Mapping):
@@ -98,7 +98,7 @@ def _folded(value: object) -> object:
 
 
 def _listed(column: pa.Array) -> pa.Array | None:
-    """Lists of plain ASCII texts as `_form` has them; None where Python has to write them."""
+    """The `_form` of lists of plain ASCII texts; None for lists that need Python."""
     kind = column.type
     if not pa.types.is_list(kind) or not pa.types.is_string(kind.value_type):
         return None
@@ -114,7 +114,7 @@ def _listed(column: pa.Array) -> pa.Array | None:
 
 
 def _buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """(UTF-8 bytes, where each text begins and the last ends) of an array of text."""
+    """(UTF-8 bytes, offsets of the texts) of an array of text."""
     kind = np.int64 if pa.types.is_large_string(column.type) else np.int32
     _, places, data = column.buffers()
     offsets = np.frombuffer(places, kind)[column.offset : column.offset + len(column) + 1]
@@ -124,7 +124,7 @@ def _buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.in
 
 @lru_cache(maxsize=1)
 def _folds() -> npt.NDArray[np.int32]:
-    """What single characters are folded to: another, `_BETWEEN` for none, or `_UNSURE`.
+    """A table from single characters to their folds; `_BETWEEN` for none, or `_UNSURE`.
 
     Only for alphabets and marks in which no character is composed with one before it: a text of
     these is folded character by character.
@@ -144,7 +144,7 @@ def _folds() -> npt.NDArray[np.int32]:
 
 @numba.njit(cache=True, nogil=True)
 def _code_at(data, place):  # type: ignore[no-untyped-def]
-    """(the character that begins at a place, its bytes), of valid UTF-8."""
+    """(the character that begins at an index, its bytes), of valid UTF-8."""
     lead = np.int32(data[place])
     if lead < 0x80:
         return lead, 1
@@ -158,7 +158,7 @@ def _code_at(data, place):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
-    """Which texts hold a character that is not folded by itself."""
+    """Texts with a character that cannot be folded by itself."""
     found = np.zeros(len(offsets) - 1, np.bool_)
     for row in range(len(found)):
         place = offsets[row]
@@ -176,7 +176,7 @@ def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
-    """Take each folded text into its row's digest: FNV-1a over characters, then a mixing round."""
+    """Add each folded text to its row's digest: FNV-1a over characters, then a mixing round."""
     prime, start = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)
     for row in range(len(state)):
         hashed = start

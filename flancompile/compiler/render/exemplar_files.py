@@ -1,4 +1,4 @@
-"""Rows of a task's fixed exemplar file, by the readers of data files or from a YAML list."""
+"""Read a task's fixed exemplar file, by the readers of data files or as a YAML list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _YAML = (".yaml", ".yml")
 
 
 def exemplar_name(task: TaskDef) -> str:
-    """Name of a task's exemplar file as its author wrote it, the variable of `for_each` filled in.
+    """Name of a task's exemplar file, with the variable of `for_each` filled in.
 
     Raises FC202 for another variable.
     """
@@ -28,9 +28,9 @@ def exemplar_name(task: TaskDef) -> str:
 
 
 def exemplar_path(task: TaskDef) -> Path:
-    """The exemplar file of a task.
+    """Path of a task's exemplar file.
 
-    Raises FC301 where there is no such file, FC202 as `exemplar_name` does.
+    Raises FC301 if there is no such file, FC202 as `exemplar_name` does.
     """
     span = task.span("exemplars", "file")
     name = exemplar_name(task)
@@ -47,9 +47,9 @@ def exemplar_path(task: TaskDef) -> Path:
 
 
 def exemplar_items(task: TaskDef) -> list[Any]:
-    """The rows, in the file's order; one that cannot be read is an error.
+    """The rows, in the file's order; a row that cannot be read is an error.
 
-    Raises FC301, FC303 and what the readers raise.
+    Raises FC301, FC303 and the errors of the readers.
     """
     path, settings = exemplar_path(task), task.task.exemplars
     span = task.span("exemplars", "file")
@@ -62,7 +62,7 @@ def exemplar_items(task: TaskDef) -> list[Any]:
     found = []
     for row in read_rows(path, format_of(path, settings.format), settings.read):
         if isinstance(row, BadRow):
-            hint = "mend the row: fixed exemplars are shown as they are"
+            hint = "correct the row: fixed exemplars are shown as they are"
             raise fail("FC303", f"{path.name}: {row.reason} ({row.where})", span=span, hint=hint)
         found.append(row)
     if not found:

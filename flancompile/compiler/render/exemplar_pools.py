@@ -1,8 +1,8 @@
-"""Which rows of a read split are its pool of exemplars, whatever the number of its blocks.
+"""Select the exemplar pool of a read split, independent of its number of blocks.
 
-Rows lie in a drawn order, so those that come first are a random sample of the split. With
-`order: file` the first of the source's own order are looked for over all blocks; with `same`, the
-first of each value, so that no value is without exemplars only because the split is long.
+Rows are stored in a drawn order, so the first ones are a random sample of the split. With `order:
+file` the first rows of the source's own order are collected from all blocks; with `same`, the first
+rows of each value, so that every value has exemplars in a split of any length.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PoolRef:
-    """Where shared exemplars come from, when not from the block itself.
+    """Reference to shared exemplars outside the block itself.
 
-    folder: a read split, of which `pool_batch` says the rows; count: only the first so many rows of
-    its first block; rows: those of a fixed file, whose name is for people; fields: those that the
-    task reads, so that rows that lack one are left out.
+    folder: a read split, from which `pool_batch` selects rows; count: only so many first rows of
+    its first block; rows: those of a fixed file, with its name for messages; fields: those that the
+    task reads, as rows that lack one are left out.
     """
 
     folder: str | None = None
@@ -51,7 +51,7 @@ class PoolRef:
 
 
 def pool_digest(blocks: SplitBlocks, settings: Exemplars) -> str:
-    """A digest of what the pool's rows depend on."""
+    """A digest of everything that determines the pool's rows."""
     if _is_first_block(settings):
         return json.dumps(blocks.digests(0), sort_keys=True)
     return json.dumps(blocks.column_digests, sort_keys=True)
@@ -62,7 +62,7 @@ def _is_first_block(settings: Exemplars) -> bool:
 
 
 def pool_batch(ref: PoolRef, settings: Exemplars) -> pa.RecordBatch:
-    """The pool's rows in the order in which they are offered."""
+    """The pool's rows, in the order of preference."""
     assert ref.folder is not None
     if _is_first_block(settings):
         batch = without_gaps(SplitBlocks.open(Path(ref.folder)).block(0), ref.fields)
@@ -73,7 +73,7 @@ def pool_batch(ref: PoolRef, settings: Exemplars) -> pa.RecordBatch:
 
 
 def pool_names(ref: PoolRef, settings: Exemplars) -> dict[int, str]:
-    """What the pool's rows are called, by digest: `dev:12`, `shots.jsonl:3` (its third item)."""
+    """Names of the pool's rows, by digest: `dev:12`, `shots.jsonl:3` (its third item)."""
     if ref.folder is None:
         items = map(json.loads, ref.rows)
         return {item_digest(i): f"{ref.name}:{n}" for n, i in enumerate(items, 1)}
@@ -86,7 +86,7 @@ def pool_names(ref: PoolRef, settings: Exemplars) -> dict[int, str]:
 def _picked_batch(
     folder: str, order: str, same: str | None, fields: tuple[str, ...]
 ) -> pa.RecordBatch:
-    """The rows picked of all blocks, without those that lack one of the fields."""
+    """The selected rows of all blocks, without those that lack one of the fields."""
     blocks = SplitBlocks.open(Path(folder))
     whole = [blocks.block(i) for i in range(len(blocks.block_rows))]
     batches = [without_gaps(batch, fields) for batch in whole]
@@ -110,7 +110,7 @@ def _picked_batch(
 
 
 def _first_of_each(values: Sequence[str], places: Ints) -> Ints:
-    """The first places of each value, as many of each as make a pool of about `POOL_ROWS`."""
+    """The first rows of each value, as many of each as make a pool of about `POOL_ROWS`."""
     most = max(LEAST_EACH, POOL_ROWS // max(1, len(set(values))))
     seen: dict[str, int] = {}
     kept = []

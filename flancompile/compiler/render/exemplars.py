@@ -1,11 +1,11 @@
-"""Exemplar pools: never the query, never a duplicate of it, no two equal ones of those drawn.
+"""Exemplar pools: never the query, a duplicate of it, or two equal exemplars in a prompt.
 
-A duplicate has equal inputs and outputs but for case, white space and Unicode form; equal inputs
-with different outputs are different examples. Fixed exemplars are shown as they are, all but the
+A duplicate has equal inputs and outputs except for case, white space and Unicode form; equal inputs
+with different outputs are different examples. Fixed exemplars are shown as they are, except the
 query itself.
 
-A pool is a row set and an order in which its rows are offered; the renderer takes the first that
-render. Draws are a function of (seed, task, row, pass) alone.
+A pool is a row set with an order of preference; the renderer takes the first rows that render.
+Draws are a function of (seed, task, row, epoch) alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Pool:
     _barred: set[int] = field(default_factory=set)
 
     def candidates(self, queries: RowSet, row: int, shots: int) -> Iterator[int]:
-        """Row numbers of the pool, in the order in which they are to be tried."""
+        """Row numbers of the pool, in the order of preference."""
         own = self.rows is queries
         own_split = self.rows.origin == queries.origin
         self._barred = {int(queries.example_digest[row])}
@@ -57,14 +57,14 @@ class Pool:
                 yield candidate
 
     def take(self, candidate: int) -> None:
-        """Show the candidate: its duplicates are out from now on, unless exemplars are fixed."""
+        """Mark a candidate as shown, which excludes its duplicates, unless exemplars are fixed."""
         if not self.settings.is_fixed:
             self._barred.add(int(self.rows.example_digest[candidate]))
 
     def explanation(self, candidate: int) -> str | None:
-        """Why the candidate's answer is right; None where that is empty.
+        """The candidate's rationale; None if that is empty.
 
-        Raises RowError where it is a list or a mapping.
+        Raises RowError if it is a list or a mapping.
         """
         text = self.settings.explanation
         if text is None:
@@ -109,9 +109,10 @@ class Pool:
 
 @dataclass(frozen=True)
 class Laid:
-    """Pools of several queries, one after another in `pool`.
+    """Pools of several queries, concatenated in `pool`.
 
-    starts, counts: int64[queries], where each begins and its size; -1 where it cannot be read.
+    starts, counts: int64[queries], the index of each one's first row and its size; -1 if it cannot
+    be read.
     """
 
     pool: RowSet
@@ -128,7 +129,7 @@ class Pools:
     _by_items: dict[str, Pool] = field(default_factory=dict)
 
     def of(self, rows: RowSet, row: int) -> Pool:
-        """The pool for a row. Raises RowError where its column cannot be read."""
+        """The pool of a row. Raises RowError if its column cannot be read."""
         if self.settings.source != "column":
             return Pool(self.shared, self.settings)
         items, key = self._items(rows, row)
@@ -143,7 +144,7 @@ class Pools:
         return items, json.dumps(items, sort_keys=True, default=str)
 
     def laid_out(self, rows: RowSet, at: Iterable[int]) -> Laid:
-        """The pools of the rows `at`, each made of a column of its row, one after another."""
+        """The pools of the rows `at`, each made from a column of its row, concatenated."""
         places: dict[str, tuple[int, int]] = {}
         flat: list[Any] = []
         ranges: list[tuple[int, int]] = []
@@ -164,7 +165,7 @@ class Pools:
 
 
 def _item_values(rows: RowSet, item: object, settings: Exemplars) -> dict[str, object] | None:
-    """An exemplar's fields; None where one cannot be read."""
+    """An exemplar's fields; None if one cannot be read."""
     try:
         scope = _scope(rows, item)
         return {n: compile_expression(t)(scope) for n, t in settings.fields.items()}
@@ -177,7 +178,7 @@ def _scope(rows: RowSet, item: object) -> dict[str, object]:
 
 
 def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet:
-    """Exemplars of their own kind as rows: `fields` are evaluated over each `item`."""
+    """Exemplars from a list or file as rows: `fields` are evaluated over each `item`."""
     columns: dict[str, list[Any]] = {name: [] for name in rows.columns}
     explanations: list[Any] = []
     digests = []
@@ -203,18 +204,18 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
 
 
 def explanation_text(value: object) -> str | None:
-    """The text of an explanation; None where it is empty. Raises RowError for lists, mappings."""
+    """The text of a rationale; None if it is empty. Raises RowError for lists and mappings."""
     text = one_text(value, "the explanation")
     return text if text is not None and text.strip() else None
 
 
 def item_digest(item: object) -> int:
-    """What an exemplar of its own kind is called in a build."""
+    """The digest that identifies an exemplar from a list or file in a build."""
     return draw.digest64("item", json.dumps(item, sort_keys=True, default=str))
 
 
 def _over(text: str | None, scope: Mapping[str, object]) -> object:
-    """What an expression gives over an item; None where the item lacks it."""
+    """The value of an expression over an item; None if the item lacks it."""
     try:
         return None if text is None else compile_expression(text)(scope)
     except RowError:

@@ -1,7 +1,7 @@
-"""The grammar of option blocks and prompts: the parts that a style is made of, in order.
+"""The grammar of option blocks and prompts: the parts of a style, in order.
 
-Rows, columns and segment programs all render these parts, each in its own way, so that the
-structure of a prompt is defined here alone.
+Rows, columns and segment programs render the same parts, each in its own way, so that the structure
+of a prompt is defined here only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ __all__ = [
 ]  # fmt: skip
 
 Shot = tuple[str, str, str | None]
-QUERY, INSTRUCTION, EXEMPLARS = 0, 1, 2  # slots of a prompt; from the last on, three an exemplar
+QUERY, INSTRUCTION, EXEMPLARS = (
+    0,
+    1,
+    2,
+)  # slots of a prompt; from the last one, three an exemplar
 EXEMPLAR_SLOTS = ("input", "target", "explanation")
 _ONES = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
 _ROMAN = [tens + ones for tens in ("", "x", "xx") for ones in _ONES][1:]
@@ -39,7 +43,7 @@ class Part:
     is_literal: bool = False
 
     def render(self, texts: Sequence[str]) -> str:
-        """The part of one row. Raises RowError."""
+        """The text of the part for one row. Raises RowError."""
         if self.is_literal:
             return self.text
         names = {**dict(self.constants), **{name: texts[slot] for name, slot in self.slots}}

@@ -1,7 +1,7 @@
-"""The render pass: rows become drafts of examples, every choice drawn.
+"""The render pass: turn rows into drafts of examples, with every choice drawn.
 
-`RenderSpec` is all that determines the texts of a task, so its JSON is the larger part of an
-object's key. A draft still holds its exemplars apart, for the next pass may have to drop some.
+`RenderSpec` determines the texts of a task, so its JSON is the larger part of an object's key. A
+draft keeps its exemplars separate, as the tokenise pass may have to drop some.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ __all__ = ["Draft", "RenderSpec", "Renderer", "hidden"]
 
 @dataclass(frozen=True)
 class RenderSpec:
-    """Everything that determines a task's texts but the rows. Picklable.
+    """Everything that determines a task's texts, except the rows. Picklable.
 
-    chat_styles: layouts for dialogues; wrap: whether ordinary examples are laid out by them too;
-    join: white space with which the target of an example that is no chat begins.
+    chat_styles: layouts for dialogues; wrap: whether ordinary examples use them too; join: white
+    space at the beginning of a target that is not in a chat.
     """
 
     task_id: str
@@ -63,7 +63,7 @@ class RenderSpec:
     join: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready; what does not change a text (tags, clusters, rungs, metrics) is left out."""
+        """JSON values, without settings that change no text (tags, clusters, rungs, metrics)."""
         unread = {"tags", "rungs", "cluster", "description", "eval", "inverted", "allow"}
         unread |= {"styles"}  # those that they name are here
         few = any(k > 0 for k, _ in self.shares.shots)
@@ -90,7 +90,7 @@ class RenderSpec:
         }
 
     def layout_of(self, draft: Draft) -> ChatLayout | None:
-        """The chat layout of a draft that has one."""
+        """The chat layout of a draft; None if it has none."""
         return None if draft.chat_style is None else self.chat_styles[draft.chat_style]
 
     def _chats(self) -> dict[str, Any]:
@@ -102,10 +102,10 @@ class RenderSpec:
 
 @dataclass
 class Draft:
-    """An example before tokenising. `shots` may lose exemplars, and `turns` exchanges, at the end.
+    """An example before tokenising, from which exemplars or exchanges may still be dropped.
 
-    A dialogue has `turns` and no other text; an ordinary example with a `chat_style` is laid out
-    as a chat of one exchange.
+    A dialogue has `turns` and no other text; an ordinary example with a `chat_style` becomes a chat
+    of one exchange.
     """
 
     row: int
@@ -125,19 +125,19 @@ class Draft:
 
     @property
     def shots_style(self) -> str:
-        """The layout in force for the shots that are left, or for the turns."""
+        """The prompt layout for the remaining shots or turns."""
         if self.turns:
             return str(self.chat_style)
         return self.few_style if self.shots and self.few_style is not None else self.zero_style
 
     def pieces(self, styles: Mapping[str, ShotsStyle]) -> tuple[str, ...]:
-        """The prompt's pieces as the draft stands now."""
+        """The prompt's pieces in the draft's present state."""
         return prompt_pieces(styles[self.shots_style], self.shots, self.input, self.instruction)
 
     def texts(self, spec: RenderSpec) -> tuple[str, ...]:
-        """The texts of the draft in its present state, without and with loss in turn.
+        """The texts of the draft in its present state, alternately without and with loss.
 
-        Raises RowError where a chat layout refuses them.
+        Raises RowError if a chat layout rejects them.
         """
         layout, turns = spec.layout_of(self), self.turns
         if not turns:
@@ -150,10 +150,10 @@ class Draft:
 
 
 class Renderer:
-    """Drafts of one block, in the rows' order; `reasons` fills with the rows that give none.
+    """Drafts of one block, in the rows' order; `reasons` collects the rows without a draft.
 
-    dropped: rows that may not be used (reserved for exemplars, say), each with its reason; only:
-    the rows that are asked for, ascending; evaluated: the rows are queries of an evaluation, whose
+    dropped: rows that may not be used (reserved for exemplars, for example), each with its reason;
+    only: the rows to render, ascending; evaluated: the rows are queries of an evaluation, whose
     rationales may be missing: their targets are then the answers alone.
     """
 
@@ -169,7 +169,7 @@ class Renderer:
     ) -> None:
         self.spec, self.rows, self.pools, self.evaluated = spec, rows, pools, evaluated
         self.reasons: dict[int, str] = dict(dropped)
-        self.left_out: Counter[str] = Counter()  # of messages, what their turns' texts omit
+        self.left_out: Counter[str] = Counter()  # parts of messages that their turns' texts omit
         self.only = range(len(rows)) if only is None else only
         self._texts: dict[tuple[int, int, int, str | None], Texts | str] = {}
         self._option_ids = sorted(spec.option_styles)
@@ -191,7 +191,7 @@ class Renderer:
                 self.reasons[row] = str(error)
 
     def retext(self, draft: Draft, fields: Mapping[str, object]) -> tuple[str, str | None]:
-        """The draft's input and instruction with some fields replaced (shortened).
+        """The draft's input and instruction with some fields replaced by shortened ones.
 
         Raises RowError.
         """
@@ -201,7 +201,7 @@ class Renderer:
         standing = _standing_names(task, template)
         context = self.rows.shortened(draft.row, template, fields, standing)
         if style is None and "gold" in compile_template(template.target).names:
-            context["gold"] = draft.target  # the target stands; only the input is wanted
+            context["gold"] = draft.target  # the target is unchanged; only the input is needed
         text = self._input_of(context, template, style, draft.options)
         if task.instruction is None:
             return text, None
@@ -209,7 +209,7 @@ class Renderer:
         return text, compile_template(task.instruction).render(shorter)
 
     def candidates(self, draft: Draft) -> tuple[list[str] | None, int | None]:
-        """The target under each option, and the right one's index; None where there are none."""
+        """The target under each option, and the right one's index; (None, None) without options."""
         template = self.spec.task.templates[draft.choice.template]
         choices = template.choices or self.spec.task.choices
         if choices is None or not can_be_ranked(self.spec.task, template):
@@ -278,7 +278,7 @@ class Renderer:
     def _example(
         self, rows: RowSet, row: int, index: int, style_id: str | None, shown: bool = False
     ) -> Texts:
-        """(input, target) of a row under a template; `shown` asks that it can be an exemplar."""
+        """(input, target) of a row under a template. shown: the row is to be an exemplar."""
         key = (id(rows), row, index, style_id)
         if key not in self._texts:
             try:
@@ -315,7 +315,7 @@ class Renderer:
         return self._texts_of(context, template, None, None, missing, instead)
 
     def _first_answer(self, rows: RowSet, row: int) -> str:
-        """The first accepted answer of an evaluation row; empty without any. Raises RowError."""
+        """The first accepted answer of an evaluation row; "" if there is none. Raises RowError."""
         answers = accepted_answers(self.spec.task, rows.fields(row)) or ()
         return next((text for text in answers if text.strip()), "")
 
@@ -328,9 +328,9 @@ class Renderer:
         missing: Sequence[str] = (),
         instead: str = "",
     ) -> Texts:
-        """(input, target) over a context; the target prints nothing for what is missing.
+        """(input, target) over a context; missing values print as nothing in the target.
 
-        instead: the target of an evaluation row that has accepted answers but no rationale.
+        instead: the target of an evaluation row with accepted answers and without a rationale.
         """
         text = self._input_of(context, template, style, options)
         target = compile_template(template.target).render(context | dict.fromkeys(missing, ""))
@@ -346,7 +346,7 @@ class Renderer:
         style: OptionStyle | None,
         options: Options | None,
     ) -> str:
-        """The input over a context, which is given `gold` and `options`."""
+        """The input over a context, with `gold` and `options` added."""
         if style is not None and options is not None:
             context["gold"] = gold_text(style, options.texts, options.gold)
             context["options"] = option_block(style, options.texts)
@@ -361,12 +361,12 @@ class Renderer:
 
 @lru_cache(maxsize=65_536)
 def hidden(text: str) -> str:
-    """An input's text in the arm without options."""
+    """The text of an input in the arm without options."""
     return without_slot(text, "options")
 
 
 def _standing_names(task: Task, template: TaskTemplate) -> frozenset[str]:
-    """The `let` names that the target or the choices read, which no shortened field changes."""
+    """The `let` names that the target or the choices read; shortened fields don't change them."""
     let = {**task.let, **template.let}
     choices = template.choices or task.choices
     texts = [] if choices is None else [choices.options, choices.labels, choices.gold]

@@ -1,8 +1,8 @@
 """A set of rows as templates see them: contexts, drawn `let` values, choices, duplicates.
 
-A block of a source is such a set, and so is a pool of exemplars from another split, a column or a
-file. Everything here is a function of (seed, task, row digest, pass), never of the set's size or
-order, except distractors, which are drawn from the set's other rows.
+A row set is a block of a source, or a pool of exemplars from another split, a column or a file. All
+values are functions of (seed, task, row digest, epoch), never of the set's size or order, except
+distractors, which are drawn from the set's other rows.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ T = TypeVar("T")
 class Options:
     """A row's answer options in the order shown, and the index of the right one.
 
-    left_out: wrong ones beyond the most that can be shown; doubles: those that read like another.
+    left_out: number of wrong ones over the limit; doubles: number of equal options removed.
     """
 
     texts: tuple[str, ...]
@@ -55,11 +55,11 @@ class Options:
 
 @dataclass
 class RowSet:
-    """Rows of one task under one pass.
+    """Rows of one task in one epoch.
 
     digests: uint64[rows]; columns: each field's values, a list of `rows` items; arrays: the same in
-    Arrow, where they come from a block; shared: values that the block's epochs share; origin: the
-    read split that the rows are of, for a row's identity is its split with its digest.
+    Arrow, for rows of a block; shared: values that the block's epochs share; origin: the read split
+    of the rows, which identifies a row together with its digest.
     """
 
     task_id: str
@@ -82,7 +82,7 @@ class RowSet:
     def bits(
         self, purpose: str, n: int = 0, rows: npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.uint64]:
-        """64 random bits for each row, or for some, for this task and pass. -> uint64[rows]."""
+        """64 random bits for each row, or for some, for this task and epoch. -> uint64[rows]."""
         if rows is not None:
             digests = self.digests[rows]
             return draw.bits(self.seed, purpose, self.task_id, digests, self.pass_, n)
@@ -128,9 +128,9 @@ class RowSet:
         fields: Mapping[str, object],
         standing: Set[str],
     ) -> dict[str, object]:
-        """The context with some fields replaced, and with the `let` names worked out from those.
+        """The context with some fields replaced, and with the `let` names computed from those.
 
-        standing: the names that keep their values, as do those that the new fields do not give.
+        standing: names that keep their values, as do names that fail over the new fields.
         """
         whole, found = self.context(row, template), {**self.fields(row), **fields}
         lets = [
@@ -148,11 +148,11 @@ class RowSet:
         return found
 
     def applies(self, row: int, template: TaskTemplate) -> bool:
-        """Whether the template's `when` holds for the row. Raises RowError."""
+        """Whether the template's `when` is true for the row. Raises RowError."""
         return template.when is None or bool(compile_expression(template.when)(self.fields(row)))
 
     def options(self, row: int, choices: Choices) -> Options:
-        """The row's options in their drawn order. Raises RowError where it has none."""
+        """The row's options in their drawn order. Raises RowError if it has none."""
         key = (row, id(choices))
         if key not in self._options:
             try:
@@ -165,7 +165,7 @@ class RowSet:
         return found
 
     def gold(self, row: int, choices: Choices) -> str:
-        """The right option's text, however many options there are. Raises RowError."""
+        """The right option's text, for any number of options. Raises RowError."""
         if choices.distractors is not None:
             text = self._gold_texts(choices)[row]
             if text is None:
@@ -249,9 +249,9 @@ class RowSet:
 
     @cached_property
     def example_digest(self) -> npt.NDArray[np.uint64]:
-        """A digest of each row's folded signature inputs and outputs: duplicates have equal ones.
+        """A digest of each row's folded signature inputs and outputs; equal for duplicates.
 
-        Rationales are left out, for one question with one answer may have several.
+        Rationales are left out, as one question with one answer may have several.
         """
         signature, unread = self.task.signature, rationale_fields(self.task)
         outputs = [n for n in signature.outputs if n not in unread]
@@ -273,7 +273,7 @@ class RowSet:
         )
 
     def once(self, table: Table[T], key: Hashable, make: Callable[[], T]) -> T:
-        """A value of `shared`, made once.
+        """A value of `shared`, computed once.
 
         It may depend on the key, the fields and the `for_each` variable alone.
         """
@@ -284,7 +284,7 @@ class RowSet:
 
 
 class Stored(Mapping[str, Sequence[Any]]):
-    """A block's columns as Python lists, each made when it is first asked for."""
+    """A block's columns as Python lists, each made on first use."""
 
     def __init__(self, arrays: Mapping[str, pa.Array], fields: Mapping[str, pa.Field]) -> None:
         self._arrays, self._fields, self._made = arrays, fields, dict[str, list[Any]]()
@@ -294,7 +294,7 @@ class Stored(Mapping[str, Sequence[Any]]):
         return self._arrays
 
     def exact(self) -> dict[str, pa.Array]:
-        """The columns whose Arrow values are the rows' own."""
+        """The columns whose Arrow values equal the rows' own."""
         return {n: a for n, a in self._arrays.items() if not is_json(self._fields[n])}
 
     def __getitem__(self, name: str) -> list[Any]:
@@ -303,7 +303,7 @@ class Stored(Mapping[str, Sequence[Any]]):
         return self._made[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._arrays  # Mapping's own would make the list
+        return name in self._arrays  # Mapping's own method would make the list
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -313,7 +313,7 @@ class Stored(Mapping[str, Sequence[Any]]):
 
 
 class Pick:
-    """`pick(list)` in a `let`: one item, drawn for the row; each call is a draw of its own."""
+    """`pick(list)` in a `let`: a random item for the row; each call draws again."""
 
     __slots__ = ("_calls", "_purpose", "_row", "_rows")
 
@@ -342,9 +342,9 @@ def _value(given: object, context: Mapping[str, object]) -> object:
 
 
 def without_doubles(texts: Sequence[str], gold: int) -> tuple[list[str], int]:
-    """Options less those that read like another, and the right one's new index.
+    """Options without those that read like another, and the right one's new index.
 
-    Of equal options the right one is kept, else the first.
+    Of equal options the right one stays, else the first.
     """
     right = read_form(texts[gold])
     seen, kept = {right}, list[int]()

@@ -1,4 +1,4 @@
-"""Render specs of tasks: the styles chosen by id or glob, and the arms that templates have."""
+"""Render specs of tasks: styles selected by id or glob, and the arms that templates have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def render_spec(
 ) -> RenderSpec:
     """The render spec of a task under some of its templates.
 
-    wanted: shares of arms, of which the templates may have one alone; more: other fields of the
+    wanted: shares of arms, reduced to those that the templates have; more: other fields of the
     spec.
     """
     return RenderSpec(
@@ -54,7 +54,7 @@ def chosen_styles(table: Mapping[str, S], patterns: Sequence[str], kind: str) ->
 
 
 def _with_plain(styles: Mapping[str, ShotsStyle]) -> dict[str, ShotsStyle]:
-    """The layouts, with a plain one where none serves prompts without, or with, exemplars.
+    """The layouts, with a plain one added if none serves prompts without, or with, exemplars.
 
     A prompt may lose its exemplars to the token budget, so both are always needed.
     """

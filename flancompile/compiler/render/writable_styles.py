@@ -1,7 +1,7 @@
-"""Which styles and templates a tokenizer can write: unknown tokens and special tokens it lacks.
+"""Find styles and templates that a tokenizer cannot write, by unknown and special tokens.
 
 A layout with braces is all `<unk>` under T5. Styles that a tokenizer cannot write are left out of
-the draw, and the manifest names them; a template is the author's own, so that is an error.
+the draw, and the manifest names them; in a task's own template that is an error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
 def unwritable(styles: Mapping[str, Any], tokenizer: Tokenizer) -> dict[str, str]:
-    """Why a tokenizer cannot write some styles, by their ids. styles: models of texts."""
+    """Reasons why a tokenizer cannot write some styles, by their ids. styles: models of texts."""
     found = {}
     for id_, style in styles.items():
         texts = [
@@ -41,9 +41,9 @@ def unwritable(styles: Mapping[str, Any], tokenizer: Tokenizer) -> dict[str, str
 
 
 def no_style(kind: str, bad: Mapping[str, str], span: Span | None = None) -> FlancompileError:
-    """FC421. bad: why the tokenizer can write none of the styles of a kind that are chosen."""
+    """FC421. bad: reasons why the tokenizer can write none of the selected styles of a kind."""
     id_, why = next(iter(bad.items()))
-    message = f"no {kind} style that is chosen can be used: {id_}: {why}"
+    message = f"no {kind} style that is selected can be used: {id_}: {why}"
     hint = f"choose others under `styles: {{{kind}: ...}}`, or another tokenizer"
     return fail("FC421", message, span=span, hint=hint)
 
@@ -59,13 +59,13 @@ def special_faults(task: TaskDef, tokenizer: Tokenizer) -> Iterator[Diagnostic]:
 
 
 def check_special(task: TaskDef, tokenizer: Tokenizer) -> None:
-    """Raises FC422 for special tokens that a task names and the tokenizer lacks."""
+    """Raise FC422 for special tokens that a task names and the tokenizer lacks."""
     if found := [*special_faults(task, tokenizer)]:
         raise FlancompileError(found)
 
 
 def _instead(name: str, tokenizer: Tokenizer) -> str:
-    """The special token that may be meant, or those that there are."""
+    """A hint with the nearest special token, or those that the tokenizer has."""
     has = tokenizer.special_texts
     if not has:
         return "it has none: write the text without `special`, or choose another tokenizer"
@@ -73,7 +73,7 @@ def _instead(name: str, tokenizer: Tokenizer) -> str:
 
 
 def _texts(value: Any, key: Key) -> Iterator[tuple[Key, str]]:
-    """The texts in a part of a file that use the filter `special`, with their places."""
+    """The texts in a part of a file that use the filter `special`, with their keys."""
     if isinstance(value, str):
         if "special" in value:
             yield key, value
@@ -103,7 +103,7 @@ def _named(text: str) -> tuple[str, ...]:
 
 
 def _unknown(texts: Iterable[str], tokenizer: Tokenizer) -> str | None:
-    """The first word of texts, outside their slots, that holds what the tokenizer cannot write."""
+    """The first word of texts, outside their slots, that has a token unknown to the tokenizer."""
     if tokenizer.unknown_id is None:
         return None
     words = list(dict.fromkeys(w for text in texts for w in _JINJA.sub(" ", text).split()))
