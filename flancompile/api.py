@@ -121,7 +121,7 @@ def ladder(
 
 
 @disk_errors()
-def compile(
+def compile(  # noqa: PLR0913
     recipe: str | Path,
     out: str | Path,
     *,

@@ -13,7 +13,7 @@ from flancompile.cli.inspect import summary
 __all__ = ["run"]
 
 
-def run(
+def run(  # noqa: PLR0913
     recipe: str,
     out: Path,
     library: list[Path],

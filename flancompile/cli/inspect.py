@@ -61,8 +61,27 @@ def run(path: Path, pack: int | None, evaluation: str | None, *, as_json: bool) 
 
 
 def summary(build: Build, out: Console) -> None:
-    """Print counts, requested and realised shares, and fill."""
+    """Print counts, requested and realised shares, fill, and everything left out."""
     m = build.manifest
+    out.print(_task_table(m))
+    fill = " / ".join(f"{f:.2%}" for f in m.packing["fill"])
+    c = m.counts
+    out.print(
+        f"{c['examples']:,} examples in {c['packs']:,} packs (at least {m.packing['lower_bound']:,}"
+        f" are needed), {fill} filled; {c['tokens']:,} tokens, {c['target_tokens']:,} with loss",
+        style="bold",
+    )
+    _print_notices(build, out)
+    if m.evaluation:
+        _evaluation(m.evaluation, out)
+    _print_omissions(build, out)
+    for name in m.empty:
+        out.print(f"{name} has no examples: see ledger.parquet", style="bold red")
+    out.print(f"{build.path} · root digest {m.root_digest}", style="dim")
+
+
+def _task_table(m: Manifest) -> Table:
+    """One row per task: examples, epochs, shares, and means of shots, options and rationales."""
     table = Table(box=None, pad_edge=False)
     for name in NAMES:
         table.add_column(name, justify="left" if name == "task" else "right")
@@ -79,48 +98,51 @@ def summary(build: Build, out: Console) -> None:
             f"{task.with_options / count:.0%}",
             f"{task.cot / count:.0%}",
         )
-    out.print(table)
-    fill = " / ".join(f"{f:.2%}" for f in m.packing["fill"])
-    c = m.counts
-    out.print(
-        f"{c['examples']:,} examples in {c['packs']:,} packs (at least {m.packing['lower_bound']:,}"
-        f" are needed), {fill} filled; {c['tokens']:,} tokens, {c['target_tokens']:,} with loss",
-        style="bold",
-    )
+    return table
+
+
+def _print_notices(build: Build, out: Console) -> None:
+    """Print counts of texts that the tokenizer or a chat changes, and of repeated rows."""
+    m, c = build.manifest, build.manifest.counts
     if c["inexact_targets"]:
         out.print(f"{c['inexact_targets']:,} targets change when encoded and decoded")
     for name, parts in sorted(_left_out(build).items())[:DROPPED]:
         out.print(f"{name} of messages: {parts:,} left out, in no turn's text", style="yellow")
     if c.get("unknown_prompts"):
-        out.print(f"{c['unknown_prompts']:,} prompts hold the tokenizer's unknown token")
+        out.print(f"{c['unknown_prompts']:,} prompts contain the tokenizer's unknown token")
     if c.get("special_in_data"):
         as_what = m.recipe.get("tokenizer", {}).get("special_in_data", "text")
-        said = "ordinary text" if as_what == "text" else "those tokens"
-        out.print(f"{c['special_in_data']:,} examples have data that spells special tokens: {said}")
+        encoded = "ordinary text" if as_what == "text" else "special tokens"
+        out.print(
+            f"{c['special_in_data']:,} examples have data that contains special tokens, encoded as"
+            f" {encoded}"
+        )
     if repeating := _repeating(m):
         names = ", ".join(repeating[:DROPPED])
         message = "some rows are used again in place of dropped rows"
         out.print(f"{message}, in {len(repeating):,} of the tasks: {names}", style="yellow")
-    if m.evaluation:
-        _evaluation(m.evaluation, out)
-    lost = build.dropped()
-    for one in lost[:DROPPED]:
-        rows = f"{one['rows']:,} row{'s' if one['rows'] > 1 else ''} of {one['task']}"
-        out.print(f"{rows} dropped: {one['reason']}", style="yellow")
-    if len(lost) > DROPPED:
-        out.print(f"… and {len(lost) - DROPPED} reasons more, in ledger.parquet", style="yellow")
-    for name, why in sorted(m.left_out.items())[:DROPPED]:
-        out.print(f"{name} is left out: {why}", style="yellow")
-    if len(m.left_out) > DROPPED:
-        out.print(f"… and {len(m.left_out) - DROPPED} tasks more, in manifest.json", style="yellow")
-    for name, why in sorted(m.unwritten_styles.items())[:DROPPED]:
-        out.print(f"the style {name} is left out: {why}", style="yellow")
-    if len(m.unwritten_styles) > DROPPED:
-        more = len(m.unwritten_styles) - DROPPED
-        out.print(f"… and {more} styles more, in manifest.json", style="yellow")
-    for name in m.empty:
-        out.print(f"{name} has no examples: see ledger.parquet", style="bold red")
-    out.print(f"{build.path} · root digest {m.root_digest}", style="dim")
+
+
+def _print_omissions(build: Build, out: Console) -> None:
+    """Print dropped rows, tasks left out and styles left out, with reasons."""
+    m, dropped = build.manifest, build.dropped()
+    rows = [
+        f"{d['rows']:,} row{'s' if d['rows'] > 1 else ''} of {d['task']} dropped: {d['reason']}"
+        for d in dropped
+    ]
+    tasks = [f"{name} is left out: {why}" for name, why in sorted(m.left_out.items())]
+    styles = [
+        f"the style {name} is left out: {why}" for name, why in sorted(m.unwritten_styles.items())
+    ]
+    for lines, noun, file in (
+        (rows, "reasons", "ledger.parquet"),
+        (tasks, "tasks", "manifest.json"),
+        (styles, "styles", "manifest.json"),
+    ):
+        for line in lines[:DROPPED]:
+            out.print(line, style="yellow")
+        if len(lines) > DROPPED:
+            out.print(f"… and {len(lines) - DROPPED} more {noun}, in {file}", style="yellow")
 
 
 def _left_out(build: Build) -> dict[str, int]:

@@ -21,7 +21,7 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 __all__ = ["run"]
 
 
-def run(
+def run(  # noqa: PLR0913
     task: str,
     wanted: Wanted,
     split: str | None,

@@ -99,7 +99,7 @@ def _search(data, offsets, keys, nodes, scores, unknown, best, limit):  # type: 
 
 
 @numba.njit(cache=True, nogil=True)
-def _two_best(text, keys, nodes, scores, unknown, bonus, first, second, pieces):  # type: ignore[no-untyped-def]
+def _two_best(text, keys, nodes, scores, unknown, bonus, first, second, pieces):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Two best sums up to each byte, with `bonus` added per piece, and the best path's length."""
     size = len(text)
     first[: size + 1], second[: size + 1], pieces[: size + 1] = -np.inf, -np.inf, 0

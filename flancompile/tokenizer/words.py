@@ -237,7 +237,7 @@ def _is_mark(first, second, third):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _find(  # type: ignore[no-untyped-def]
+def _find(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0913
     data,
     offsets,
     single,

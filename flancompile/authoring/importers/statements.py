@@ -214,7 +214,7 @@ def _all_sets(tree: Sequence[Node]) -> Iterator[Set]:
                 yield from _all_sets(body)
 
 
-def with_namespaces(tree: list[Node]) -> None:
+def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
     """Values are not changed in our language; a namespace takes the place of those that were.
 
     `set _ = d.update({"k": v})` and `{{ x.append(v) | default("", true) }}` become assignments.

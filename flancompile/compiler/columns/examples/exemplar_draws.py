@@ -118,7 +118,7 @@ class _Offer:
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw(  # type: ignore[no-untyped-def]
+def _draw(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     rows, first, places, shots, by_file, own, own_split, fixed, at, peers, starts, counts, fits,
     kinds, digests, examples, my_digests, my_examples, unlike, my_unlike, taken, tried, found,
 ):  # fmt: skip

@@ -249,7 +249,7 @@ _NOTHING, _WHOLE = Program(()), Program((0,))
 
 
 @numba.njit(cache=True, nogil=True)
-def _intern(  # type: ignore[no-untyped-def]
+def _intern(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     data, offsets, slots, hashes, starts, letters, first, last, marked, count, out
 ):
     """Intern each text in the hash table `slots` (FNV-1a, linear probing)."""
@@ -323,7 +323,7 @@ def _counted(of, first, codes, slots, table, lines, ends):  # type: ignore[no-un
 
 
 @numba.njit(cache=True, nogil=True)
-def _spell(  # type: ignore[no-untyped-def]
+def _spell(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     out, to, of, first, codes, slots, table, lines, ends, fragments
 ):
     for row in range(len(of)):

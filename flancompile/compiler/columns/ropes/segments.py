@@ -203,7 +203,7 @@ def _rehash(keys, values, parent, fragment, count):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(  # type: ignore[no-untyped-def]
+def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     strings, bounds, starts, first, last, cuts, keys, values, parent, fragment, start, count,
     segments, ends,
 ):  # fmt: skip
