@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from flancompile.drop_reasons import Dropped
 from flancompile.sources.files import format_of, read_rows
 from flancompile.sources.place import Resolved
 from flancompile.sources.rows import BadRow
@@ -14,16 +15,15 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["commonest", "empty_files", "header_hint", "lost_characters"]
 
-_PARTICULAR = re.compile(r"'[^']*'|\([^()]*:[^()]*\)$|\d+")
 _LONG_NAME = 60
 _NAMES = 4  # of columns in a hint
 
 
 def commonest(reasons: Sequence[str]) -> str:
-    """The first reason of the most common kind; kinds differ in more than names and numbers."""
+    """The first of the most frequent reasons; reasons of one general text are counted together."""
     kinds: dict[str, list[str]] = {}
     for reason in reasons:
-        kinds.setdefault(_PARTICULAR.sub("…", reason), []).append(reason)
+        kinds.setdefault(Dropped.of(reason).general, []).append(reason)
     return max(kinds.values(), key=len)[0]
 
 

@@ -20,6 +20,7 @@ from flancompile.compiler.render.arms import option_arms
 from flancompile.compiler.render.renderer import Draft, Renderer
 from flancompile.compiler.render.row_set import MAX_OPTIONS, RowSet
 from flancompile.compiler.request import Request
+from flancompile.drop_reasons import Dropped
 from flancompile.dsl.jinja.dialogues import left_out_of
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.jinja.paths import label_names, paths_read
@@ -40,7 +41,6 @@ SAMPLE_ROWS = 200
 SKEW = 0.9  # of one label
 SAME = 10  # rows whose inputs are one text before that is told
 EACH = 20  # rows a label, before one that is never met is told
-NOT_MEANT = {"no template applies", "where"}  # reasons by which an author leaves rows out
 _MARKED = (
     "values are never read as templates; leave such rows out with `where`, or say why they may "
     'stay: `allow: {FC333: "code samples"}`'
@@ -129,7 +129,7 @@ class _Linter:
 
     def rows_alone(self, reasons: Sequence[str]) -> None:
         """What is wrong before anything is rendered."""
-        faults = [r for r in reasons if r not in NOT_MEANT]
+        faults = [r for r in reasons if not Dropped.of(r).is_intended]
         total = len(self.rows) + len(faults)
         if total == 0:
             left = f"; `where` leaves out all {len(reasons):,}" if reasons else ""
@@ -214,7 +214,7 @@ class _Linter:
 
     def lost(self, facts: _Facts, renderer: Renderer, template: Template, key: Key) -> None:
         """Rows that the template could not be rendered on."""
-        reasons = Counter(r for r in renderer.reasons.values() if r not in NOT_MEANT)
+        reasons = Counter(r for r in renderer.reasons.values() if not Dropped.of(r).is_intended)
         named = f"the template {template.name!r}"
         if facts.rows == 0 and self.rows:
             why = reasons.most_common(1)

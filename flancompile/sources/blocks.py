@@ -41,7 +41,7 @@ from flancompile.unfinished import clear, making_folder, remove
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
-READ_VERSION = 9
+READ_VERSION = 10
 MEMORY_BYTES = 256 << 20
 RUN_BYTES = 256 << 20  # a run's most: a column of text has 31 bits for its places
 BLOCK_BYTES = 256 << 20  # rows that are longer than 64 KiB each come fewer to a block

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flancompile import draw
+from flancompile.drop_reasons import DropReason
 from flancompile.dsl.jinja.expression import Expression, RowError, compile_expression
 from flancompile.dsl.jinja.values import NullValueError, as_text
 from flancompile.errors import fail
@@ -172,7 +173,7 @@ class _Evaluator:
             spot = "where of the place"
             if self.held is not None and not self.held(context):
                 digest = digest or _content_digest(raw)
-                return FieldRow(ordinal, digest, id_, None, "where")
+                return FieldRow(ordinal, digest, id_, None, DropReason.WHERE)
             for name, expression in self.lets:
                 spot = f"let {name}"
                 context[name] = _or_null(expression, context)
@@ -182,10 +183,10 @@ class _Evaluator:
             values, gaps = self._values(context)
             if gaps and not values:
                 return FieldRow(ordinal, digest, id_, None, next(iter(gaps.values())))
-            spot = "where"
+            spot = DropReason.WHERE
             try:
                 if self.where is not None and not self.where(self._scope(values, context)):
-                    return FieldRow(ordinal, digest, id_, None, "where")
+                    return FieldRow(ordinal, digest, id_, None, DropReason.WHERE)
             except RowError:
                 if (gap := self._gap_of_where(gaps)) is None:
                     raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -19,15 +18,14 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 from pydantic import ValidationError
 
+from flancompile.drop_reasons import Dropped
 from flancompile.errors import FlancompileError, fail, nearest
 from flancompile.store.expand import DecoderPart, decoder_batch, expand
 from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import FORMAT_VERSION, EvalEntry, FileEntry, Manifest
 from flancompile.store.schema import EVAL_LEDGER, LEDGER, token_columns
 
-__all__ = ["Build", "Pack", "PackStore", "general_reason"]
-
-_PARTICULAR = re.compile(r"(?<=')[^']+(?=')|(?<=:)\d+(?=\)$)|(?<=line )\d+.*(?= \()")
+__all__ = ["Build", "Pack", "PackStore"]
 
 
 @dataclass(frozen=True)
@@ -292,14 +290,14 @@ class Build:
     def dropped(self) -> list[dict[str, Any]]:
         """Drop reasons of the first epoch: task, reason and rows, the most frequent first.
 
-        Reasons that differ only in quoted values or line numbers are counted together.
+        Reasons that differ only in quoted values or numbers are counted together.
         """
         ledger = self.ledger()
         first = pc.and_(pc.equal(ledger["disposition"], "dropped"), pc.equal(ledger["pass"], 0))
         counts: Counter[tuple[str, str]] = Counter()
         groups = ledger.filter(first).group_by(["task", "reason"]).aggregate([("rows", "sum")])
         for group in groups.to_pylist():
-            counts[group["task"], general_reason(group["reason"])] += group["rows_sum"]
+            counts[group["task"], Dropped.of(group["reason"]).general] += group["rows_sum"]
         found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return [{"task": task, "reason": why, "rows": rows} for (task, why), rows in found]
 
@@ -355,11 +353,6 @@ class Build:
     def tokenizer_folder(self) -> Path:
         """The folder of the tokenizer's files."""
         return self.path / "tokenizer"
-
-
-def general_reason(reason: str) -> str:
-    """Replace the quoted values and line numbers of a drop reason by `…`."""
-    return _PARTICULAR.sub("…", reason)
 
 
 def _batches(path: Path, name: str) -> Iterator[pa.RecordBatch]:

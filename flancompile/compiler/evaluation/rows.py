@@ -33,18 +33,17 @@ from flancompile.compiler.render.answers import accepted_answers
 from flancompile.compiler.render.chat import ChatLayout, ending, span_ids
 from flancompile.compiler.render.renderer import Draft, Renderer, RenderSpec
 from flancompile.compiler.render.row_set import RowSet
+from flancompile.drop_reasons import DropReason
 from flancompile.dsl.jinja.conclusion import literals_around_answer
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.models.task import Eval
 from flancompile.marks import unmarked
 from flancompile.store.schema import EVAL
 
-__all__ = ["UNWANTED", "EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
+__all__ = ["EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
 EVAL_VERSION = 10
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
-UNRANKED = "no options to rank"
-UNWANTED = "beyond max_rows"
 _COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined
 
 
@@ -96,20 +95,21 @@ def build_eval(job: EvalJob) -> str:
         os.utime(path)
         return str(path)
     rows, ids, ordinals = block_rows(job.object, evaluated=True)
-    dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), UNWANTED)
+    dropped = dict.fromkeys(range(job.most or len(rows), len(rows)), DropReason.BEYOND_MAX_ROWS)
     renderer = Renderer(job.object.spec, rows, pools_of(job.object, rows), dropped, evaluated=True)
     tokenizer = job.object.tokenizer.load()
     fitted, lines = _lines(renderer, rows, ids, fit(renderer, tokenizer, job.object.budget))
     if _ranks(job.object.spec):
         bare = [line["options"] is None for line in lines]
-        renderer.reasons |= {f.draft.row: UNRANKED for f, b in zip(fitted, bare, strict=True) if b}
+        none = [f.draft.row for f, b in zip(fitted, bare, strict=True) if b]
+        renderer.reasons |= dict.fromkeys(none, DropReason.NO_OPTIONS)
         fitted = [f for f, b in zip(fitted, bare, strict=True) if not b]
         lines = [line for line, b in zip(lines, bare, strict=True) if not b]
     _encode_options(lines, [job.object.spec.layout_of(f.draft) for f in fitted], tokenizer)
     lost = [
         (int(rows.digests[row]), ids[row].as_py(), ordinals[row].as_py(), why)
         for row, why in sorted(renderer.reasons.items())
-        if why != UNWANTED
+        if row not in dropped
     ]
     if (gaps := lost_rows(job.object, evaluated=True)) is not None:
         others, other_ids, places, reasons = gaps

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from flancompile.compiler.evaluation.tables import EvalTable
 from flancompile.compiler.link.ledger import eval_ledger
-from flancompile.store.build import general_reason
+from flancompile.drop_reasons import Dropped
 from flancompile.store.manifest import EvalEntry
 from flancompile.store.schema import EVAL_LEDGER
 from flancompile.store.writer import BuildWriter
@@ -24,7 +24,7 @@ def write_evaluation_set(writer: BuildWriter, table: EvalTable) -> EvalEntry:
     names = {"name": one.name, "task": one.task.id, "entry": one.entry}
     entry = writer.write_eval(one.name, rows, {**table.about, **names})
     about = {k: table.about[k] for k in ("metric", "group", "random_baseline")}
-    reasons = Counter(general_reason(lost.reason) for lost in table.dropped)
+    reasons = Counter(Dropped.of(lost.reason).general for lost in table.dropped)
     return EvalEntry(
         **entry.model_dump(),
         **names,

@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancompile.compiler.evaluation.rows import UNWANTED, Lost
-from flancompile.compiler.objects.build import RESERVED, read_object
+from flancompile.compiler.evaluation.rows import Lost
+from flancompile.compiler.objects.build import read_object
 from flancompile.compiler.objects.jobs import task_fields
 from flancompile.compiler.objects.streams import Piece, Stream
+from flancompile.drop_reasons import DropReason
 from flancompile.sources.blocks import SplitBlocks
 from flancompile.sources.gaps import split_gaps
 from flancompile.store.schema import LEDGER
@@ -47,7 +48,7 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
         yield lost
         if blocks.kept > seen:
             cap = stream.planned.cap_rows
-            why = "not reached" if cap is None or seen < cap else "beyond the cap"
+            why = DropReason.NOT_REACHED if cap is None or seen < cap else DropReason.BEYOND_CAP
             yield _line(stream.id, split, pass_, "unused", why, blocks.kept - seen)
 
 
@@ -102,7 +103,7 @@ def eval_ledger(
             reason=pa.array(reason, pa.string()),
             rows=pa.array(np.ones(len(row), dtype=np.uint64)),
         ),
-        _line(name, split, 0, "unused", UNWANTED, unused),
+        _line(name, split, 0, "unused", DropReason.BEYOND_MAX_ROWS, unused),
     ]  # fmt: skip
     return pa.concat_tables(parts)
 
@@ -113,14 +114,14 @@ def _of_piece(task: str, split: str, piece: Piece, table: pa.Table, used: int) -
     is_usable[piece.usable] = True
     is_used[piece.usable[:used]] = True
     dropped = table["reason"].is_valid().to_numpy()
-    reserved = pc.fill_null(pc.equal(table["reason"], RESERVED), False).to_numpy()
+    reserved = pc.fill_null(pc.equal(table["reason"], DropReason.RESERVED.value), False).to_numpy()
     truncated = table["truncated"].to_numpy()
     disposition = np.select(
         [reserved, dropped, is_used & truncated, is_used],
         ["reserved", "dropped", "truncated", "kept"],
         "unused",
     )
-    beyond = np.where(is_usable, "beyond the quota", "beyond the cap")
+    beyond = np.where(is_usable, DropReason.BEYOND_QUOTA.value, DropReason.BEYOND_CAP.value)
     reason = np.where(is_used | dropped, None, beyond)  # type: ignore[call-overload]
     return _lines(
         task, split, piece.pass_,
@@ -135,7 +136,7 @@ def _unread(task: str, split: str, pass_: int, blocks: SplitBlocks) -> pa.Table:
     """Rows that the read pass dropped: a line each in the first epoch, one line in later ones."""
     dropped = blocks.dropped()
     if pass_ > 0:
-        return _line(task, split, pass_, "dropped", "when read", len(dropped))
+        return _line(task, split, pass_, "dropped", DropReason.READING, len(dropped))
     about = (dropped["row"], dropped["id"], dropped["ordinal"], dropped["reason"])
     return _dropped(task, split, pass_, *about)
 
@@ -152,14 +153,16 @@ def _dropped(
     )  # fmt: skip
 
 
-def _line(task: str, split: str, pass_: int, disposition: str, reason: str, rows: int) -> pa.Table:
+def _line(
+    task: str, split: str, pass_: int, disposition: str, reason: DropReason, rows: int
+) -> pa.Table:
     if rows == 0:
         return LEDGER.empty_table()
     return _lines(
         task, split, pass_,
         row=pa.nulls(1, pa.uint64()), row_id=pa.nulls(1, pa.string()),
         ordinal=pa.nulls(1, pa.uint64()), disposition=pa.array([disposition]),
-        reason=pa.array([reason]), rows=pa.array([rows], pa.uint64()),
+        reason=pa.array([reason.value]), rows=pa.array([rows], pa.uint64()),
     )  # fmt: skip
 
 

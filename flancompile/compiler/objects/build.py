@@ -33,6 +33,7 @@ from flancompile.compiler.render.exemplar_pools import PoolRef, pool_batch
 from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import Renderer, RenderSpec
 from flancompile.compiler.render.row_set import RowSet, Stored
+from flancompile.drop_reasons import DropReason
 from flancompile.errors import fail
 from flancompile.marks import replaced
 from flancompile.sources.blocks import SplitBlocks
@@ -46,7 +47,6 @@ from flancompile.unfinished import making_file
 
 __all__ = [
     "OBJECT_VERSION",
-    "RESERVED",
     "WORK",
     "ObjectJob",
     "block_rows",
@@ -68,7 +68,6 @@ OBJECT_VERSION = 15
 # One example in so many is compared with the reference encoder, and at least so many an object: in
 # a block's first epoch, which encodes nearly all of its texts, and in later ones.
 PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)
-RESERVED = "reserved for exemplars"
 # In an object's metadata: texts by encoder, rows by how they were rendered, parts of messages that
 # their texts leave out.
 WORK = b"work"
@@ -203,7 +202,7 @@ def examples_of(
     """
     rows, ids, ordinals = block
     before = dict(tokenizer.encoder_counts)
-    dropped = dict.fromkeys(range(reserved), RESERVED)
+    dropped: dict[int, str] = dict.fromkeys(range(reserved), DropReason.RESERVED)
     bank = bank or Bank(tokenizer)
     made = assemble(spec, rows, pools, dropped, bank) if by_columns else None
     columns, left, known = None, None, dropped

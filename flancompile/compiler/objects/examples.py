@@ -17,9 +17,10 @@ import pyarrow as pa
 from flancompile.compiler.columns.examples.assemble import Assembly
 from flancompile.compiler.columns.ropes.ropes import Strings
 from flancompile.compiler.columns.ropes.segments import Bank, Spliced
-from flancompile.compiler.objects.fit import OVER_LONG, Budget, Fitted
+from flancompile.compiler.objects.fit import Budget, Fitted
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
+from flancompile.drop_reasons import DropReason
 
 __all__ = ["FittedColumns", "example_table", "fit_columns"]
 
@@ -51,8 +52,8 @@ def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool
     room = _room(budget, told)
     most = budget.target if budget.target is not None else budget.total
     good = np.ones(len(told), np.bool_) if most is None else told <= most
-    _drop(assembly, np.flatnonzero(~good), "the target is over-long")
-    _drop(assembly, np.flatnonzero(good & (room <= 0)), OVER_LONG)
+    _drop(assembly, np.flatnonzero(~good), DropReason.LONG_TARGET)
+    _drop(assembly, np.flatnonzero(good & (room <= 0)), DropReason.LONG_PROMPT)
     good &= room > 0
     while True:
         over = np.flatnonzero(good & (prompts.lengths > room))
@@ -62,7 +63,7 @@ def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool
         prompts.put(cut, bank.encode(assembly.drop_shot(cut)))
     good[over] = False
     if not may_cut:
-        _drop(assembly, over, OVER_LONG)
+        _drop(assembly, over, DropReason.LONG_PROMPT)
     places = np.flatnonzero(good)
     left = np.sort(np.concatenate([assembly.rest, assembly.rows[over if may_cut else over[:0]]]))
     exact = _exact(bank, assembly.targets.take(places), targets, places)
@@ -90,7 +91,7 @@ def _room(budget: Budget, told: Ints) -> Ints:
     return room if budget.input is None else np.minimum(room, budget.input)
 
 
-def _drop(assembly: Assembly, places: Ints, reason: str) -> None:
+def _drop(assembly: Assembly, places: Ints, reason: DropReason) -> None:
     assembly.reasons.update(dict.fromkeys(assembly.rows[places].tolist(), reason))
 
 

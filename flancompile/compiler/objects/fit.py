@@ -19,12 +19,12 @@ import numpy.typing as npt
 from flancompile.compiler.objects.truncate import Cutting, Measured, longest_fitting
 from flancompile.compiler.render.chat import span_ids, without_last
 from flancompile.compiler.render.renderer import Draft, Renderer
+from flancompile.drop_reasons import DropReason
 from flancompile.dsl.jinja.expression import RowError
 
-__all__ = ["OVER_LONG", "Budget", "Encoder", "Fitted", "fit"]
+__all__ = ["Budget", "Encoder", "Fitted", "fit"]
 
 BATCH = 512
-OVER_LONG = "the prompt is over-long"
 Ids = npt.NDArray[np.uint32]
 
 
@@ -132,11 +132,11 @@ def _fit_batch(
             elif cutting := _cutting(renderer, draft, measured):
                 cuttings[i] = cutting
             else:
-                renderer.reasons[draft.row] = OVER_LONG
+                renderer.reasons[draft.row] = DropReason.LONG_PROMPT
     _truncate(renderer, encoder, budget, drafts, cuttings)
     for i, cutting in cuttings.items():
         if cutting.best is None:
-            renderer.reasons[drafts[i].row] = OVER_LONG
+            renderer.reasons[drafts[i].row] = DropReason.LONG_PROMPT
         else:
             done[i] = cutting.best.result.fitted
     for i in sorted(done):
@@ -195,12 +195,12 @@ def _excess(budget: Budget, lengths: Sequence[int]) -> int:
     learnt = lengths[1::2]
     most = budget.target if budget.target is not None else budget.total
     if most is not None and learnt[0] > most:
-        raise RowError("the target is over-long")
+        raise RowError(DropReason.LONG_TARGET)
     if budget.total is None and len(learnt) > 1:
-        raise RowError("several answers in one example; an encoder–decoder takes one")
+        raise RowError(DropReason.SEVERAL_ANSWERS)
     room = budget.room(sum(learnt), len(learnt))
     if room <= 0 and len(learnt) == 1:
-        raise RowError(OVER_LONG)
+        raise RowError(DropReason.LONG_PROMPT)
     if most is not None and max(learnt) > most:
         return max(sum(lengths[::2]) - room, 1)
     return sum(lengths[::2]) - room

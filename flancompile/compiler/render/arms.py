@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile import draw
+from flancompile.drop_reasons import DropReason
 from flancompile.dsl.jinja.conclusion import answer_names
 from flancompile.dsl.jinja.expression import RowError, compile_template
 from flancompile.dsl.models.mixture import Arms
@@ -191,8 +192,8 @@ class _Walk:
         for template in (self.rows.task.templates[t] for t in usable):
             if template.cot and (lacking := self.lacks(row, template)):
                 verb = "is" if len(lacking) == 1 else "are"
-                return f"no template applies: {' and '.join(lacking)} {verb} empty"
-        return "no template applies"
+                return DropReason.NO_TEMPLATE.about(f"{' and '.join(lacking)} {verb} empty")
+        return DropReason.NO_TEMPLATE
 
 
 def _met(arm: Sequence[int], place: int, previous: int) -> int:

@@ -24,6 +24,7 @@ from flancompile.compiler.render.chat import (
 from flancompile.compiler.render.exemplars import Pools
 from flancompile.compiler.render.layout import Shot, gold_text, option_block, prompt_pieces
 from flancompile.compiler.render.row_set import Options, RowSet
+from flancompile.drop_reasons import DropReason
 from flancompile.dsl.checks.ranking import can_be_ranked, gold_names
 from flancompile.dsl.jinja.conclusion import answer_names
 from flancompile.dsl.jinja.expression import (
@@ -233,7 +234,7 @@ class Renderer:
             raise RowError(choice)
         task, template = self.spec.task, self.spec.task.templates[choice.template]
         if task.where is not None and not compile_expression(task.where)(self.rows.fields(row)):
-            raise RowError("where")
+            raise RowError(DropReason.WHERE)
         if template.turns is not None:
             turns = turns_of(self.rows.context(row, template), template.turns)
             self.left_out.update(name for turn in turns for name in turn.left_out)
@@ -295,9 +296,9 @@ class Renderer:
     def _check_exemplar(self, rows: RowSet, row: int, template: TaskTemplate) -> None:
         where = self.spec.task.where
         if where is not None and not compile_expression(where)(rows.fields(row)):
-            raise RowError("where")
+            raise RowError(DropReason.WHERE)
         if not rows.applies(row, template) or empty_targets(rows, row, template):
-            raise RowError("the template does not apply")
+            raise RowError(DropReason.TEMPLATE_CONDITION)
 
     def _rendered(self, rows: RowSet, row: int, index: int, style_id: str | None) -> Texts:
         task, template = self.spec.task, self.spec.task.templates[index]
@@ -336,7 +337,7 @@ class Renderer:
         target = compile_template(template.target).render(context | dict.fromkeys(missing, ""))
         target = instead or (target.strip() if missing else target)
         if not target.strip():
-            raise RowError("the target is empty")
+            raise RowError(DropReason.EMPTY_TARGET)
         return text, target
 
     def _input_of(
@@ -355,7 +356,7 @@ class Renderer:
         source = template.input if style is not None else hidden(template.input)
         text = compile_template(source).render(context)
         if not text.strip():
-            raise RowError("the input is empty")
+            raise RowError(DropReason.EMPTY_INPUT)
         return text
 
 

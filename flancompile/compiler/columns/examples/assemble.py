@@ -27,6 +27,7 @@ from flancompile.compiler.columns.ropes.segments import Bank
 from flancompile.compiler.render.exemplars import EXPLANATION, Laid, Pool, Pools, explanation_text
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
+from flancompile.drop_reasons import DropReason
 from flancompile.dsl.jinja.expression import RowError
 
 __all__ = ["Assembly", "assemble"]
@@ -119,7 +120,8 @@ class _Assembler:
         live = np.ones(count, np.bool_)
         live[list(self.dropped)] = False
         sure = sure & drawn.sure
-        reasons = dict.fromkeys(np.flatnonzero(live & sure & ~held).tolist(), "where")
+        excluded = np.flatnonzero(live & sure & ~held).tolist()
+        reasons: dict[int, str] = dict.fromkeys(excluded, DropReason.WHERE)
         left = live & ~(sure & ~held)
         at = np.flatnonzero(live & sure & held)
         styles = np.full(count, NO_STYLE, np.int64)
