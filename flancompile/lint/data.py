@@ -23,7 +23,7 @@ from flancompile.compiler.check.row_types import (
 )
 from flancompile.compiler.read import NOT_HERE, split_spec
 from flancompile.compiler.request import Request, bare_request
-from flancompile.dsl.checks.allowed import marked
+from flancompile.dsl.checks.allowed import mark_allowed
 from flancompile.dsl.checks.dataset import check_dataset
 from flancompile.dsl.checks.types import check_types
 from flancompile.dsl.library.library import TaskDef
@@ -69,7 +69,7 @@ def check_rows(
     found += [d for diagnostics in broken.values() for d in diagnostics]
     for id_, schema in schemas.items():
         dataset = request.library.datasets[id_]
-        found += marked(dataset, check_types(dataset, schema))
+        found += mark_allowed(dataset, check_types(dataset, schema))
     if reading.keep:
         keep_schemas(request, schemas, folders)
     for done, task in enumerate(tasks):
@@ -77,7 +77,7 @@ def check_rows(
         if not any(
             d.severity == "error" for d in check_dataset(task.dataset, request.library.memo)
         ):
-            found += marked(
+            found += mark_allowed(
                 task.dataset, _task(request, task, known[task.id], reading, broken), task.category
             )
     tell("rows", len(tasks), len(tasks))

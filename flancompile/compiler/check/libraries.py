@@ -13,7 +13,7 @@ from flancompile.compiler.check.recipe import check_overlay, check_recipe
 from flancompile.compiler.check.row_types import mark_stale
 from flancompile.compiler.plan.feasibility import unmet_rates
 from flancompile.compiler.plan.plan import resolve
-from flancompile.dsl.checks.allowed import marked
+from flancompile.dsl.checks.allowed import mark_allowed
 from flancompile.dsl.checks.dataset import check_library
 from flancompile.dsl.library.folders import unseen
 from flancompile.dsl.library.library import Library, builtin_library, library_folder, load_library
@@ -58,7 +58,7 @@ def _placed(library: Library) -> list[Diagnostic]:
     by_path: dict[str, list[Diagnostic]] = {}
     for one in found:
         by_path.setdefault(one.span.path if one.span else "", []).append(one)
-    return [d for path, some in by_path.items() for d in marked(paths[path], some)]
+    return [d for path, some in by_path.items() for d in mark_allowed(paths[path], some)]
 
 
 def _mixtures(library: Library) -> Iterator[Diagnostic]:

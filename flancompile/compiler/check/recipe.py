@@ -13,7 +13,7 @@ from flancompile.compiler.link.quota import check_size
 from flancompile.compiler.plan.feasibility import short_size, unmet_rates
 from flancompile.compiler.plan.plan import clusters_of, resolve
 from flancompile.compiler.render.chat import TOKENIZERS_OWN, check_chat
-from flancompile.dsl.checks.style import near
+from flancompile.dsl.checks.style import name_hint
 from flancompile.dsl.library.library import Library, Loaded, TaskDef, builtin_library
 from flancompile.dsl.library.select import meant_term, nearest_term, parse_selector
 from flancompile.dsl.models.mixture import EvalChoice, Recipe, StyleChoice
@@ -86,7 +86,7 @@ def _styles(
             if not own and not any(draws(pattern, i, s) for i, s in table.items()):
                 span = document.span((*place, kind, index))
                 message = f"no {kind} style matches {pattern!r}"
-                yield Diagnostic("FC411", message, span, near(pattern, table))
+                yield Diagnostic("FC411", message, span, name_hint(pattern, table))
 
 
 def _beside(recipe: Loaded[Recipe], file: str) -> str:
@@ -197,10 +197,10 @@ def check_overlay(library: Library, overlay: Loaded[Overlay]) -> Iterator[Diagno
                 shipped = {p.stem for p in files}
             if id_ not in shipped:
                 span = overlay.document.span(("sources", id_), of_key=True)
-                hint = near(id_, library.datasets)
+                hint = name_hint(id_, library.datasets)
                 yield Diagnostic("FC402", f"there is no dataset {id_!r}", span, hint)
         elif choice.place is not None and choice.place not in dataset.model.source.places:
             span = overlay.document.span(("sources", id_, "place"))
             message = f"the source {id_!r} has no place {choice.place!r}"
-            hint = near(choice.place, dataset.model.source.places)
+            hint = name_hint(choice.place, dataset.model.source.places)
             yield Diagnostic("FC301", message, span, hint)

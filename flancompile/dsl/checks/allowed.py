@@ -15,7 +15,7 @@ from flancompile.dsl.models.warnings import WARNINGS
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic, Span, nearest
 
-__all__ = ["allow_diagnostics", "marked"]
+__all__ = ["allow_diagnostics", "mark_allowed"]
 
 
 def allow_diagnostics(
@@ -30,7 +30,7 @@ def allow_diagnostics(
             yield Diagnostic("FC228", message, span, f"only warnings can be allowed; {near}")
 
 
-def marked(
+def mark_allowed(
     dataset: Loaded[DatasetFile], found: Iterable[Diagnostic], category: str | None = None
 ) -> list[Diagnostic]:
     """Complaints about a dataset file, its warnings with the reason for which they are allowed.

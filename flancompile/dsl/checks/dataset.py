@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from flancompile.dsl.checks.allowed import allow_diagnostics, marked
+from flancompile.dsl.checks.allowed import allow_diagnostics, mark_allowed
 from flancompile.dsl.checks.calls import field_call_diagnostics, variable_diagnostics, variable_type
 from flancompile.dsl.checks.names import name_diagnostics
 from flancompile.dsl.checks.near_duplicates import near_duplicates
 from flancompile.dsl.checks.ranking import ranking_diagnostics
 from flancompile.dsl.checks.source import check_paths, check_sources, place_expressions
-from flancompile.dsl.checks.style import check_styles, located, near, placed
+from flancompile.dsl.checks.style import check_styles, located, located_errors, name_hint
 from flancompile.dsl.checks.types import cached_type_diagnostics
 from flancompile.dsl.jinja.expression import (
     Expression,
@@ -22,7 +22,7 @@ from flancompile.dsl.jinja.expression import (
     compile_expression,
     compile_template,
 )
-from flancompile.dsl.jinja.names import names_in_order, names_of, texts_of
+from flancompile.dsl.jinja.names import names_in_order, task_texts, used_names
 from flancompile.dsl.jinja.texts import (
     TextDiagnostic,
     input_diagnostics,
@@ -58,7 +58,7 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
         whole = not dataset.document.partial
         if schema is not None and whole and schema.source == source_digest(dataset.model.source):
             diagnostics += cached_type_diagnostics(dataset, schema, library.memo)
-        found += marked(dataset, diagnostics)
+        found += mark_allowed(dataset, diagnostics)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():
             key = ("sources", id_)
@@ -140,10 +140,11 @@ class _Checker:
             if self.keys:
                 self.report_text(key, variable_diagnostics(text, self.keys))
         except TextError as error:
-            self.found += placed(self.document, key, error)
+            self.found += located_errors(self.document, key, error)
             names = error.names or frozenset()
         for name in sorted(names - known) if known is not None else ():
-            self.report("FC202", f"there is no {name!r} here", key, near(name, known or ()), name)
+            hint = name_hint(name, known or ())
+            self.report("FC202", f"there is no {name!r} here", key, hint, name)
         return names
 
     def expression(self, key: Key, text: str, known: Names | None) -> Names:
@@ -154,7 +155,7 @@ class _Checker:
         self.found += allow_diagnostics(self.document, (*key, "allow"), task.allow)
         for name in (*signature.inputs, *signature.outputs):
             if name not in self.fields:
-                hint = near(name, self.fields)
+                hint = name_hint(name, self.fields)
                 message = f"the signature names {name!r}, which is no field"
                 self.report("FC203", message, (*key, "signature"), hint, name)
         scope = self.fields | self.variable
@@ -164,9 +165,8 @@ class _Checker:
         for name in task.truncate:
             if name not in signature.inputs:
                 message = f"truncate names {name!r}, which is no input of the signature"
-                self.report(
-                    "FC204", message, (*key, "truncate"), near(name, signature.inputs), name
-                )
+                hint = name_hint(name, signature.inputs)
+                self.report("FC204", message, (*key, "truncate"), hint, name)
         lets = self.lets((*key, "let"), task.let, scope, dict.fromkeys(signature.inputs, True))
         if task.choices is not None:
             self.choices((*key, "choices"), task.choices, scope | set(lets))
@@ -202,7 +202,7 @@ class _Checker:
             spot = (*key, "templates", index, "input")
             hint = "word it differently, or take one out"
             self.report("FC213", message, spot, hint, severity="warning")
-        used = [names_of(t) for t in texts_of(task)]
+        used = [used_names(t) for t in task_texts(task)]
         shown = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:
             if name in self.fields and name not in shown and None not in used:
@@ -242,7 +242,7 @@ class _Checker:
                 self.expression((*key, name), text, scope)
         if choices.same is not None and choices.same not in self.fields:
             message = f"`same` names {choices.same!r}, which is no field"
-            self.report("FC203", message, (*key, "same"), near(choices.same, self.fields))
+            self.report("FC203", message, (*key, "same"), name_hint(choices.same, self.fields))
 
     def exemplars(self, key: Key, task: Task, scope: Names) -> None:
         exemplars = task.exemplars
@@ -250,7 +250,7 @@ class _Checker:
             named = getattr(exemplars, by)
             if named is not None and named not in self.fields:
                 message = f"`{by}` names {named!r}, which is no field"
-                self.report("FC203", message, (*key, by), near(named, self.fields))
+                self.report("FC203", message, (*key, by), name_hint(named, self.fields))
         if exemplars.explanation is not None:
             over_items = exemplars.source in ("column", "file")
             seen = {*self.variable, "item"} if over_items else scope
@@ -260,7 +260,7 @@ class _Checker:
         for name, text in exemplars.fields.items():
             if name not in self.fields:
                 message = f"exemplars give {name!r}, which is no field"
-                self.report("FC203", message, (*key, "fields", name), near(name, self.fields))
+                self.report("FC203", message, (*key, "fields", name), name_hint(name, self.fields))
             self.expression((*key, "fields", name), text, scope | {"item"})
 
     def template(
@@ -344,7 +344,7 @@ class _Checker:
     ) -> None:
         """A target shows an output; that of a chain of thought a rationale before its answer."""
         outputs = frozenset(task.signature.outputs)
-        condition_names = (names_of(template.when) if template.when else None) or frozenset[str]()
+        condition_names = (used_names(template.when) if template.when else None) or frozenset[str]()
         if outputs <= self.fields and not (shown | condition_names) & (
             outputs | set(lets) | {"gold"}
         ):
@@ -380,7 +380,7 @@ class _Checker:
             message = f"the input shows {name!r}, which the signature does not list as an input"
             self.report("FC207", message, key, f"add {name!r} to the signature's left", name)
         else:
-            hint = near(name, inputs | set(lets) | self.variable | {"options"})
+            hint = name_hint(name, inputs | set(lets) | self.variable | {"options"})
             self.report("FC202", f"there is no {name!r} here", key, hint, name)
 
     def options(self, key: Key, task: Task, template: TaskTemplate, names: Names) -> None:

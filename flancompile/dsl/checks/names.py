@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flancompile.dsl.jinja.names import names_of
+from flancompile.dsl.jinja.names import used_names
 from flancompile.dsl.models.task import DatasetFile
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic
@@ -52,7 +52,7 @@ def name_diagnostics(file: DatasetFile, document: Document) -> Iterator[Diagnost
             yield from _taken(document, (*spot, "let"), template.let, _TAKEN)
             if template.turns is not None:
                 turns = template.turns
-                used = [names_of(t) or frozenset() for t in (turns.role, turns.text, turns.loss)]
+                used = [used_names(t) or frozenset() for t in (turns.role, turns.text, turns.loss)]
                 of_turns = dict.fromkeys(TURN_NAMES & frozenset().union(*used), _TURN)
                 yield from _taken(document, ("fields",), file.fields, of_turns)
                 yield from _taken(document, (*spot, "let"), template.let, of_turns)

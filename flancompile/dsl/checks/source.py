@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flancompile.dsl.checks.calls import variable_diagnostics
-from flancompile.dsl.checks.style import near, placed
+from flancompile.dsl.checks.style import located_errors, name_hint
 from flancompile.dsl.jinja.expression import compile_expression, compile_template
 from flancompile.dsl.jinja.types import Type
 from flancompile.dsl.models.source import PlaceOptions
@@ -47,7 +47,7 @@ def place_expressions(document: Document, key: Key, place: PlaceOptions) -> list
         try:
             compile_expression(text)
         except TextError as error:
-            found += placed(document, (*key, *spot), error)
+            found += located_errors(document, (*key, *spot), error)
     return found
 
 
@@ -92,10 +92,10 @@ def _path(
     try:
         names = compile_template(text).names
     except TextError as error:
-        yield from placed(document, key, error)
+        yield from located_errors(document, key, error)
         return
     for name in sorted(names - variable.keys()):
-        hint = near(name, variable) or "a path may show the variable of `for_each` alone"
+        hint = name_hint(name, variable) or "a path may show only the variable of `for_each`"
         for span in document.every(key, name, "name"):
             yield Diagnostic("FC202", f"there is no {name!r} here", span, hint)
     for diagnostic in variable_diagnostics(text, variable):

@@ -15,7 +15,7 @@ from flancompile.dsl.models.style import ChatStyle, ShotsStyle
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic, TextError, nearest
 
-__all__ = ["check_styles", "located", "names_of", "near", "placed"]
+__all__ = ["check_styles", "located", "located_errors", "name_hint", "style_names"]
 
 _OPTION_NAMES = {"n", "letter", "LETTER", "roman"}
 _STYLE_NAMES: dict[str, set[str]] = {
@@ -31,7 +31,7 @@ _PLAIN = ("when", "separator", "between")  # no Jinja
 _SLOT = re.compile(r"\{\{-?\s*text\b.*?\}\}", re.DOTALL)
 
 
-def placed(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
+def located_errors(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
     """A text's mistakes with their place in the file."""
     return [
         replace(d, span=document.spot(key, start, length) if length else document.span(key))
@@ -51,13 +51,13 @@ def located(
         yield Diagnostic(one.code, one.message, span, one.hint, one.severity)
 
 
-def near(name: str, known: Iterable[str]) -> str | None:
+def name_hint(name: str, known: Iterable[str]) -> str | None:
     """A hint: the nearest known name, else all of them."""
     names = sorted(known)
     return nearest(name, names) or (f"known here: {', '.join(names)}" if names else None)
 
 
-def names_of(kind: str, text: str) -> set[str]:
+def style_names(kind: str, text: str) -> set[str]:
     """The names that a text of a style may use. kind: `options`, `shots` or `chat`."""
     return _STYLE_NAMES.get(text, _COUNT_NAMES[kind])
 
@@ -74,18 +74,19 @@ def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Dia
     broken, misspelt = False, set[str]()  # a slot that a text lacks may be one that it misspells
     for name in type(style).model_fields:
         text = getattr(style, name)
-        known = names_of(str(key[0]), name)
+        known = style_names(str(key[0]), name)
         is_plain = name in _PLAIN or (name == "opening" and isinstance(style, ChatStyle))
         if not isinstance(text, str) or is_plain:
             continue
         try:
             used = compile_template(text).names
         except TextError as error:
-            yield from placed(document, (*key, name), error)
+            yield from located_errors(document, (*key, name), error)
             broken, used = True, error.names or frozenset()
         for extra in sorted(used - known):
             for span in document.every((*key, name), extra, "name"):
-                yield Diagnostic("FC202", f"there is no {extra!r} here", span, near(extra, known))
+                hint = name_hint(extra, known)
+                yield Diagnostic("FC202", f"there is no {extra!r} here", span, hint)
                 misspelt.add(name)
         for placeholder in located(document, (*key, name), single_braces(text, known)):
             yield placeholder

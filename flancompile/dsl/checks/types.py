@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flancompile.dsl.checks.dialogues import unread_columns
 from flancompile.dsl.checks.names import ROW_NAMES
-from flancompile.dsl.checks.style import located, near
+from flancompile.dsl.checks.style import located, name_hint
 from flancompile.dsl.jinja.expression import compile_expression, compile_template
 from flancompile.dsl.jinja.filter_types import TEXTLESS_HINTS
 from flancompile.dsl.jinja.infer import (
@@ -104,7 +104,7 @@ class _Typed:
             severity: Severity = "error" if nearest(name, known) else "warning"
             message = f"no row that was read has a column {name!r}"
             span = self.document.find(key, name)
-            hint = near(name, known)
+            hint = name_hint(name, known)
             if name in self.file.fields:
                 hint = "fields see columns and not one another; what several need is a file's `let`"
             yield Diagnostic("FC222", message, span, hint, severity)

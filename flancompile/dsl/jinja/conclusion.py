@@ -1,4 +1,4 @@
-"""Where a target says its answer: between two literals of its template."""
+"""The answer in a target template: the literals around it and the names in it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["answer_names", "literals_around_answer", "rationale_fields"]
 
 @lru_cache(maxsize=4096)
 def literals_around_answer(target: str) -> tuple[str, str, int]:
-    """(what stands before the last thing that a target prints, what after it, how much it prints).
+    """Literal text before and after a target's last slot, and its number of slots.
 
-    White space around them is left off; both may be empty.
+    The literals are stripped of white space and may be empty.
 
     >>> concludes("{{ rationale }} So the answer is {{ gold }}.")
     ('So the answer is', '.', 2)
     >>> concludes("{{ rationale }}\\n{{ answer | capitalize }}")
     ('', '', 2)
     """
-    parts: list[str | None] = []  # literals, and None for what is printed
+    parts: list[str | None] = []  # literals; None for a slot
     for node in parsed_template(target).find_all(nodes.Output):
         parts += [p.data if isinstance(p, nodes.TemplateData) else None for p in node.nodes]
     if None not in parts:
@@ -35,7 +35,7 @@ def literals_around_answer(target: str) -> tuple[str, str, int]:
 
 @lru_cache(maxsize=4096)
 def answer_names(target: str) -> frozenset[str]:
-    """The names that the last thing which a target prints is made of.
+    """Names in the last slot of a target.
 
     >>> sorted(answer_names("{{ rationale }} So the answer is {{ gold }}."))
     ['gold']
@@ -51,7 +51,7 @@ def answer_names(target: str) -> frozenset[str]:
 
 
 def rationale_fields(task: Task) -> frozenset[str]:
-    """The names that targets show only on the way to an answer, after a chain of thought."""
+    """Names that targets show only in a rationale, before the answer."""
     reasons: set[str] = set()
     answers: set[str] = set()
     for template in task.templates:

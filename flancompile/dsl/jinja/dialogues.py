@@ -1,11 +1,10 @@
-"""Dialogues in the forms in which people keep them, as one: a list of {role, content}.
+"""Convert dialogues in common formats to a list of {role, content}.
 
-Read are messages ({role, content}; Anthropic's tool parts too), ShareGPT's ({from, value}), TRL's
-(prompt and completion, texts or messages), Alpaca's (instruction, input, output, history), prompt
-with response, and plain lists of what two speakers say in turn. A row's system prompt and tools
-become the system's turn: the text, then the tools as JSON. A turn also has `weight: 0` where its
-message does, the `name` of its message, and `left_out`: the keys and content parts that its text
-does not show.
+Formats: messages ({role, content}, with Anthropic's tool parts), ShareGPT ({from, value}), TRL
+(prompt and completion, texts or messages), Alpaca (instruction, input, output, history), prompt
+with response, and plain lists of texts by two speakers in turn. A row's system prompt and tools
+become the system turn: the text, then the tools as JSON. A turn also has the `weight: 0` and the
+`name` of its message, and `left_out`: the keys and content parts that its text does not show.
 """
 
 from __future__ import annotations
@@ -26,26 +25,26 @@ from flancompile.dsl.jinja.messages import (
 __all__ = ["ROW_KEYS", "chat", "exchanges", "left_out_of", "role_of"]
 
 _LISTS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
-_ASKED = ("instruction", "prompt", "query", "question")
-_ANSWERED = ("output", "response", "completion", "answer", "chosen")
-_MORE = ("input", "context")  # columns whose texts follow that of the prompt
+_PROMPTS = ("instruction", "prompt", "query", "question")
+_ANSWERS = ("output", "response", "completion", "answer", "chosen")
+_CONTEXT = ("input", "context")  # columns appended to the prompt
 _SYSTEM = ("system", "system_prompt", "system_message")
 _TOOLS = ("tools", "functions")
 ROW_KEYS = frozenset(
     {
         *_LISTS,
-        *_ASKED,
-        *_ANSWERED,
+        *_PROMPTS,
+        *_ANSWERS,
         *_SYSTEM,
         *_TOOLS,
-        *_MORE,
+        *_CONTEXT,
         "history",
     }
 )  # the columns that `row | chat` may read
 
 
 def chat(value: Any) -> Turns:
-    """The turns of a dialogue in any known form. Raises ValueError."""
+    """Turns of a dialogue in any known format. Raises ValueError."""
     if isinstance(value, Mapping):
         return _of_row(value)
     if isinstance(value, str) or not isinstance(value, Sequence):
@@ -66,12 +65,11 @@ def chat(value: Any) -> Turns:
 
 
 def exchanges(value: Any) -> list[dict[str, Any]]:
-    """One item for each answer of an assistant: what led to it, and the answer. Raises ValueError.
+    """Split a dialogue into one item for each answer of the assistant. Raises ValueError.
 
-    An answer that is empty or has `weight: 0` is part of the history alone.
-
-    Each has `turns` (up to the answer, which is the last), `history` (those before it), `query`
-    (what was said last), `reply`, `n` (from 1) and `last`.
+    An item has `turns` (up to and including the answer), `history` (the turns before the answer),
+    `query` (text of the last turn before it), `reply`, `n` (from 1) and `last`. An answer that is
+    empty or has `weight: 0` appears in the history only.
     """
     turns = chat(value)
     places = [i for i, turn in enumerate(turns) if i and _is_answer(turn)]
@@ -89,7 +87,7 @@ def exchanges(value: Any) -> list[dict[str, Any]]:
 
 
 def left_out_of(value: Any) -> Iterator[str]:
-    """What the turns in a value leave out of their messages, by name."""
+    """Names in `left_out` of all turns in a value, at any depth."""
     if isinstance(value, Mapping):
         names = value.get("left_out")
         if "role" in value and isinstance(names, list):
@@ -103,51 +101,51 @@ def left_out_of(value: Any) -> Iterator[str]:
 
 
 def _is_answer(turn: Mapping[str, Any]) -> bool:
-    learnt = turn["role"] == "assistant" and turn.get("weight") != 0
-    return learnt and bool(turn["content"].strip())
+    is_trained = turn["role"] == "assistant" and turn.get("weight") != 0
+    return is_trained and bool(turn["content"].strip())
 
 
 def _of_row(row: Mapping[str, Any]) -> Turns:
-    """A row's turns, in its list or in columns for the prompt and the answer."""
+    """Turns of a row: from a list column, or from prompt and answer columns."""
     given = [n for n in _LISTS if isinstance(row.get(n), Sequence) and not isinstance(row[n], str)]
     name = next((n for n in given if row[n]), None)
-    asked = next((n for n in _ASKED if row.get(n) is not None), None)
-    answered = next((n for n in _ANSWERED if row.get(n) is not None), None)
+    prompt = next((n for n in _PROMPTS if row.get(n) is not None), None)
+    answer = next((n for n in _ANSWERS if row.get(n) is not None), None)
     if name is not None:
         used, turns = {name}, chat(row[name])
-    elif asked is not None and answered is not None:
-        used = {asked, answered, "history", *_MORE}
-        before = [*chat(row.get("history") or []), *_side(row, asked, "user", _MORE)]
-        turns = _joined(before, _side(row, answered, "assistant"))
-    elif answered == "chosen" and not isinstance(row["chosen"], str):  # with its prompt in it
-        used, turns = {"chosen"}, _side(row, "chosen", "assistant")
+    elif prompt is not None and answer is not None:
+        used = {prompt, answer, "history", *_CONTEXT}
+        before = [*chat(row.get("history") or []), *_column_turns(row, prompt, "user", _CONTEXT)]
+        turns = _concatenate(before, _column_turns(row, answer, "assistant"))
+    elif answer == "chosen" and not isinstance(row["chosen"], str):  # includes its prompt
+        used, turns = {"chosen"}, _column_turns(row, "chosen", "assistant")
     elif given:
         used, turns = {*given}, []
     else:
         raise ValueError(f"chat: neither turns nor a prompt with its answer in {', '.join(row)}")
-    return _mark_columns(row, used, _led(row, turns))
+    return _mark_columns(row, used, _with_system_turn(row, turns))
 
 
-def _joined(before: Turns, answers: Turns) -> Turns:
-    """The turns before an answer, and the answer; its column may repeat what was before."""
+def _concatenate(before: Turns, answers: Turns) -> Turns:
+    """Concatenate prompt and answer turns; an answer that repeats the prompt replaces it."""
     previous, whole = ([t for t in turns if t["role"] != "system"] for turns in (before, answers))
     if not whole or whole[0]["role"] == "assistant" or not _is_part_of(previous, whole):
         return [*before, *answers]
     known = [turn["content"] for turn in answers if turn["role"] == "system"]
-    led = [t for t in before if t["role"] == "system" and t["content"] not in known]
-    left_out = [name for turn in before if turn not in led for name in turn.get("left_out", ())]
+    system = [t for t in before if t["role"] == "system" and t["content"] not in known]
+    left_out = [name for turn in before if turn not in system for name in turn.get("left_out", ())]
     first, *rest = answers
-    return [*led, _marked(first, left_out) if left_out else first, *rest]
+    return [*system, _with_left_out(first, left_out) if left_out else first, *rest]
 
 
 def _is_part_of(some: Turns, whole: Turns) -> bool:
-    """Whether turns are a run of others with more after it, by speaker and text."""
+    """Whether `whole` has `some` as a run of turns with a turn after it, by role and text."""
     one, other = ([(t["role"], t["content"].strip()) for t in turns] for turns in (some, whole))
     return any(other[at : at + len(one)] == one for at in range(len(other) - len(one)))
 
 
-def _side(row: Mapping[str, Any], name: str, role: str, more: Sequence[str] = ()) -> Turns:
-    """The turns of one column: messages, or a text (with further columns) of one role."""
+def _column_turns(row: Mapping[str, Any], name: str, role: str, more: Sequence[str] = ()) -> Turns:
+    """Turns of one column: messages, or one turn of its text and those of the columns `more`."""
     value = row[name]
     items = [value] if is_message(value) else value
     if isinstance(items, Sequence) and not isinstance(items, str) and items:
@@ -176,17 +174,17 @@ def _turn(role: str, text: str, left_out: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _exchange(*texts: Any) -> Turns:
-    """A pair of texts, of a user and an assistant; null for none."""
+    """Turns of a (user, assistant) pair of texts; a null gives no turn."""
     roles = ("user", "assistant")
     pairs = [(role, *content_text(text, "a turn")) for role, text in zip(roles, texts, strict=True)]
     return [_turn(*pair) for pair, text in zip(pairs, texts, strict=True) if text is not None]
 
 
-def _led(row: Mapping[str, Any], turns: Turns) -> Turns:
-    """The turns after what the row says beside them, in one system's turn with their own."""
-    beside = [content_text(row.get(name), name)[0].strip() for name in _SYSTEM]
-    beside += [_tools(row.get(name)) for name in _TOOLS]
-    texts = [text for text in dict.fromkeys(beside) if text]
+def _with_system_turn(row: Mapping[str, Any], turns: Turns) -> Turns:
+    """Prepend the row's system prompt and tools, merged with an existing system turn."""
+    texts = [content_text(row.get(name), name)[0].strip() for name in _SYSTEM]
+    texts += [_tools(row.get(name)) for name in _TOOLS]
+    texts = [text for text in dict.fromkeys(texts) if text]
     if not texts:
         return turns
     lead = _turn("system", "")
@@ -198,7 +196,7 @@ def _led(row: Mapping[str, Any], turns: Turns) -> Turns:
 
 
 def _tools(given: Any) -> str:
-    """Tools as JSON, be they given as such or as its text; nothing for none."""
+    """Tools as JSON text, from a value or its JSON; empty without tools."""
     if not given:
         return ""
     if not isinstance(given, str):
@@ -207,14 +205,14 @@ def _tools(given: Any) -> str:
 
 
 def _mark_columns(row: Mapping[str, Any], used: set[str], turns: Turns) -> Turns:
-    """The turns; the first names the columns for dialogues whose texts are in none of them."""
+    """List dialogue columns that no turn shows in `left_out` of the first turn."""
     whole = "\n\n".join(turn["content"] for turn in turns)
     left_out = [
         f"column {name}"
-        for name in (*_LISTS, *_ASKED, *_ANSWERED, *_MORE, "history")
+        for name in (*_LISTS, *_PROMPTS, *_ANSWERS, *_CONTEXT, "history")
         if name not in used and row.get(name) and not _is_in(row[name], whole)
     ]
-    return [_marked(turns[0], left_out), *turns[1:]] if turns and left_out else turns
+    return [_with_left_out(turns[0], left_out), *turns[1:]] if turns and left_out else turns
 
 
 def _is_in(value: Any, whole: str) -> bool:
@@ -222,7 +220,7 @@ def _is_in(value: Any, whole: str) -> bool:
 
 
 def _mark_links(messages: Sequence[Any], turns: Turns) -> None:
-    """Mark names that no text shows, and results whose order is not that of their calls."""
+    """Add to `left_out` each name and tool_call_id that text and call order do not imply."""
     calls: list[Any] = []
     names: set[str] = set()
     for place, (item, turn) in enumerate(zip(messages, turns, strict=False)):
@@ -237,13 +235,13 @@ def _mark_links(messages: Sequence[Any], turns: Turns) -> None:
             expected = calls.pop(0) if calls else None
             if item.get("tool_call_id") and item["tool_call_id"] != expected:
                 left_out.append("tool_call_id")
-        called = item.get("function_call")
-        names |= {str(called.get("name"))} if isinstance(called, Mapping) else set()
+        call = item.get("function_call")
+        names |= {str(call.get("name"))} if isinstance(call, Mapping) else set()
         if "name" in turn and not (turn["role"] == "tool" and turn["name"] in names):
             left_out.append("name")
         if left_out:
-            turns[place] = _marked(turn, left_out)
+            turns[place] = _with_left_out(turn, left_out)
 
 
-def _marked(turn: Mapping[str, Any], left_out: Sequence[str]) -> dict[str, Any]:
+def _with_left_out(turn: Mapping[str, Any], left_out: Sequence[str]) -> dict[str, Any]:
     return {**turn, "left_out": [*turn.get("left_out", ()), *left_out]}

@@ -1,7 +1,7 @@
-"""The one Jinja environment: sandboxed, strict, without draws, and safe about what it prints.
+"""Jinja environment of all expressions and templates: sandboxed, strict, deterministic.
 
-It differs from Jinja's own where a row's data would give a wrong text in silence: nulls and NaN
-have no text, a negative index must be written out, and no operation grows without bound.
+It differs from Jinja's own where a row's data would silently give a wrong text: nulls and NaN have
+no text, a negative index must be a literal, and the size of a result is bounded.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from flancompile.dsl.jinja.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
 from flancompile.dsl.jinja.strict_filters import strict_filters
 from flancompile.dsl.jinja.values import (
-    bound,
-    place,
+    multiply,
     power,
-    printed,
+    printable,
     remainder,
-    shown,
+    row_index,
+    slice_bound,
+    slot_text,
     texts_in,
-    times,
 )
 
-__all__ = ["Sandbox", "environment", "is_written_out"]
+__all__ = ["Sandbox", "environment", "has_fixed_sign"]
 
 
 class _Missing(jinja2.StrictUndefined):
-    """Strict; its message says what is missing in few words, as a reason in the ledger."""
+    """Strict undefined value with a short message, which is a drop reason in the ledger."""
 
     @property
     def _undefined_message(self) -> str:
@@ -44,19 +44,19 @@ class _Missing(jinja2.StrictUndefined):
         return f"no {self._undefined_name!r}"
 
 
-def is_written_out(index: nodes.Node) -> bool:
-    """Whether an index or bound is written in the text, or its sign is: no row can turn it."""
+def has_fixed_sign(index: nodes.Node) -> bool:
+    """Whether the sign of an index or bound is fixed in the text, for every row."""
     if isinstance(index, nodes.Neg):
         return True
     if isinstance(index, nodes.CondExpr):
         others = [index.expr1, *([index.expr2] if index.expr2 else [])]
-        return all(map(is_written_out, others))
+        return all(map(has_fixed_sign, others))
     reads = (nodes.Name, nodes.Call)
     return not isinstance(index, reads) and next(index.find_all(reads), None) is None
 
 
 class _Generator(CodeGenerator):
-    """Code that asks the environment wherever a value becomes text or an index."""
+    """Generate code that calls the environment where a value becomes text or an index."""
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, nodes.TemplateData):
@@ -64,13 +64,13 @@ class _Generator(CodeGenerator):
         return super()._output_child_to_const(node, frame, finalize)
 
     def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802
-        if node.value == math.inf:  # whose `repr` is no Python
+        if node.value == math.inf:  # `repr` gives `inf`, which is no Python literal
             self.write("1e999")
         else:
             super().visit_Const(node, frame)
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
-        if isinstance(node.arg, nodes.Slice) or is_written_out(node.arg):
+        if isinstance(node.arg, nodes.Slice) or has_fixed_sign(node.arg):
             super().visit_Getitem(node, frame)
             return
         self.write("environment.item(")
@@ -84,7 +84,7 @@ class _Generator(CodeGenerator):
             if n == 1 or (n == 2 and part is not None):
                 self.write(":")
             if part is not None:
-                self.write("(" if is_written_out(part) else "environment.bound(")
+                self.write("(" if has_fixed_sign(part) else "environment.slice_bound(")
                 self.visit(part, frame)
                 self.write(")")
 
@@ -96,14 +96,14 @@ class _Generator(CodeGenerator):
         self.write("))")
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        self.write("environment.shown(")
+        self.write("environment.slot_text(")
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         self.write(f", {_written(node)!r})")
 
 
 def _written(node: nodes.Node) -> str:
-    """An expression as it is written, where it is a name with keys and filters; else empty."""
+    """Source text of a name with keys and filters; empty for any other expression."""
     if isinstance(node, nodes.Name):
         return node.name
     if not isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter) or node.node is None:
@@ -120,14 +120,14 @@ def _written(node: nodes.Node) -> str:
 
 
 class _Formatter(SandboxedFormatter):
-    """`str.format` whose values are checked where they become text."""
+    """`str.format` that raises for values without a text."""
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
-        return super().convert_field(printed(value), conversion)
+        return super().convert_field(printable(value), conversion)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Mappings give their keys before their methods: `item.count` is the row's own."""
+    """Sandbox in which a mapping's keys take precedence over its methods, as in `item.count`."""
 
     code_generator_class = _Generator
     intercepted_binops = frozenset({"*", "**", "%"})
@@ -138,20 +138,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def item(self, obj: Any, index: Any) -> Any:
-        """An item by an index that a row gives. Raises RowError where it is negative."""
-        return self.getitem(obj, index if isinstance(obj, Mapping) else place(index))
+        """Item at an index from a row's data. Raises RowError for a negative index."""
+        return self.getitem(obj, index if isinstance(obj, Mapping) else row_index(index))
 
-    bound = staticmethod(bound)
+    slice_bound = staticmethod(slice_bound)
 
-    shown = staticmethod(shown)
+    slot_text = staticmethod(slot_text)
 
     @staticmethod
     def one_text(values: Any) -> str:
-        """Values as one text. Raises RowError, NullValueError."""
+        """Concatenate values as text. Raises RowError, NullValueError."""
         return "".join(texts_in(values, "reaches '~'"))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """`str.format` and `str.format_map`, checked; None for any other value."""
+        """Checked `str.format` or `str.format_map`; None for any other value."""
         if super().wrap_str_format(value) is None:
             return None
         text, fill = str(value.__self__), _Formatter(self).vformat
@@ -168,18 +168,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 @lru_cache(maxsize=1)
 def environment() -> Sandbox:
-    """The one environment of all texts."""
+    """The environment of all expressions and templates."""
     env = Sandbox(
         undefined=_Missing,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
-        finalize=printed,
+        finalize=printable,
         cache_size=0,
         optimized=False,
     )
-    env.binop_table.update({"*": times, "**": power, "%": remainder})
+    env.binop_table.update({"*": multiply, "**": power, "%": remainder})
     for name in LEFT_OUT_FILTERS:
         del env.filters[name]
     for name in LEFT_OUT_TESTS:

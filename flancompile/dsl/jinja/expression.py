@@ -1,9 +1,9 @@
-"""Jinja, sandboxed and strict: the expressions of fields and the texts of templates.
+"""Compile expressions and templates in sandboxed, strict Jinja.
 
-One environment serves both, so an expression means the same everywhere. Values are never read as
-templates. What a row lacks is a `RowError`, which drops that row with its reason; what an author
-got wrong is a `FlancompileError` at its place. A template that only prints names is rendered by
-joining its parts, about eight times as fast as Jinja and with the same result.
+One environment serves both, so an expression has one meaning everywhere. Values are never parsed
+as templates. A value that a row lacks raises `RowError`, which drops that row with a reason; an
+author's mistake raises `FlancompileError` with its place. A template that only prints names is
+rendered by joining its parts, about eight times as fast as Jinja and with the same result.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from flancompile.dsl.jinja.values import (
     RowError,
     is_broken,
     materialized,
-    printed,
-    shown,
+    printable,
+    slot_text,
 )
 from flancompile.errors import Diagnostic, FlancompileError, TextError
 from flancompile.plain_errors import plain_message
 
 __all__ = [
     "Expression", "NullValueError", "RowError", "Template", "compile_expression",
-    "compile_template", "environment", "parsed_expression", "parsed_template", "printed",
+    "compile_template", "environment", "parsed_expression", "parsed_template", "printable",
     "without_slot",
 ]  # fmt: skip
 
@@ -44,7 +44,7 @@ MESSAGE_CHARS = 300
 
 
 def _row_error(error: Exception) -> RowError:
-    """What a row lacks, in few words."""
+    """Short drop reason for an exception; re-raises our own errors."""
     if isinstance(error, RowError | FlancompileError):
         raise error
     if isinstance(error, jinja2.TemplateRuntimeError | SecurityError):
@@ -57,7 +57,7 @@ def _row_error(error: Exception) -> RowError:
 
 
 class Expression:
-    """A compiled expression; call it with the names it may use. Raises RowError."""
+    """A compiled expression; call it with a mapping of names to values. Raises RowError."""
 
     __slots__ = ("_run", "names", "text")
 
@@ -67,15 +67,15 @@ class Expression:
         self._run = run
 
     def __call__(self, context: Mapping[str, object]) -> object:
-        """The expression's value for these names."""
+        """Evaluate the expression for these names."""
         try:
             return materialized(self._run(context))
-        except Exception as error:  # whatever a row's data may cause drops that row
+        except Exception as error:  # any failure on a row's data drops that row
             raise _row_error(error) from None
 
 
 class Template:
-    """A compiled template text; `render` gives its text. Raises RowError."""
+    """A compiled template; `render` returns its text. Raises RowError."""
 
     __slots__ = ("_parts", "_template", "names", "text")
 
@@ -87,20 +87,20 @@ class Template:
 
     @property
     def parts(self) -> list[tuple[str, bool]] | None:
-        """(text, false) and (printed name, true) in order; None where there is more to it."""
+        """Parts in order: (literal, False) or (name, True); None for a template with more Jinja."""
         if self._parts is None:
             return None
         return [(p.name, True) if isinstance(p, _Name) else (p, False) for p in self._parts]
 
     def render(self, context: Mapping[str, object]) -> str:
-        """The text for these names."""
+        """Render the text for these names."""
         if self._parts is not None:
             return self._join(context)
         try:
-            if self._template is None:  # checking needs no code, so it is made when first rendered
+            if self._template is None:  # lazy: static checks need no code
                 self._template = environment().from_string(self.text)
             return cast(str, self._template.render(context))
-        except Exception as error:  # whatever a row's data may cause drops that row
+        except Exception as error:  # any failure on a row's data drops that row
             raise _row_error(error) from None
 
     def _join(self, context: Mapping[str, object]) -> str:
@@ -110,14 +110,14 @@ class Template:
                 if part.name not in context:
                     raise RowError(f"no {part.name!r}")
                 value = context[part.name]
-                pieces.append(shown(value, part.name))
+                pieces.append(slot_text(value, part.name))
             else:
                 pieces.append(part)
         return "".join(pieces)
 
 
 class _Name:
-    """A printed name among the literal parts of a template."""
+    """A slot that prints one name, among the literal parts of a template."""
 
     __slots__ = ("name",)
 
@@ -126,7 +126,7 @@ class _Name:
 
 
 class _Scope(jinja2.runtime.Context):
-    """The names that an expression reads. Jinja's own way copies all that there are, each time."""
+    """Context of the names that an expression reads; Jinja's own copies all names at each call."""
 
     def __init__(self, parent: dict[str, Any]) -> None:
         self.parent, self.vars = parent, {}
@@ -183,19 +183,19 @@ def compile_template(text: str) -> Template:
 
 
 def parsed_expression(text: str) -> nodes.Template:
-    """The tree of an expression that compiles, as one printed value."""
+    """Parse an expression, as the only slot of a template. Errors as `compile_expression`."""
     return _checked(environment(), "{{ (" + text + "\n) }}", text)
 
 
 def parsed_template(text: str) -> nodes.Template:
-    """The tree of a template text that compiles."""
+    """Parse a template text. Errors as `compile_template`."""
     return _checked(environment(), text, text)
 
 
 def without_slot(text: str, slot: str) -> str:
-    r"""The text with a slot left out: alone on its line, it takes its line with it.
+    r"""Remove the lines that hold only a slot.
 
-    Blank lines that would then lead, trail or double go as well.
+    Blank lines that would then lead, trail or double are removed as well.
 
     >>> without_slot("Q: {{ question }}\n\n{{ options }}\n\nA:", "options")
     'Q: {{ question }}\n\nA:'
@@ -228,9 +228,9 @@ def _column(name: str) -> Callable[[Mapping[str, object]], object]:
 
 
 def _checked(env: Sandbox, source: str, text: str) -> nodes.Template:
-    """The tree of a text whose filters and tests are all known and rightly called."""
+    """Parse a text and check its filters and tests. Raises FC103, FC104, FC110, FC114, FC226."""
     try:
-        with warnings.catch_warnings():  # a regular expression's \\w is no escape of Jinja's
+        with warnings.catch_warnings():  # `\\w` in a regular expression is no escape in Jinja
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = env.parse(source)
     except jinja2.TemplateSyntaxError as error:
@@ -251,12 +251,12 @@ _BINDING = (
 
 
 def _free_names(tree: nodes.Template) -> frozenset[str]:
-    """Names that a text reads and does not set; a function's only where it is not called.
+    """Names that a text reads and does not set; names of functions only where they are not called.
 
-    A field may have the name of a function, such as `range`, and stands before it.
+    A field may have the name of a function, such as `range`, and takes precedence over it.
     """
     known = environment().globals
-    if next(tree.find_all(_BINDING), None) is None:  # every name is read from without
+    if next(tree.find_all(_BINDING), None) is None:  # no name is set in the text
         names = frozenset(n.name for n in tree.find_all(nodes.Name))
     else:
         try:
@@ -274,8 +274,8 @@ def _free_names(tree: nodes.Template) -> frozenset[str]:
 
 
 def _impossible(error: jinja2.TemplateRuntimeError) -> Exception:
-    """Jinja puts constants together while it compiles, and these cannot be."""
-    message = f"a constant that no row can give: {error}"
+    """FC103 for a constant expression that fails when Jinja folds it at compile time."""
+    message = f"a constant that cannot be computed: {error}"
     return TextError([Diagnostic("FC103", message, None)])
 
 
@@ -285,7 +285,7 @@ _WORDS = {"true", "false", "none", "True", "False", "None", "not", "and", "or", 
 
 
 def _slots(text: str) -> list[str | _Name] | None:
-    """The parts of a text that shows names alone, as Jinja would print them; None for others."""
+    """Parts of a text that only prints names, as Jinja would; None for any other text."""
     if any(mark in text for mark in ("{%", "{#", "{{{", "}}}")):
         return None
     pieces = _SLOT.split(text)
@@ -293,7 +293,7 @@ def _slots(text: str) -> list[str | _Name] | None:
     if any("{{" in literal for literal in literals) or not _WORDS.isdisjoint(names):
         return None
     if "\r" in text:
-        return None  # Jinja writes every line's end as \n
+        return None  # Jinja normalizes line ends to \n
     parts: list[str | _Name] = []
     for place, piece in enumerate(pieces):
         if place % 2:

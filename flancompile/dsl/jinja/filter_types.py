@@ -1,4 +1,4 @@
-"""Types that filters take and return, for type inference."""
+"""Types that filters and methods take and return."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ RETURNS_TEXT = frozenset(
         "python_text",
     ]
 )
-# of the value's own text, which a list or map has not
+# filters of a value's text, which a list or map lacks
 TAKES_PRINTABLE = RETURNS_TEXT - {
     "join",
     "tojson",

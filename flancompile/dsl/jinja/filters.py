@@ -1,4 +1,4 @@
-"""The filters and functions that the language adds to Jinja's own; all are pure."""
+"""Filters and functions that the language adds to Jinja's; all are pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Any
 
 from flancompile.dsl.jinja.dialogues import chat, exchanges
-from flancompile.dsl.jinja.values import is_broken, place, python_text, whole_number
+from flancompile.dsl.jinja.values import is_broken, python_text, row_index, whole_number
 from flancompile.marks import marked
 
 __all__ = ["FILTERS", "GLOBALS", "LEFT_OUT_FILTERS", "LEFT_OUT_TESTS"]
 
-# Jinja's own that make HTML, print Python or draw unseeded, and short names beside whole ones.
+# Jinja filters that produce HTML, print Python values or draw unseeded, and abbreviations.
 LEFT_OUT_FILTERS = (
     "attr", "d", "e", "escape", "filesizeformat", "forceescape", "pprint", "random", "safe",
     "urlize", "xmlattr",
@@ -65,7 +65,7 @@ def _index(items: Sequence[Any], value: Any) -> int:
 def _option_index(value: Any, options: Sequence[Any]) -> int:
     number = int(value) if isinstance(value, str) and value.isdecimal() else whole_number(value)
     if number is not None:
-        return int(place(number))
+        return int(row_index(number))
     return list(options).index(value)
 
 
@@ -128,7 +128,7 @@ def _fromjson(text: str) -> Any:
     return value
 
 
-def _unequal(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -138,16 +138,16 @@ def _unequal(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
-_JSON = json.JSONDecoder(object_pairs_hook=_unequal, parse_constant=_CONSTANTS.__getitem__)
+_JSON = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_CONSTANTS.__getitem__)
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
 
 
-def _spans(marks: Iterable[Mapping[str, int]], text: str) -> list[str]:
-    """The stretches of a text that marks of {start, end} name; the end counts in."""
-    return [text[place(m["start"]) : place(m["end"] + 1)] for m in marks]
+def _spans(offsets: Iterable[Mapping[str, int]], text: str) -> list[str]:
+    """Substrings of a text at {start, end} offsets; the end is inclusive."""
+    return [text[row_index(m["start"]) : row_index(m["end"] + 1)] for m in offsets]
 
 
 def _unescape_html(value: Any) -> str:

@@ -1,8 +1,8 @@
-"""Names that a text reads and does not set.
+"""Free names of a template: names that it reads and does not set.
 
-Jinja's own `find_undeclared_variables` counts a name as read from without wherever a branch may
-leave it unset, and takes `{% if %}…{% else %}…{% endif %}` for three branches: a name that both
-set counts too. Here the branches are followed.
+Jinja's own `find_undeclared_variables` counts a name as free if any branch may leave it unset, and
+takes `{% if %}…{% else %}…{% endif %}` for three branches, so a name that both set counts too. This
+module follows the branches.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ __all__ = ["FreeNames", "free_names"]
 
 @dataclass
 class FreeNames:
-    """Names read from without. sometimes: those of them that a branch, but not every one, sets."""
+    """Free names. sometimes: those that are set on some branches, but not on all."""
 
     names: set[str] = field(default_factory=set)
     sometimes: set[str] = field(default_factory=set)
 
 
 def free_names(tree: nodes.Template) -> FreeNames:
-    """Names that some row may take from without, in the order in which Jinja runs the text."""
+    """Find the names that are free for some row, following Jinja's order of execution."""
     found = FreeNames()
     _walk(tree.body, set(), set(), found)
     return found
 
 
 def _walk(body: Iterable[nodes.Node], bound: set[str], maybe: set[str], found: FreeNames) -> None:
-    """Follow some nodes in order. bound, maybe: names set on every, on some way here; extended."""
+    """Visit nodes in order and extend `bound` (set on every path) and `maybe` (on some path)."""
     for node in body:
         _visit(node, bound, maybe, found)
 
@@ -78,18 +78,18 @@ def _read(name: str, bound: set[str], maybe: set[str], found: FreeNames) -> None
 
 
 def _branches(node: nodes.If, bound: set[str], maybe: set[str], found: FreeNames) -> None:
-    """What all branches set is set after them; what some set is perhaps."""
+    """Bind names that every branch sets; names that only some set are added to `maybe`."""
     _visit(node.test, bound, maybe, found)
-    ways: list[set[str]] = []
+    paths: list[set[str]] = []
     bodies: list[nodes.If | list[nodes.Node]] = [node.body, *node.elif_, node.else_]
     for body in bodies:
-        own, perhaps = set(bound), set(maybe)
+        own, maybe_here = set(bound), set(maybe)
         if isinstance(body, nodes.If):  # `elif`
-            _visit(body.test, own, perhaps, found)
-        _walk(body.body if isinstance(body, nodes.If) else body, own, perhaps, found)
-        ways.append(own)
-        maybe |= perhaps | own
-    bound |= set.intersection(*ways)
+            _visit(body.test, own, maybe_here, found)
+        _walk(body.body if isinstance(body, nodes.If) else body, own, maybe_here, found)
+        paths.append(own)
+        maybe |= maybe_here | own
+    bound |= set.intersection(*paths)
 
 
 def _targets(node: nodes.Node) -> set[str]:

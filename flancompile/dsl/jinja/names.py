@@ -10,10 +10,10 @@ from flancompile.dsl.jinja.tokens import words
 from flancompile.dsl.models.task import Task
 from flancompile.errors import TextError
 
-__all__ = ["names_in_order", "names_of", "texts_of"]
+__all__ = ["names_in_order", "task_texts", "used_names"]
 
 
-def texts_of(task: Task) -> Iterator[str]:
+def task_texts(task: Task) -> Iterator[str]:
     """All texts in which an input may be used, expressions as texts."""
     yield from (e for e in task.let.values())
     if task.instruction is not None:
@@ -34,7 +34,7 @@ def texts_of(task: Task) -> Iterator[str]:
 
 
 @lru_cache(maxsize=65_536)
-def names_of(text: str) -> frozenset[str] | None:
+def used_names(text: str) -> frozenset[str] | None:
     """Names that a text uses, be it a template or an expression; None if it does not compile."""
     try:
         return compile_template(text).names if "{" in text else compile_expression(text).names

@@ -19,10 +19,10 @@ from jinja2.utils import _PassArg, pass_environment
 from flancompile.dsl.jinja.values import (
     NullValueError,
     RowError,
-    parts_printed,
-    printed,
+    checked_width,
+    parts_printable,
+    printable,
     texts_in,
-    width,
 )
 
 __all__ = ["strict_filters"]
@@ -90,7 +90,7 @@ def _lead(function: Filter) -> int:
 
 def _checked(name: str, function: Filter, places: tuple[int, ...] | None) -> Filter:
     first, where = _lead(function), f"reaches {name!r}"
-    check = parts_printed if name in _OF_PARTS else printed
+    check = parts_printable if name in _OF_PARTS else printable
 
     @wraps(function)
     def run(*args: Any, **named: Any) -> Any:
@@ -99,7 +99,7 @@ def _checked(name: str, function: Filter, places: tuple[int, ...] | None) -> Fil
                 check(value, where)
         if places is None:
             for value in named.values():
-                printed(value, where)
+                printable(value, where)
         return function(*args, **named)
 
     return run
@@ -119,7 +119,7 @@ def _padded(function: Filter, parameter: str) -> Filter:
 
     @wraps(function)
     def run(*args: Any, **named: Any) -> Any:
-        width(args[at] if len(args) > at else named.get(parameter))
+        checked_width(args[at] if len(args) > at else named.get(parameter))
         return function(*args, **named)
 
     return run
@@ -132,7 +132,7 @@ def _numeric(name: str, function: Filter) -> Filter:
     def run(value: Any, *args: Any, **named: Any) -> Any:
         if args or "default" in named:
             return function(value, *args, **named)
-        printed(value, f"reaches {name!r}")
+        printable(value, f"reaches {name!r}")
         found = function(value, _NONE, **named)
         if found is _NONE or not math.isfinite(found):
             raise RowError(f"{value!r} is no number; write a default: {name}(0)")

@@ -29,23 +29,23 @@ __all__ = [
     "NullValueError",
     "RowError",
     "as_text",
-    "bound",
+    "checked_width",
     "compared_key",
     "compared_text",
     "is_broken",
     "materialized",
+    "multiply",
     "one_text",
-    "parts_printed",
-    "place",
+    "parts_printable",
     "power",
-    "printed",
+    "printable",
     "python_text",
     "remainder",
-    "shown",
+    "row_index",
+    "slice_bound",
+    "slot_text",
     "texts_in",
-    "times",
     "whole_number",
-    "width",
 ]  # fmt: skip
 
 MAX_CHARS = 10_000_000  # of a text, and items of a list, that an operator may make
@@ -63,7 +63,7 @@ class NullValueError(RowError):
     """A null, or a number that is NaN or infinite, where a text or a number is made of a value."""
 
 
-def printed(value: object, where: str = "would be printed") -> object:
+def printable(value: object, where: str = "would be printed") -> object:
     """The value, where it has a text. Raises RowError, NullValueError.
 
     Lists, maps and bytes have none: Python's own form of them is in no text that is not asked for.
@@ -94,32 +94,32 @@ def _no_text(value: object, where: str) -> str:
     return f"{plain_type(type(value).__name__)} {where}; call it, or make a list of it"
 
 
-def parts_printed(value: object, where: str) -> object:
+def parts_printable(value: object, where: str) -> object:
     """The same for a list or map whose parts become text: each of them, at any depth."""
     if isinstance(value, list | tuple):
         items: list[object] = list(value)
     elif isinstance(value, Mapping) and type(value).__str__ is object.__str__:
         items = [*value.keys(), *value.values()]
     else:
-        return printed(value, where)
+        return printable(value, where)
     for item in items:
         if isinstance(item, jinja2.Undefined):
             raise RowError(str(item._undefined_message))
-        parts_printed(item, where)
+        parts_printable(item, where)
     return value
 
 
 def python_text(value: object) -> str:
     """A value as Python writes it. Raises RowError, NullValueError for nulls in it."""
-    return str(parts_printed(value, "reaches 'python_text'"))
+    return str(parts_printable(value, "reaches 'python_text'"))
 
 
 def as_text(value: object, where: str = "would be printed") -> str:
     """The text of a value. Raises RowError, NullValueError."""
-    return value if type(value) is str else str(printed(value, where))
+    return value if type(value) is str else str(printable(value, where))
 
 
-def shown(value: object, expression: str) -> str:
+def slot_text(value: object, expression: str) -> str:
     """The text of what a template prints. Raises RowError, NullValueError.
 
     expression: what is printed, as it is written; empty where that is not known.
@@ -127,8 +127,8 @@ def shown(value: object, expression: str) -> str:
     if type(value) is str:
         return value
     if isinstance(value, list | tuple | Mapping) and expression:
-        return str(printed(value, f"would be printed by {{{{ {expression} }}}}"))
-    return str(printed(value))
+        return str(printable(value, f"would be printed by {{{{ {expression} }}}}"))
+    return str(printable(value))
 
 
 def one_text(value: object, what: str) -> str | None:
@@ -192,7 +192,7 @@ def is_broken(text: str) -> bool:
 
 def texts_in(values: Any, where: str) -> list[str]:
     """The texts of a list's values. Raises RowError, NullValueError."""
-    return [v if type(v) is str else str(printed(v, where)) for v in values]
+    return [v if type(v) is str else str(printable(v, where)) for v in values]
 
 
 def materialized(value: Any) -> Any:
@@ -224,7 +224,7 @@ def _settled_list(value: Any) -> Any:
     return items if type(value) is list else tuple(items)
 
 
-def place(index: Any) -> Any:
+def row_index(index: Any) -> Any:
     """An index that a row gives, 1.0 as 1. Raises RowError where it is negative."""
     if isinstance(index, float) and (number := whole_number(index)) is not None:
         index = number
@@ -233,14 +233,14 @@ def place(index: Any) -> Any:
     return index
 
 
-def bound(index: Any) -> Any:
+def slice_bound(index: Any) -> Any:
     """A bound of a slice that a row gives. Raises RowError where it is null or negative."""
     if index is None:
         raise NullValueError("a null value is a bound of a slice")
-    return place(index)
+    return row_index(index)
 
 
-def times(left: Any, right: Any) -> Any:
+def multiply(left: Any, right: Any) -> Any:
     """The product, or a text or list repeated. Raises RowError where it is too large."""
     for one, other in ((left, right), (right, left)):
         if isinstance(other, int):
@@ -265,30 +265,30 @@ def remainder(left: Any, right: Any) -> Any:
         return left % right
     if isinstance(right, Mapping):
         return left % _Printed(right)
-    filled: str = left % (parts_of(right) if isinstance(right, tuple) else printed(right))
+    filled: str = left % (printable_parts(right) if isinstance(right, tuple) else printable(right))
     if is_broken(filled):
         raise RowError(f"{left!r} gives half a character")
     return filled
 
 
-def parts_of(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def printable_parts(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Values that are to be printed one by one. Raises RowError, NullValueError."""
-    return tuple(map(printed, values))
+    return tuple(map(printable, values))
 
 
 class _Printed(dict[Any, Any]):
     """A mapping whose values are checked where they are taken."""
 
     def __getitem__(self, key: Any) -> Any:
-        return printed(super().__getitem__(key))
+        return printable(super().__getitem__(key))
 
     def __str__(self) -> str:
-        return str(printed(dict(self)))
+        return str(printable(dict(self)))
 
     __repr__ = __str__
 
 
-def width(value: Any) -> Any:
+def checked_width(value: Any) -> Any:
     """A width to which a text is padded. Raises RowError where it is too large."""
     if isinstance(value, int) and value > MAX_WIDTH:
         raise RowError(f"a width of more than {MAX_WIDTH:,}")

@@ -11,7 +11,7 @@ from flancompile.compiler.render.layout import (
     prompt_parts,
     prompt_pieces,
 )
-from flancompile.dsl.checks.style import names_of
+from flancompile.dsl.checks.style import style_names
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.library.library import load_library
 from flancompile.dsl.models.style import OptionStyle, ShotsStyle
@@ -120,14 +120,14 @@ def test_parts_have_all_the_names_that_the_check_allows() -> None:
             for part in prompt_parts(style, shots, instruction, explained):
                 if part.text == f"<{field}>":
                     names = {name for name, _ in (*part.constants, *part.slots)}
-                    assert names_of("shots", field) <= names
+                    assert style_names("shots", field) <= names
                     seen.add(field)
     for field in ("opening", "ending", "item", "gold"):
         options = OptionStyle(**{field: f"<{field}>"})  # type: ignore[arg-type]
         for part in (*block_parts(options, 3), *gold_parts(options, 1)):
             if part.text == f"<{field}>":
                 names = {name for name, _ in (*part.constants, *part.slots)}
-                assert names_of("options", field) <= names
+                assert style_names("options", field) <= names
                 seen.add(field)
     assert seen == {"opening", "exemplar", "query", "zero", "ending", "item", "gold"}
 

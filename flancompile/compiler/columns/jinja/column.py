@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancompile.dsl.jinja.expression import printed
+from flancompile.dsl.jinja.expression import printable
 
 __all__ = ["Column", "Frame", "Rows", "rowwise", "scattered"]
 
@@ -250,7 +250,7 @@ def _is_text(column: Column) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return value if type(value) is str else str(printed(value))
+    return value if type(value) is str else str(printable(value))
 
 
 def _as_text(values: list[Any], unsure: Flags | None) -> Column:

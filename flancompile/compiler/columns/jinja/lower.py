@@ -38,7 +38,7 @@ from flancompile.compiler.columns.jinja.operations import (
     item_of_row,
     part,
 )
-from flancompile.dsl.jinja.environment import environment, is_written_out
+from flancompile.dsl.jinja.environment import environment, has_fixed_sign
 from flancompile.dsl.jinja.expression import compile_template
 from flancompile.dsl.jinja.values import materialized
 
@@ -217,7 +217,7 @@ class _Walk:
         )
 
     def _getitem(self, node: nodes.Getitem, frame: Frame) -> Column:
-        item: Operation = item_of if is_written_out(node.arg) else item_of_row
+        item: Operation = item_of if has_fixed_sign(node.arg) else item_of_row
         if isinstance(node.arg, nodes.Slice):
             item = operator.getitem
         return self._apply(item, [node.node, node.arg], frame)
@@ -225,8 +225,8 @@ class _Walk:
     def _slice(self, node: nodes.Slice, frame: Frame) -> Column:
         none = nodes.Const(None)
         first, last, step = (b or none for b in (node.start, node.stop, node.step))
-        written_out = (is_written_out(first), is_written_out(last), is_written_out(step))
-        return self._apply(part(written_out), [first, last, step], frame)
+        fixed_signs = (has_fixed_sign(first), has_fixed_sign(last), has_fixed_sign(step))
+        return self._apply(part(fixed_signs), [first, last, step], frame)
 
     def _call(self, node: nodes.Call, frame: Frame) -> Column:
         if of_loop(node.node) == "cycle" and (place := frame.get("loop.index0")) is not None:

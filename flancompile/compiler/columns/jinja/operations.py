@@ -11,7 +11,7 @@ from jinja2.utils import _PassArg
 
 from flancompile.compiler.columns.jinja.lowerable import context
 from flancompile.dsl.jinja.environment import environment
-from flancompile.dsl.jinja.values import bound, power, remainder, times
+from flancompile.dsl.jinja.values import multiply, power, remainder, slice_bound
 
 __all__ = [
     "BINARY", "COMPARED", "UNARY", "Operation", "applied", "attribute", "called", "item_of",
@@ -20,7 +20,7 @@ __all__ = [
 
 Operation = Callable[..., Any]
 BINARY: dict[str, Operation] = {
-    "Add": operator.add, "Sub": operator.sub, "Mul": times, "Div": operator.truediv,
+    "Add": operator.add, "Sub": operator.sub, "Mul": multiply, "Div": operator.truediv,
     "FloorDiv": operator.floordiv, "Mod": remainder, "Pow": power,
 }  # fmt: skip
 UNARY: dict[str, Operation] = {"Not": operator.not_, "Neg": operator.neg, "Pos": operator.pos}
@@ -72,7 +72,7 @@ def part(written_out: tuple[bool, bool, bool]) -> Operation:
 
     def cut(*bounds: Any) -> slice:
         pairs = zip(bounds, written_out, strict=True)
-        return slice(*(b if written else bound(b) for b, written in pairs))
+        return slice(*(b if written else slice_bound(b) for b, written in pairs))
 
     return cut
 
