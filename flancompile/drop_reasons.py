@@ -10,7 +10,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["DropReason", "Dropped"]
+__all__ = ["DropReason", "Dropped", "FewerShots"]
 
 # A quoted value; a number that is no part of a name.
 _PARTICULAR = re.compile(r"(?<!\w)'[^']*'(?!\w)|(?<![A-Za-z_\d])\d+(?:[.,]\d+)*(?![A-Za-z_])")
@@ -39,6 +39,15 @@ class DropReason(StrEnum):
     def about(self, detail: str) -> str:
         """The reason's text with a detail."""
         return f"{self}: {detail}" if self else detail
+
+
+class FewerShots(StrEnum):
+    """Why an example has fewer exemplars than requested; of several causes, the last."""
+
+    OVER_LONG = "exemplars left out for length"
+    TOO_FEW = "too few exemplars to draw"
+    NO_LAYOUT = "no layout for exemplars"
+    DIALOGUE = "a dialogue has no exemplars"
 
 
 class Dropped(NamedTuple):

@@ -64,6 +64,8 @@ def explain_evaluation(path: Path, name: str, row: int, *, as_json: bool) -> Non
     table = Table(box=None, show_header=False, pad_edge=False)
     shown = {"set": name, "task": entry.task, "split": entry.split, "template": line["template"]}
     shown |= {"file": file, "row_id": line["row_id"], "shots": line["shots"]}
+    if why := build.fewer_shots(name, line["row"], evaluated=True):
+        shown["fewer shots"] = f"{entry.shots_requested} requested: {why}"
     names = build.exemplar_names(entry.task) | build.evaluation_names(name)
     shown["exemplars"] = " ".join(names.get(e) or f"{e:016x}" for e in line["exemplars"])
     for key, value in shown.items():
@@ -98,6 +100,8 @@ def _about(build: Build, example_id: int) -> dict[str, Any]:
     exemplars = about["exemplars"]
     names = build.exemplar_names(about["task"]) if exemplars else {}
     about["exemplars"] = [names.get(e) or f"{e:016x}" for e in exemplars]
+    if about["shots"] < about["shots_asked"]:
+        about["fewer_shots"] = build.fewer_shots(about["task"], about["row"], about["pass"])
     about["row"] = f"{about['row']:016x}"
     about["file"] = build.template_places(about["task"]).get(about["template"])
     about["seed"] = build.manifest.recipe["seed"]

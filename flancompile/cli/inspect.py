@@ -72,6 +72,7 @@ def summary(build: Build, out: Console) -> None:
         style="bold",
     )
     _print_notices(build, out)
+    _fewer_shots(m, out)
     if m.evaluation:
         _evaluation(m.evaluation, out)
     _print_omissions(build, out)
@@ -145,6 +146,18 @@ def _print_omissions(build: Build, out: Console) -> None:
             out.print(f"… and {len(lines) - DROPPED} more {noun}, in {file}", style="yellow")
 
 
+def _fewer_shots(m: Manifest, out: Console) -> None:
+    """Why examples have fewer exemplars than requested, the most frequent reasons first."""
+    found = [(n, t.task, why) for t in m.tasks for why, n in t.fewer_shots.items()]
+    found.sort(key=lambda item: (-item[0], *item[1:]))
+    for examples, task, why in found[:DROPPED]:
+        message = f"{examples:,} examples of {task} have fewer exemplars than requested: {why}"
+        out.print(message, style="yellow")
+    if len(found) > DROPPED:
+        more = len(found) - DROPPED
+        out.print(f"… and {more} reasons more, in manifest.json", style="yellow")
+
+
 def _left_out(build: Build) -> dict[str, int]:
     """Counts of message parts left out of texts, by task and part."""
     path = build.path / "run.json"
@@ -176,9 +189,8 @@ def _evaluation(entries: Sequence[EvalEntry], out: Console) -> None:
     for entry in entries:
         for reason, rows in list(entry.reasons.items())[:DROPPED]:
             out.print(f"{entry.name}: {rows:,} dropped: {reason}", style="yellow")
-        few = sum(n for k, n in entry.shots.items() if k < entry.shots_requested)
-        if few:
-            message = f"{few:,} rows have fewer than {entry.shots_requested} exemplars"
+        for why, rows in entry.fewer_shots.items():
+            message = f"{rows:,} rows have fewer than {entry.shots_requested} exemplars: {why}"
             out.print(f"{entry.name}: {message}", style="yellow")
 
 

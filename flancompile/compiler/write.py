@@ -349,8 +349,8 @@ def _task_count(
     task = stream.planned.task
     blocks = prepared.workshop.reads[task.source_id, prepared.workshop.recipe.split]
     columns = (
-        "template", "shots_asked", "shots", "options", "cot", "truncated", "exact", "unknown",
-        "spells_special",
+        "template", "shots_asked", "shots", "fewer_shots", "options", "cot", "truncated", "exact",
+        "unknown", "spells_special",
     )  # fmt: skip
     tables = [_plain(read_object(p.piece.path, columns).take(p.rows)) for p in parts]
     table = pa.concat_tables(tables) if tables else None
@@ -374,6 +374,7 @@ def _task_count(
         target_tokens=target,
         shots_asked=_counted(table, "shots_asked"),
         shots=_counted(table, "shots"),
+        fewer_shots=_counted(table, "fewer_shots"),
         with_options=_counted(table, "options").get(True, 0),
         cot=_counted(table, "cot").get(True, 0),
         truncated=_counted(table, "truncated").get(True, 0),
@@ -388,5 +389,5 @@ def _counted(table: pa.Table | None, column: str) -> dict[Any, int]:
     """Count of each value of a column, sorted by value."""
     if table is None:
         return {}
-    counts = table[column].value_counts().to_pylist()
+    counts = table[column].drop_null().value_counts().to_pylist()
     return {c["values"]: c["counts"] for c in sorted(counts, key=lambda c: c["values"])}

@@ -40,6 +40,7 @@ def write_report(build: Build, decode: Decode, run: Path | None = None) -> None:
         m=build.manifest,
         lengths=_lengths(build),
         samples=_samples(build, decode),
+        fewer_shots=[t for t in build.manifest.tasks if t.fewer_shots],
         dropped=build.dropped()[:50],
         run=None if run is None else run_view(run),
     )

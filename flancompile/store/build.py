@@ -343,6 +343,18 @@ class Build:
         except (pa.ArrowException, OSError) as error:
             raise _damaged(EVAL_LEDGER, error) from None
 
+    def fewer_shots(self, task: str, row: int, epoch: int = 0, *, evaluated: bool = False) -> str:
+        """Why the example of a row has fewer exemplars than requested; empty where it has not.
+
+        task: for `evaluated`, the name of the evaluation set; row: the row's digest.
+        Raises FC506.
+        """
+        ledger = self.eval_ledger() if evaluated else self.ledger()
+        own = pc.and_(pc.equal(ledger["task"], task), pc.equal(ledger["pass"], epoch))
+        own = pc.and_(own, pc.equal(ledger["row"], pa.scalar(row, pa.uint64())))
+        used = pc.is_in(ledger["disposition"], pa.array(["kept", "truncated"]))
+        return next(iter(ledger.filter(pc.and_(own, used))["reason"].to_pylist()), None) or ""
+
     def evaluation_names(self, name: str) -> dict[int, str]:
         """The ids of the rows of an evaluation set, by their digests."""
         ledger = self.eval_ledger()

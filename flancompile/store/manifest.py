@@ -35,7 +35,8 @@ class EvalEntry(FileEntry):
     """An evaluation set: a task's rows of one split under one arm, in a file of its own.
 
     rows + dropped + unused are the rows of the split. shots: realised number of exemplars -> rows;
-    reasons: why rows were dropped -> rows, the most frequent first; unused: rows beyond `max_rows`.
+    reasons: why rows were dropped -> rows, the most frequent first; unused: rows beyond `max_rows`;
+    fewer_shots: why prompts have fewer exemplars than requested -> rows.
     """
 
     name: str
@@ -47,6 +48,7 @@ class EvalEntry(FileEntry):
     random_baseline: float | None = None
     shots_requested: int = 0
     shots: dict[int, int] = {}
+    fewer_shots: dict[str, int] = {}
     options: bool = False
     cot: bool = False
     dropped: int = 0
@@ -68,7 +70,10 @@ class TokenizerAbout(_Frozen):
 
 
 class TaskCount(_Frozen):
-    """Requested and realised counts of one task. Tokens include the frame."""
+    """Requested and realised counts of one task. Tokens include the frame.
+
+    fewer_shots: why examples have fewer exemplars than requested -> examples.
+    """
 
     task: str
     member: str
@@ -86,6 +91,7 @@ class TaskCount(_Frozen):
     target_tokens: int
     shots_asked: dict[int, int]
     shots: dict[int, int]
+    fewer_shots: dict[str, int] = {}
     with_options: int
     cot: int
     truncated: int

@@ -42,9 +42,10 @@ from flancompile.store.schema import EVAL
 
 __all__ = ["EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 10
+EVAL_VERSION = 11
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
-_COLUMNS = pa.schema([f for f in EVAL if f.name != "example"])  # numbered when joined
+# Examples are numbered when blocks are joined; `fewer_shots` goes to manifest and ledger.
+_COLUMNS = pa.schema([*(f for f in EVAL if f.name != "example"), ("fewer_shots", pa.string())])
 
 
 class Lost(NamedTuple):
@@ -210,6 +211,7 @@ def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> di
         "accepted": _accepted(renderer, rows, draft),
         "shots": len(draft.shots),
         "exemplars": draft.exemplars,
+        "fewer_shots": draft.fewer_shots,
     }
 
 

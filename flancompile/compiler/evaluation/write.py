@@ -22,15 +22,18 @@ def write_evaluation_set(writer: BuildWriter, table: EvalTable) -> EvalEntry:
     """Write one set, and return its entry for the manifest."""
     one, rows = table.set, table.table
     names = {"name": one.name, "task": one.task.id, "entry": one.entry}
-    entry = writer.write_eval(one.name, rows, {**table.about, **names})
+    written = rows.drop_columns(["fewer_shots"])
+    entry = writer.write_eval(one.name, written, {**table.about, **names})
     about = {k: table.about[k] for k in ("metric", "group", "random_baseline")}
     reasons = Counter(Dropped.of(lost.reason).general for lost in table.dropped)
+    fewer = Counter(rows["fewer_shots"].drop_null().to_pylist())
     return EvalEntry(
         **entry.model_dump(),
         **names,
         split=one.split,
         shots_requested=one.choice.shots,
         shots=dict(sorted(Counter(rows["shots"].to_pylist()).items())),
+        fewer_shots=dict(sorted(fewer.items())),
         options=table.arms.options[0] > 0,
         cot=table.arms.cot[0] > 0,
         dropped=len(table.dropped),

@@ -1,6 +1,7 @@
 """The ledger: the disposition of every row of every task in every epoch.
 
-A row that was examined has a line of its own; rows beyond the quota share one line with their
+A row that was examined has a line of its own, whose reason is why it gives no example or why its
+example has fewer exemplars than requested; rows beyond the quota share one line with their
 number. Lines are ordered by task, so the ledger is written as a stream.
 """
 
@@ -25,7 +26,7 @@ from flancompile.store.schema import LEDGER
 
 __all__ = ["drop_reasons", "eval_ledger", "ledger_of"]
 
-_COLUMNS = ("row", "row_id", "ordinal", "reason", "truncated")
+_COLUMNS = ("row", "row_id", "ordinal", "reason", "truncated", "fewer_shots")
 
 
 def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> Iterator[pa.Table]:
@@ -92,7 +93,7 @@ def eval_ledger(
         _lines(
             name, split, 0,
             row=kept["row"], row_id=kept["row_id"], ordinal=pa.nulls(n, pa.uint64()),
-            disposition=pa.array(["kept"] * n, pa.string()), reason=pa.nulls(n, pa.string()),
+            disposition=pa.array(["kept"] * n, pa.string()), reason=kept["fewer_shots"],
             rows=pa.array(np.ones(n, dtype=np.uint64)),
         ),
         _lines(
@@ -127,7 +128,9 @@ def _of_piece(task: str, split: str, piece: Piece, table: pa.Table, used: int) -
         task, split, piece.pass_,
         row=table["row"], row_id=table["row_id"], ordinal=table["ordinal"],
         disposition=pa.array(disposition, pa.string()),
-        reason=pc.coalesce(table["reason"].combine_chunks(), pa.array(reason, pa.string())),
+        reason=pc.coalesce(
+            table["reason"], pa.array(reason, pa.string()), table["fewer_shots"].cast(pa.string())
+        ),
         rows=pa.array(np.ones(n, dtype=np.uint64)),
     )  # fmt: skip
 

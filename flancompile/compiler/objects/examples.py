@@ -20,11 +20,12 @@ from flancompile.compiler.columns.ropes.segments import Bank, Spliced
 from flancompile.compiler.objects.fit import Budget, Fitted
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
-from flancompile.drop_reasons import DropReason
+from flancompile.drop_reasons import DropReason, FewerShots
 
 __all__ = ["FittedColumns", "example_table", "fit_columns"]
 
 Ints = npt.NDArray[np.int64]
+FEWER_SHOTS = [reason.value for reason in FewerShots]
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def example_table(
         "shots_style": _named(layouts, lines.layout),
         "shots_asked": pa.array(lines.shots_asked),
         "shots": pa.array(lines.shots),
+        "fewer_shots": _named(FEWER_SHOTS, lines.fewer_shots),
         "options": pa.array(lines.options),
         "cot": pa.array(lines.cot),
         "truncated": pa.array(lines.truncated),
@@ -159,7 +161,9 @@ class _Lines:
         self.layout_ids = [*sorted(spec.shots_styles), *sorted(spec.chat_styles)]
         self._layout_of = {id_: i for i, id_ in reversed([*enumerate(self.layout_ids)])}
         self._option_of = {id_: i for i, id_ in enumerate(sorted(spec.option_styles))}
-        self.template, self.option_style, self.layout = (np.full(rows, -1) for _ in range(3))
+        self.template, self.option_style, self.layout, self.fewer_shots = (
+            np.full(rows, -1) for _ in range(4)
+        )
         self.shots_asked, self.shots = (np.zeros(rows, np.uint8) for _ in range(2))
         self.prompt_tokens, self.target_tokens = (np.zeros(rows, np.uint32) for _ in range(2))
         self.kept, self.options, self.cot, self.truncated, self.exact, self.unknown = (
@@ -182,7 +186,7 @@ class _Lines:
         self.cot[rows], self.exact[rows] = drawn.cot[at], columns.exact
         self.unknown[rows] = columns.prompts.unknown(at)
         taken = made.exemplars[at]
-        self.shots[rows] = made.shots[at]
+        self.shots[rows], self.fewer_shots[rows] = made.shots[at], made.fewer_shots[at]
         self.prompt_tokens[rows] = columns.prompts.lengths[at]
         self.target_tokens[rows] = columns.targets.lengths[at]
         if taken.size:
@@ -198,6 +202,8 @@ class _Lines:
             self.option_style[row] = self._option_of[draft.option_style]
         self.layout[row] = self._layout_of[draft.shots_style]
         self.shots_asked[row], self.shots[row] = choice.shots, len(draft.shots)
+        if draft.fewer_shots is not None:
+            self.fewer_shots[row] = FEWER_SHOTS.index(draft.fewer_shots)
         self.options[row], self.cot[row] = choice.options, choice.cot
         self.truncated[row], self.exact[row] = bool(draft.shortened), one.exact
         self.unknown[row] = one.unknown

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from flancompile.compiler.objects.truncate import Cutting, Measured, longest_fitting
 from flancompile.compiler.render.chat import span_ids, without_last
 from flancompile.compiler.render.renderer import Draft, Renderer
-from flancompile.drop_reasons import DropReason
+from flancompile.drop_reasons import DropReason, FewerShots
 from flancompile.dsl.jinja.expression import RowError
 
 __all__ = ["Budget", "Encoder", "Fitted", "fit"]
@@ -211,6 +211,7 @@ def _without_last(draft: Draft, budget: Budget, measured: Measured[_Try]) -> boo
     if draft.shots:
         draft.shots.pop()
         draft.exemplars.pop()
+        draft.fewer_shots = FewerShots.OVER_LONG
         return True
     if not draft.turns:
         return False

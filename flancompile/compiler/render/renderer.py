@@ -24,7 +24,7 @@ from flancompile.compiler.render.chat import (
 from flancompile.compiler.render.exemplars import Pools
 from flancompile.compiler.render.layout import Shot, gold_text, option_block, prompt_pieces
 from flancompile.compiler.render.row_set import Options, RowSet
-from flancompile.drop_reasons import DropReason
+from flancompile.drop_reasons import DropReason, FewerShots
 from flancompile.dsl.checks.ranking import can_be_ranked, gold_names
 from flancompile.dsl.jinja.conclusion import answer_names
 from flancompile.dsl.jinja.expression import (
@@ -123,6 +123,7 @@ class Draft:
     shortened: dict[str, object] | None = None
     turns: tuple[Turn, ...] = ()
     chat_style: str | None = None
+    fewer_shots: FewerShots | None = None
 
     @property
     def shots_style(self) -> str:
@@ -239,7 +240,8 @@ class Renderer:
             turns = turns_of(self.rows.context(row, template), template.turns)
             self.left_out.update(name for turn in turns for name in turn.left_out)
             chat = self._drawn("chat layout", self._chat_ids, row)
-            return Draft(row, choice, None, "", "", turns=turns, chat_style=chat)
+            fewer = FewerShots.DIALOGUE if choice.shots > 0 else None
+            return Draft(row, choice, None, "", "", turns=turns, chat_style=chat, fewer_shots=fewer)
         style = self._drawn("option style", self._option_ids, row) if choice.options else None
         text, target = self._example(self.rows, row, choice.template, style)
         draft = Draft(row, choice, style, text, target)
@@ -253,6 +255,8 @@ class Renderer:
         if choice.shots > 0 and self._few_ids:
             draft.few_style = self._drawn("few layout", self._few_ids, row)
             self._add_shots(draft)
+        elif choice.shots > 0:
+            draft.fewer_shots = FewerShots.NO_LAYOUT
         if self.spec.wrap:
             draft.chat_style = self._drawn("chat layout", self._chat_ids, row)
         return draft
@@ -275,6 +279,8 @@ class Renderer:
             draft.shots.append((*shot, explanation))
             draft.exemplars.append(int(pool.rows.digests[candidate]))
             pool.take(candidate)
+        if len(draft.shots) < draft.choice.shots:
+            draft.fewer_shots = FewerShots.TOO_FEW
 
     def _example(
         self, rows: RowSet, row: int, index: int, style_id: str | None, shown: bool = False

@@ -129,8 +129,45 @@ def test_fewer_shots_than_requested_are_reported(tmp_path: Path) -> None:
     (entry,) = build.manifest.evaluation
     assert entry.shots_requested == 2 and entry.shots == {0: 1, 2: 11}
     shown = run("inspect", str(build.path), cwd=tmp_path)
-    assert "11 with 2" in shown and "1 rows have fewer than 2 exemplars" in shown
-    assert "11 with 2" in (build.path / "report.html").read_text()
+    assert (
+        "11 with 2" in shown
+        and "1 rows have fewer than 2 exemplars: too few exemplars to draw" in shown
+    )
+    page = (build.path / "report.html").read_text()
+    assert "11 with 2" in page and "fewer shots: too few exemplars to draw" in page
+    assert entry.fewer_shots == {"too few exemplars to draw": 1}
+    (row,) = [n for n, s in enumerate(build.evaluation("toy/qa")[0]["shots"].to_pylist()) if s == 0]
+    told = run("explain", str(build.path), "--eval", "toy/qa", "--row", str(row), cwd=tmp_path)
+    assert "2 requested: too few exemplars to draw" in told
+
+
+def test_fewer_shots_of_tasks_are_reported_by_reason(tmp_path: Path) -> None:
+    rows = [{**r, "topic": "alone" if r["id"] == 0 else "sums"} for r in rows_of(12)]
+    rows[1]["question"] = "Is it? " * 30
+    library = library_of(tmp_path, rows, [], exemplars={"same": "topic"})
+    library.mixture(shots={2: 1.0})
+    library.recipe(evaluate=[], size={"passes": 1}, lengths={"pack": 4096, "example": 260})
+    build = compiled(tmp_path, library)
+    (task,) = build.manifest.tasks
+    long, few = "exemplars left out for length", "too few exemplars to draw"
+    lacking = sum(n for k, n in task.shots.items() if k < 2)
+    assert task.fewer_shots[few] == 1 and task.fewer_shots[long] >= 1
+    assert sum(task.fewer_shots.values()) == lacking
+    page, shown = (
+        (build.path / "report.html").read_text(),
+        run("inspect", str(build.path), cwd=tmp_path),
+    )
+    for why, count in task.fewer_shots.items():
+        assert f"{count} examples of toy/qa have fewer exemplars than requested: {why}" in shown
+        assert f"<td>{why}</td><td>{count}</td>" in page
+    causes = Counter[str]()
+    for pack in range(len(build.packs)):
+        for segment in range(len(build.packs[pack].examples)):
+            place = ("--pack", str(pack), "--segment", str(segment))
+            about = load("explain", str(build.path), *place, cwd=tmp_path)
+            causes.update([about["fewer_shots"]] if "fewer_shots" in about else [])
+    assert causes == task.fewer_shots
+    assert verify(build) == []
 
 
 def test_the_command_line_reaches_sets(tmp_path: Path) -> None:

@@ -56,8 +56,9 @@ def row_set(task: Task, rows: Numbered, origin: str) -> RowSet:
 
 
 def made(
-    task: Task, rows: Numbered, pool: Numbered, shots: int, same_split: bool, by_columns: bool
-) -> pa.Table:
+    task: Task, rows: Numbered, pool: Numbered, shots: int, same_split: bool, by_columns: bool,
+    total: int = 5000, style: ShotsStyle | None = None,
+) -> pa.Table:  # fmt: skip
     block = row_set(task, rows, "test")
     exemplars, given = task.exemplars, row_set(task, pool, "test" if same_split else "dev")
     if exemplars.source == "drawn":
@@ -65,10 +66,10 @@ def made(
     elif exemplars.source == "file":
         given = item_rows(block, [r for _, r in pool], exemplars)
     shares = ArmShares(((shots, 1.0),), (0.0, 1.0), (0.0, 1.0))
-    spec = RenderSpec("toy/qa", task, {}, {"plain": ShotsStyle()}, shares, 1, (0,))
+    spec = RenderSpec("toy/qa", task, {}, {"plain": style or ShotsStyle()}, shares, 1, (0,))
     about = block, pa.array([str(i) for i, _ in rows]), pa.array(range(len(rows)))
     return examples_of(
-        spec, about, Pools(exemplars, given), BYTES, Budget(total=5000), by_columns=by_columns
+        spec, about, Pools(exemplars, given), BYTES, Budget(total=total), by_columns=by_columns
     )
 
 
@@ -117,6 +118,40 @@ def test_exemplars_are_those_of_the_reference(
             forms = dict(fit)
             assert len({forms[name] for name in shown}) == len(shown)
             assert len(shown) == min(shots, len(set(forms.values())))
+
+
+@pytest.mark.parametrize("exemplars", SOURCES, ids=str)
+@given(rows=ROWS, pool=ROWS, shots=st.integers(1, 6), total=st.integers(4, 90))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_fewer_shots_have_a_reason(
+    exemplars: dict[str, Any], rows: Numbered, pool: Numbered, shots: int, total: int
+) -> None:
+    template = {"name": "t", "input": "{{ q }}", "target": "{{ a }}"}
+    task = Task.model_validate(
+        {"signature": "q -> a", "templates": [template], "exemplars": exemplars}
+    )
+    whole = made(task, rows, pool, shots, same_split=False, by_columns=True)
+    fitted = made(task, rows, pool, shots, same_split=False, by_columns=True, total=total)
+    alone = made(task, rows, pool, shots, same_split=False, by_columns=False, total=total)
+    assert fitted.equals(alone)
+    assert len(fitted) == len(rows)
+    for before, after in zip(whole.to_pylist(), fitted.to_pylist(), strict=True):
+        cause = None
+        if after["reason"] is None and after["shots"] < shots:
+            cause = "too few exemplars to draw"
+            if after["shots"] < before["shots"]:
+                cause = "exemplars left out for length"
+        assert after["fewer_shots"] == cause
+
+
+@pytest.mark.parametrize("by_columns", [True, False])
+def test_no_layout_for_exemplars_is_a_reason(by_columns: bool) -> None:
+    template = {"name": "t", "input": "{{ q }}", "target": "{{ a }}"}
+    task = Task.model_validate({"signature": "q -> a", "templates": [template]})
+    rows: Numbered = [(i, {"q": f"{i}", "a": "x"}) for i in range(4)]
+    zero = ShotsStyle(when="zero")
+    table = made(task, rows, [], 2, same_split=False, by_columns=by_columns, style=zero)
+    assert table["fewer_shots"].to_pylist() == ["no layout for exemplars"] * 4
 
 
 def row_names(task: Task, pool: Numbered) -> list[int]:

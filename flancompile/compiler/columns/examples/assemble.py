@@ -27,7 +27,7 @@ from flancompile.compiler.columns.ropes.segments import Bank
 from flancompile.compiler.render.exemplars import EXPLANATION, Laid, Pool, Pools, explanation_text
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
-from flancompile.drop_reasons import DropReason
+from flancompile.drop_reasons import DropReason, FewerShots
 from flancompile.dsl.jinja.expression import RowError
 
 __all__ = ["Assembly", "assemble"]
@@ -35,6 +35,7 @@ __all__ = ["Assembly", "assemble"]
 Ints = npt.NDArray[np.int64]
 NONE = -1
 Flags = npt.NDArray[np.bool_]
+_FEWER = {reason: place for place, reason in enumerate(FewerShots)}
 
 
 @dataclass
@@ -44,7 +45,8 @@ class Assembly:
     drawn, option_style, layout, exemplars, first_prompts, targets: one item an example.
     option_style, layout: indexes into the sorted style ids, -1 for none; exemplars:
     int64[examples, most], rows of the pool, -1 for none; first_prompts: with all exemplars;
-    rest: rows left to the row engine; reasons: drop reasons by row.
+    fewer_shots: places in `FewerShots`, -1 where no exemplar is lacking; rest: rows left to the
+    row engine; reasons: drop reasons by row.
     """
 
     rows: Ints
@@ -58,6 +60,7 @@ class Assembly:
     reasons: dict[int, str]
     pool: RowSet
     builder: PromptBuilder
+    fewer_shots: Ints
 
     @property
     def shots(self) -> Ints:
@@ -68,6 +71,7 @@ class Assembly:
         """Remove the last exemplar of some examples, each with one or more. -> their prompts"""
         shots = self.shots[places] - 1
         self.exemplars[places, shots] = NONE
+        self.fewer_shots[places] = _FEWER[FewerShots.OVER_LONG]
         self.layout[places] = self.builder.layout(self.rows[places], shots)
         return self.prompts(places)
 
@@ -215,9 +219,12 @@ class _Assembler:
             drawn.template[rows], drawn.shots[rows], drawn.options[rows], drawn.cot[rows],
             drawn.sure[rows],
         )  # fmt: skip
+        why = FewerShots.TOO_FEW if len(self.few) else FewerShots.NO_LAYOUT
+        fewer = np.where(shots[kept] < chosen_.shots, _FEWER[why], NONE)
         return Assembly(
             rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(kept),
             queries.target.take(kept), np.flatnonzero(left), reasons, self.pool.rows, builder,
+            fewer,
         )  # fmt: skip
 
     def _instances(
