@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flancompile.marks import CLOSE, OPEN, REPLACEMENT, marked, replaced, unmarked
@@ -15,6 +15,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_unmarked_text_is_the_text_without_marks(text: str) -> None:
     bare = text.replace(OPEN, "").replace(CLOSE, "")
@@ -22,6 +23,7 @@ def test_unmarked_text_is_the_text_without_marks(text: str) -> None:
     assert marked(text)[1:-1] == text
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_a_value_without_marks_keeps_its_shape(value: Any) -> None:
     found = replaced(value)

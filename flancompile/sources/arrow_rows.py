@@ -1,7 +1,7 @@
-"""Rows of Parquet and Arrow IPC files, and of the Hub: only columns that are wanted are read.
+"""Read rows of Parquet and Arrow IPC files, and of the Hub, with column projection.
 
-A value that Python cannot hold drops the rows that hold it where an expression reads its column,
-and no other rows.
+A value that Python cannot represent drops its row if an expression reads the column, and no other
+row.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from flancompile.errors import fail
-from flancompile.sources.arrow_values import column_values, twice_named
-from flancompile.sources.rows import BadRow, Row, Wanted
+from flancompile.sources.arrow_values import column_values, duplicate_name
+from flancompile.sources.rows import BadRow, Projection, Row
 from flancompile.sources.scalars import Unreadable
 
 __all__ = ["arrow_rows", "batch_rows", "parquet_rows"]
@@ -24,20 +24,20 @@ __all__ = ["arrow_rows", "batch_rows", "parquet_rows"]
 ROWS = 1024  # converted at a time
 
 
-def parquet_rows(path: Path, wanted: Wanted) -> Iterator[Row | BadRow]:
+def parquet_rows(path: Path, projection: Projection) -> Iterator[Row | BadRow]:
     """The rows of a Parquet file. Raises FC304."""
     with _damage(path, "Parquet"), parquet.ParquetFile(path) as file:
         names = list(file.schema_arrow.names)
         _check_names(path, names)
-        some = None if wanted.whole else [n for n in names if wanted.reads(n)]
+        some = None if projection.whole else [n for n in names if projection.is_read(n)]
         batches: Iterator[pa.RecordBatch] = file.iter_batches(ROWS, columns=some)
         number = 0
         for batch in batches:
-            yield from batch_rows(batch, wanted, path.name, number, len(batch))
+            yield from batch_rows(batch, projection, path.name, number, len(batch))
             number += len(batch)
 
 
-def arrow_rows(path: Path, wanted: Wanted) -> Iterator[Row | BadRow]:
+def arrow_rows(path: Path, projection: Projection) -> Iterator[Row | BadRow]:
     """The rows of an Arrow IPC file or stream. Raises FC304."""
     with _damage(path, "Arrow IPC"), pa.memory_map(str(path)) as source:
         try:
@@ -49,10 +49,10 @@ def arrow_rows(path: Path, wanted: Wanted) -> Iterator[Row | BadRow]:
         number = 0
         for batch in batches:
             _check_names(path, batch.schema.names)
-            batch = _sound(path, batch, wanted)
+            batch = _sound(path, batch, projection)
             for start in range(0, len(batch), ROWS):
                 part = batch.slice(start, ROWS)
-                yield from batch_rows(part, wanted, path.name, number + start, len(part))
+                yield from batch_rows(part, projection, path.name, number + start, len(part))
             number += len(batch)
 
 
@@ -65,28 +65,28 @@ def _damage(path: Path, kind: str) -> Iterator[None]:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
-    if (why := twice_named(names)) is not None:
+    if (why := duplicate_name(names)) is not None:
         hint = "give the columns of the file names that differ"
         raise fail("FC304", f"{path}: {why}", hint=hint)
 
 
-def _sound(path: Path, batch: pa.RecordBatch, wanted: Wanted) -> pa.RecordBatch:
-    """The columns whose buffers may be read; others would end the process. Raises FC304."""
-    kept = []
+def _sound(path: Path, batch: pa.RecordBatch, projection: Projection) -> pa.RecordBatch:
+    """Select the columns with valid buffers; others would crash the process. Raises FC304."""
+    valid = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if not wanted.has(name):
+        if not projection.includes(name):
             continue
         try:
             _as_bytes(column).validate(full=True)
-            kept.append(name)
+            valid.append(name)
         except (pa.ArrowException, IndexError) as error:
-            if wanted.reads(name):
+            if projection.is_read(name):
                 raise fail("FC304", f"{path}: column {name!r} is damaged: {error}") from None
-    return batch.select(kept)
+    return batch.select(valid)
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:
-    """The same buffers as types that allow any value: bytes that are no text are no damage."""
+    """View the buffers as types that allow any value: invalid UTF-8 is not damage."""
     type_ = _bare(column.type)
     return column if type_.equals(column.type) else column.view(type_)
 
@@ -109,19 +109,19 @@ def _bare(type_: pa.DataType) -> pa.DataType:
 
 
 def batch_rows(
-    batch: pa.RecordBatch | pa.Table, wanted: Wanted, name: str, first: int, count: int
+    batch: pa.RecordBatch | pa.Table, projection: Projection, name: str, first: int, count: int
 ) -> Iterator[Row | BadRow]:
     """The rows of a batch.
 
-    name: of the file; first: the number of rows before the batch; count: rows of the batch, which
-    may have no columns.
+    name: of the file; first: number of rows before the batch; count: rows of the batch, which may
+    have no columns.
     """
-    names = [n for n in batch.schema.names if wanted.has(n)]
+    names = [n for n in batch.schema.names if projection.includes(n)]
     columns = [_values(batch.column(n)) for n in names]
     if not columns:
         yield from ({} for _ in range(count))
         return
-    bad = _bad_places(names, columns, wanted)
+    bad = _bad_places(names, columns, projection)
     for place, values in enumerate(zip(*columns, strict=True)):
         if place in bad:
             yield BadRow(bad[place], f"{name}: row {first + place + 1}")
@@ -135,11 +135,13 @@ def _values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     return column_values(column)
 
 
-def _bad_places(names: list[str], columns: list[list[Any]], wanted: Wanted) -> dict[int, str]:
-    """Rows of which a column that is read holds what no row can hold, with the reason."""
+def _bad_places(
+    names: list[str], columns: list[list[Any]], projection: Projection
+) -> dict[int, str]:
+    """Rows with an unreadable value in a column that is read: place -> reason."""
     found: dict[int, str] = {}
     for name, values in zip(names, columns, strict=True):
-        if not wanted.reads(name):
+        if not projection.is_read(name):
             continue
         for place, value in enumerate(values):
             if type(value) is Unreadable:

@@ -1,8 +1,8 @@
-"""Arrow columns as Python values that a row can hold; what Python cannot hold stays apart.
+"""Convert Arrow columns to Python values, with `Unreadable` for each value that Python cannot hold.
 
-`to_pylist` raises for one value among millions (a date beyond Python's years, bytes that are not
-UTF-8, two members of one name), and its result depends on whether pandas is installed. Here such a
-value is `Unreadable`, and the others are as `scalars` says.
+`to_pylist` raises for one value among millions (a date beyond Python's years, invalid UTF-8, two
+struct members with one name), and its result depends on whether pandas is installed. The text forms
+are those of `scalars`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from flancompile.sources.scalars import (
     utf8_text,
 )
 
-__all__ = ["column_values", "twice_named"]
+__all__ = ["column_values", "duplicate_name"]
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _PLAIN = (
@@ -42,8 +42,8 @@ _LISTS = (
 )  # fmt: skip
 
 
-def twice_named(names: Sequence[str]) -> str | None:
-    """What is wrong with names of columns that are equal; None where all differ."""
+def duplicate_name(names: Sequence[str]) -> str | None:
+    """Message about the first repeated column name; None if all differ."""
     seen: dict[str, int] = {}
     for place, name in enumerate(names, 1):
         if name in seen:
@@ -53,7 +53,7 @@ def twice_named(names: Sequence[str]) -> str | None:
 
 
 def column_values(column: pa.Array) -> list[Any]:
-    """A column's values; `Unreadable` where Python cannot hold one."""
+    """The values of a column; `Unreadable` for those that Python cannot hold."""
     type_ = column.type
     if _is(type_, _PLAIN):
         return list(column.to_pylist())
@@ -98,7 +98,7 @@ def _texts(column: pa.Array) -> list[Any]:
 
 
 def _others(column: pa.Array) -> list[Any]:
-    """Times, dictionaries, extensions and the rare types."""
+    """Values of times, dictionaries, extension types and rare types."""
     type_ = column.type
     if isinstance(type_, pa.BaseExtensionType):
         if type_.extension_name == "arrow.uuid":
@@ -142,7 +142,7 @@ def _times(column: pa.Array) -> list[Any]:
 
 
 def _lists(column: pa.Array) -> list[Any]:
-    """Lists; one that holds an unreadable value is unreadable itself."""
+    """Lists; one with an unreadable value is unreadable itself."""
     type_ = column.type
     if pa.types.is_fixed_size_list(type_):
         size = type_.list_size
@@ -174,7 +174,7 @@ def _structs(column: pa.Array) -> list[Any]:
     given = column.is_valid().to_pylist()
     members = [column_values(column.field(n)) for n in range(len(names))]
     rows = list(zip(*members, strict=True)) if names else [()] * len(column)
-    if (why := twice_named(names)) is not None:
+    if (why := duplicate_name(names)) is not None:
         why = why.replace("columns", "members", 1)
         return [Unreadable(why, r) if g else None for r, g in zip(rows, given, strict=True)]
     found: list[Any] = []
@@ -188,7 +188,7 @@ def _structs(column: pa.Array) -> list[Any]:
 
 
 def _maps(column: pa.Array) -> list[Any]:
-    """A mapping where keys are texts, else a list of [key, value]."""
+    """A mapping if keys are texts, else a list of [key, value]."""
     by_text = _is(column.type.key_type, _TEXTS)
     offsets = column.offsets.to_pylist()
     first, last = offsets[0], offsets[-1]

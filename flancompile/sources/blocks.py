@@ -1,9 +1,9 @@
-"""The read pass: a split becomes blocks of fields, in an order fixed by the seed.
+"""Read pass: a split of a source becomes blocks of fields, in an order fixed by the seed.
 
 Rows are sorted by a draw on their identity, so every prefix is a random sample. The sort is
-external: rows are held up to a limit, spilt as sorted runs, then merged by ranges of the key (which
-is uniform, so ranges are even). A split larger than memory therefore compiles. The result is kept
-under a key of the files' bytes and the definitions, never of paths or times.
+external: rows are collected up to a limit, spilled as sorted files, then merged by ranges of the
+key, which are even since the key is uniform. A split larger than memory therefore compiles. The
+result is cached by a key of the files' bytes and the definitions, without paths or times.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split",
 
 READ_VERSION = 10
 MEMORY_BYTES = 256 << 20
-RUN_BYTES = 256 << 20  # a run's most: a column of text has 31 bits for its places
-BLOCK_BYTES = 256 << 20  # rows that are longer than 64 KiB each come fewer to a block
+SPILL_BYTES = 256 << 20  # limit of a spilled file: a text column has 31-bit offsets
+BLOCK_BYTES = 256 << 20  # rows of over 64 KiB each make smaller blocks
 ROW_BYTES = 400
 DROPPED = pa.schema(
     [("ordinal", pa.uint64()), ("row", pa.uint64()), ("id", pa.string()), ("reason", pa.string())]
@@ -54,10 +54,10 @@ HEAD = [("_row", pa.uint64()), ("_id", pa.string()), ("_ordinal", pa.uint64())]
 
 @dataclass(frozen=True)
 class SplitBlocks:
-    """A split that has been read: memory-mapped blocks, and the rows that were dropped.
+    """A split in blocks, memory-mapped, and its dropped rows.
 
-    commit: of the Hub's repository that the rows are from, where it is known; gaps: sets of fields
-    that failed together in rows that are kept, with the number of those rows.
+    rows, kept: of the source, and in blocks; commit: of the Hub repository, if known; gaps: sets of
+    fields that failed together in kept rows, with the number of those rows.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ class SplitBlocks:
 
     @classmethod
     def open(cls, folder: Path) -> SplitBlocks:
-        """Open a folder that `read_split` wrote."""
+        """Open a folder written by `read_split`."""
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         return cls(
             folder,
@@ -85,11 +85,11 @@ class SplitBlocks:
         )
 
     def kept_for(self, fields: Collection[str]) -> int:
-        """The kept rows that have a value in every one of these fields."""
+        """Number of kept rows with a value in each of the fields."""
         return self.kept - count_gaps(self.gaps, fields)
 
     def rows_for(self, fields: Collection[str]) -> tuple[int, ...]:
-        """Rows of each block that have a value in every one of these fields."""
+        """Rows of each block with a value in each of the fields."""
         if self.kept_for(fields) == self.kept:
             return self.block_rows
         return tuple(len(without_gaps(self.block(i), fields)) for i in range(self.batches))
@@ -100,11 +100,11 @@ class SplitBlocks:
 
     @property
     def batches(self) -> int:
-        """Blocks that the file holds."""
+        """Number of blocks in the file."""
         return int(self._file.num_record_batches)
 
     def block(self, index: int) -> pa.RecordBatch:
-        """A block: `_row`, `_id`, `_ordinal`, one column a field, to be `restored`, and gaps."""
+        """A block: `_row`, `_id`, `_ordinal`, a stored column for each field, and gap columns."""
         return self._file.get_batch(index)
 
     def digests(self, index: int) -> dict[str, str]:
@@ -112,7 +112,7 @@ class SplitBlocks:
         return self.column_digests[index]
 
     def dropped(self) -> pa.Table:
-        """Rows that gave no fields: ordinal, row, id, reason; in the source's order."""
+        """Dropped rows: ordinal, row, id, reason; in the source's order."""
         with pa.memory_map(str(self.folder / "dropped.arrow")) as source:
             return pa.ipc.open_file(source).read_all()
 
@@ -148,7 +148,7 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
 
 
 def _hub_digests(place: Resolved, cache: Path) -> list[str]:
-    """Of the files in which a split of an unknown commit is kept on this machine."""
+    """Digests of the cached files of a Hub split whose commit is unknown."""
     assert place.hub is not None
     files = hub_files(place.hub, place.config, place.revision, place.split)
     return [file_digest(f, cache) for f in files]
@@ -161,9 +161,9 @@ def read_split(
     memory_bytes: int = MEMORY_BYTES,
     progress: Callable[[int], None] | None = None,
 ) -> SplitBlocks:
-    """Read a split into blocks under `cache`, unless it is there.
+    """Read a split into blocks under `cache`, or open them from there.
 
-    memory_bytes: rows held before they are spilt (the merge holds about as much). Raises FC3xx.
+    memory_bytes: of rows before they are spilled; the merge takes about as much. Raises FC3xx.
     """
     spec = _pinned(spec)
     folder = cache / read_key(spec, cache)
@@ -178,13 +178,13 @@ def read_split(
             try:
                 work.rename(folder)
             except OSError:
-                if _whole(folder) is None:  # no other process was quicker
+                if _whole(folder) is None:  # not made by another process meanwhile
                     raise
     return SplitBlocks.open(folder)
 
 
 def _whole(folder: Path) -> SplitBlocks | None:
-    """A split that was read before; None where there is none, or its files are damaged."""
+    """A cached split; None if there is none or its files are damaged."""
     try:
         found = SplitBlocks.open(folder)
         found.dropped()
@@ -194,7 +194,7 @@ def _whole(folder: Path) -> SplitBlocks | None:
 
 
 def _pinned(spec: SplitSpec) -> SplitSpec:
-    """The same at the commit that its revision stands for now, so that rows and key agree."""
+    """Replace the revision by its current commit, so that rows and key agree."""
     place = spec.place
     commit = None if place.hub is None else hub_commit(place.hub, place.revision)
     return spec if commit is None else replace(spec, place=replace(place, revision=commit))
@@ -206,11 +206,11 @@ def sample(
     fields: Collection[str] | None = None,
     row_id: str | None = None,
 ) -> tuple[list[dict[str, Any]], list[FieldRow]]:
-    """The first rows of a source: fields of the usable ones, and those that were dropped.
+    """The first rows of a source: fields of usable rows, and dropped rows.
 
-    They are as a compile sees them: stored in columns and restored. fields: those that a task
-    reads, so that a row is dropped where one of them has no value; None stands for all. row_id: a
-    row that is wanted beside them, wherever it is in the source.
+    Values are stored in columns and restored, as in a compile. fields: those that a task reads, so
+    that a row without one of them is dropped; None: all. row_id: one more row to include, wherever
+    it is in the source.
     """
     waiting = row_id is not None
     kept: list[FieldRow] = []
@@ -218,9 +218,9 @@ def sample(
     names = list(spec.fields)
     types = ColumnTypes(names)
     for row in field_rows(spec):
-        is_wanted = waiting and row.id == row_id
-        waiting = waiting and not is_wanted
-        if (len(kept) >= rows or len(dropped) >= 100 * rows) and not is_wanted:
+        is_requested = waiting and row.id == row_id
+        waiting = waiting and not is_requested
+        if (len(kept) >= rows or len(dropped) >= 100 * rows) and not is_requested:
             if not waiting:
                 break
             continue
@@ -242,55 +242,55 @@ def sample(
 
 
 def _fitting(row: FieldRow, types: ColumnTypes) -> FieldRow:
-    """A row, dropped where its values do not fit the columns."""
+    """The row, dropped if its values cannot be stored in columns."""
     if row.values is not None and (reason := types.misfit(row.values)):
         return FieldRow(row.ordinal, row.digest, row.id, None, reason)
     return row
 
 
 class _Reader:
-    """One read: runs, then blocks."""
+    """One read of a split: sorted files, then blocks."""
 
     def __init__(
         self, spec: SplitSpec, work: Path, memory_bytes: int, progress: Callable[[int], None] | None
     ) -> None:
         self.spec, self.work, self.progress = spec, work, progress
-        self.limit = min(RUN_BYTES, max(1 << 16, memory_bytes // 4))
+        self.limit = min(SPILL_BYTES, max(1 << 16, memory_bytes // 4))
         self.names = list(spec.fields)
         self.types = ColumnTypes(self.names)
-        self.runs: list[Path] = []
+        self.spilled: list[Path] = []
         self.total_bytes = self.rows = self.kept = self.weight = 0
         self.gaps: Counter[tuple[str, ...]] = Counter()
 
     def run(self) -> None:
         sink = pa.OSFile(str(self.work / "dropped.arrow"), "wb")
         with sink, pa.ipc.new_file(sink, DROPPED) as dropped:
-            held: list[FieldRow] = []
+            pending: list[FieldRow] = []
             lost: list[FieldRow] = []
-            held_bytes = 0
+            pending_bytes = 0
             for row in field_rows(self.spec):
                 self.rows += 1
                 row = _fitting(row, self.types)
                 if row.values is None:
                     lost.append(row)
-                    held_bytes += ROW_BYTES
+                    pending_bytes += ROW_BYTES
                 else:
-                    held.append(row)
+                    pending.append(row)
                     size = weight(row.values)
                     if row.gaps:
                         self.gaps[tuple(sorted(row.gaps))] += 1
                         size += sum(map(weight, row.gaps.values()))
                     self.weight += size
-                    held_bytes += ROW_BYTES + size
-                if held_bytes > self.limit:
-                    self._spill(held, lost, dropped)
-                    held, lost, held_bytes = [], [], 0
+                    pending_bytes += ROW_BYTES + size
+                if pending_bytes > self.limit:
+                    self._spill(pending, lost, dropped)
+                    pending, lost, pending_bytes = [], [], 0
                 if self.progress is not None and self.rows % 4096 == 0:
                     self.progress(self.rows)
-            self._spill(held, lost, dropped)
+            self._spill(pending, lost, dropped)
         self._write_blocks()
 
-    def _spill(self, held: list[FieldRow], lost: list[FieldRow], dropped: Any) -> None:
+    def _spill(self, pending: list[FieldRow], lost: list[FieldRow], dropped: Any) -> None:
         if lost:
             columns = [
                 pa.array([r.ordinal for r in lost], pa.uint64()),
@@ -299,36 +299,42 @@ class _Reader:
                 pa.array([_plain(r.reason) for r in lost], pa.string()),
             ]
             dropped.write_batch(pa.record_batch(columns, schema=DROPPED))
-        if not held:
+        if not pending:
             return
-        self.kept += len(held)
-        digests = np.array([r.digest for r in held], dtype=np.uint64)
+        self.kept += len(pending)
+        digests = np.array([r.digest for r in pending], dtype=np.uint64)
         keys = draw.bits(self.spec.seed, "order", self.spec.source_id, digests)
-        ordinals = np.array([r.ordinal for r in held], dtype=np.uint64)
+        ordinals = np.array([r.ordinal for r in pending], dtype=np.uint64)
         order = np.lexsort((ordinals, keys))
-        columns = [pa.array(keys), pa.array(digests), pa.array([r.id for r in held], pa.string())]
+        columns = [
+            pa.array(keys),
+            pa.array(digests),
+            pa.array([r.id for r in pending], pa.string()),
+        ]
         columns.append(pa.array(ordinals))
         names = ["_key", *(n for n, _ in HEAD)]
         fields = [pa.field(n, c.type) for n, c in zip(names, columns, strict=True)]
         mixed = self.types.mixed
         for place, name in enumerate(self.names):
-            columns.append(stored([cast(Any, r.values)[place] for r in held], name in mixed))
+            columns.append(stored([cast(Any, r.values)[place] for r in pending], name in mixed))
             fields.append(column_field(name, columns[-1], mixed))
-        for name, column in gap_columns([r.gaps for r in held]).items():
+        for name, column in gap_columns([r.gaps for r in pending]).items():
             columns.append(column)
             fields.append(pa.field(name, column.type))
         table = pa.table(columns, schema=pa.schema(fields)).take(order)
         self.total_bytes += table.nbytes
-        path = self.work / f"run{len(self.runs)}.arrow"
+        path = self.work / f"spilled{len(self.spilled)}.arrow"
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        self.runs.append(path)
+        self.spilled.append(path)
 
     def _write_blocks(self) -> None:
         fitting = self.kept * BLOCK_BYTES // max(1, self.weight)
         sizes = block_sizes(self.kept, max(1, min(self.spec.block_rows, fitting)))
         digests: list[dict[str, str]] = []
-        schema = pa.schema([*HEAD, *((n, pa.null()) for n in self.names)])  # of no rows
+        schema = pa.schema(
+            [*HEAD, *((n, pa.null()) for n in self.names)]
+        )  # for a split without rows
         sink = pa.OSFile(str(self.work / "blocks.arrow"), "wb")
         with sink:
             writer = None
@@ -336,9 +342,9 @@ class _Reader:
                 writer = writer or pa.ipc.new_file(sink, batch.schema)
                 writer.write_batch(batch)
                 digests.append(column_digests(without_empty(batch)))
-                del batch  # a block may be large: it is gone before the next is made
+                del batch  # a block may be large: free it before the next is made
             (writer or pa.ipc.new_file(sink, schema)).close()
-        for path in self.runs:
+        for path in self.spilled:
             path.unlink()
         place = self.spec.place
         about: dict[str, Any] = {
@@ -370,8 +376,8 @@ class _Reader:
             del batch
 
     def _ranges(self) -> Iterator[pa.Table]:
-        """All rows in order, as tables of one schema, each of about `limit` bytes."""
-        tables = [pa.ipc.open_file(pa.memory_map(str(p))).read_all() for p in self.runs]
+        """All rows in order, as tables with one schema, of about `limit` bytes each."""
+        tables = [pa.ipc.open_file(pa.memory_map(str(p))).read_all() for p in self.spilled]
         keys = [t["_key"].to_numpy() for t in tables]
         parts = max(1, -(-self.total_bytes // self.limit))
         empties = [t.slice(0, 0) for t in tables]
@@ -391,7 +397,7 @@ class _Reader:
 
 
 def _plain(text: str | None) -> str | None:
-    """Text without lone surrogates, which may stand in the names that a reason quotes."""
+    """Escape lone surrogates, which names quoted in a reason may contain."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode()

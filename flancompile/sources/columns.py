@@ -1,8 +1,8 @@
-"""How the values of each field over a whole split are stored, so that each comes back as it was.
+"""Store the values of a field over a split as an Arrow column that restores each exactly.
 
-A column whose values Arrow has one exact type for is stored in it. Others would come back changed
-(5 as 5.0, an absent key as null) or not at all (a text after numbers); such a column is stored as
-JSON, whatever the order of its rows.
+A column is stored in its Arrow type if that represents all values exactly. Others would come back
+changed (5 as 5.0, an absent key as null) or fail (a text after numbers); such a mixed column is
+stored as JSON, in any order of its rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
     "weight",
 ]
 
-_JSON = {b"stored": b"json"}  # the metadata of such a column's field
+_JSON = {b"stored": b"json"}  # the metadata of the field of a JSON column
 _KINDS = {
     str: "text", bool: "a truth value", int: "a number", float: "a number", list: "a list",
     tuple: "a list", dict: "a mapping",
@@ -40,23 +40,23 @@ def is_json(field: pa.Field) -> bool:
 
 
 def stored(values: Iterable[Any], mixed: bool) -> pa.Array:
-    """A column's values in Arrow; as JSON where they are mixed."""
+    """Store values as an Arrow column; as JSON if they are mixed."""
     return _as_json(values) if mixed else pa.array(values)
 
 
 def _as_json(values: Iterable[Any]) -> pa.Array:
-    """Values as JSON texts; a null stays one."""
+    """Values as JSON texts; a null stays null."""
     texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
     return pa.array(texts, pa.string())
 
 
 def column_field(name: str, column: pa.Array, mixed: Collection[str]) -> pa.Field:
-    """The field of a stored column, which says how it is stored."""
+    """The field of a stored column, with its form of storage as metadata."""
     return pa.field(name, column.type, metadata=_JSON if name in mixed else None)
 
 
 def mixed_as_json(table: pa.Table, mixed: Collection[str]) -> pa.Table:
-    """The same with every mixed column as JSON, also where it was stored before it was mixed."""
+    """Convert mixed columns to JSON, if they were stored before they became mixed."""
     for place, field in enumerate(table.schema):
         if field.name in mixed and not is_json(field):
             column = _as_json(table.column(place).to_pylist())
@@ -65,16 +65,16 @@ def mixed_as_json(table: pa.Table, mixed: Collection[str]) -> pa.Table:
 
 
 def restored(column: pa.Array, field: pa.Field) -> list[Any]:
-    """The values of a stored column, as they were."""
+    """The original values of a stored column."""
     if not is_json(field):
         return list(column.to_pylist())
     return [None if v is None else json.loads(v) for v in column.to_pylist()]
 
 
 class ColumnTypes:
-    """Kinds of the fields seen so far, nested ones included. A null is of every kind.
+    """Kinds of values of each field so far, nested ones included. A null fits every kind.
 
-    mixed: the fields whose values Arrow has no one exact type for.
+    mixed: fields whose values no Arrow type represents exactly.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ class ColumnTypes:
         self.mixed: set[str] = set()
 
     def misfit(self, values: Sequence[Any]) -> str | None:
-        """Why a row cannot be stored; None when it can."""
+        """The reason why a row cannot be stored; None if it can."""
         row = _Row(self._kinds, self._forms)
         for name, value in zip(self._names, values, strict=True):
             if type(value) is str and self._kinds.get(name) == "text" and value.isascii():
@@ -101,7 +101,7 @@ class ColumnTypes:
 
 
 class _Row:
-    """One row held against the kinds and forms of those before; what it adds is in its own."""
+    """Check of one row against the kinds and forms of earlier ones; collects its additions."""
 
     __slots__ = ("_forms", "_kinds", "forms", "found", "kinds", "mixed")
 
@@ -140,7 +140,7 @@ class _Row:
         return None
 
     def of_form(self, spot: str, form: object) -> None:
-        """Whether all values at a spot are numbers of one type, or mappings with the same keys."""
+        """Record the form at a spot: a number's type or a mapping's keys; a second one is mixed."""
         known = self._forms.get(spot)
         known = self.forms.setdefault(spot, form) if known is None else known
         self.mixed = self.mixed or known != form
@@ -157,7 +157,7 @@ def _is_text(value: str) -> bool:
 
 
 def weight(value: Any) -> int:
-    """About how many bytes a value takes in memory."""
+    """Estimated size of a value in memory, in bytes."""
     if isinstance(value, str):
         return 60 + len(value)
     if isinstance(value, dict):
@@ -168,10 +168,10 @@ def weight(value: Any) -> int:
 
 
 def column_digests(batch: pa.RecordBatch) -> dict[str, str]:
-    """A digest of each column: its type, length and form of storage, and every byte of its values.
+    """Digests of the columns of a block, each over type, length, form of storage and all values.
 
-    The column goes to the hasher as an Arrow stream: slices are cut to their rows, dictionaries and
-    children are in it, and no large buffer is copied.
+    A column is hashed as an Arrow stream: slices are cut to their rows, dictionaries and children
+    are included, and no large buffer is copied.
     """
     return {
         field.name: _column_digest(field, column)
@@ -188,7 +188,7 @@ def _column_digest(field: pa.Field, column: pa.Array) -> str:
 
 
 class _HashedBytes(io.RawIOBase):
-    """A sink that keeps a digest of what is written."""
+    """A sink that hashes all bytes written to it."""
 
     def __init__(self) -> None:
         self.hasher = blake3.blake3()

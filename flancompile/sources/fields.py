@@ -1,4 +1,4 @@
-"""From a place's raw rows to a task's fields: columns, identity, fields, where."""
+"""Evaluate the fields of a source's rows: columns, id, `let`, fields, `where`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flancompile.dsl.jinja.values import NullValueError, as_text
 from flancompile.errors import fail
 from flancompile.plain_errors import plain_message
 from flancompile.sources.place import Resolved, place_rows
-from flancompile.sources.rows import BadRow, Row, Wanted
+from flancompile.sources.rows import BadRow, Projection, Row
 from flancompile.sources.scalars import Unreadable
 
 __all__ = [
@@ -26,20 +26,20 @@ __all__ = [
     "SplitSpec",
     "column_rows",
     "field_rows",
-    "wanted_columns",
+    "projection_of",
     "without_nan",
 ]
 
-ROW_NUMBER = "row_number"  # the name of a row's place in its split, from 0
+ROW_NUMBER = "row_number"  # the index of a row in its split, from 0
 MESSAGE_CHARS = 200
-MAX_DEPTH = 30  # Arrow reads back 64 levels, and a list of mappings is two
+MAX_DEPTH = 30  # Arrow reads 64 levels, and a list of mappings has two
 _NO_GAPS: Mapping[str, str] = MappingProxyType({})
 _CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=True)
 
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """All that determines a split's field rows; picklable."""
+    """Everything that determines the rows of a split; picklable."""
 
     source_id: str
     place: Resolved
@@ -52,11 +52,11 @@ class SplitSpec:
 
 
 class FieldRow(NamedTuple):
-    """A row of the source: its fields, or the reason why it has none.
+    """A row of the source: the values of its fields, or a drop reason.
 
-    ordinal: its place in the source's own order; digest: of its identity (not yet made unique);
-    gaps: fields whose expression failed, with the reason. They are null in `values`; only tasks
-    that read one of them drop the row.
+    ordinal: index in the source's own order; digest: of its identity, not yet unique; gaps: reasons
+    of fields whose expression failed. Those are null in `values`; only tasks that read one of them
+    drop the row.
     """
 
     ordinal: int
@@ -67,15 +67,15 @@ class FieldRow(NamedTuple):
     gaps: Mapping[str, str] = _NO_GAPS
 
     def without(self, fields: Collection[str]) -> FieldRow:
-        """The row as a task that reads these fields has it: dropped where one is a gap."""
+        """The row for a task that reads these fields: dropped if one of them is a gap."""
         reason = next((why for name, why in self.gaps.items() if name in fields), None)
         return self if reason is None else self._replace(values=None, reason=reason)
 
 
 def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
-    """Every row of the source, in its own order."""
+    """Every row of the source, in its own order. Raises FC301 to FC307."""
     evaluate = _Evaluator(spec)
-    rows = place_rows(spec.place, evaluate.variable, wanted_columns(spec))
+    rows = place_rows(spec.place, evaluate.variable, projection_of(spec))
     for ordinal, row in enumerate(rows):
         if isinstance(row, BadRow):
             reason = f"{row.reason} ({row.where})" if row.where else row.reason
@@ -83,17 +83,22 @@ def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
             continue
         try:
             yield evaluate(ordinal, row)
-        except (TypeError, ValueError, MemoryError, RecursionError) as error:  # of its digest, say
+        except (
+            TypeError,
+            ValueError,
+            MemoryError,
+            RecursionError,
+        ) as error:  # for example of its digest
             yield _bad(ordinal, plain_message(error)[:MESSAGE_CHARS])
 
 
-def wanted_columns(spec: SplitSpec) -> Wanted:
-    """The columns that a split's expressions may read; all where one reads `row`."""
+def projection_of(spec: SplitSpec) -> Projection:
+    """The columns that the expressions of a split may read; all if one reads `row`."""
     place = spec.place
     texts = [*place.columns.values(), *place.items.values(), *spec.let.values()]
     texts += [*spec.fields.values(), *(t for t in (place.id, place.where, spec.where) if t)]
     names = {name for t in texts for name in (*compile_expression(t).names, t.strip())}
-    return Wanted(None if "row" in names else frozenset(names), identity=place.id is None)
+    return Projection(None if "row" in names else frozenset(names), identity=place.id is None)
 
 
 def _bad(ordinal: int, reason: str, where: str = "") -> FieldRow:
@@ -101,11 +106,11 @@ def _bad(ordinal: int, reason: str, where: str = "") -> FieldRow:
 
 
 def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
-    """The first rows as fields see them: their columns, and those that a place adds."""
+    """The first rows with the columns that fields can read, those of the place included."""
     columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
     variable = {} if spec.variable is None else {spec.variable[0]: spec.variable[1]}
     where = compile_expression(spec.place.where) if spec.place.where is not None else None
-    every = Wanted(frozenset(), identity=True)  # a value that no row can hold is a null here
+    every = Projection(frozenset(), identity=True)  # an unreadable value is null here
     read = (r for r in place_rows(spec.place, variable, every) if not isinstance(r, BadRow))
     for number, row in enumerate(islice(read, rows)):
         raw = {n: None if isinstance(v, Unreadable) else v for n, v in row.items()}
@@ -119,13 +124,13 @@ def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
 
 
 def _context(raw: Row, number: int, variable: Mapping[str, Any]) -> dict[str, object]:
-    """The names that expressions over a row see; a column `row_number` is the row's own."""
+    """Names that expressions over a row can read; a column `row_number` replaces the index."""
     known = without_nan(raw)
     return {ROW_NUMBER: number, **known, "row": known, **variable}
 
 
 def without_nan(value: Any) -> Any:
-    """The value with null in place of NaN, by which data files write a missing number."""
+    """Replace NaN by null: data files write missing numbers as NaN."""
     if type(value) is float:
         return None if value != value else value
     if type(value) is dict and any(type(v) in _HOLDS_NAN for v in value.values()):
@@ -141,7 +146,7 @@ _HOLDS_NAN = frozenset({float, dict, list})
 
 
 def _or_null(expression: Expression, context: Mapping[str, object]) -> object:
-    """The expression's value; null where it makes a text or number of a null. Raises RowError."""
+    """The value of an expression; null if it converts a null. Raises RowError."""
     try:
         return expression(context)
     except NullValueError:
@@ -151,7 +156,9 @@ def _or_null(expression: Expression, context: Mapping[str, object]) -> object:
 class _Evaluator:
     def __init__(self, spec: SplitSpec) -> None:
         self.columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
-        self.held = None if spec.place.where is None else compile_expression(spec.place.where)
+        self.place_where = (
+            None if spec.place.where is None else compile_expression(spec.place.where)
+        )
         self.lets = [(n, compile_expression(t)) for n, t in spec.let.items()]
         self.id = compile_expression(spec.place.id) if spec.place.id is not None else None
         self.fields = [(n, compile_expression(t), t.strip()) for n, t in spec.fields.items()]
@@ -167,11 +174,11 @@ class _Evaluator:
             for name, expression in self.columns:
                 spot = f"column {name}"
                 context[name] = _or_null(expression, context)
-            if not self.id_of_lets:  # a row that a name drops still has its identity
+            if not self.id_of_lets:  # a row that `let` drops still has its identity
                 spot = "id"
                 digest, id_ = self._identity(context, raw)
             spot = "where of the place"
-            if self.held is not None and not self.held(context):
+            if self.place_where is not None and not self.place_where(context):
                 digest = digest or _content_digest(raw)
                 return FieldRow(ordinal, digest, id_, None, DropReason.WHERE)
             for name, expression in self.lets:
@@ -195,22 +202,22 @@ class _Evaluator:
             digest = digest or _content_digest(raw)
             reason = f"{spot}: {error}"[:MESSAGE_CHARS]
             return FieldRow(ordinal, digest, id_, None, reason)
-        held = tuple(values.get(name) for name, _, _ in self.fields)
-        return FieldRow(ordinal, digest, id_, held, None, gaps)
+        row = tuple(values.get(name) for name, _, _ in self.fields)
+        return FieldRow(ordinal, digest, id_, row, None, gaps)
 
     def _check_hidden(self, raw: Row) -> None:
-        """Raises FC307 where the variable hides a column."""
+        """Raise FC307 if the variable of `for_each` hides a column."""
         for name in self.variable:
             if name in raw:
                 message = f"the variable {name!r} of `for_each` hides a column of the same name"
                 raise fail("FC307", message, hint="give the variable another name")
 
     def _values(self, context: Mapping[str, object]) -> tuple[dict[str, object], Mapping[str, str]]:
-        """(the fields that the row has, why it lacks the others)."""
+        """(values of fields, reasons of the fields that failed)."""
         values: dict[str, object] = {}
         gaps: dict[str, str] = {}
         for name, expression, text in self.fields:
-            try:  # a column as it is needs no evaluation
+            try:  # a bare column name needs no evaluation
                 value = context[text] if text in context else _or_null(expression, context)
                 if _is_deeper(value, MAX_DEPTH):
                     raise RowError("nested too deep")
@@ -220,14 +227,14 @@ class _Evaluator:
         return values, gaps or _NO_GAPS
 
     def _gap_of_where(self, gaps: Mapping[str, str]) -> str | None:
-        """The reason of a gap that `where` reads."""
+        """The reason of the first gap that `where` reads; None without one."""
         names = frozenset[str]() if self.where is None else self.where.names
         return next((why for name, why in gaps.items() if name in names), None)
 
     def _scope(
         self, values: Mapping[str, object], context: Mapping[str, object]
     ) -> dict[str, object]:
-        """What `where` sees: fields, names of `let`, and the variable."""
+        """The names that `where` can read: fields, `let`, and the variable of `for_each`."""
         lets = {name: context[name] for name, _ in self.lets}
         return {ROW_NUMBER: context[ROW_NUMBER], **lets, **values, **self.variable}
 
@@ -249,7 +256,7 @@ def _content_digest(raw: Row) -> int:
 
 
 def _is_deeper(value: object, levels: int) -> bool:
-    """Whether lists and mappings are nested in a value to more levels."""
+    """Whether lists and mappings in a value are nested deeper than `levels`."""
     if isinstance(value, dict):
         return not levels or any(_is_deeper(v, levels - 1) for v in value.values())
     if isinstance(value, list | tuple):

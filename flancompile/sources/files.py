@@ -1,7 +1,7 @@
-"""Readers: each yields a file's rows as mappings, in file order, without loading the file.
+"""Readers of file formats: rows as mappings, in file order, without loading the file.
 
-A row that cannot be read is a `BadRow` with its reason and place, and the rest goes on. What makes
-the whole file unreadable raises FC301 to FC304.
+A row that cannot be read is a `BadRow` with reason and place, and reading continues. An unreadable
+file raises FC301 to FC304.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from flancompile.errors import fail
 from flancompile.sources.instructions import instruction_rows
 from flancompile.sources.json_rows import json_lines_rows, json_rows
 from flancompile.sources.quoted import quoted_records
-from flancompile.sources.rows import EVERY_COLUMN, BadRow, Row, Wanted
+from flancompile.sources.rows import EVERY_COLUMN, BadRow, Projection, Row
 from flancompile.sources.streams import UNDECODED, is_decoded, numbered_lines, open_bytes
 
 __all__ = ["explode", "format_of", "read_rows"]
 
 
 def format_of(path: Path, declared: Format | None) -> Format:
-    """The declared format, or the one that the extension tells. Raises FC303."""
+    """The declared format, or that of the extension. Raises FC303."""
     if declared is not None:
         return declared
     found = format_by_name(path.name)
     if found is None:
-        hint = f"say `format:` ({', '.join(sorted({*_READERS, *_BY_COLUMN}))})"
-        raise fail("FC303", f"{path}: the extension does not tell the format", hint=hint)
+        hint = f"set `format:` ({', '.join(sorted({*_READERS, *_BY_COLUMN}))})"
+        raise fail("FC303", f"{path}: the extension is not that of a format", hint=hint)
     return found
 
 
 def read_rows(
-    path: Path, format_: Format, options: ReadOptions, wanted: Wanted = EVERY_COLUMN
+    path: Path, format_: Format, options: ReadOptions, projection: Projection = EVERY_COLUMN
 ) -> Iterator[Row | BadRow]:
-    """The rows of one file. Raises FC303 for an option that the format does not know.
+    """The rows of one file. Raises FC303 for an option that the format does not have.
 
-    wanted: the columns that are read of a file whose columns may be read alone.
+    projection: columns to read, for formats that can read single columns.
     """
     if (why := unknown_option(options.model_fields_set, format_)) is not None:
         raise fail("FC303", f"{path}: {why}")
     if format_ in _BY_COLUMN:
-        return _BY_COLUMN[format_](path, options, wanted)
+        return _BY_COLUMN[format_](path, options, projection)
     return _READERS[format_](path, options)
 
 
@@ -74,7 +74,7 @@ def _delimited(
 
 
 def _header(path: Path, number: int, names: list[str]) -> list[str]:
-    """Names of columns; one without a name is called by its place. Raises FC304 for equal ones."""
+    """Names of columns, `columnN` for an empty one. Raises FC304 for repeated names."""
     found = [n or f"column{i}" for i, n in enumerate(names, 1)]
     seen: dict[str, int] = {}
     for place, name in enumerate(found, 1):
@@ -128,47 +128,47 @@ def _text(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
 
 
 def _line_groups(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
-    """Rows of several lines: so many each, or those between blank lines."""
-    held: list[str] = []
+    """Rows of several lines: a fixed number of lines, or those between blank lines."""
+    lines: list[str] = []
     number = 0
     for number, line in numbered_lines(path, options):
         if line.strip() or not options.blank:
-            held.append(line)
-        if held and (not line.strip() if options.blank else len(held) == options.lines):
-            yield _grouped(held, f"{path.name}:{number}")
-            held = []
-    if held and options.blank:
-        yield _grouped(held, f"{path.name}:{number}")
-    elif any(line.strip() for line in held):
-        yield BadRow(f"the last {len(held)} lines are fewer than a row's", f"{path.name}:{number}")
+            lines.append(line)
+        if lines and (not line.strip() if options.blank else len(lines) == options.lines):
+            yield _grouped(lines, f"{path.name}:{number}")
+            lines = []
+    if lines and options.blank:
+        yield _grouped(lines, f"{path.name}:{number}")
+    elif any(line.strip() for line in lines):
+        yield BadRow(f"the last {len(lines)} lines are fewer than a row's", f"{path.name}:{number}")
 
 
 def _grouped(lines: list[str], where: str) -> Row | BadRow:
     return {"lines": lines} if all(map(is_decoded, lines)) else BadRow(UNDECODED, where)
 
 
-def _parquet(path: Path, options: ReadOptions, wanted: Wanted) -> Iterator[Row | BadRow]:
+def _parquet(path: Path, options: ReadOptions, projection: Projection) -> Iterator[Row | BadRow]:
     from flancompile.sources.arrow_rows import parquet_rows
 
-    return parquet_rows(path, wanted)
+    return parquet_rows(path, projection)
 
 
-def _arrow(path: Path, options: ReadOptions, wanted: Wanted) -> Iterator[Row | BadRow]:
+def _arrow(path: Path, options: ReadOptions, projection: Projection) -> Iterator[Row | BadRow]:
     from flancompile.sources.arrow_rows import arrow_rows
 
-    return arrow_rows(path, wanted)
+    return arrow_rows(path, projection)
 
 
 def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
     """The elements at the path `rows`: attributes by name, children by tag, text as `text`.
 
-    A child without attributes or children is its text; a tag that is repeated gives a list. Text
-    between children (`a <b>c</b> d`) makes `text` the whole text, that of the children with it. A
-    row where two of these have one name is a `BadRow`.
+    A child without attributes or children is its text; a repeated tag is a list. With text between
+    children (`a <b>c</b> d`), `text` is the whole text, that of the children included. A row in
+    which two of these have one name is a `BadRow`.
     """
     if options.rows is None:
         raise fail("FC303", f"{path}: XML needs `read: {{rows: path/of/the/row}}`")
-    wanted = options.rows.strip("/").replace(".", "/").split("/")
+    row_path = options.rows.strip("/").replace(".", "/").split("/")
     stack: list[str] = []
     open_: list[ElementTree.Element] = []
     number = 0
@@ -180,11 +180,11 @@ def _xml(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
                     open_.append(element)
                     continue
                 open_.pop()
-                if stack[-len(wanted) :] == wanted:
+                if stack[-len(row_path) :] == row_path:
                     number += 1
-                    yield _xml_row(element, f"{path.name}: {wanted[-1]} {number}")
+                    yield _xml_row(element, f"{path.name}: {row_path[-1]} {number}")
                     element.clear()
-                    if open_:  # what was read is let go, or a long file would not fit
+                    if open_:  # free the elements already read, for files larger than memory
                         open_[-1].remove(element)
                 stack.pop()
         except ElementTree.ParseError as error:
@@ -200,7 +200,7 @@ def _xml_row(element: ElementTree.Element, where: str) -> Row | BadRow:
 
 
 def _element(element: ElementTree.Element) -> Any:
-    """An element's value. Raises ValueError where two of its parts have one name."""
+    """The value of an element. Raises ValueError if two of its parts have one name."""
     if not element.attrib and not len(element):
         return element.text or ""
     found: Row = dict(element.attrib)
@@ -224,7 +224,7 @@ def _element(element: ElementTree.Element) -> Any:
 
 
 class _Repeated(list[Any]):
-    """Values of a tag that came more than once; apart from values that are lists themselves."""
+    """Values of a repeated tag, as distinct from a value that is a list."""
 
 
 def _natural_instructions(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
@@ -233,7 +233,7 @@ def _natural_instructions(path: Path, options: ReadOptions) -> Iterator[Row | Ba
         yield row if all(map(is_decoded, texts)) else BadRow(UNDECODED, f"{path.name}: {row['id']}")
 
 
-_BY_COLUMN: dict[Format, Callable[[Path, ReadOptions, Wanted], Iterator[Row | BadRow]]] = {
+_BY_COLUMN: dict[Format, Callable[[Path, ReadOptions, Projection], Iterator[Row | BadRow]]] = {
     "parquet": _parquet,
     "arrow": _arrow,
 }
@@ -249,7 +249,10 @@ _READERS: dict[Format, Callable[[Path, ReadOptions], Iterator[Row | BadRow]]] = 
 
 
 def explode(row: Row, path: Sequence[str]) -> Iterator[Row | BadRow]:
-    """The innermost items at a path of lists, each with its parents' columns; inner names win."""
+    """Rows for the innermost items at a path of lists, with their parents' columns.
+
+    An inner name replaces an outer one.
+    """
     if not path:
         yield row
         return

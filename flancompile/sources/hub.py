@@ -1,4 +1,4 @@
-"""Rows of the Hugging Face Hub, through `datasets`; nothing is asked of a network when offline."""
+"""Read rows of the Hugging Face Hub with `datasets`; without network access when offline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flancompile.errors import fail
-from flancompile.sources.rows import BadRow, Row, Wanted
+from flancompile.sources.rows import BadRow, Projection, Row
 
 __all__ = ["hub_commit", "hub_files", "hub_rows"]
 
@@ -17,29 +17,26 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def hub_rows(
-    repository: str, config: str | None, revision: str | None, split: str, wanted: Wanted
+    repository: str, config: str | None, revision: str | None, split: str, projection: Projection
 ) -> Iterator[Row | BadRow]:
-    """The rows of a Hub dataset's split, or of a local folder of that name. Raises FC306."""
+    """The rows of a split of a Hub dataset, or of a local dataset folder. Raises FC306."""
     from flancompile.sources.arrow_rows import batch_rows
 
     data = _load(repository, config, revision, split)
     number = 0
     for table in data.with_format("arrow").iter(batch_size=1024):
-        yield from batch_rows(table, wanted, f"{repository}:{split}", number, len(table))
+        yield from batch_rows(table, projection, f"{repository}:{split}", number, len(table))
         number += len(table)
 
 
 def hub_files(repository: str, config: str | None, revision: str | None, split: str) -> list[Path]:
-    """The files in which `datasets` keeps a split that is on this machine. Raises FC306."""
+    """The files of a split in the cache of `datasets`. Raises FC306."""
     data = _load(repository, config, revision, split)
     return [Path(f["filename"]) for f in data.cache_files]
 
 
 def hub_commit(repository: str, revision: str | None) -> str | None:
-    """The commit that a revision stands for; None for a folder, and where no network may be asked.
-
-    Raises FC306.
-    """
+    """The commit of a revision; None for a local folder, or offline. Raises FC306."""
     if revision is not None and _COMMIT.fullmatch(revision):
         return revision
     if Path(repository).is_dir() or _is_offline():
@@ -77,5 +74,5 @@ def _cannot(repository: str, error: Exception) -> Exception:
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     hint = "check name, config, split and revision"
     if _is_offline():
-        hint = "the offline switch is set and it is not in the cache: name files by an overlay"
+        hint = "offline mode is on and it is not in the cache: name its files in an overlay"
     return fail("FC306", f"the Hub dataset {repository!r} cannot be read: {first}", hint=hint)

@@ -1,8 +1,8 @@
-"""Natural Instructions task files: v2, its early form, and v1, as rows of one kind.
+"""Read Natural Instructions task files (v2, early v2 and v1) as rows with the same columns.
 
-Each instance is a row with its task's `definition` and examples. The forms differ: v2 has lists
-where early v2 has texts; v1 has `Examples`, `reason` and `suggestion`, and its definition goes with
-a prompt and cautions. Source of the forms: allenai/natural-instructions (Apache-2.0).
+Each instance is a row with its task's `definition` and examples. The versions differ: v2 has lists
+for the texts of early v2; v1 has `Examples`, `reason` and `suggestion`, and a prompt and cautions
+beside its definition. Source of the formats: allenai/natural-instructions (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def instruction_rows(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
     examples = examples if isinstance(examples, dict) else about
     shared = {
         "task_name": name,
-        "title": _said(about.get("Title")),
-        "definition": _said(about.get("Definition")),
-        "prompt": _said(about.get("Prompt")),
-        "caution": _said(about.get("Emphasis & Caution")),
-        "avoid": _said(about.get("Things to Avoid")),
+        "title": _remark(about.get("Title")),
+        "definition": _remark(about.get("Definition")),
+        "prompt": _remark(about.get("Prompt")),
+        "caution": _remark(about.get("Emphasis & Caution")),
+        "avoid": _remark(about.get("Things to Avoid")),
         "positive": [_example(e) for e in _listed(examples.get("Positive Examples")) if _whole(e)],
         "negative": [_example(e) for e in _listed(examples.get("Negative Examples")) if _whole(e)],
         "categories": _texts(about.get("Categories")),
@@ -68,13 +68,13 @@ def _whole(example: Any) -> bool:
 
 
 def _example(example: Mapping[str, Any]) -> dict[str, str]:
-    """An example in v2's words: v1 says `reason` for `explanation`."""
+    """An example with the keys of v2: `reason` of v1 becomes `explanation`."""
     explanation = example.get("explanation", example.get("reason"))
     return {
         "input": _text(example["input"]),
         "output": _text(example["output"]),
-        "explanation": _said(explanation),
-        "suggestion": _said(example.get("suggestion")),
+        "explanation": _remark(explanation),
+        "suggestion": _remark(example.get("suggestion")),
     }
 
 
@@ -87,11 +87,11 @@ def _texts(value: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    """One text; of a list its first."""
+    """A text, or the first of a list."""
     return next(iter(_texts(value)), "")
 
 
-def _said(value: Any) -> str:
-    """A remark about the task; one that only says that there is none is empty."""
+def _remark(value: Any) -> str:
+    """A remark about the task; `-`, `n/a` and `none` become empty."""
     text = _text(value).strip()
     return "" if text.lower() in _EMPTY else text

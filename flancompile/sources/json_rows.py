@@ -1,4 +1,4 @@
-"""Rows of JSON Lines and JSON; a JSON file may hold several documents, one after another."""
+"""Read rows of JSON Lines and JSON files; a JSON file may contain several documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["json_lines_rows", "json_rows"]
 WINDOW = 1 << 20
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER_MORE = 3  # characters after a number that may belong to it: `e+5`
-_NEAR_END = 16  # of the text read so far: an error there may come of what is not read yet
+_NEAR_END = 16  # characters: an error this near to the end of the text may vanish with more text
 
 
 def json_lines_rows(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
@@ -38,25 +38,25 @@ def json_lines_rows(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
             continue
         if not isinstance(value, dict):
             yield BadRow("the line is no JSON object", where)
-        elif values.twice is not None:
-            yield BadRow(f"two keys are {values.twice!r}", where)
+        elif values.repeated is not None:
+            yield BadRow(f"two keys are {values.repeated!r}", where)
         else:
             yield value
 
 
 def json_rows(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
-    """The objects of the file's documents: items of arrays, or what `rows` leads to.
+    """The objects of the file's documents: items of top-level arrays, or those at the path `rows`.
 
-    Arrays at the top are streamed; with `rows` a document is loaded. Raises FC304 with the place of
-    what is not JSON.
+    Top-level arrays are streamed; with `rows` a document is loaded. Raises FC304 with the line and
+    column of a syntax error.
     """
     with open_text(path, options.encoding, "strict", "\n") as text:
         documents = _Documents(path, text)
-        items = documents.items() if options.rows is None else _led(documents, options.rows)
+        items = documents.items() if options.rows is None else _at_path(documents, options.rows)
         for index, value in enumerate(items):
             where = f"{path.name}: item {index}"
-            if documents.values.twice is not None:
-                yield BadRow(f"two keys are {documents.values.twice!r}", where)
+            if documents.values.repeated is not None:
+                yield BadRow(f"two keys are {documents.values.repeated!r}", where)
             elif isinstance(value, dict):
                 yield value
             elif isinstance(value, list | str | int | float):
@@ -65,8 +65,8 @@ def json_rows(path: Path, options: ReadOptions) -> Iterator[Row | BadRow]:
                 yield BadRow("the item is no JSON object", where)
 
 
-def _led(documents: _Documents, rows: str) -> Iterator[Any]:
-    """What a dotted path leads to in each document."""
+def _at_path(documents: _Documents, rows: str) -> Iterator[Any]:
+    """The values at a dotted path in each document."""
     for value in documents:
         found = value
         for key in rows.split("."):
@@ -80,32 +80,32 @@ def _led(documents: _Documents, rows: str) -> Iterator[Any]:
 
 
 class _Values:
-    """Decodes values. twice: a key that came twice in one object of the last of them."""
+    """JSON decoder. repeated: a key that is twice in one object of the last value."""
 
     def __init__(self) -> None:
-        self.twice: str | None = None
+        self.repeated: str | None = None
         self._decoder = json.JSONDecoder(object_pairs_hook=self._object)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
             names = [name for name, _ in pairs]
-            self.twice = next(n for n in names if names.count(n) > 1)
+            self.repeated = next(n for n in names if names.count(n) > 1)
         return found
 
     def whole(self, text: str) -> Any:
-        """The value of a text that holds nothing else. Raises ValueError, RecursionError."""
-        self.twice = None
+        """Decode a text with a single value. Raises ValueError, RecursionError."""
+        self.repeated = None
         return self._decoder.decode(text)
 
     def first(self, text: str, place: int) -> tuple[Any, int]:
-        """The value that begins at a place, and where it ends. Raises as `whole`."""
-        self.twice = None
+        """Decode the value at a place. -> (value, its end). Raises ValueError, RecursionError."""
+        self.repeated = None
         return self._decoder.raw_decode(text, place)
 
 
 class _Documents:
-    """The documents of a file, of which only a window is held."""
+    """The documents of a file, read through a window."""
 
     def __init__(self, path: Path, text: IO[str]) -> None:
         self.path, self.values = path, _Values()
@@ -120,7 +120,7 @@ class _Documents:
             yield self._value()
 
     def items(self) -> Iterator[Any]:
-        """Items of arrays at the top, and documents that are no arrays."""
+        """Items of top-level arrays, and documents that are not arrays."""
         if not self._peek():
             self._refuse("there is no JSON in the file")
         while char := self._peek():
@@ -136,14 +136,14 @@ class _Documents:
                 char = self._peek()
                 if char not in (",", "]"):
                     self._refuse(
-                        "a `,` or `]` is wanted here" if char else "the array ends too soon"
+                        "a `,` or `]` is expected here" if char else "the array ends too soon"
                     )
                 self._place += 1
                 if char == "]":
                     break
 
     def _peek(self) -> str:
-        """The next character that is no white space; none at the end."""
+        """The next character after white space; empty at the end."""
         while True:
             self._place = _SPACE.match(self._buffer, self._place).end()  # type: ignore[union-attr]
             if self._place < len(self._buffer):
@@ -153,11 +153,12 @@ class _Documents:
             self._more()
 
     def _more(self) -> None:
-        """Take in as much again as is held, and let go of what has been read."""
-        held = self._buffer[: self._place]
-        ends = held.count("\n")
+        """Read at least as much text as is left in the window, and drop the text before it."""
+        consumed = self._buffer[: self._place]
+        ends = consumed.count("\n")
         self._lines += ends
-        self._columns = len(held) - held.rfind("\n") - 1 if ends else self._columns + len(held)
+        last = len(consumed) - consumed.rfind("\n") - 1
+        self._columns = last if ends else self._columns + len(consumed)
         rest = self._buffer[self._place :]
         more = self._text.read(max(WINDOW, len(rest)))
         self._ended = not more
@@ -175,7 +176,7 @@ class _Documents:
                 is_short = is_short or error.pos >= len(self._buffer) - _NEAR_END
                 if self._ended or not is_short:
                     self._refuse(f"not JSON: {error.msg}", error.pos)
-            except ValueError as error:  # a number of too many digits
+            except ValueError as error:  # a number with too many digits
                 self._refuse(f"not JSON: {error}")
             else:
                 is_number = isinstance(value, int | float)
@@ -191,5 +192,5 @@ class _Documents:
             column = len(before) - before.rfind("\n")
         else:
             column = self._columns + len(before) + 1
-        hint = "for one object a line, say `format: jsonl`: what is wrong then costs its line alone"
+        hint = "for one object a line, set `format: jsonl`: a mistake then drops only its line"
         raise fail("FC304", f"{self.path}:{line}:{column}: {why}", hint=hint)

@@ -1,4 +1,4 @@
-"""The order of a split's rows: sorted by their keys, with digests made unique, in even blocks."""
+"""Sort the rows of a split by their keys, with unique digests, and divide them into even blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["block_sizes", "fresh", "sorted_rows"]
 
 
 def sorted_rows(table: pa.Table) -> pa.Table:
-    """The rows by `_key`, then `_ordinal`, without `_key`; equal `_row` digests are made unique."""
+    """Sort rows by `_key`, then `_ordinal`; drop `_key`; make equal `_row` digests unique."""
     keys = table["_key"].to_numpy()
     table = table.take(np.lexsort((table["_ordinal"].to_numpy(), keys))).drop_columns(["_key"])
     digests = _unique(table["_row"].to_numpy())
@@ -20,7 +20,7 @@ def sorted_rows(table: pa.Table) -> pa.Table:
 
 
 def fresh(table: pa.Table) -> pa.RecordBatch:
-    """One batch in buffers of its own: their bytes depend on the values alone, not on slices."""
+    """Copy to one batch with new buffers, whose bytes depend on the values only, not on slices."""
     columns = []
     for column in table.columns:
         chunks = column.chunks or [pa.array([], column.type)]
@@ -29,7 +29,7 @@ def fresh(table: pa.Table) -> pa.RecordBatch:
 
 
 def _unique(digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Equal digests stand together: from the second on, each gets its ordinal mixed in."""
+    """Make sorted digests unique: mix an ordinal into each repeated one, from the second on."""
     found = digests.copy()
     ordinal = 0
     for place in np.flatnonzero(digests[1:] == digests[:-1]) + 1:
@@ -39,10 +39,10 @@ def _unique(digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return found
 
 
-def block_sizes(rows: int, wanted: int) -> list[int]:
-    """Rows of each block: as near to `wanted` as a whole number of even blocks comes."""
+def block_sizes(rows: int, target: int) -> list[int]:
+    """Rows of each block: even blocks, as close to `target` rows as possible."""
     if rows == 0:
         return []
-    count = max(1, round(rows / wanted))
+    count = max(1, round(rows / target))
     base, more = divmod(rows, count)
     return [base + (i < more) for i in range(count)]

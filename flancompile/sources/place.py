@@ -1,4 +1,4 @@
-"""Which place a split's rows come from, with its paths found; and the rows of that place."""
+"""Resolve the place of a split (files or Hub) and read its rows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from flancompile.dsl.models.source import (
 )
 from flancompile.errors import Span, fail, nearest
 from flancompile.sources.files import explode, format_of, read_rows
-from flancompile.sources.rows import EVERY_COLUMN, BadRow, Row, Wanted
+from flancompile.sources.rows import EVERY_COLUMN, BadRow, Projection, Row
 
 __all__ = ["JoinedFiles", "Resolved", "named_path", "place_rows", "resolve_place"]
 
 
 @dataclass(frozen=True)
 class JoinedFiles:
-    """A second file of a place, found."""
+    """A joined file of a place, with resolved paths."""
 
     join: Join
     files: tuple[str, ...]
@@ -41,7 +41,7 @@ class JoinedFiles:
 
 @dataclass(frozen=True)
 class Resolved:
-    """One split of one place; picklable. Paths are as found, and in no key."""
+    """A split of a place with resolved paths, which are in no cache key; picklable."""
 
     split: str
     hub: str | None
@@ -58,9 +58,9 @@ class Resolved:
     where: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What determines the rows, but the files' bytes and folders.
+        """Everything that determines the rows, except the bytes and folders of the files.
 
-        A file's name is in it: it gives the format, rows of some formats, and places of bad rows.
+        Names of files are included: they determine formats, and the places of bad rows.
         """
         return {
             "files": [Path(f).name for f in self.files],
@@ -77,7 +77,7 @@ class Resolved:
         }
 
     def all_files(self) -> list[str]:
-        """Every file that is read."""
+        """Every file to read."""
         return [*self.files, *(f for j in self.joins for f in j.files)]
 
 
@@ -90,10 +90,10 @@ def resolve_place(
     variable: tuple[str, Mapping[str, Any]] | None = None,
     span: Span | None = None,
 ) -> Resolved:
-    """The place of a split: an overlay's choice, else the source's own.
+    """Resolve the place of a split: the overlay's choice, else the source's own.
 
-    base: the dataset file's folder; root: the overlay's root, for a choice that names files.
-    Raises FC301 for a file or split that is not there.
+    base: folder of the dataset file; root: of the overlay, for a choice with files. Raises FC301
+    for a missing file or split.
     """
     place: PlaceOptions = source
     folder = base
@@ -131,20 +131,20 @@ def resolve_place(
 
 
 def _read(place: PlaceOptions, files: tuple[str, ...]) -> ReadOptions:
-    """The options of a split's files, where those of other splits are of another format."""
+    """The read options for a split's files, if the place has files of several formats."""
     if len(formats_of(place.files, place.format)) < 2:
         return place.read
     return options_for(place.read, [format_of(Path(f), place.format) for f in files])
 
 
 def named_path(text: str, names: Mapping[str, object], span: Span | None) -> str:
-    """A path or a name that may show the variable of `for_each`. Raises FC202."""
+    """Render a path or name that may use the variable of `for_each`. Raises FC202."""
     if "{{" not in text:
         return text
     try:
         return compile_template(text).render(names)
     except RowError as error:
-        hint = f"it may show {', '.join(names)}" if names else "there is no `for_each`"
+        hint = f"it may use {', '.join(names)}" if names else "there is no `for_each`"
         raise fail("FC202", f"{text!r}: {error}", span=span, hint=hint) from None
 
 
@@ -181,13 +181,13 @@ def _found(
 def place_rows(
     place: Resolved,
     variable: Mapping[str, object] | None = None,
-    wanted: Wanted = EVERY_COLUMN,
+    projection: Projection = EVERY_COLUMN,
 ) -> Iterator[Row | BadRow]:
-    """The rows of a place: read, exploded, joined, in the order of its files.
+    """The rows of a place: read, exploded and joined, in the order of its files.
 
-    variable: that of `for_each`, by name; wanted: the columns that expressions read.
+    variable: of `for_each`, by name; projection: the columns that expressions read.
     """
-    own = wanted.and_(
+    own = projection.with_columns(
         *(path.split(".")[0] for path in place.explode),
         *(joined.join.key for joined in place.joins if joined.join.key),
     )
@@ -204,16 +204,16 @@ def place_rows(
     for name, text in place.items.items():
         rows = _itemised(rows, name, compile_expression(text), variable or {})
     for joined in place.joins:
-        rows = _joined(rows, joined, wanted)
+        rows = _joined(rows, joined, projection)
     return rows
 
 
 def _file_rows(
-    files: tuple[str, ...], format_: Format | None, options: ReadOptions, wanted: Wanted
+    files: tuple[str, ...], format_: Format | None, options: ReadOptions, projection: Projection
 ) -> Iterator[Row | BadRow]:
     for name in files:
         path = Path(name)
-        yield from read_rows(path, format_of(path, format_), options, wanted)
+        yield from read_rows(path, format_of(path, format_), options, projection)
 
 
 def _exploded(rows: Iterator[Row | BadRow], path: list[str]) -> Iterator[Row | BadRow]:
@@ -230,7 +230,7 @@ def _itemised(
     expression: Expression,
     variable: Mapping[str, object],
 ) -> Iterator[Row | BadRow]:
-    """A row for each item of the list that an expression over the columns gives."""
+    """A row for each item of a list expression over the columns."""
     for row in rows:
         if isinstance(row, BadRow):
             yield row
@@ -247,13 +247,13 @@ def _itemised(
 
 
 def _joined(
-    rows: Iterator[Row | BadRow], joined: JoinedFiles, wanted: Wanted
+    rows: Iterator[Row | BadRow], joined: JoinedFiles, projection: Projection
 ) -> Iterator[Row | BadRow]:
     join = joined.join
     key = join.other or join.key
-    theirs = wanted.without_prefix(join.prefix, [key] if key else ())
+    theirs = projection.without_prefix(join.prefix, [key] if key else ())
     others = _file_rows(joined.files, join.format, join.read, theirs)
-    merged = _Merge(joined, wanted)
+    merged = _Merge(joined, projection)
     if join.by == "line":
         return _by_line(rows, others, merged)
     if join.by == "cross":
@@ -279,7 +279,7 @@ def _by_key(
     key = str(merged.joined.join.key)
     other_key = merged.joined.join.other or key
     table: dict[str, Row] = {}
-    several: set[str] = set()  # values that rows of different content have
+    several: set[str] = set()  # keys of rows with different content
     for other in others:
         if not isinstance(other, BadRow) and other.get(other_key) is not None:
             value = str(other[other_key])
@@ -303,33 +303,33 @@ def _by_key(
 def _crossed(
     rows: Iterator[Row | BadRow], others: Iterator[Row | BadRow], merged: _Merge
 ) -> Iterator[Row | BadRow]:
-    """Each row with every row of the second file, which is held. Raises FC305 for an empty one."""
-    held = list(others)
-    if not held:
+    """Each row with every row of the second file, in memory. Raises FC305 for an empty file."""
+    second = list(others)
+    if not second:
         files = ", ".join(merged.joined.files)
         raise fail("FC305", f"{files}: join by cross: the file has no rows")
     for row in rows:
         if isinstance(row, BadRow):
             yield row
             continue
-        for other in held:
+        for other in second:
             yield other if isinstance(other, BadRow) else merged(row, other)
 
 
 class _Merge:
-    """Puts the columns of a joined file's row beside those of a row, whose names come first."""
+    """Merge a row of a joined file into a row, whose own columns take precedence."""
 
-    def __init__(self, joined: JoinedFiles, wanted: Wanted) -> None:
-        self.joined, self._wanted = joined, wanted
+    def __init__(self, joined: JoinedFiles, projection: Projection) -> None:
+        self.joined, self._projection = joined, projection
 
     def __call__(self, row: Any, other: Any) -> Row:
-        """Raises FC305 for two columns of one name that differ, where an expression reads it."""
+        """Raises FC305 for a column with different values in both rows that an expression reads."""
         join = self.joined.join
         added = {f"{join.prefix}{k}": v for k, v in other.items()}
         for name in added.keys() & row.keys():
-            if name != join.key and added[name] != row[name] and self._wanted.reads(name):
+            if name != join.key and added[name] != row[name] and self._projection.is_read(name):
                 files = ", ".join(self.joined.files)
                 message = f"{files}: join: {name!r} is a column of both files, with other values"
-                hint = "say `prefix:`, which is put before the names of the second file's columns"
+                hint = "set `prefix:`, which is put before the names of the second file's columns"
                 raise fail("FC305", message, hint=hint)
         return {**added, **row}

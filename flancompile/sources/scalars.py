@@ -1,4 +1,4 @@
-"""Text forms of values that JSON has no type for, and values that no row can hold.
+"""Text forms of values that JSON has no type for, and a mark for values that no row can hold.
 
 | value | text |
 |---|---|
@@ -6,11 +6,11 @@
 | date, timestamp, time | ISO 8601: `2001-02-03`, `2001-02-03T04:05:06.789000+01:00`, `04:05:06` |
 | duration | seconds: `93784.5` |
 | interval | ISO 8601: `P1M2DT0.5S` |
-| bytes | the text that they are in UTF-8 |
+| bytes | decoded as UTF-8 |
 | UUID | `12345678-1234-5678-1234-567812345678` |
 
-A fraction of a second has six digits, or nine where the nanoseconds need them, and none where it is
-zero. A 32-bit float is the number that its shortest form says: 0.1, not 0.10000000149011612.
+A fraction of a second has six digits, nine if nanoseconds need them, and none if it is zero. A
+32-bit float becomes the number of its shortest form: 0.1, not 0.10000000149011612.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _EPOCH_DAY = _EPOCH.toordinal()
 
 
 class Unreadable:
-    """A value that no row can hold, and why. It stands for it until an expression reads its column.
+    """Placeholder for a value that no row can hold, until an expression reads its column.
 
-    value: what is known of it, so that rows with other values have other digests.
+    value: any form of it, so that rows with different values have different digests.
     """
 
     __slots__ = ("reason", "value")
@@ -49,7 +49,7 @@ class Unreadable:
 
 
 def is_readable(value: object) -> bool:
-    """Whether a row can hold a value."""
+    """Whether a value is not `Unreadable`."""
     return type(value) is not Unreadable
 
 
@@ -71,7 +71,7 @@ def time_text(count: int, per_second: int) -> str | Unreadable:
 
 
 def timestamp_text(count: int, per_second: int, zone: str | None) -> str | Unreadable:
-    """ISO 8601 of units since 1970-01-01, in UTC where there is a zone; with the zone's offset."""
+    """ISO 8601 of units since 1970-01-01; with a zone: of UTC units, with the zone's offset."""
     seconds, rest = divmod(count, per_second)
     try:
         moment = _EPOCH + datetime.timedelta(seconds=seconds)
@@ -88,7 +88,7 @@ def timestamp_text(count: int, per_second: int, zone: str | None) -> str | Unrea
 
 
 def _zone(name: str) -> datetime.tzinfo:
-    """A zone by name or by offset. Raises KeyError (of which ZoneInfo's own error is one)."""
+    """A time zone by name or offset. Raises KeyError, as ZoneInfo does."""
     if name in ("UTC", "Z", "+00:00"):
         return datetime.UTC
     if name[:1] in ("+", "-"):
@@ -105,7 +105,7 @@ def _zone(name: str) -> datetime.tzinfo:
 
 
 def duration_text(count: int, per_second: int) -> str:
-    """Seconds as a decimal, without needless zeros."""
+    """Seconds as a decimal without trailing zeros."""
     seconds, rest = divmod(abs(count), per_second)
     digits = str(rest).zfill(len(str(per_second)) - 1).rstrip("0") if rest else ""
     return f"{'-' * (count < 0)}{seconds}{'.' * bool(digits)}{digits}"
@@ -120,7 +120,7 @@ def _fraction(rest: int, per_second: int) -> str:
 
 
 def utf8_text(data: bytes) -> str | Unreadable:
-    """The text that bytes are in UTF-8."""
+    """Decode bytes as UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -128,7 +128,7 @@ def utf8_text(data: bytes) -> str | Unreadable:
 
 
 def plain(value: Any) -> Any:
-    """A Python value with the text forms of this module, at any depth."""
+    """Convert a Python value to the text forms of this module, at any depth."""
     if value is None or type(value) in (str, int, float, bool):
         return value
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Bytes and text of files, plain or compressed, read as streams."""
+"""Read files as streams of bytes, text or lines, plain or compressed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = [
 CHUNK = 1 << 20
 UNDECODED = "bytes that are not in the file's encoding"
 _MARK = "\ufeff"
-_TAKEN_OFF = ("utf-8-sig", "utf-16", "utf-32")  # codecs that take the mark off themselves
+_REMOVING = ("utf-8-sig", "utf-16", "utf-32")  # codecs that remove the mark themselves
 
 
 class _ZstdReader(io.RawIOBase):
-    """Frames of a .zst file; a frame that ends too soon is an error, not the file's end."""
+    """Reader of the frames of a .zst file; a truncated frame is an error."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
@@ -67,7 +67,7 @@ class _ZstdReader(io.RawIOBase):
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """A file's bytes, decompressed by extension. Raises FC304 for a broken compressed stream."""
+    """Open a file as bytes, decompressed by extension. Raises FC304 for a damaged stream."""
     stream: Any
     if path.suffix == ".gz":
         stream = gzip.GzipFile(path)
@@ -78,7 +78,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     try:
         yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-        hint = "the file is damaged or was copied in part: fetch it again"
+        hint = "the file is damaged or incomplete: fetch it again"
         raise fail("FC304", f"{path}: {error}", hint=hint) from None
     finally:
         stream.close()
@@ -86,10 +86,10 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[IO[str]]:
-    """A file's text without its byte order mark.
+    """Open a file as text without its byte order mark. Raises FC304.
 
-    Under `errors: strict` bytes that are not in the encoding come as lone surrogates, so that the
-    reader can drop just the row that holds them: see `is_decoded`.
+    With `errors: strict`, bytes outside the encoding become lone surrogates, so that the reader
+    can drop just their row: see `is_decoded`.
     """
     try:
         codec = codecs.lookup(encoding).name
@@ -111,8 +111,8 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
 
 
 def _may_mark(codec: str) -> bool:
-    """Whether a text in the codec may begin with a mark that the codec leaves there."""
-    if codec in _TAKEN_OFF:
+    """Whether decoding may leave a byte order mark at the beginning of the text."""
+    if codec in _REMOVING:
         return False
     try:
         return bool(_MARK.encode(codec))
@@ -121,7 +121,7 @@ def _may_mark(codec: str) -> bool:
 
 
 class _Unmarked(io.TextIOWrapper):
-    """Text whose byte order mark is taken off, in encodings that would leave it."""
+    """Text without its byte order mark, for codecs that leave it."""
 
     _begun = False
 
@@ -140,7 +140,7 @@ class _Unmarked(io.TextIOWrapper):
         return super().__next__()
 
     def _bare(self, text: str, again: Callable[[], str]) -> str:
-        """The text without the mark; what comes next where it was the mark alone."""
+        """Remove the mark from the first text; `again` reads more if nothing else was read."""
         if self._begun or not text:
             return text
         self._begun = True
@@ -148,7 +148,7 @@ class _Unmarked(io.TextIOWrapper):
 
 
 def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
-    """(number from 1, text without its end) of each line; only U+000A ends a line."""
+    """(number from 1, text without line end) of each line; only U+000A ends a line."""
     with open_text(path, options.encoding, options.errors, "\n") as text:
         for number, line in enumerate(text, 1):
             if number > options.skip:
@@ -156,14 +156,14 @@ def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]
 
 
 def is_decoded(text: str) -> bool:
-    """Whether the text holds no byte that could not be decoded."""
+    """Whether all bytes of the text could be decoded."""
     if text.isascii():
         return True
     return not any("\udc80" <= c <= "\udcff" for c in text)
 
 
 def bare_name(path: Path) -> str:
-    """A file's name without its extension and a compression's: `a` for `b/a.jsonl.zst`."""
+    """A file's name without extensions of format and compression: `a` for `b/a.jsonl.zst`."""
     name = path.name
     for suffix in (".gz", ".zst", ".zstd"):
         name = name.removesuffix(suffix)

@@ -300,7 +300,7 @@ def test_a_hub_dataset_from_a_local_folder(tmp_path: Path) -> None:
 
 def test_a_hub_dataset_that_is_not_here_says_so_offline(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
-    with pytest.raises(FlancompileError, match="offline switch") as caught:
+    with pytest.raises(FlancompileError, match="offline mode") as caught:
         read_split(spec(tmp_path, {"hub": "nobody/nothing"}, {"a": "a"}), tmp_path / "cache")
     assert caught.value.code == "FC306"
 
@@ -358,7 +358,7 @@ def test_long_rows_come_fewer_to_a_block(tmp_path: Path, monkeypatch: pytest.Mon
     whole = read_split(made, tmp_path / "whole")
     assert whole.block_rows == (100,)
     monkeypatch.setattr(blocks_pass, "BLOCK_BYTES", 10_000)
-    monkeypatch.setattr(blocks_pass, "RUN_BYTES", 30_000)
+    monkeypatch.setattr(blocks_pass, "SPILL_BYTES", 30_000)
     cut = read_split(made, tmp_path / "cut")
     assert max(cut.block_rows) <= 10
     assert values(cut, "a") == values(whole, "a")

@@ -26,7 +26,7 @@ from flancompile.sources.blocks import SplitSpec, read_split
 from flancompile.sources.columns import restored
 from flancompile.sources.files import format_of, read_rows
 from flancompile.sources.place import resolve_place
-from flancompile.sources.rows import BadRow, Wanted
+from flancompile.sources.rows import BadRow, Projection
 from flancompile.sources.scalars import Unreadable, plain
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
@@ -138,9 +138,11 @@ def test_values_of_every_type_come_through_files(
     for path in paths:
         rows = list(read_rows(path, format_of(path, None), ReadOptions()))
         assert alike(rows, [{"v": v, "n": n} for n, v in enumerate(wanted)]), path
-        alone = list(read_rows(path, format_of(path, None), ReadOptions(), Wanted(frozenset("n"))))
+        alone = list(
+            read_rows(path, format_of(path, None), ReadOptions(), Projection(frozenset("n")))
+        )
         assert alone == [{"n": n} for n in range(len(wanted))]
-        none = list(read_rows(path, format_of(path, None), ReadOptions(), Wanted(frozenset())))
+        none = list(read_rows(path, format_of(path, None), ReadOptions(), Projection(frozenset())))
         assert none == [{}] * len(wanted)
 
 
@@ -247,7 +249,7 @@ def test_documents_of_a_json_file(
     [
         ('[{"a": 1}]\n\nnoise', "3:1", "not JSON"),
         ('[{"a": 1}, {"a": 2}', "1:20", "the array ends too soon"),
-        ('[{"a": 1} {"a": 2}]', "1:11", "a `,` or `]` is wanted here"),
+        ('[{"a": 1} {"a": 2}]', "1:11", "a `,` or `]` is expected here"),
         ('[{"a": 1},]', "1:11", "not JSON"),
         ('{"a": 1}\n]', "2:1", "not JSON"),
         ("  \n ", "2:2", "there is no JSON in the file"),
@@ -316,7 +318,7 @@ def test_equal_names_of_columns_are_an_error_that_names_both(tmp_path: Path, suf
             writer.write_table(table)
     else:
         path.write_text("a,b,a\n1,2,3\n".replace(",", "," if suffix == "csv" else "\t"))
-    for wanted in (Wanted(), Wanted(frozenset("b"))):
+    for wanted in (Projection(), Projection(frozenset("b"))):
         with pytest.raises(FlancompileError, match="columns 1 and 3 are both named 'a'") as caught:
             list(read_rows(path, format_of(path, None), ReadOptions(), wanted))
         assert caught.value.code == "FC304"

@@ -1,4 +1,4 @@
-"""A column's digest depends on every byte that its values depend on."""
+"""Columns: digests depend on every byte of the values, and any mix of values is restored."""
 
 import ctypes
 import datetime
@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.sources.columns import column_digests, column_field, stored
+from flancompile.sources.columns import (
+    ColumnTypes,
+    column_digests,
+    column_field,
+    is_json,
+    mixed_as_json,
+    restored,
+    stored,
+    weight,
+)
 
 DAY = datetime.date(2001, 2, 3)
 MOMENT = datetime.datetime(2001, 2, 3, 4, 5, 6, 789012)
@@ -152,3 +161,49 @@ def test_equal_digests_mean_equal_values(values: list[str | None], data: st.Data
         other[place] = data.draw(st.text(max_size=6) | st.none())
     one, two = (stored(v, False).cast(pa.string()) for v in (values, other))
     assert (digest(one) == digest(two)) == (values == other)
+
+
+NESTED = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from([0.5, 1.0, "", "ü"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None)
+@given(st.lists(NESTED, max_size=6), st.integers(0, 6))
+def test_values_of_any_mix_are_restored_exactly(values: list[object], cut: int) -> None:
+    types = ColumnTypes(["v"])
+    tables = []
+    for part in (values[:cut], values[cut:]):  # the second part may make the first one mixed
+        assert [types.misfit([v]) for v in part] == [None] * len(part)
+        column = stored(part, "v" in types.mixed)
+        schema = pa.schema([column_field("v", column, types.mixed)])
+        tables.append(mixed_as_json(pa.table([column], schema=schema), types.mixed))
+    tables = [mixed_as_json(t, types.mixed) for t in tables]
+    found = [restored(t.column(0), t.schema.field(0)) for t in tables]
+    assert repr(found[0] + found[1]) == repr(values)
+    assert all(is_json(t.schema.field(0)) == ("v" in types.mixed) for t in tables)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (2**63, "field v: a number beyond 64 bits"),
+        ("\ud800", "field v: a lone surrogate in the text"),
+        ([{"a": -(2**63) - 1}], "field v[].a: a number beyond 64 bits"),
+        ({1: "x"}, "field v: a key that is no text"),
+    ],
+)
+def test_a_value_that_cannot_be_stored_names_its_spot(value: object, reason: str) -> None:
+    types = ColumnTypes(["v"])
+    assert types.misfit([value]) == reason
+    assert types.misfit([[1, "x"]]) is None  # a dropped row leaves no kinds behind
+    assert types.mixed == {"v"}
+
+
+def test_weights_grow_with_the_value() -> None:
+    assert weight("x" * 100) == weight("") + 100
+    assert weight(["ab", {"k": "ab"}]) == 64 + weight("ab") + 64 + weight("ab")
