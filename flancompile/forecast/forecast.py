@@ -1,4 +1,4 @@
-"""The plan of a recipe as people read it: shares, rows, and a forecast from a sample."""
+"""Forecast a recipe from a sample: shares, rows, tokens, packs, steps, bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Plan", "TaskPlan", "forecast"]
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """One task of a plan. Mean lengths are framed tokens, over the first block."""
+    """Forecast for one task. Mean lengths, with special tokens, are over the first block."""
 
     task: str
     member: str
@@ -35,9 +35,9 @@ class TaskPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a compile would give. Packs, steps and bytes are forecasts.
+    """Forecast of a compile; packs, steps and bytes are estimates.
 
-    templates: how many are in use; by_row: those that are rendered row by row.
+    templates: number in use; by_row: templates that the row engine renders.
     """
 
     recipe: str
@@ -57,7 +57,7 @@ class Plan:
     by_row: tuple[Unlowered, ...]
 
     def steps(self, batch_packs: int) -> int:
-        """Steps of an epoch at a batch of so many packs."""
+        """Steps per epoch for a batch size in packs."""
         return -(-self.packs // batch_packs)
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Plan:
 
 
 def forecast(request: Request) -> Plan:
-    """Plan a recipe: its sources are read, and the first block of each task is built."""
+    """Forecast a recipe: read its sources and build the first block of each task."""
     prepared = prepare(request, None)
     streams = streams_of(prepared, None)
     started = time.perf_counter()
@@ -105,7 +105,7 @@ def forecast(request: Request) -> Plan:
 
 
 def _means(stream: Stream) -> tuple[float, float]:
-    """Framed tokens an example, without and with loss."""
+    """Mean tokens per example, with special tokens: without and with loss."""
     lengths = stream.lengths(stream.usable)
     prompt, target = lengths.mean(axis=0).tolist() if len(lengths) else (0.0, 0.0)
     return prompt, target

@@ -1,7 +1,8 @@
-"""What a library gives of each rung of the ladder, here: names served, rows on hand, tokens.
+"""Report of the ladder's rungs: task names covered, available rows, tokens.
 
-Counts are of the ladder's names. A name is on hand when one of the tasks that serve it has its
-rows; its examples are those rows, and its tokens come of the mean lengths of a sample.
+Counts are of the ladder's names. A name is available if the data of one of its tasks is on this
+machine; its examples are that data's rows, and its tokens are estimated from a sample's mean
+lengths.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ UNSERVED = "no task of the library serves it"
 
 @dataclass(frozen=True)
 class NameReport:
-    """One name of the ladder. why: why it is not on hand."""
+    """One name of the ladder. why: the reason why it is not available."""
 
     name: str
     tasks: tuple[str, ...]
@@ -31,11 +32,12 @@ class NameReport:
 
 @dataclass(frozen=True)
 class RungReport:
-    """One rung, with all that is below it.
+    """One rung, including the rungs below it.
 
-    tasks: how many the paper gives it; names: the ladder's; served, on_hand: how many of those;
-    datasets, categories, templates: of the tasks that serve them; examples: rows of tasks on hand,
-    within caps; tokens, target_tokens: of these, from mean lengths.
+    tasks: number of tasks in the paper; names: number of names in the ladder; served, on_hand:
+    names that the library covers, and that are available; datasets, categories, templates: counts
+    over the covering tasks; examples: available rows, within caps; tokens, target_tokens: estimates
+    for these.
     """
 
     tasks: int
@@ -56,7 +58,7 @@ class RungReport:
 
 
 def ladder_report(tasks: Mapping[str, TaskDef], plan: Plan) -> list[RungReport]:
-    """A report for each rung. plan: of a mixture that holds the tasks, missing rows left out."""
+    """A report for each rung. plan: of a mixture of the tasks, those without data left out."""
     serving: dict[str, list[TaskDef]] = {}
     for task in tasks.values():
         for name in task.rungs:

@@ -1,7 +1,7 @@
-"""The check pass on rows: each task is rendered on a sample (or all rows) and linted.
+"""Lints of a library over rows: render each task on a sample, or on all rows, and check it.
 
-A source whose rows are not on this machine is named and left out: a library may describe more than
-anyone has at hand.
+Sources whose data is not on this machine are reported and skipped, since a library may describe
+more datasets than anyone has downloaded.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def check_rows(
     loose: Sequence[Path] = (),
     tell: Tell = lambda *_: None,
 ) -> list[Diagnostic]:
-    """Complaints from rows about every task of some libraries whose files have no errors.
+    """Lint every task of some libraries whose files have no errors.
 
-    loose: single files beside the folders. Those that a file allows are marked.
+    loose: single files beside the folders. Diagnostics that a file allows are marked.
     """
     request = bare_request(tuple(folders), overlay, loose=loose)
     chosen = parse_selector(reading.select).pick(request.tasks.values())
@@ -87,7 +87,7 @@ def check_rows(
 def _having(
     request: Request, tasks: Sequence[TaskDef], known: Mapping[str, Sequence[str]], split: str
 ) -> list[TaskDef]:
-    """The tasks whose source has a split here. Raises FC301 where none has."""
+    """Tasks with at least one split on this machine. Raises FC301 if there is none."""
     having = [t for t in tasks if split in known[t.id]]
     if having or not tasks:
         return having
@@ -99,10 +99,10 @@ def _having(
 def _task(
     request: Request, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
 ) -> list[Diagnostic]:
-    """Complaints about a task from the splits that are linted: the training split, then those of
-    its evaluation, without what is said of the first already; or the one that is asked for.
+    """Lint a task on its training and evaluation splits, or on the requested split alone.
 
-    broken: splits that are known not to be readable, which are left out."""
+    A diagnostic of the training split is not repeated for the others. broken: unreadable splits,
+    which are skipped."""
     if not splits:
         span = task.dataset.document.span(("source",))
         message = f"the rows of {task.source_id!r} are not on this machine"
@@ -122,13 +122,13 @@ def _task(
 
 
 def _unread(error: FlancompileError, task: TaskDef) -> list[Diagnostic]:
-    """What is wrong with rows, at its key; a broken file is reported at the same one each time."""
+    """Diagnostic of a reading error, at the key that names the data; one key per broken file."""
     span = task.dataset.document.span(("for_each",))
     return [replace(d, span=span) if d.code == HIDDEN else d for d in located(error, task)]
 
 
 def _splits(request: Request, task: TaskDef, broken: Broken) -> list[str]:
-    """The splits whose rows are here, the training split first; `broken` gets the unreadable."""
+    """Splits on this machine, the training split first; unreadable ones are added to `broken`."""
     place = task.dataset.model.source
     if request.overlay is not None and task.dataset.id in request.overlay.model.sources:
         choice = request.overlay.model.sources[task.dataset.id]
@@ -170,7 +170,7 @@ def _double_ids(
 def _across(
     request: Request, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
 ) -> list[Diagnostic]:
-    """Rows of one split that stand in another one too; only all rows can tell."""
+    """Count rows that two splits share; this needs all rows."""
     if reading.rows is not None or len(splits) < 2:
         return []
     names = task.task.signature.inputs

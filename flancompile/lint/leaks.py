@@ -1,9 +1,9 @@
-"""Targets that stand whole in their prompts, and by what way they came there.
+"""Detect targets that leak into prompts, and the field that leaks them.
 
-An answer that is taken out of a passage stands in it by nature, so a field that holds the target is
-complained of only where most rows show it and where the field is made of the same column as the
-answer, or the target has several words and nothing says that the task is extractive: neither a tag
-`extractive`, nor the names of its category and cluster, nor the template, which asks for a copy.
+An extracted answer occurs in its passage by design. A field is therefore reported only if most rows
+show the leak, and if the field is computed from the answer's column or the target has several words
+and the task is not extractive. A task is extractive by the tag `extractive`, by the names of its
+category and cluster, or by a template that asks for a copy.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 @dataclass
 class Leaks:
-    """What one template's rows showed: fields that hold whole targets.
+    """Counts of leaked targets by field, for one template.
 
-    tagged: whether the author says that answers are extracted; extractive: whether they look so.
+    tagged: the author tags the task as extractive; extractive: its names suggest so.
     """
 
     derived: frozenset[str]
@@ -51,7 +51,7 @@ class Leaks:
 
     @classmethod
     def of(cls, task: TaskDef, template: Template) -> Leaks:
-        """What the texts of a task and of its template tell beforehand."""
+        """Settings from the texts of a task and of its template."""
         said = _JINJA.sub("", template.input)
         names = (*task.task.tags, task.category, task.task.cluster or "")
         extractive = any(_EXTRACTIVE.search(name) for name in names)
@@ -71,10 +71,10 @@ class Leaks:
         fields: Mapping[str, Sequence[str]],
         others: Sequence[str],
     ) -> bool:
-        """Take notes of a row. -> whether the target stands in the prompt and in nothing alone.
+        """Count a row. Return whether the prompt contains the target although no single field does.
 
-        fields: texts of each field that is no output; others: the row's further options, of which
-        a prompt may list all.
+        fields: texts of each field that is no output; others: the row's other options, since a
+        prompt may list all options.
         """
         text = target.strip()
         if prompt.strip() == text:
@@ -94,7 +94,7 @@ class Leaks:
         return False
 
     def _tells(self, name: str, value: str, text: str) -> bool:
-        """Whether a field that holds the target should not."""
+        """Whether a field that contains the target is a leak."""
         if self.tagged or name in self.copied:
             return False
         if name in self.derived and len(value) < PASSAGE * len(text):
@@ -102,7 +102,7 @@ class Leaks:
         return not self.extractive and len(text.split()) >= SEVERAL
 
     def told(self, rows: int) -> Iterator[tuple[str, str, int, str]]:
-        """(what it is, what to do, rows, one of them) of the field that holds most targets."""
+        """(message, remedy, row count, example row) for the field that leaks most targets."""
         for name, count in self.rows.most_common(1):
             if count >= SHARE * rows:
                 words = self.words / sum(self.rows.values())
@@ -115,7 +115,7 @@ class Leaks:
 
 
 def made_of_answers(task: TaskDef) -> frozenset[str]:
-    """The inputs whose expression reads a column, or a part of one, that an output's reads."""
+    """Inputs computed from a column, or a part of one, that an output is computed from too."""
     file, signature = task.dataset.model, task.task.signature
     fields = {name: _columns(text, file.let) for name, text in file.fields.items()}
     asked = {p for n in signature.outputs for p in fields.get(n, ())}
@@ -132,7 +132,7 @@ def _overlap(a: Path, b: Path) -> bool:
 
 
 def _columns(text: str, let: Mapping[str, str]) -> list[Path]:
-    """The columns that a field reads, each with the keys that are taken of it."""
+    """Columns that a field reads, each with the keys that it takes."""
     found: list[Path] = []
     for path in paths_read(text):
         if path[0] in let:  # it sees the names before it alone, so this comes to an end
@@ -144,9 +144,9 @@ def _columns(text: str, let: Mapping[str, str]) -> list[Path]:
 
 
 def answer_is_asked(turns: Sequence[Turn]) -> bool:
-    """Whether an answer of several words is what a user or the system has said before it.
+    """Whether an answer of several words repeats an earlier user or system turn.
 
-    What a tool returns may well be the answer, and short ones (a greeting) are said back.
+    Answers that repeat a tool's result, or a short phrase such as a greeting, are legitimate.
     """
     before: set[str] = set()
     for turn in turns:
@@ -170,7 +170,7 @@ def texts_of(value: Any) -> list[str]:
 
 
 def lacks_rationale(target: str, outputs: Sequence[str]) -> bool:
-    """Whether a target has no chain of thought: its longest output, and something before the
+    """Whether a target lacks a chain of thought: its longest output, preceded by nothing but the
     shortest."""
     if len(outputs) < 2:
         return False

@@ -1,5 +1,6 @@
-"""Marks that are doubled where a value meets the author's text: a question's own mark before a full
-stop. What stands within a value or within the author's words is theirs."""
+"""Detect doubled punctuation where a value meets a template's text, such as `?.`.
+
+Punctuation inside a value or inside the template's own text is not checked."""
 
 from __future__ import annotations
 
@@ -22,11 +23,11 @@ _MARK = re.compile(r"[.?!,;:]")
 def doubles_a_mark(
     text: str, rendered: str, names: Callable[[], Mapping[str, object] | None]
 ) -> bool:
-    """Whether a slot of a template's text brings a mark beside one of the author's.
+    """Whether a slot's value puts a punctuation mark beside one of the template's.
 
-    names: what the slots see, asked for only where a mark stands beside one; None for nothing.
+    names: gives the slots' values, or None; called only if a mark is beside a slot.
     """
-    borders = _borders(text)
+    borders = _marked_slots(text)
     context = names() if borders else None
     if context is None:
         return False
@@ -50,7 +51,7 @@ def _meets(
 
 
 def _spans(left: str, right: str) -> bool:
-    """Whether marks are doubled over the border; a shortened word keeps its full stop."""
+    """Whether marks meet at a slot's edge; the full stop of an abbreviation does not count."""
     if _SHORTENED.search(left) and right[0] in ",;:":
         return False
     found = _DOUBLED.finditer(left + right)
@@ -58,8 +59,8 @@ def _spans(left: str, right: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _borders(text: str) -> tuple[tuple[str, str, str], ...]:
-    """(text before, slot, text after) of each slot that a mark of the author's stands beside."""
+def _marked_slots(text: str) -> tuple[tuple[str, str, str], ...]:
+    """(text before, slot, text after) of each slot beside a punctuation mark."""
     return tuple(_bordered(_TAGS.split(text)))
 
 

@@ -1,4 +1,4 @@
-"""What a data lint says of rows that were dropped when read, and of characters that are lost."""
+"""Lints of reading: the commonest drop reason, header mistakes, characters a tokenizer loses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def commonest(reasons: Sequence[str]) -> str:
 
 
 def empty_files(place: Resolved) -> list[str]:
-    """Names of a place's files that hold no byte."""
+    """Names of a place's empty files."""
     return [Path(f).name for f in place.all_files() if Path(f).stat().st_size == 0]
 
 
@@ -50,7 +50,7 @@ def header_hint(place: Resolved) -> str | None:
 
 
 def looks_like_values(names: Iterable[str]) -> bool:
-    """Whether one of the names is a number, though no count of columns, or a sentence."""
+    """Whether a column name looks like a value: a number (other than 0, 1, 2, …) or a sentence."""
     names = list(names)
     counted = names[:1] in (["0"], ["1"]) and all(n.isdigit() for n in names)
     return not counted and any(
@@ -60,7 +60,7 @@ def looks_like_values(names: Iterable[str]) -> bool:
 
 
 def lost_characters(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
-    """Characters of texts that are not there after encoding and decoding, each counted once."""
+    """Characters that encoding and decoding lose, each counted once."""
     every = sorted(set("".join(texts)))
     held = [f"a{char}a" for char in every]
     exact = tokenizer.exact(held, tokenizer.encode(held))

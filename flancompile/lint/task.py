@@ -1,7 +1,7 @@
 """Data lints of a task: texts that are constant, empty, leaking, over-long or malformed.
 
-Every template is rendered on the same rows, in each arm that it serves; a fault is told once for a
-template, with the share of rows that show it and one of them by its id.
+Every template is rendered on the same rows, in each of its arms. A diagnostic is reported once per
+template, with the share of affected rows and the id of one of them.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ __all__ = ["SAMPLE_ROWS", "Reading", "lint_task"]
 
 SAMPLE_ROWS = 200
 SKEW = 0.9  # of one label
-SAME = 10  # rows whose inputs are one text before that is told
-EACH = 20  # rows a label, before one that is never met is told
+SAME = 10  # minimum rows for reporting constant inputs
+EACH = 20  # rows per label for reporting an unused label
 _MARKED = (
     "values are never read as templates; leave such rows out with `where`, or say why they may "
     'stay: `allow: {FC333: "code samples"}`'
@@ -52,12 +52,11 @@ _SYNTAX = re.compile(r"\{\{|\{%")
 
 @dataclass(frozen=True)
 class Reading:
-    """How rows are looked at.
+    """Settings of a data check.
 
-    rows: of each split, None for all; length: tokens that an example may have; keep: whether the
-    types that the rows show are kept in the library's schemas.lock; select: which tasks; on_hand:
-    whether tasks whose rows are not here are passed over; split: the one to lint, in place of those
-    for training and evaluation.
+    rows: rows per split, None for all; length: maximum tokens per example; keep: write the types
+    of columns to the library's schemas.lock; select: a selector of tasks; on_hand: skip tasks whose
+    data is not on this machine; split: lint this split only. Default: training and evaluation.
     """
 
     rows: int | None = SAMPLE_ROWS
@@ -71,7 +70,7 @@ class Reading:
 
 @dataclass
 class _Facts:
-    """What one template gave in one arm."""
+    """Counts for one template in one arm."""
 
     over: RowSet
     leaks: Leaks
@@ -90,8 +89,11 @@ class _Facts:
 def lint_task(
     request: Request, task: TaskDef, split: str, reading: Reading, *, evaluated: bool = False
 ) -> list[Diagnostic]:
-    """Complaints about a task from the rows of a split; evaluated: its rows are queries, which need
-    no rationale. Raises what reading raises (FC3xx)."""
+    """Lint a task on the rows of a split.
+
+    evaluated: the rows are evaluation queries, which need no rationale. Raises FC3xx if the rows
+    cannot be read.
+    """
     spec, wanted = split_spec(request, task, split), reading.rows or 1 << 62
     rows, dropped = sample(spec, wanted, task_fields(task, evaluated=evaluated))
     lint = _Linter(request, task, split, rows, reading)
@@ -128,7 +130,7 @@ class _Linter:
         return f"{count:,} of {of:,} rows" + ("" if row is None else f", such as {row!r}")
 
     def rows_alone(self, reasons: Sequence[str]) -> None:
-        """What is wrong before anything is rendered."""
+        """Diagnostics that need no rendering."""
         faults = [r for r in reasons if not Dropped.of(r).is_intended]
         total = len(self.rows) + len(faults)
         if total == 0:
@@ -158,7 +160,7 @@ class _Linter:
         self.special_tokens()
 
     def special_tokens(self) -> None:
-        """Values that spell special tokens: of the tokenizer, and of common ones."""
+        """Values that contain special tokens of the tokenizer or of common ones."""
         tokenizer = self.reading.tokenizer
         own = () if tokenizer is None else tokenizer.special_texts
         special = tuple(sorted({*USUAL, *own}, key=lambda t: (-len(t), t)))
@@ -213,7 +215,7 @@ class _Linter:
             self.lost(facts, renderer, template, key)
 
     def lost(self, facts: _Facts, renderer: Renderer, template: Template, key: Key) -> None:
-        """Rows that the template could not be rendered on."""
+        """Diagnostics of rows that the template cannot render."""
         reasons = Counter(r for r in renderer.reasons.values() if not Dropped.of(r).is_intended)
         named = f"the template {template.name!r}"
         if facts.rows == 0 and self.rows:
@@ -227,7 +229,7 @@ class _Linter:
             self.say("FC323", message, key, "a `where` can leave them out")
 
     def look(self, facts: _Facts, draft: Draft, template: Template) -> None:
-        """Take notes of one example."""
+        """Count one example."""
         row = self.rows[draft.row]
         id_, prompt, target = str(row["_id"]), draft.input, draft.target
         facts.rows += 1
@@ -296,7 +298,7 @@ class _Linter:
                 facts.lost += lost_characters(tokenizer, (prompt, target))
 
     def dialogue(self, facts: _Facts, row: str, draft: Draft) -> None:
-        """Take notes of a chat: its answers, and its length in a layout."""
+        """Count a chat: its answers, and its length in a layout."""
         answers = [turn.text for turn in draft.turns if turn.learnt]
         asked = [turn.text for turn in draft.turns if not turn.learnt]
         if answer_is_asked(draft.turns):
@@ -311,7 +313,7 @@ class _Linter:
         return [str(row[n]) for n in names if row.get(n) is not None]
 
     def tell(self, facts: _Facts, template: Template, key: Key, options: bool) -> None:
-        """Complaints from the notes of a template."""
+        """Diagnostics of one template, from its counts."""
         arm = " with options" if options and template.options == "optional" else ""
         where = f"the template {template.name!r}{arm}"
         if facts.rows > 1 and len(facts.prompts) == 1 and len(facts.inputs) > 1:
@@ -343,7 +345,7 @@ class _Linter:
                 self.say(code, f"{where} has {what} in {share}", (*key, side), hint)
 
     def labels(self) -> None:
-        """What the whole task's answers tell."""
+        """Diagnostics of the whole task's answers."""
         settings = self.task.task.choices
         if settings is not None:
             self.without_options(settings)
@@ -363,7 +365,7 @@ class _Linter:
             self.never_met(total)
 
     def never_met(self, total: int) -> None:
-        """Labels of a list in the file that are the answer of no row."""
+        """Labels listed in the file that are no row's answer."""
         settings = self.task.task.choices
         place, listed = "choices", list[str]()
         if settings is not None and isinstance(settings.options, list | tuple | dict):
@@ -377,7 +379,7 @@ class _Linter:
             self.say("FC331", message, (place,), "are the labels in the data's order?")
 
     def without_options(self, settings: Choices) -> None:
-        """Rows whose options or gold answer cannot be had."""
+        """Rows whose options or gold answer cannot be computed."""
         rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0, self.split)
         wrong: Counter[str] = Counter()
         cut = doubled = 0
