@@ -1,4 +1,4 @@
-"""What differs between two libraries or between two builds, task by task and file by file."""
+"""Compare two libraries or two builds, by task and by file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Difference", "compare_builds", "compare_libraries"]
 
 @dataclass(frozen=True)
 class Difference:
-    """One task (or mixture, recipe, style, overlay): how it differs, and what of it."""
+    """A difference of one task, mixture, recipe, style or overlay, with details."""
 
     task: str
     kind: str
@@ -27,7 +27,7 @@ class Difference:
 
 
 def compare_libraries(first: Library, second: Library) -> list[Difference]:
-    """What only one library has, and what differs in what both have: tasks, then the rest."""
+    """Compare two libraries: tasks first, then mixtures, recipes, styles and overlays."""
     found = _compare(first.tasks(), second.tasks(), _task_details)
     here, there = _others(first), _others(second)
     return [*found, *_compare(here, there, lambda a, b: list(_changes(a, b)))]
@@ -49,7 +49,7 @@ def _others(library: Library) -> dict[str, dict[str, Any]]:
 
 
 def _named(data: dict[str, Any]) -> dict[str, Any]:
-    """Data whose members are told by their names, in place of their numbers."""
+    """Replace list indexes by members' names, so that reordered members compare equal."""
     members: dict[str, Any] = {}
     for member in data.pop("members", ()):
         name = base = repr(member["name"] or member["mixture"] or member["select"])
@@ -64,7 +64,7 @@ def _named(data: dict[str, Any]) -> dict[str, Any]:
 def _changes(
     first: Mapping[str, Any], second: Mapping[str, Any], within: str = ""
 ) -> Iterator[str]:
-    """Lines that tell how two mappings differ, one for each key, however deep it lies."""
+    """One line for each key, at any depth, whose value differs between two mappings."""
     for key in dict.fromkeys([*first, *second]):
         a, b, name = first.get(key), second.get(key), f"{within}{key}"
         if key not in second:
@@ -80,7 +80,7 @@ def _changes(
 
 
 def compare_builds(first: Manifest, second: Manifest) -> list[Difference]:
-    """Counts, shares, lengths, arms and templates of each task."""
+    """Compare each task's counts, shares, lengths, arms and templates."""
     here, there = ({t.task: t for t in m.tasks} for m in (first, second))
     found = _compare(here, there, _count_details)
     about = [
@@ -133,14 +133,14 @@ def _task_details(first: TaskDef, second: TaskDef) -> list[str]:
 
 
 def _mean_chars(templates: Collection[Template]) -> float:
-    """Characters of a template's input and target, or of its turns, on average."""
+    """Mean characters of a template's input and target, or of its turns."""
     texts = (str(t.turns) if t.turns is not None else t.input + t.target for t in templates)
     return sum(map(len, texts)) / len(templates)
 
 
 @dataclass
 class _Seen:
-    """The figures of a task that are compared."""
+    """Compared statistics of a task."""
 
     values: dict[str, str] = field(default_factory=dict)
 

@@ -1,5 +1,5 @@
-"""How a column tells which of a row's options is right, found out on rows: its text, its label, its
-index from 0 or from 1, its letter, or a word that ends in its number."""
+"""Infer from rows how a column identifies the right option: by text, label, letter, index from 0 or
+from 1, or a word that ends in its number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LETTERS = '"ABCDEFGHIJKLMNOPQRSTUVWXYZ" | list | index'
 
 @dataclass(frozen=True)
 class Gold:
-    """Expressions over fields: the options, and the right one's text, label or index."""
+    """Expressions over fields: the options, and the correct option's text, label or index."""
 
     options: str
     gold: str
@@ -25,14 +25,14 @@ class Gold:
     labels: str | None = None
 
     def lines(self) -> list[str]:
-        """As YAML under `choices`."""
+        """YAML lines under `choices`."""
         labels = [f"labels: {self.labels}"] if self.labels else []
         gold = f"'{self.gold}'" if self.gold.startswith('"') else self.gold
         return [f"options: {self.options}", *labels, f"gold: {gold}", f"by: {self.by}"]
 
 
 def gold_of(rows: Sequence[Mapping[str, Any]], options: str, asked: str) -> Gold | None:
-    """How field `asked` names one of the options in field `options`; None where it does not.
+    """Infer how field `asked` names one of the options in field `options`; None if it does not.
 
     rows: their fields by name.
     """
@@ -45,7 +45,7 @@ def gold_of(rows: Sequence[Mapping[str, Any]], options: str, asked: str) -> Gold
 
 
 def _guesses(options: str, asked: str) -> Iterator[Gold]:
-    """The likelier ones first: of those that fit as many rows, the first is taken."""
+    """Candidates in order of likelihood; the first of those that fit most rows is used."""
     texts = (
         (options, None),
         (f"{options} | map(attribute='text') | list", f"{options} | map(attribute='label') | list"),
@@ -64,7 +64,7 @@ def _guesses(options: str, asked: str) -> Iterator[Gold]:
 
 
 def _holds(guess: Gold, row: Mapping[str, Any]) -> bool:
-    """Whether a row's gold is among its options."""
+    """Whether a row's gold answer is one of its options."""
     try:
         options = _listed(guess.options, row)
         gold = compile_expression(guess.gold)(row)
@@ -79,7 +79,7 @@ def _holds(guess: Gold, row: Mapping[str, Any]) -> bool:
 
 
 def _is_number(row: Mapping[str, Any], guess: Gold) -> bool:
-    """`int` makes 0 of what is no number."""
+    """Whether a value is a number (Jinja's `int` turns other values into 0)."""
     if not guess.gold.endswith((" | int", " | int - 1")) or "regex" in guess.gold:
         return True
     value = row[guess.gold.split(" ")[0]]

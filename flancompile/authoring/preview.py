@@ -1,4 +1,4 @@
-"""Prompts as the model sees them, from the head of a source: what `show` prints."""
+"""Preview of examples as the model sees them, from a source's first rows (`flancompile show`)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SAMPLE_ROWS = 200
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to show. None leaves the choice to the draw."""
+    """Request for a preview. None leaves a choice to the draws."""
 
     template: str | None = None
     row: str | None = None  # an id, or a place in the sample, from 0
@@ -77,7 +77,7 @@ class Preview:
     def of(
         cls, draft: Draft, rows: Sequence[Mapping[str, Any]], spec: RenderSpec, set_: RowSet
     ) -> Preview:
-        """From a draft over sampled rows."""
+        """Build a preview from a draft over sampled rows."""
         ids = {int(r["_row"]): str(r["_id"]) for r in rows}
         return cls(
             row_id=str(rows[draft.row]["_id"]),
@@ -93,7 +93,7 @@ class Preview:
 
 
 def _draws(draft: Draft, spec: RenderSpec, rows: RowSet) -> dict[str, str]:
-    """What was drawn for a draft, and from how many."""
+    """A draft's draws, and the number of candidates of each."""
     template = spec.task.templates[draft.choice.template]
     when = "few" if draft.shots else "zero"
     layouts = [s for s in spec.shots_styles.values() if s.when in ("any", when)]
@@ -116,7 +116,7 @@ def _draws(draft: Draft, spec: RenderSpec, rows: RowSet) -> dict[str, str]:
 def preview(
     request: Request, task: TaskDef, split: str, wanted: Wanted
 ) -> tuple[list[Preview], dict[str, int]]:
-    """Examples of a task, and why rows of the sample gave none (reason -> rows)."""
+    """Examples of a task, and counts of dropped rows of the sample (reason -> rows)."""
     place, evaluated = split_spec(request, task, split), is_evaluated(task, split)
     fields = task_fields(task, evaluated=evaluated)
     rows, dropped = sample(place, SAMPLE_ROWS, fields)
@@ -159,7 +159,7 @@ def _place_of(row: str, rows: Sequence[Mapping[str, Any]]) -> int | None:
 def _no_row(
     row: str, rows: Sequence[Mapping[str, Any]], dropped: Sequence[FieldRow]
 ) -> FlancompileError:
-    """FC308, with the reason where the row was read and dropped."""
+    """FC308, with the drop reason if the row was read and dropped."""
     for one in dropped:
         if one.id == row:
             return fail("FC308", f"row {row!r} is dropped when it is read: {one.reason}")
@@ -169,7 +169,7 @@ def _no_row(
 
 
 def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
-    """What renders the templates that are wanted. Raises FC203, FC411."""
+    """Render spec of the requested templates. Raises FC203, FC411."""
     names = [t.name for t in task.task.templates]
     if wanted.template is not None and wanted.template not in names:
         hint = nearest(wanted.template, names) or f"templates: {', '.join(names)}"
@@ -200,7 +200,7 @@ def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:
 
 
 def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int, split: str) -> RowSet:
-    """Sampled rows of a split as the render pass takes them."""
+    """Sampled rows of a split as a row set for the render pass."""
     names = [n for n in (rows[0] if rows else ()) if not n.startswith("_")]
     return RowSet(
         task_id=spec.task_id,
@@ -215,7 +215,7 @@ def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int, spl
 
 
 def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str) -> Pools:
-    """Where the exemplars of sampled rows come from."""
+    """Exemplar pools of sampled rows."""
     settings = task.task.exemplars
     if settings.source == "file":
         items = exemplar_items(task)
@@ -230,7 +230,7 @@ def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, s
 def pools_found(
     request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str
 ) -> tuple[Pools, list[Diagnostic]]:
-    """The same, without exemplars where theirs cannot be read, and why they cannot be read."""
+    """The same, without the exemplars that cannot be read, and the diagnostics of those."""
     try:
         return pools_for(request, task, spec, rows, split), []
     except FlancompileError as error:

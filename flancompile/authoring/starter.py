@@ -1,7 +1,7 @@
-"""A task file to start from, guessed from the rows of a source: `flancompile new`.
+"""First dataset file, guessed from a source's rows (`flancompile new`).
 
-What is a label, an answer or an option is guessed from names and values; every guess stands in the
-file, where the author sees and changes it.
+Labels, answers and options are guessed from names and values; every guess is written to the file,
+where the author can change it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WORDS = {"if", "in", "is", "not", "and", "or", "else", "true", "false", "none",
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the sample: its field name, kind, and what its values are like."""
+    """A column of the sample: field name, kind, and statistics of its values."""
 
     name: str
     field: str
@@ -50,7 +50,7 @@ class Column:
 
     @property
     def has_blanks(self) -> bool:
-        """Whether it is a text that some rows leave empty, and no label for that."""
+        """Whether it is a text that some rows leave empty, and not a label."""
         return self.kind == "text" and self.blanks > 0 and not self.is_label
 
     @property
@@ -61,7 +61,7 @@ class Column:
 
 
 def columns_of(rows: Sequence[dict[str, Any]]) -> list[Column]:
-    """The columns of some rows, in their order. Raises FC303 when there are none."""
+    """Columns of some rows, in order. Raises FC303 without rows."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not names:
         raise fail("FC303", "the source has no rows to look at")
@@ -97,8 +97,8 @@ def starter(
 ) -> str:
     """The text of a dataset file.
 
-    place: the source's `files` or `hub`, as YAML; schema: where the JSON Schema lies; rows: on
-    which guesses are tried.
+    place: the source's `files` or `hub`, as YAML; schema: path of the JSON Schema; rows: sample for
+    testing guesses.
     """
     row_id = next((c for c in columns if _ID.match(c.name) and c.distinct == c.rows), None)
     rest = [c for c in columns if c is not row_id]
@@ -130,16 +130,16 @@ def starter(
 def _options(
     columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[Column | None, Column, Gold | None]:
-    """The column of options, what is asked for, and how it names the right option."""
+    """The column of options, the target's column, and how it identifies the correct option."""
     fields = [{c.field: row.get(c.name) for c in columns} for row in rows]
     named = [c for c in columns if c.kind in ("list", "mapping") and _OPTIONS.search(c.name)]
     for options in named:
-        first = _asked(columns, options)
+        first = _target_column(columns, options)
         for asked in (first, *(c for c in columns if c not in (first, options))):
             gold = gold_of(fields, options.field, asked.field)
             if gold is not None:
                 return options, asked, gold
-    return None, _asked(columns, None), None
+    return None, _target_column(columns, None), None
 
 
 def _is_dialogue(column: Column) -> bool:
@@ -204,8 +204,8 @@ def _choices(asked: Column, gold: Gold | None) -> list[str]:
     return [f"  choices: {{options: {{{pairs}}}, gold: {asked.field}}} # say what each label means"]
 
 
-def _asked(columns: Sequence[Column], options: Column | None) -> Column:
-    """What the task asks for: a label, an answer by name, else the last text."""
+def _target_column(columns: Sequence[Column], options: Column | None) -> Column:
+    """Column of the target: a label, an answer by name, else the last text."""
     rest = [c for c in columns if c is not options and c.kind not in ("mapping", "list")] or list(
         columns
     )

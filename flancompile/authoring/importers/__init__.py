@@ -1,1 +1,1 @@
-"""Bringing in what others have written, as task files of our own language."""
+"""Importers: convert other projects' task files to dataset files."""

@@ -1,4 +1,4 @@
-"""What importers share: what they give, and names as our language wants them."""
+"""Results of an import, and conversion of names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FUNCTIONS = {"zip", "len", "range", "dict", "namespace", "joiner", "cycler"}
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A template, or a key of one, that was not brought in, and why."""
+    """A template, or one of its keys, that was not imported, with the reason."""
 
     name: str
     reason: str
@@ -39,11 +39,11 @@ class LeftOut:
 
 @dataclass
 class Imported:
-    """A template file in our language.
+    """A dataset file made from a task file.
 
-    text: the dataset file's YAML; templates: their name of a template -> (task, our name);
-    files: path in the library -> text, of what goes beside it; notes: keys of what was brought in
-    that have no place here, and what becomes of them.
+    text: the dataset file's YAML; templates: original name -> (task, new name); files: path in the
+    library -> text of files beside it; notes: keys of imported templates without an equivalent, and
+    how they are handled.
     """
 
     id: str
@@ -54,20 +54,20 @@ class Imported:
     notes: list[LeftOut] = field(default_factory=list)
 
     def note(self, key: str, becomes: str) -> None:
-        """Take a note of a key, once."""
+        """Add a note about a key, once."""
         if (one := LeftOut(key, becomes)) not in self.notes:
             self.notes.append(one)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes the canonical form of `flancompile fmt`: texts of several lines as blocks."""
+    """Dump YAML in the canonical form of `flancompile fmt`: texts of several lines as blocks."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Sequences are set in."""
+        """Indent sequences."""
         super().increase_indent(flow, False)
 
     def choose_scalar_style(self) -> str:
-        """Double quotes, but single ones about quotes and backslashes."""
+        """Use double quotes, and single quotes around quotes and backslashes."""
         style = str(super().choose_scalar_style())
         value = getattr(self.event, "value", "")
         return '"' if style == "'" and not {'"', "\\"} & set(value) else style
@@ -87,13 +87,13 @@ def dumped(data: dict[str, Any]) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """The reason that an error gives, in one line."""
+    """An error's reason in one line."""
     text = error.diagnostics[0].message if isinstance(error, TextError) else str(error)
     return text.splitlines()[0]
 
 
 def through(names: set[str], let: dict[str, str]) -> set[str]:
-    """Names that some names come of, those of `let` looked into."""
+    """Names that some names depend on, with `let` names expanded."""
     found, left = set(names), list(names & set(let))
     while left:
         new = names_of("{{ " + let[left.pop()] + " }}") - {"pick"} - found
@@ -103,10 +103,10 @@ def through(names: set[str], let: dict[str, str]) -> set[str]:
 
 
 def renames(columns: Iterable[str], reserved: Collection[str] = ()) -> dict[str, str]:
-    """Column -> field, for columns whose name no field may have; no two are alike.
+    """Column -> field, for columns whose names are no valid field names; fields are distinct.
 
-    A field is ASCII and begins with a letter, and some names mean something else. reserved: names
-    that no field may have for the importer's reasons; a column's own name is none of them.
+    A field's name is ASCII, begins with a letter and is no reserved word of the language. reserved:
+    further names that a field may not have; a column's own name is not among them.
     """
     wanted = sorted(set(columns))
     bad = [n for n in wanted if n in TAKEN or not _FIELD.fullmatch(n)]
@@ -118,7 +118,7 @@ _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def slug(name: str, taken: set[str]) -> str:
-    """A name as an identifier that is not taken yet; it is taken now."""
+    """Turn a name into a new identifier and add it to those in use."""
     slug = re.sub(r"\W+", "_", name).strip("_").lower() or "template"
     slug = slug if slug[0].isalpha() else f"t_{slug}"
     found, number = slug, 2

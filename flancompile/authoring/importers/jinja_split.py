@@ -1,7 +1,7 @@
-"""A Jinja text with a separator in it, as two texts: what is rendered before it, and after.
+"""Split a Jinja text at a separator into two texts, one for each side.
 
-The text is cut in its own source, so what an author wrote is kept. Where the separator stands in a
-block (`{% if %}A ||| B{% endif %}`) each side gets the block with its part of the bodies. `set`
+The source is split, so the author's text is unchanged. If the separator is inside a block
+(`{% if %}A ||| B{% endif %}`), each side gets the block with its part of the bodies. `set`
 statements go to both sides. Tags are written with `+`, so that white space about them means the
 same under `trim_blocks` and `lstrip_blocks`.
 """
@@ -35,7 +35,7 @@ _MIDDLES = {"if": ("elif", "else"), "for": ("else",)}
 
 
 class SplitError(Exception):
-    """The text cannot be cut in two; the message says why."""
+    """The text cannot be split; the message gives the reason."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ Node = Text | Output | Set | Block
 
 
 def parse(text: str) -> list[Node]:
-    """The text as a tree. Raises SplitError for statements that are not known here."""
+    """Parse a text into a tree. Raises SplitError for unknown statements."""
     try:
         tokens = list(jinja2.Environment(keep_trailing_newline=True).lex(text))
     except jinja2.TemplateSyntaxError as error:
@@ -138,7 +138,7 @@ def _block(parts: Sequence[tuple[str, str]], at: int, name: str) -> tuple[Block,
 
 
 def halves(nodes: Sequence[Node], separator: str = "|||") -> tuple[list[Node], list[Node]]:
-    """What stands before the separator, and after it. Raises SplitError if there is no one cut."""
+    """The parts before and after the separator. Raises SplitError if they are not unique."""
     left: list[Node] = []
     right: list[Node] = []
     for place, node in enumerate(nodes):
@@ -187,7 +187,7 @@ def _holds(node: Node, separator: str) -> bool:
 
 
 def _sets(nodes: Sequence[Node]) -> list[Node]:
-    """The assignments among some nodes, with the blocks that they stand in."""
+    """Assignments among some nodes, with their enclosing blocks."""
     found: list[Node] = []
     for node in nodes:
         if isinstance(node, Set):
@@ -200,7 +200,7 @@ def _sets(nodes: Sequence[Node]) -> list[Node]:
 
 
 def source(nodes: Sequence[Node], rename: Callable[[str], str] = lambda code: code) -> str:
-    """The tree as Jinja text again. rename: is given the code of every tag and slot."""
+    """Convert a tree to Jinja source. rename: maps the code of each tag and slot."""
     out = []
     for node in nodes:
         if isinstance(node, Text):
@@ -221,8 +221,8 @@ OPENS, CLOSES = "([{", ")]}"
 
 
 def operand(code: str, end: int) -> int:
-    """Where the operand of a filter begins whose `|` stands at `end`: a chain of calls, items,
-    attributes and filters, as tightly bound as a filter is."""
+    """Start of the operand of a filter whose `|` is at `end`: a chain of calls, items, attributes
+    and filters, which bind as tightly as a filter."""
     tokens = [(m.start(), m[0]) for m in TOKEN.finditer(code[:end]) if m[0].strip()]
     at = len(tokens)
     while True:
@@ -253,7 +253,7 @@ _NAME = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<![\w.])([A-Za-z_
 
 
 def renamed(code: str, names: dict[str, str]) -> str:
-    """Code in which names stand for others; texts, attributes, filters and keywords are kept."""
+    """Rename names in code; strings, attributes, filters and keywords are unchanged."""
 
     def swap(match: re.Match[str]) -> str:
         if match[1] or match[2] not in names:

@@ -1,9 +1,9 @@
-"""lm-evaluation-harness's task files as dataset files of ours.
+"""Import task files of lm-evaluation-harness as dataset files.
 
 A task's `doc_to_text`, `doc_to_target` and `doc_to_choice` become a template, its choices and its
 gold; `fewshot_config` becomes exemplars, `metric_list` and `filter_list` the evaluation
-(`lm_eval_scoring.py`). What needs Python (`!function`) for its texts is left out and named; what
-of a task has no place in our language is noted for that task.
+(`lm_eval_scoring.py`). Tasks whose texts need Python (`!function`) are
+left out and reported; keys without an equivalent are noted for each task.
 
 Source of the format: lm-evaluation-harness's task guide (MIT).
 """
@@ -60,7 +60,7 @@ class _Function(str):
 
 
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    """Reads `!function` as the function's name."""
+    """Load `!function` as the function's name."""
 
 
 _Loader.add_constructor("!function", lambda loader, node: _Function(node.value))
@@ -68,7 +68,7 @@ _Loader.add_constructor("!function", lambda loader, node: _Function(node.value))
 
 @dataclass
 class _Task:
-    """The pieces of a task in our language."""
+    """The parts of a converted task."""
 
     input: str
     target: str
@@ -77,10 +77,10 @@ class _Task:
 
 
 def import_task(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Imported | None:
-    """Bring in one task file; None for what is no task (a file that others include, a group).
+    """Import one task file; None for a group or a file that others include.
 
-    seen: files that are read already, for those that many include.
-    Raises FC301 for an `include` that is not there, FC304 for what is no YAML.
+    seen: cache of files that have been read. Raises FC301 for a missing `include`, FC304 for
+    invalid YAML.
     """
     about = loaded(path, seen)
     name = about.get("task")
@@ -96,12 +96,12 @@ def import_task(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Imported | N
 
 
 def layouts() -> str:
-    """The harness's own layout of instruction, exemplars and query, as a styles file."""
+    """The harness's layout of instruction, exemplars and query, as a styles file."""
     return layout({})[1]
 
 
 def loaded(path: Path, seen: dict[Path, Mapping[str, Any]]) -> dict[str, Any]:
-    """A task file with what it includes; its own keys win. seen: files that are read already."""
+    """Load a task file with its includes; its own keys win. seen: cache of files read."""
     about = dict(_read(path, seen))
     included = about.pop("include", None)
     for name in reversed([included] if isinstance(included, str) else included or []):
@@ -210,7 +210,7 @@ def _task(about: Mapping[str, Any]) -> _Task:
 
 
 def _path(given: object) -> str | None:
-    """The value that a text alone prints: it may be a list of answers."""
+    """Expression of a text that prints one value, which may be a list of answers."""
     code = _sole(given)
     return None if code is None else re.sub(r"\s*\|\s*tojson\s*$", "", code)
 
@@ -254,9 +254,9 @@ def _options(given: object) -> Any:
 
 
 def _gold(given: object, options: Any) -> tuple[str, str | None]:
-    """The right option's index, and the texts of all right ones where there may be several.
+    """Expressions of the correct option's index and, if there may be several, of all their texts.
 
-    A number stands for itself, a text for its place; of a list the first is the gold.
+    A number is the index; a text is looked up among the options; a list's first item is the gold.
     """
     if isinstance(given, int):
         return str(given), None
@@ -285,7 +285,7 @@ def _gold(given: object, options: Any) -> tuple[str, str | None]:
 
 
 def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
-    """The signature's sides, and field -> column where they differ; texts are renamed to fit."""
+    """The signature's sides, and field -> column where names differ; texts are renamed to match."""
     codes = [v for v in (one.choices or {}).values() if isinstance(v, str) and v != "index"]
     shown = names_of(one.input) - FUNCTIONS
     target = names_of(one.target) if one.choices is None else set[str]()

@@ -1,7 +1,6 @@
-"""How lm-evaluation-harness's tasks are scored and laid out: what comes in, and what does not.
+"""Convert scoring and layout keys of lm-evaluation-harness tasks.
 
-Each function gives what our language has for some keys of a task file, and adds a note for each
-that it has no place for.
+Each function converts some keys of a task file, and adds a note for each key without an equivalent.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _DELIMITERS = {"target_delimiter": " ", "fewshot_delimiter": "\n\n"}
 
 
 def metric_of(about: Mapping[str, Any], is_choice: bool, note: Note) -> str:
-    """The metric by its name in our language; the others are noted."""
+    """The metric's name here; other metrics are noted."""
     default = "accuracy" if is_choice else "exact_match"
     chosen: str | None = None
     for given in _metrics(about):
@@ -51,7 +50,7 @@ def metric_of(about: Mapping[str, Any], is_choice: bool, note: Note) -> str:
 
 
 def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]:
-    """The keys of `eval` for filters, and for what exact_match ignores."""
+    """Keys of `eval` for filters and for exact_match's options."""
     found: dict[str, Any] = {}
     if metric != "accuracy":
         found |= _filters(about, note)
@@ -79,7 +78,7 @@ def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]
 
 
 def layout(about: Mapping[str, Any]) -> tuple[str, str]:
-    """The layout's name and styles file, by what the harness writes between the parts.
+    """The layout's name and styles file, from the harness's delimiters.
 
     White space at the ends of `doc_to_text`, `doc_to_target` and `description` is part of it, as
     texts of ours have none at their ends.
@@ -116,7 +115,7 @@ def _space(text: str) -> tuple[str, str]:
 
 
 def layout_notes(about: Mapping[str, Any], name: str, note: Note) -> None:
-    """What a recipe must say for the task's delimiters."""
+    """Notes on recipe settings for the task's delimiters."""
     if name == "lm_eval":
         return
     said = [k for k, default in _DELIMITERS.items() if about.get(k, default) != default]
@@ -130,7 +129,7 @@ def layout_notes(about: Mapping[str, Any], name: str, note: Note) -> None:
 
 
 def few_shot_notes(about: Mapping[str, Any], note: Note) -> None:
-    """What the recipe says for exemplars, and what of their configuration has no place."""
+    """Notes on recipe settings for exemplars, and on few-shot settings without an equivalent."""
     if shots := about.get("num_fewshot"):
         note("num_fewshot", f"say `shots: {{{shots}: 1}}` in the mixture or the recipe")
     config = about.get("fewshot_config")
@@ -150,7 +149,7 @@ def _metrics(about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _patterns(given: Any, note: Note) -> list[str]:
-    """The regular expressions that are some; the others are noted."""
+    """Valid regular expressions; invalid ones are noted."""
     found = []
     for pattern in [given] if isinstance(given, str) else given or []:
         if _is_pattern(pattern):
@@ -161,7 +160,7 @@ def _patterns(given: Any, note: Note) -> list[str]:
 
 
 def _filters(about: Mapping[str, Any], note: Note) -> dict[str, Any]:
-    """The steps of the last pipeline that can be said; what is left out is noted."""
+    """Steps of the last filter pipeline; steps without an equivalent are noted."""
     chosen: list[dict[str, Any]] | None = None
     names: list[str] = []
     for pipeline in reversed(about.get("filter_list") or []):
@@ -183,7 +182,7 @@ def _filters(about: Mapping[str, Any], note: Note) -> dict[str, Any]:
 
 
 def _step(step: Any) -> dict[str, Any] | None:
-    """A filter step in our words: empty for one that changes nothing, None without a place."""
+    """Convert a filter step: empty if it changes nothing, None without an equivalent."""
     if not isinstance(step, Mapping):
         return None
     kind = step.get("function")
@@ -213,7 +212,7 @@ def _step(step: Any) -> dict[str, Any] | None:
 
 
 def _literal(text: str) -> str:
-    """A text as a template prints it."""
+    """Template source that prints a text."""
     return f"{{{{ {json.dumps(text)} }}}}" if "{" in text else text
 
 

@@ -1,9 +1,9 @@
-"""promptsource's template files as dataset files of ours.
+"""Import template files of promptsource as dataset files.
 
-A file becomes one dataset file; its templates are gathered into tasks by what they are given and
-what they ask for. `answer_choices` becomes a `let`, an unseeded `choice` a draw, `|||` the border
-of input and target, metadata the evaluation and tags. What cannot be said in the language is left
-out and named, with the reason.
+A file becomes one dataset file; its templates are grouped into tasks by their inputs and outputs.
+`answer_choices` becomes a `let`, an unseeded `choice` a draw, `|||` the boundary of input and
+target, metadata the evaluation and tags. Templates without an equivalent are left out and reported
+with the reason.
 
 Source of the format: promptsource's `templates.py` (Apache-2.0).
 """
@@ -59,7 +59,7 @@ _METRICS = {"ROUGE": "rouge_l", "BLEU": "bleu", "Squad": "squad_f1"}
 
 @dataclass
 class _Made:
-    """One template: texts, names and what it needs."""
+    """A converted template: texts, names and requirements."""
 
     name: str
     input: str
@@ -74,7 +74,7 @@ class _Made:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads promptsource's tagged objects as mappings."""
+    """Load promptsource's tagged objects as mappings."""
 
 
 def _mapping(loader: yaml.SafeLoader, node: Any) -> dict[Any, Any]:
@@ -86,7 +86,7 @@ for _tag in ("!Template", "!TemplateMetadata"):
 
 
 def import_file(path: Path, split: str = "train") -> Imported:
-    """Bring in one templates.yaml. Raises FC304 for what is no such file."""
+    """Import one templates.yaml. Raises FC304 if the file is not valid."""
     try:
         about = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         given = list(about["templates"].values())
@@ -111,7 +111,7 @@ def import_file(path: Path, split: str = "train") -> Imported:
 
 
 def _names(given: Sequence[dict[str, Any]]) -> set[str]:
-    """Every word of some templates' tags and slots: names that nothing of ours may take."""
+    """All words in templates' tags and slots, which generated names must avoid."""
     found: set[str] = set()
     for template in given:
         for text in (template.get("jinja"), template.get("answer_choices")):
@@ -120,7 +120,7 @@ def _names(given: Sequence[dict[str, Any]]) -> set[str]:
 
 
 def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Made:
-    """One template in our language. reserved: names that the file's templates read or set."""
+    """Convert one template. reserved: names that the file's templates read or set."""
     tree = parse(str(given["jinja"]))
     with_namespaces(tree)
     optional = with_optional(tree)
@@ -211,7 +211,7 @@ _JOINED = re.compile(r"""(.*)\|\s*join\(\s*(['"])\s*\|\|\|\s*\2\s*\)""", re.DOTA
 
 
 def _trimmed(tree: list[Node]) -> list[Node]:
-    """A side without white space at its ends; by a filter where only rendering can tell."""
+    """Strip a side's outer white space, by a filter if it depends on values."""
     kept = list(tree)
     while kept and isinstance(kept[0], Text) and not kept[0].text.strip():
         kept.pop(0)
@@ -229,7 +229,7 @@ def _trimmed(tree: list[Node]) -> list[Node]:
 
 
 def _may_leave_space(kept: Sequence[Node]) -> bool:
-    """Whether only rendering can tell where a side begins and ends."""
+    """Whether a side's outer white space depends on values."""
     ends = [*kept[:1], *kept[-1:]]
     if any(isinstance(n, Block | Set) for n in ends):
         return True
@@ -240,7 +240,7 @@ def _may_leave_space(kept: Sequence[Node]) -> bool:
 
 
 def _trim_values(kept: list[Node]) -> None:
-    """Trim the values at the ends, with the white space beside them, as they may be empty."""
+    """Strip the outermost values and the white space beside them, as values may be empty."""
     for edge, name in ((0, "lstrip"), (-1, "rstrip")):
         end = kept[edge] if kept else None
         if not isinstance(end, Output):
@@ -259,7 +259,7 @@ def _trim_values(kept: list[Node]) -> None:
 
 
 def _filtered(code: str, name: str) -> str:
-    """A value under one more filter."""
+    """Apply one more filter to a value."""
     simple = re.fullmatch(r"[\w.]+(\[[^][]*\])*(\s*\|\s*\w+)*", code)
     return f"{code} | {name}" if simple else f"({code}) | {name}"
 
@@ -270,7 +270,7 @@ def _category(one: _Made) -> str:
 
 
 def _dataset(id_: str, about: dict[str, Any], made: Sequence[_Made], split: str) -> str:
-    """The dataset file's text; YAML in our canonical order."""
+    """The dataset file's text, as YAML in canonical order."""
     columns: dict[str, str] = {}
     required: set[str] = set()
     for one in made:

@@ -1,6 +1,6 @@
-"""Jinja statements that our language has no place for, said in other words.
+"""Rewrite Jinja statements that the template language lacks.
 
-An unseeded `choice` becomes a name that is drawn once; a value that is changed becomes a namespace.
+An unseeded `choice` becomes a name drawn once; a value changed in place becomes a namespace.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ __all__ = ["names_of", "sometimes_set", "with_draws", "with_namespaces", "with_o
 
 
 def with_draws(tree: list[Node], reserved: Collection[str] = ()) -> dict[str, str]:
-    """Take every `… | choice` out of a tree: each becomes a name of `let`, drawn once.
+    """Replace every `… | choice` of a tree by a `let` name that is drawn once.
 
-    What it draws from may come of values that the template sets before; those become `let` too.
-    Where the template computes them in blocks, a number is drawn and taken modulo their count.
+    Values that the template sets before and draws from become `let` names too. If the template
+    computes them in blocks, a number is drawn and used modulo their count.
     reserved: names that a draw may not have.
     """
     if not _draws_sometimes(tree):
@@ -55,7 +55,7 @@ def with_draws(tree: list[Node], reserved: Collection[str] = ()) -> dict[str, st
 def _drawn(
     tree: list[Node], let_form: str, use_form: str, reserved: Collection[str]
 ) -> dict[str, str]:
-    """Replace each `choice` of a tree by `use_form`. -> what `let` then holds."""
+    """Replace each `choice` of a tree by `use_form`. Return the entries of `let`."""
     let: dict[str, str] = {}
     free = (n for n in (f"drawn_{i}" for i in count(1)) if n not in reserved)
 
@@ -86,9 +86,9 @@ def _drawn(
 
 
 def with_optional(tree: list[Node]) -> set[str]:
-    """Columns that a text asks for by `is defined` or `default`, so that rows may lack them.
+    """Columns that a text tests by `is defined` or `default`, so that rows may lack them.
 
-    In our language such a field is null where the column is absent, and the tests are rewritten.
+    Such a field is null if the column is absent, and the tests are rewritten.
     """
     own = {_bound(n) for n in _all_sets(tree)}
     found: set[str] = set()
@@ -137,7 +137,7 @@ _DEFAULT = re.compile(r"(?<![\w.])([^\W\d]\w*)\s*\|\s*(?:default|d)\b\s*(\()?")
 
 
 def _closing(code: str, start: int) -> int:
-    """Where the bracket that was opened before `start` has been closed."""
+    """Position after the bracket that closes the one opened before `start`."""
     depth = 1
     for token in TOKEN.finditer(code, start):
         depth += (token[0] in OPENS) - (token[0] in CLOSES)
@@ -159,7 +159,7 @@ def _arguments(code: str) -> list[str]:
 
 
 def _draws_sometimes(tree: Sequence[Node]) -> bool:
-    """Whether a draw is made only in a block, or in a part of an expression, that rows choose."""
+    """Whether a draw depends on the row: it is inside a block or a conditional expression."""
     blocks = [n for n in tree if isinstance(n, Block)]
     codes = [n.code for n in tree if isinstance(n, Output | Set)]
     return any(_CHOICE.search(source([b])) for b in blocks) or any(
@@ -173,9 +173,9 @@ _CHOICE = re.compile(r"\|\s*(?:choice|random)\b(?!\s*\()")
 
 
 def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
-    """Values that a template sets once, at its top, and that its draws come of, put before them.
+    """Move values that the template sets once, at its top, and draws from, before the draws.
 
-    None where they are computed in blocks, and nothing is changed.
+    None, without a change, if they are computed in blocks.
     """
     top = [n for n in tree if isinstance(n, Set)]
     every = [_bound(n) for n in _all_sets(tree)]
@@ -215,7 +215,7 @@ def _all_sets(tree: Sequence[Node]) -> Iterator[Set]:
 
 
 def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
-    """Values are not changed in our language; a namespace takes the place of those that were.
+    """Replace values that are changed in place by namespaces, since the language has no mutation.
 
     `set _ = d.update({"k": v})` and `{{ x.append(v) | default("", true) }}` become assignments.
     """
@@ -283,14 +283,14 @@ _APPEND = re.compile(r"(?P<name>[\w.]+)\.append\((?P<value>.*?)\)" + _SILENT, re
 
 
 def sometimes_set(text: str) -> set[str]:
-    """Names that a text reads and sets in some branches alone."""
+    """Names that a text reads but sets in some branches only."""
     env = jinja2.Environment()
     env.filters.update({**FILTERS, "choice": list})
     return free_names(env.parse(text)).sometimes
 
 
 def names_of(text: str) -> set[str]:
-    """Names that a template text reads and does not set. Raises SplitError if it is no Jinja."""
+    """Names that a text reads without setting them. Raises SplitError for invalid Jinja."""
     env = jinja2.Environment()
     env.filters.update({**FILTERS, "choice": list})
     try:

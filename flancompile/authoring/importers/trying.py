@@ -1,4 +1,4 @@
-"""Try imported templates on rows that are on this machine: whether each renders on any of them."""
+"""Render imported templates on local rows: report whether each renders on any of them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 def try_out(imported: Sequence[Imported], out: Path) -> dict[str, str]:
-    """A verdict on each template whose rows are here, by its task and name.
+    """A verdict on each template with local rows, by task and name.
 
-    Nothing is asked of a network, and a template whose rows are elsewhere has no verdict.
+    The network is not used; a template without local rows has no verdict.
     """
     try:
         request = bare_request((out,), None)
@@ -40,7 +40,7 @@ def try_out(imported: Sequence[Imported], out: Path) -> dict[str, str]:
 
 
 def _verdict(request: Request, task: TaskDef, template: str) -> str | None:
-    """Whether a template renders on the first split with rows; None where there is none."""
+    """Whether a template renders on the first split with rows; None without such a split."""
     evaluation = task.task.eval
     wanted = Wanted(template=template, count=1)
     source = task.dataset.model.source
@@ -60,7 +60,7 @@ def _verdict(request: Request, task: TaskDef, template: str) -> str | None:
 
 
 def _is_here(task: TaskDef) -> bool:
-    """Whether a task's rows may be on this machine: files, or a dataset in the Hub's cache."""
+    """Whether a task's data may be on this machine: as files, or in the Hub's cache."""
     source = task.dataset.model.source
     if source.hub is None or Path(source.hub).is_dir():
         return True
