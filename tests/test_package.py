@@ -69,7 +69,7 @@ def test_training_without_jax_says_what_to_install(
     assert caught.value.code == "FC611"
 
 
-def test_every_name_of_the_package_can_be_had() -> None:
+def test_every_name_of_the_package_is_available() -> None:
     for name in flancompile.__all__:
         assert getattr(flancompile, name)
     with pytest.raises(AttributeError):

@@ -85,7 +85,7 @@ def is_sound(column: pa.Array) -> bool:
 def changed_bytes(column: pa.Array) -> tuple[int, int]:
     """Flip each byte of each buffer in turn -> (flips that changed values, those with a new digest)."""
     before, values = digest(column), exact(column)
-    changed = told = 0
+    changed = detected = 0
     for buffer in buffers(column):
         for place in range(buffer.size):
             byte = ctypes.c_uint8.from_address(buffer.address + place)
@@ -93,10 +93,10 @@ def changed_bytes(column: pa.Array) -> tuple[int, int]:
             byte.value = kept ^ 1
             if is_sound(column) and exact(column) != values:
                 changed += 1
-                told += digest(column) != before
+                detected += digest(column) != before
             byte.value = kept
     assert digest(column) == before
-    return changed, told
+    return changed, detected
 
 
 def in_fresh_buffers(column: pa.Array) -> pa.Array:
@@ -122,8 +122,8 @@ SHAPES: dict[str, Callable[[list[Any]], tuple[list[Any], slice]]] = {
 def test_each_byte_of_each_buffer_counts(type_: pa.DataType, shape: str) -> None:
     values, part = SHAPES[shape](TYPES[type_])
     column = in_fresh_buffers(pa.array(values, type_))[part]
-    changed, told = changed_bytes(column)
-    assert changed == told
+    changed, detected = changed_bytes(column)
+    assert changed == detected
     assert changed > 0 or type_ == pa.null()
 
 

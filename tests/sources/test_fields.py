@@ -31,8 +31,8 @@ def read(
     return list(field_rows(SplitSpec("d", place, fields, where, 0, variable, let=let or {})))
 
 
-def told(rows: list[FieldRow]) -> list[Any]:
-    """The values of each row, or why it lacks some of them."""
+def outcomes(rows: list[FieldRow]) -> list[Any]:
+    """The values of each row, or its drop reason or first gap."""
     reasons = [r.reason or next(iter(r.gaps.values()), None) for r in rows]
     return [why or list(r.values or ()) for why, r in zip(reasons, rows, strict=True)]
 
@@ -46,16 +46,16 @@ def test_a_field_made_of_a_null_is_null_and_where_sees_it(
 ) -> None:
     rows = [{"p": "1", "h": "b"}, {"p": value, "h": "b"}]
     fields = {"p": text, "h": "h"}
-    first, second = told(read(rows, fields, tmp_path, "p and h"))
+    first, second = outcomes(read(rows, fields, tmp_path, "p and h"))
     assert second == "where" and first != "where"
-    assert told(read(rows, fields, tmp_path))[1] == [None, "b"]
+    assert outcomes(read(rows, fields, tmp_path))[1] == [None, "b"]
 
 
 @pytest.mark.parametrize("text", ["let", "columns"])
 def test_a_name_made_of_a_null_is_null(text: str, tmp_path: Path) -> None:
     more: dict[str, Any] = {text: {"q": "p | trim"}}
     rows = [{"p": None}, {"p": " a "}]
-    assert told(read(rows, {"q": "q", "r": "q or 'none'"}, tmp_path, **more)) == [
+    assert outcomes(read(rows, {"q": "q", "r": "q or 'none'"}, tmp_path, **more)) == [
         [None, "none"], ["a", "a"],
     ]  # fmt: skip
 
@@ -63,21 +63,23 @@ def test_a_name_made_of_a_null_is_null(text: str, tmp_path: Path) -> None:
 def test_a_row_that_where_leaves_out_has_no_other_fault(tmp_path: Path) -> None:
     rows = [{"label": -1}, {"label": 0}, {"label": 7}, {"label": None}]
     fields = {"label": "label", "name": "['a', 'b'][label]"}
-    found = told(read(rows, fields, tmp_path, "label >= 0"))
+    found = outcomes(read(rows, fields, tmp_path, "label >= 0"))
     assert found[:3] == ["where", [0, "a"], "field name: no item 7"]
     assert found[3].startswith("where: ")
-    assert told(read(rows, fields, tmp_path))[0] == "field name: the index -1 is negative"
-    assert told(read(rows, fields, tmp_path, "name == 'a'"))[0].startswith("field name: the index")
+    assert outcomes(read(rows, fields, tmp_path))[0] == "field name: the index -1 is negative"
+    assert outcomes(read(rows, fields, tmp_path, "name == 'a'"))[0].startswith(
+        "field name: the index"
+    )
 
 
 def test_a_rows_number_counts_all_rows(tmp_path: Path) -> None:
     rows = [{"a": "x"}, {"a": None}, {"a": "z"}]
     fields = {"n": "row_number", "a": "a"}
     found = read(rows, fields, tmp_path, "row_number != 0 and a", id="'r' ~ row_number")
-    assert told(found) == ["where", "where", [2, "z"]]
+    assert outcomes(found) == ["where", "where", [2, "z"]]
     assert [r.id for r in found] == ["r0", "r1", "r2"]
     own = read([{"row_number": "own", "a": 1}], fields, tmp_path)
-    assert told(own) == [["own", 1]]
+    assert outcomes(own) == [["own", 1]]
 
 
 def test_a_variable_may_not_hide_a_column(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_missing_files_are_reported_where_they_are_named(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("", "the file 'toy.csv' is empty"),
         ("7,what is 7?\n8,what is 8?\n", "`read: {header: false, columns: [...]}`"),
@@ -180,7 +180,7 @@ def test_missing_files_are_reported_where_they_are_named(tmp_path: Path) -> None
     ],
 )
 def test_what_a_file_without_usable_rows_is_said_to_be(
-    tmp_path: Path, text: str, said: str
+    tmp_path: Path, text: str, expected: str
 ) -> None:
     made = Library(tmp_path)
     about = dataset_of("toy")
@@ -189,9 +189,9 @@ def test_what_a_file_without_usable_rows_is_said_to_be(
     made.write("datasets/toy.yaml", about)
     made.write("datasets/toy.csv", text)
     found = check_rows([tmp_path], None, Reading())
-    told = [f"{d.message} {d.hint}" for d in found if d.code == "FC320"]
-    assert len(told) == 1 and said in told[0]
-    assert "…" not in told[0]
+    hints = [f"{d.message} {d.hint}" for d in found if d.code == "FC320"]
+    assert len(hints) == 1 and expected in hints[0]
+    assert "…" not in hints[0]
 
 
 def test_files_within_a_split_are_told_to_be_written_without(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_wrong_count_is_found(build: Build, tmp_path: Path) -> None:
     assert all(" tokens, " in message for message in messages)
 
 
-def test_what_is_no_build_says_so(build: Build, tmp_path: Path) -> None:
+def test_other_folders_are_refused_with_a_hint(build: Build, tmp_path: Path) -> None:
     broken = copy(build, tmp_path)
     with pytest.raises(FlancompileError, match="did you mean 'copy'"):
         Build.open(tmp_path / "cpoy")

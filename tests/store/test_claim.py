@@ -154,7 +154,7 @@ def test_a_file_is_not_replaced(tmp_path: Path) -> None:
         check_out(tmp_path / "b", "r", True)
 
 
-def test_what_came_to_stand_there_meanwhile_is_kept(planned: Planned, tmp_path: Path) -> None:
+def test_an_output_that_appeared_meanwhile_stays(planned: Planned, tmp_path: Path) -> None:
     out, plan = tmp_path / "b", planned(3)
     real = type(plan).manifest
 

@@ -57,7 +57,7 @@ def test_exports_hold_the_same(build: Build, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format_", ["parquet", "jsonl", "hf-disk"])
-def test_an_export_that_fails_leaves_nothing_and_minds_no_leavings(
+def test_a_failed_export_leaves_nothing_and_ignores_leftovers(
     build: Build, tmp_path: Path, format_: str
 ) -> None:
     def end(done: int, total: int) -> None:
@@ -66,15 +66,15 @@ def test_an_export_that_fails_leaves_nothing_and_minds_no_leavings(
     def bad(ids: Any) -> str:
         raise KeyboardInterrupt
 
-    leavings = tmp_path / ".x.partial"  # of a run that was killed
+    leftovers = tmp_path / ".x.partial"  # of a run that was killed
     if format_ == "hf-disk":
-        leavings.mkdir()
-    leavings = leavings / "old" if leavings.is_dir() else leavings
-    leavings.write_text("old")
+        leftovers.mkdir()
+    leftovers = leftovers / "old" if leftovers.is_dir() else leftovers
+    leftovers.write_text("old")
     with pytest.raises(KeyboardInterrupt):
         export(build, tmp_path / "x", format_, decode=bad, progress=end)
     assert list(tmp_path.iterdir()) == []
-    leavings.parent.mkdir(exist_ok=True)
-    leavings.write_text("old")
+    leftovers.parent.mkdir(exist_ok=True)
+    leftovers.write_text("old")
     assert export(build, tmp_path / "x", format_) > 0
     assert [p.name for p in tmp_path.rglob("*") if p.name in ("old", ".x.partial")] == []

@@ -103,7 +103,7 @@ def test_a_task_without_a_line_in_the_ledger(
     [(99, 0, 0), (99, 2, 0), (1, 2, 2)],
     ids=["in its pack", "in another pack", "in another batch"],
 )
-def test_an_example_that_stands_twice(
+def test_an_example_in_two_packs(
     planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_packs: int,
     second: int, named: int,
 ) -> None:  # fmt: skip

@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     blocks=st.integers(1, 60),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_what_is_written_is_read(
+def test_written_builds_read_back(
     planned: Planned, tmp_path_factory: pytest.TempPathFactory, layout: str, dtype: str, n: int,
     shard: int, blocks: int, seed: int,
 ) -> None:  # fmt: skip
