@@ -17,19 +17,22 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 
 from flancompile.dsl.jinja.filters import FILTERS, GLOBALS, LEFT_OUT_FILTERS, LEFT_OUT_TESTS
+from flancompile.dsl.jinja.row_arguments import guarded, has_fixed_sign
 from flancompile.dsl.jinja.strict_filters import strict_filters
 from flancompile.dsl.jinja.values import (
+    index_argument,
     multiply,
     power,
     printable,
     remainder,
+    row_argument,
     row_index,
     slice_bound,
     slot_text,
     texts_in,
 )
 
-__all__ = ["Sandbox", "environment", "has_fixed_sign"]
+__all__ = ["Sandbox", "environment"]
 
 
 class _Missing(jinja2.StrictUndefined):
@@ -42,17 +45,6 @@ class _Missing(jinja2.StrictUndefined):
         if isinstance(self._undefined_name, int):
             return f"no item {self._undefined_name}"
         return f"no {self._undefined_name!r}"
-
-
-def has_fixed_sign(index: nodes.Node) -> bool:
-    """Whether the sign of an index or bound is fixed in the text, for every row."""
-    if isinstance(index, nodes.Neg):
-        return True
-    if isinstance(index, nodes.CondExpr):
-        others = [index.expr1, *([index.expr2] if index.expr2 else [])]
-        return all(map(has_fixed_sign, others))
-    reads = (nodes.Name, nodes.Call)
-    return not isinstance(index, reads) and next(index.find_all(reads), None) is None
 
 
 class _Generator(CodeGenerator):
@@ -87,6 +79,9 @@ class _Generator(CodeGenerator):
                 self.write("(" if has_fixed_sign(part) else "environment.slice_bound(")
                 self.visit(part, frame)
                 self.write(")")
+
+    def signature(self, node: Any, frame: Frame, extra_kwargs: Any = None) -> None:
+        super().signature(guarded(node), frame, extra_kwargs)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         self.write("environment.one_text((")
@@ -142,6 +137,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.getitem(obj, index if isinstance(obj, Mapping) else row_index(index))
 
     slice_bound = staticmethod(slice_bound)
+
+    row_argument = staticmethod(row_argument)
+
+    index_argument = staticmethod(index_argument)
 
     slot_text = staticmethod(slot_text)
 

@@ -265,6 +265,11 @@ print one, be it in a list; `default(…, true)`, `is none` or a condition handl
 whose expression meets a null is null, so `where: premise and hypothesis` leaves that row out.
 Filters give lists, never generators.
 
+An argument of a filter, or of a text's method, that a row gives may not be null, which would act as
+one that is left out, and an `attribute` that it gives may not be negative, which would count from
+the end: they drop the row. Written out (`split(none, 1)`, `map(attribute=-1)`) both are allowed. An
+argument that is a value to be given or looked for, as of `default` and `index`, may be null.
+
 A list, a map and bytes have no text either. Where a template, a target, an option, an accepted
 answer, `~` or a filter of texts would print one, the row is dropped, with a reason that names the
 expression; `check` reports it where the columns' types are known. Write `| join(', ')`, one of the

@@ -32,6 +32,7 @@ __all__ = [
     "checked_width",
     "compared_key",
     "compared_text",
+    "index_argument",
     "is_broken",
     "materialized",
     "multiply",
@@ -41,6 +42,7 @@ __all__ = [
     "printable",
     "python_text",
     "remainder",
+    "row_argument",
     "row_index",
     "slice_bound",
     "slot_text",
@@ -238,6 +240,19 @@ def slice_bound(index: Any) -> Any:
     if index is None:
         raise NullValueError("a null value is a bound of a slice")
     return row_index(index)
+
+
+def row_argument(argument: Any) -> Any:
+    """An argument that a row gives to a filter or method. Raises NullValueError for a null, which
+    would act as one that is left out."""
+    if argument is None:
+        raise NullValueError("a null value is an argument")
+    return argument
+
+
+def index_argument(argument: Any) -> Any:
+    """The same of an argument that may be an index. Raises RowError where it is negative."""
+    return row_index(row_argument(argument))
 
 
 def multiply(left: Any, right: Any) -> Any:

@@ -38,8 +38,9 @@ from flancompile.compiler.columns.jinja.operations import (
     item_of_row,
     part,
 )
-from flancompile.dsl.jinja.environment import environment, has_fixed_sign
+from flancompile.dsl.jinja.environment import environment
 from flancompile.dsl.jinja.expression import compile_template
+from flancompile.dsl.jinja.row_arguments import guarded, has_fixed_sign
 from flancompile.dsl.jinja.values import materialized
 
 __all__ = ["evaluate", "render"]
@@ -153,6 +154,7 @@ class _Walk:
     def _filter(self, node: Any, frame: Frame) -> Column:
         function = applied(type(node).__name__, node.name)
         over = node.node if node.node is not None else nodes.Name(_BLOCK, "load")
+        node = guarded(node)
         return self._apply(function, [over, *node.args], frame, node.kwargs)
 
     _test = _filter
@@ -244,6 +246,9 @@ class _Walk:
                 lambda f, *a: f(*a[:n], **dict(zip(keys, a[n:], strict=True))),
                 each, *columns, rows=frame.rows,
             )  # fmt: skip
+        if isinstance(node.node, nodes.EnvironmentAttribute):
+            return self._apply(getattr(environment(), node.node.name), node.args, frame)
+        node = guarded(node)
         return self._apply(called, [node.node, *node.args], frame, node.kwargs)
 
     def _with(self, node: nodes.With, frame: Frame) -> Column:
