@@ -1,15 +1,14 @@
-"""One task: which prompts a model is given, and what is made of its answers."""
+"""Prompts of a task, and scores of a model's answers."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from flancompile.dsl.jinja.conclusion import literals_around_answer
 from flancompile.errors import FlancompileError
-from flancompile.evaluate.results import TaskResult, group_means
-from flancompile.evaluate.task import Frame, Score, answers, score_of
+from flancompile.evaluate.task import Frame, answers, conclusion, score_of
 from flancompile.store.schema import EVAL
 
 FRAME = Frame(1, 3, 2)
@@ -17,7 +16,7 @@ ABOUT = {"metric": "exact_match", "extract": None, "stop": []}
 
 
 class Parrot:
-    """Answers what it was told to, and likes long options; it remembers what it was given."""
+    """Model with fixed answers that prefers long options; records its inputs."""
 
     def __init__(self, texts: list[str] | None = None) -> None:
         self.texts, self.given = texts or [], []
@@ -75,7 +74,7 @@ def test_the_most_likely_option_is_the_answer() -> None:
     assert score_of(found).mean == 1.0
 
 
-def test_equal_options_are_told_apart_by_place() -> None:
+def test_equal_options_differ_by_place() -> None:
     options = {"options": ["no", "no"], "option_ids": [[4], [5, 6]], "gold": 0}
     found = answers(rows(1, **options), {**ABOUT, "metric": "accuracy"}, Parrot(), FRAME, decode, 8)
     assert found["score"].to_pylist() == [0.0]
@@ -93,28 +92,29 @@ def test_a_prompt_of_nothing_is_an_error() -> None:
         answers(rows(1, prompt_ids=[]), ABOUT, Parrot(["x"]), Frame(None, None, 2), decode, 8)
 
 
-def result(task: str, low: float, group: str | None = None, mean: float = 0.5) -> TaskResult:
-    own, other = Score(mean, low, 0.9, 10), Score(0.1, 0.0, 0.3, 10)
-    return TaskResult(task, task, None, "accuracy", "test", group, 0.25, False, own, other)
+CONCLUSIONS = [
+    ("{{ why }} So the answer is {{ gold }}.", "It floats. So the answer is 3.5.", "3.5"),
+    ("{{ why }} So the answer is {{ gold }}.", "No idea", "No idea"),
+    ("<t>{{ why }}</t>\n<a>{{ gold }}</a>", "<t>x</t>\n<a>(b) yes</a> and more", "(b) yes"),
+    ("{{ why }}\n{{ gold }}", "First.\nSecond.\n\nB", "B"),
+    ("{{ why }}\nAnswer: {{ gold }}", "Answer: no? Well.\nAnswer: yes\nQuestion: next", "yes"),
+    ('{{ why }} So "{{ gold }}".', 'He said "so". So "a b".', "a b"),
+    ("{% for s in steps %}- {{ s }}\n{% endfor %}**{{ gold }}**", "- one\n**two**", "two"),
+    ("{{ answer | capitalize }}", "Yes", "Yes"),
+]
 
 
-def test_a_task_beats_its_baselines_by_whole_intervals() -> None:
-    assert result("a", 0.31).beats_baselines
-    assert not result("a", 0.29).beats_baselines
-    chance = TaskResult(
-        "a", "a", None, "accuracy", "t", None, 0.5, False, Score(0.6, 0.45, 0.7, 9), None
-    )
-    assert not chance.beats_baselines
+@pytest.mark.parametrize(("target", "text", "answer"), CONCLUSIONS)
+def test_the_answer_after_a_rationale_is_found_by_the_template_s_target(
+    target: str, text: str, answer: str
+) -> None:
+    before, after, _ = literals_around_answer(target)
+    assert conclusion(text, before, after) == answer
 
 
-def test_sets_of_two_entries_are_not_averaged() -> None:
-    zero = replace(result("a", 0.3, "g", 0.2), entry="0shot", name="a@0shot")
-    five = replace(result("a", 0.3, "g", 0.8), entry="5shot", name="a@5shot")
-    assert group_means([zero, five]) == {"g@0shot": 0.2, "g@5shot": 0.8}
-
-
-def test_tasks_of_a_group_are_averaged_first() -> None:
-    found = group_means(
-        [result("a", 0, "g", 0.2), result("b", 0, "g", 0.6), result("c", 0, None, 1.0)]
-    )
-    assert found == {"c": 1.0, "g": pytest.approx(0.4)}
+def test_how_much_a_target_prints() -> None:
+    assert [literals_around_answer(t)[2] for t in ("{{ a }}", "Yes.", "{{ a }}: {{ b }}")] == [
+        1,
+        0,
+        2,
+    ]

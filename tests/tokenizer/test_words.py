@@ -3,7 +3,6 @@
 import os
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,6 @@ import pytest
 
 from flancompile.tokenizer import words as module
 from flancompile.tokenizer.encoders import PieceEncoder
-from flancompile.tokenizer.paths import Paths
-from flancompile.tokenizer.pieces import PieceModel
 from flancompile.tokenizer.text import Texts
 from flancompile.tokenizer.tokenizer import Tokenizer
 from flancompile.tokenizer.words import WordEncoder, word_encoder
@@ -74,23 +71,3 @@ def test_nothing_and_spaces(unigram: Tokenizer, pieces: Tokenizer) -> None:
 
 def test_fuzz_real_bpe(real: Callable[[str], Tokenizer], odd_texts: Any) -> None:
     compare(real("bpe_32k_c4.model"), odd_texts(FUZZ, 13, (*STREWN, "<mask>", "<n>", "<ma")), 0.8)
-
-
-def test_what_may_not_be_cut_is_told(crossing_pieces: Tokenizer, unigram: Tokenizer) -> None:
-    about = PieceModel.of(crossing_pieces.data)
-    assert about.why_no_cuts() is None and about.joined()[ord("e"), ord(" ")]
-    assert "crosses a space" in str(replace(about, single_spaces=True).why_no_cuts())
-    assert PieceModel.of(unigram.data).why_no_cuts() is None
-    with pytest.raises(ValueError, match="not a SentencePiece model"):
-        PieceModel.of(b"\x0f\x01nothing")
-
-
-def test_a_tie_is_never_safe() -> None:
-    from flancompile.tokenizer.pieces import NORMAL, UNIGRAM, Piece
-
-    pieces = [("\u2581", -1.0), ("a", -2.0), ("aa", -3.0), ("b", -2.0), ("ab", -3.99)]
-    given = tuple(Piece(t, s, NORMAL) for t, s in pieces)
-    paths = Paths(PieceModel(given, UNIGRAM, False, True, True, b""))
-    best, limit = paths.limits(Texts.of(["\u2581aaa", "\u2581aa", "\u2581ab", "\u2581?"]))
-    assert best.tolist() == pytest.approx([-6.0, -4.0, -4.99, -14.99], abs=1e-3)
-    assert limit[0] == 0 and limit[1] > 1e4 and 0 < limit[2] < 1e4 * 10 and limit[3] > 1e4

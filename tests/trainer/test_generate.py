@@ -1,4 +1,4 @@
-"""Generation and scoring against whole forward passes without any cache."""
+"""Generation with a cache, against whole forward passes without one."""
 
 import jax
 import numpy as np
@@ -65,14 +65,3 @@ def test_an_answer_ends_at_eos(decoder: Decoder) -> None:
     assert found.tolist() == first[: first.index(stop)]
     endless = Decoder(decoder.params, SHAPE, "float32", None, batch_rows=4)
     assert len(endless.generate([ids], 12)[0]) == 12
-
-
-def test_scores_are_summed_log_probabilities(decoder: Decoder) -> None:
-    targets = [[7], [9, 10, 2], [5] * 20, [3], [4, 4], [2], [11, 12]]
-    seen: list[int] = []
-    found = decoder.score(prompts(), targets, seen.append)
-    assert seen[-1] == 7
-    for ids, target, got in zip(prompts(), targets, found, strict=True):
-        logp = np.asarray(jax.nn.log_softmax(logits(decoder, [*ids, *target]), axis=-1))
-        want = sum(logp[len(ids) - 1 + i, t] for i, t in enumerate(target))
-        assert got == pytest.approx(want, rel=1e-4)
