@@ -1,4 +1,4 @@
-"""Chat templates: read beside a tokenizer, kept with it, and rendered as `transformers` does."""
+"""Chat templates: read beside a tokenizer, saved with it, and rendered as `transformers` does."""
 
 import json
 import pickle
@@ -96,8 +96,8 @@ def test_the_template_beside_a_tokenizer_is_kept_with_it(folder: Path, tmp_path:
     own = replace(loaded.chat, special=())
     assert own == ChatTemplate(CHATML, {"bos_token": "<s>", "eos_token": "</s>"})
     loaded.save(tmp_path)
-    kept = load_folder(tmp_path)
-    assert (kept.chat, kept.digest) == (loaded.chat, loaded.digest)
+    reloaded = load_folder(tmp_path)
+    assert (reloaded.chat, reloaded.digest) == (loaded.chat, loaded.digest)
     assert pickle.loads(pickle.dumps(loaded)).chat == loaded.chat
     bare = loaded.with_chat(None)
     assert bare.digest != loaded.digest and bare.eos_id == loaded.eos_id
@@ -135,7 +135,7 @@ def test_texts_ids_and_mask_are_those_of_transformers(
 ) -> None:
     """Texts and ids by `apply_chat_template`; the mask by the tags where the template has them.
 
-    What a message spells is a token to them; it is to us where the tokenizer reads it.
+    Special tokens spelled in a message are tokens to theirs, and to ours with `reading_special`.
     """
     chat = [{**m, "content": m["content"] if reads else m["content"].replace("<|", "")}
             for m in chat]  # fmt: skip
@@ -161,7 +161,7 @@ def test_texts_ids_and_mask_are_those_of_transformers(
         )
         learnt = [n % 2 == 1 for n, ids in enumerate(cut) for _ in ids]
         mask = [bool(m) for m in masked["assistant_masks"]]
-        # Of what we learn, theirs leaves out the line's end after an answer, and nothing else.
+        # Their mask lacks the newline after an answer, and has every other token of ours.
         extra = [found[i] for i, (a, b) in enumerate(zip(learnt, mask, strict=True)) if a and not b]
         assert not any(b and not a for a, b in zip(learnt, mask, strict=True))
         assert set(extra) <= {ours.encode(["\n"])[0][0]}

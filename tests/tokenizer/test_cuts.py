@@ -1,4 +1,4 @@
-"""Where texts may be cut: derived for families of split rules, and held against whole encoding."""
+"""Cuts of texts: derived for families of split rules, and compared with whole encoding."""
 
 import json
 import os
@@ -33,9 +33,9 @@ def agree(tokenizer: Tokenizer, texts: list[str]) -> None:
     assert len(parts) > 1.5 * len(texts)
     found = tokenizer.encode_parts(Texts.of(parts).array, begins)
     edges = np.cumsum([0, *(len(e) - 1 for e in ends)])
-    wanted = tokenizer.reference(texts)
+    expected = tokenizer.reference(texts)
     skipped = 0
-    for n, (text, ids) in enumerate(zip(texts, wanted, strict=True)):
+    for n, (text, ids) in enumerate(zip(texts, expected, strict=True)):
         own = slice(edges[n], edges[n + 1])
         before = 1.0 + np.cumsum(found.sums[own]) - found.sums[own]
         if found.uncertain[own].any() or (before > found.slack[own] - 1e-3).any():
@@ -125,12 +125,12 @@ def test_threads_that_ask_at_once_share_an_encoder(
     monkeypatch.setattr(tokenizer_module, "_cuts_of", tokenizer_module._cuts_of.__wrapped__)
     barrier = threading.Barrier(4)
 
-    def asked(_: int) -> Any:
+    def compute_cuts(_: int) -> Any:
         barrier.wait()
         return Tokenizer.__dict__["cuts"].func(unigram).tolist()
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(asked, range(4)))
+        found = list(pool.map(compute_cuts, range(4)))
     assert found == [found[0]] * 4
     texts = [f"the text number {i} of the library" for i in range(400)]
     with ThreadPoolExecutor(4) as pool:

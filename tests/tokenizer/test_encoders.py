@@ -31,9 +31,9 @@ def test_hub_encoder_is_the_library_one_text_at_a_time(bpe: Tokenizer) -> None:
     from tokenizers import Tokenizer as Model
 
     model = Model.from_str(bpe.data.decode())
-    wanted = [model.encode(t, add_special_tokens=False).ids for t in TEXTS]
+    expected = [model.encode(t, add_special_tokens=False).ids for t in TEXTS]
     encoder = HubEncoder(bpe.data)
-    assert encoder.encode(TEXTS).lists() == wanted
+    assert encoder.encode(TEXTS).lists() == expected
     assert encoder.decode(encoder.encode(TEXTS)) == TEXTS
     assert len(encoder.encode([])) == 0
 

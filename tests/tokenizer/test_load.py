@@ -138,10 +138,10 @@ def test_a_hub_repository_from_its_cache(
     name: str, bpe: Tokenizer, pieces: Tokenizer, tmp_path: Path
 ) -> None:
     pytest.importorskip("huggingface_hub")
-    wanted = bpe if name == "tokenizer.json" else pieces
+    expected = bpe if name == "tokenizer.json" else pieces
     snapshot = tmp_path / "hub" / "models--org--name" / "snapshots" / ("a" * 40)
     snapshot.mkdir(parents=True)
-    (snapshot / name).write_bytes(wanted.data)
+    (snapshot / name).write_bytes(expected.data)
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("a" * 40)
     code = (
@@ -161,9 +161,9 @@ def test_a_hub_repository_from_its_cache(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
     first, *rest = run.stdout.splitlines()
-    assert first == f"{wanted.digest} org/name"
+    assert first == f"{expected.digest} org/name"
     assert "FC412: the tokenizer of 'org/other' cannot be downloaded" in rest[0]
-    assert "holds none" not in rest[0], "offline nobody knows what it holds"
+    assert "contains none" not in rest[0], "offline, its files are unknown"
 
 
 def test_gpt2_is_told_from_its_file(real: Callable[[str], Tokenizer]) -> None:

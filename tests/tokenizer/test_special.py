@@ -33,7 +33,7 @@ def test_no_text_of_data_has_a_special_id(
     cases = [f"a{t}b {t} {t}\n{t[:-1]}{t}" for t in own] + [*own, "".join(own), " ".join(own)]
     texts = cases + odd_texts(60, 31, [*CONTROLS, *own])
     ids = {i for t in own if (i := tokenizer.token_id(t)) is not None}
-    ids -= {tokenizer.unknown_id}  # what it cannot write
+    ids -= {tokenizer.unknown_id}  # the unknown token
     found = tokenizer.encode(texts)
     for text, one in zip(texts, found, strict=True):
         assert not ids & set(one.tolist()), text
@@ -96,12 +96,12 @@ values: Any = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(st.sampled_from("ab" + OPEN + CLOSE + "\ufdd2é")) | st.none()), st.data())
 def test_data_holds_no_marks(texts: list[str | None], data: Any) -> None:
-    wanted = [replaced(t) for t in texts]
-    assert not any(OPEN in t or CLOSE in t for t in wanted if t is not None)
+    expected = [replaced(t) for t in texts]
+    assert not any(OPEN in t or CLOSE in t for t in expected if t is not None)
     start = data.draw(st.integers(0, len(texts)))
     for kind in (pa.string(), pa.large_string()):
         flat = pa.array(texts, kind)
-        assert without_marks(flat[start:]).to_pylist() == wanted[start:]
+        assert without_marks(flat[start:]).to_pylist() == expected[start:]
         lists = pa.array([texts, None, texts[start:]], pa.list_(kind))[
             data.draw(st.integers(0, 2)) :
         ]
@@ -112,7 +112,7 @@ def test_data_holds_no_marks(texts: list[str | None], data: Any) -> None:
         )
         assert without_marks(maps).to_pylist() == replaced(maps.to_pylist())
         assert without_marks(maps).type == maps.type
-    assert without_marks(pa.array(texts).dictionary_encode()).to_pylist() == wanted
+    assert without_marks(pa.array(texts).dictionary_encode()).to_pylist() == expected
 
 
 def test_a_column_without_marks_is_itself() -> None:

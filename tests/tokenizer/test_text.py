@@ -36,8 +36,8 @@ def test_bytes_and_strings_agree_for_slices(
 @given(TEXTS.filter(bool), st.data())
 def test_marked_texts_become_empty(texts: list[str], data: st.DataObject) -> None:
     mask = data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts)))
-    wanted = ["" if m else t for t, m in zip(texts, mask, strict=True)]
-    assert by_bytes(Texts.of(texts).emptied(np.array(mask))) == wanted
+    expected = ["" if m else t for t, m in zip(texts, mask, strict=True)]
+    assert by_bytes(Texts.of(texts).emptied(np.array(mask))) == expected
     places = [i for i, m in enumerate(mask) if m]
     assert Texts.of(texts).strings(places) == [texts[i] for i in places]
 

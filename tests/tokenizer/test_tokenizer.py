@@ -37,11 +37,11 @@ def test_ids_are_the_references_and_nothing_is_added(each: Tokenizer) -> None:
 
 def test_exact_is_what_decoding_says(each: Tokenizer) -> None:
     found = each.encode(TEXTS)
-    wanted = [each.decode(ids) == text for text, ids in zip(TEXTS, found, strict=True)]
-    assert each.exact(TEXTS, found).tolist() == wanted
+    expected = [each.decode(ids) == text for text, ids in zip(TEXTS, found, strict=True)]
+    assert each.exact(TEXTS, found).tolist() == expected
     if each.lossless:
-        assert all(wanted)
-    assert wanted[1]
+        assert all(expected)
+    assert expected[1]
 
 
 def test_it_pickles_as_its_bytes(each: Tokenizer) -> None:
@@ -165,10 +165,10 @@ def test_workers_give_the_same_ids(bpe: Tokenizer, tmp_path: Path) -> None:
 def test_a_worker_started_after_encoding_does_not_hang(start: str, each: Tokenizer) -> None:
     """Threads do not outlive a fork; the encoders must not wait for them."""
     texts = [*TEXTS, "é \U000323b0"] * 50
-    wanted = each.encode(texts).lists()
+    expected = each.encode(texts).lists()
     with multiprocessing.get_context(start).Pool(1) as pool:
         found = pool.apply_async(each.encode, (texts,)).get(timeout=60)
-    assert found.lists() == wanted
+    assert found.lists() == expected
 
 
 def test_t5_as_sentencepiece_has_it(real: Callable[[str], Tokenizer]) -> None:

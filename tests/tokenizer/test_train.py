@@ -101,5 +101,5 @@ def test_cutting_loses_nothing(text: str, times: int) -> None:
     assert all(len(r) <= WORD + 1 for r in runs)
     lines = [*_lines(long)]
     assert all(len(line) <= LINE and "\n" not in line for line in lines)
-    kept = [c for line in long.split("\n") for c in line if not c.isspace()]
-    assert [c for line in lines for c in line if not c.isspace()] == kept
+    letters = [c for line in long.split("\n") for c in line if not c.isspace()]
+    assert [c for line in lines for c in line if not c.isspace()] == letters

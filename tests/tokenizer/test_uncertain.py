@@ -35,7 +35,7 @@ def test_the_text_that_holds_the_character_is_the_one_found() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cl100k", "qwen2", "o200k"])
 def test_every_code_point(name: str, family: Callable[[str], Tokenizer]) -> None:
-    """No character on which the encoders differ is missing from the list of doubtful ones."""
+    """The list of uncertain characters has every character on which the encoders differ."""
     tokenizer = family(name)
     fast, why = tokenizer._fast
     assert fast is not None, why

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="torch and transformers are not inst
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
 
-def twin(shape: ModelShape, vocab: int, params):
+def torch_model(shape: ModelShape, vocab: int, params):
     """The same model in torch."""
     config = transformers.LlamaConfig(
         vocab_size=vocab, hidden_size=shape.width, intermediate_size=shape.mlp,
@@ -64,7 +64,7 @@ def test_loss_and_gradients_equal_those_of_transformers(build: Build, tied: bool
         return sums.loss / sums.targets
 
     ours, grads = jax.value_and_grad(loss)(params)
-    made = twin(run.model, 384, params)
+    made = torch_model(run.model, 384, params)
     theirs = torch_loss(made, batch)
     assert float(ours) == pytest.approx(theirs.item(), rel=1e-5)
     theirs.backward()

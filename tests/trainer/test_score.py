@@ -22,12 +22,12 @@ def test_scores_are_summed_log_probabilities() -> None:
         params, SHAPE, prompts, targets, compute="float32", batch_rows=4, progress=seen.append
     )
     assert seen == [4, 7] and found.dtype == np.float64
-    wanted = []
+    expected = []
     for prompt, target in zip(prompts, targets, strict=True):
         ids = jnp.asarray([[*prompt, *target]])
         places = jnp.arange(ids.shape[1])[None]
         hidden = model.forward(params, SHAPE, ids, jnp.ones_like(ids), places, compute=jnp.float32)
         logits = (hidden @ model.unembedding(params, jnp.float32))[0]
         logp = np.asarray(jax.nn.log_softmax(logits, axis=-1))
-        wanted.append(sum(logp[len(prompt) - 1 + i, t] for i, t in enumerate(target)))
-    assert len(wanted) == 7 and found == pytest.approx(wanted, rel=1e-4)
+        expected.append(sum(logp[len(prompt) - 1 + i, t] for i, t in enumerate(target)))
+    assert len(expected) == 7 and found == pytest.approx(expected, rel=1e-4)

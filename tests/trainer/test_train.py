@@ -75,14 +75,14 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
 ) -> None:
     devices = None if mesh.get("fsdp") else jax.devices()[:1]
     unbroken = train(run_of(mesh=mesh), build, tmp_path / "a", devices=devices)
-    asked = iter([False, False, False, True])
+    stop_requests = iter([False, False, False, True])
     with pytest.raises(Interrupted):
         train(
             run_of(mesh=mesh),
             build,
             tmp_path / "b",
             devices=devices,
-            stop=lambda: next(asked, True),
+            stop=lambda: next(stop_requests, True),
         )
     assert len(losses(tmp_path / "b")) == 4
     started = []
@@ -97,9 +97,15 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
 
 @pytest.mark.slow
 def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device) -> None:
-    asked = iter([False, False, True])
+    stop_requests = iter([False, False, True])
     with pytest.raises(Interrupted):
-        train(run_of(), build, tmp_path / "b", devices=one_device, stop=lambda: next(asked, True))
+        train(
+            run_of(),
+            build,
+            tmp_path / "b",
+            devices=one_device,
+            stop=lambda: next(stop_requests, True),
+        )
     train(run_of(mesh={"data": 2, "fsdp": 4}), build, tmp_path / "b")
     train(run_of(), build, tmp_path / "a", devices=one_device)
     np.testing.assert_allclose(losses(tmp_path / "a"), losses(tmp_path / "b"), rtol=1e-5)
@@ -208,9 +214,11 @@ def test_metrics_of_a_resumed_run_are_the_unbroken_one_s(
     build: Build, tmp_path: Path, one_device
 ) -> None:
     about = run_of(log_steps=4)
-    asked = iter([False, False, True])
+    stop_requests = iter([False, False, True])
     with pytest.raises(Interrupted):
-        train(about, build, tmp_path / "b", devices=one_device, stop=lambda: next(asked, True))
+        train(
+            about, build, tmp_path / "b", devices=one_device, stop=lambda: next(stop_requests, True)
+        )
     assert losses(tmp_path / "b") == []
     train(about, build, tmp_path / "b", devices=one_device)
     train(about, build, tmp_path / "a", devices=one_device)
