@@ -41,7 +41,7 @@ from flancompile.unfinished import clear, making_folder, remove
 
 __all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
 
-READ_VERSION = 10
+READ_VERSION = 11
 MEMORY_BYTES = 256 << 20
 SPILL_BYTES = 256 << 20  # limit of a spilled file: a text column has 31-bit offsets
 BLOCK_BYTES = 256 << 20  # rows of over 64 KiB each make smaller blocks

@@ -197,7 +197,9 @@ class PlaceOptions(Strict):
     )
     join: tuple[Join, ...] = Field((), description="Second files whose columns are added.")
     columns: dict[str, Expression] = Field(
-        {}, description="New column -> expression over this place's columns; the rest are kept."
+        {},
+        description="New column -> expression over this place's columns, and over the new ones "
+        "before it that the place lacks; the rest are kept.",
     )
 
     where: Expression | None = Field(
