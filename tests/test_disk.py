@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_a_full_disk_is_reported_with_its_file(number: int) -> None:
 
 def test_places_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: (tmp_path / "gone").read_text(),
         lambda: tmp_path.read_text(),
         lambda: (tmp_path / "file" / "below").mkdir(),

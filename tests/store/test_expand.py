@@ -9,7 +9,9 @@ from flancompile.store.loss_spans import LossSpans
 
 
 def naive(loss_spans: list[list[int]], length: int) -> tuple[list[int], list[int], list[float]]:
-    segments, positions, weights = [], [], []
+    segments: list[int] = []
+    positions: list[int] = []
+    weights: list[float] = []
     for number, (prompt, target) in enumerate(loss_spans, 1):
         segments += [number] * (prompt + target)
         positions += range(prompt + target)
