@@ -1,7 +1,7 @@
-"""Warnings that an author has looked at and means to keep: `allow` of a dataset file or a task.
+"""Apply `allow` of a dataset file or a task: mark accepted warnings with the author's reason.
 
-A warning that is allowed is marked with its reason and goes on its way; who shows complaints leaves
-it out. An error cannot be allowed.
+Marked warnings stay in the list; commands that print diagnostics skip them. Errors cannot be
+allowed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["allow_diagnostics", "mark_allowed"]
 def allow_diagnostics(
     document: Document, key: Key, allow: Mapping[str, str]
 ) -> Iterator[Diagnostic]:
-    """FC228 for each code that no warning about a dataset has."""
+    """FC228 for each code that is no warning about a dataset."""
     for code in allow:
         if code not in WARNINGS:
             message = f"no warning about a dataset has the code {code!r}"
@@ -33,9 +33,9 @@ def allow_diagnostics(
 def mark_allowed(
     dataset: Loaded[DatasetFile], found: Iterable[Diagnostic], category: str | None = None
 ) -> list[Diagnostic]:
-    """Complaints about a dataset file, its warnings with the reason for which they are allowed.
+    """Set the reason of allowed warnings among a dataset file's diagnostics.
 
-    category: the task that all of them are about; None where their places tell.
+    category: task of all diagnostics; None to find it from their spans.
     """
     file, document = dataset.model, dataset.document
     tasks = {c: t.allow for c, t in file.tasks.items() if t.allow and category in (None, c)}

@@ -1,4 +1,4 @@
-"""Calls and keys in a text that cannot work, seen without any row."""
+"""Static checks of expressions: called fields, keys of `for_each`, pattern escapes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONTROL = re.compile(r"(?<!\\)(?:\\\\)*\\([b1-7])")
 
 
 def variable_type(each: ForEach | None) -> dict[str, Type]:
-    """The variable of `for_each` with the keys that its values have; none without one."""
+    """Type of the variable of `for_each`, by its name; empty without `for_each`."""
     if each is None:
         return {}
     if each.values is None:
@@ -30,7 +30,7 @@ def variable_type(each: ForEach | None) -> dict[str, Type]:
 
 
 def variable_diagnostics(text: str, variable: Mapping[str, Type]) -> Iterator[TextDiagnostic]:
-    """Keys that no value of `for_each` has, in a text that compiles."""
+    """Find keys that the values of `for_each` lack, in a text that compiles."""
     if not any(name in text for name in variable):
         return
     is_template = "{{" in text or "{%" in text
@@ -48,7 +48,7 @@ def variable_diagnostics(text: str, variable: Mapping[str, Type]) -> Iterator[Te
 
 
 def field_call_diagnostics(text: str, fields: frozenset[str]) -> Iterator[TextDiagnostic]:
-    """Fields that are called, and escapes that a pattern does not get."""
+    """FC226 for fields that are called, FC211 for control characters in patterns."""
     if "(" not in text:
         return
     if not fields.isdisjoint(_CALL.findall(text)):
@@ -63,15 +63,15 @@ def field_call_diagnostics(text: str, fields: frozenset[str]) -> Iterator[TextDi
 
 
 def _escapes(text: str) -> Iterator[TextDiagnostic]:
-    r"""`\b` and `\1` in a text are a backspace and another control character."""
+    r"""FC211 for `\b` and `\1` in a pattern, where they are control characters."""
     near = ""  # the filter whose arguments these are
     for word in words(text):
         if word.part == "filter":
             near = word.text
         elif word.part == "text" and near in _REGEX_FILTERS:
             for match in _CONTROL.finditer(word.text):
-                what = "a backspace" if match[1] == "b" else "a control character"
-                message = f"'\\{match[1]}' in a text is {what}"
+                character = "a backspace" if match[1] == "b" else "a control character"
+                message = f"'\\{match[1]}' in a text is {character}"
                 hint = f"double the backslash: '\\\\{match[1]}'"
                 at = word.start + match.end() - 2
                 yield TextDiagnostic(

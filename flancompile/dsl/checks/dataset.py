@@ -1,7 +1,6 @@
-"""Static checks of dataset files and styles: no row is read.
+"""Static checks of dataset files and styles, without reading rows.
 
-Each check looks at one thing and yields diagnostics at their place. What needs rows or the whole
-mixture is checked elsewhere.
+Checks that need rows are in `lint`, those that need the whole mixture in `compiler.check`.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ from flancompile.errors import Diagnostic, Severity, TextError
 __all__ = ["check_dataset", "check_library"]
 
 Names = frozenset[str]
-# Complaints of what is not there: it may stand in the parts that could not be read.
+# Diagnostics of missing parts, which may be in the parts of the file that could not be read.
 _OF_THE_WHOLE = frozenset(
     ["FC208", "FC212", "FC213", "FC214", "FC215", "FC218", "FC219", "FC220", "FC227"]
 )
 
 
 def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
-    """All static checks of everything that the library holds, in the order of its files.
+    """Check all dataset files, overlays and styles of a library, in the order of its files.
 
-    typed: whether the library's schemas.lock is used.
+    typed: whether to check types by the library's schemas.lock.
     """
     found: list[Diagnostic] = []
     for dataset in library.datasets.values():
@@ -73,7 +72,7 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
 
 
 def check_dataset(dataset: Loaded[DatasetFile], memo: Memo) -> list[Diagnostic]:
-    """All static checks of one dataset file. memo: what earlier checks found."""
+    """Check one dataset file. memo: cache of earlier diagnostics."""
     found = memo.complaints(dataset.document)
     if found is None:
         found = list(_Checker(dataset).run())
@@ -84,7 +83,7 @@ def check_dataset(dataset: Loaded[DatasetFile], memo: Memo) -> list[Diagnostic]:
 
 
 class _Checker:
-    """One dataset file: what its names may be, and the complaints found."""
+    """One dataset file, the names in scope, and the diagnostics found."""
 
     def __init__(self, dataset: Loaded[DatasetFile]) -> None:
         self.file = dataset.model
@@ -132,7 +131,7 @@ class _Checker:
         text: str,
         known: Names | None,
     ) -> Names:
-        """The names that a text uses; those that are not known are complained of."""
+        """Compile a text and return its names; FC202 for names that are not in `known`."""
         if compile_ is compile_expression or "{{" in text or "{%" in text:
             self.report_text(key, field_call_diagnostics(text, self.fields | self.variable))
         try:
@@ -181,7 +180,7 @@ class _Checker:
         self.together(key, task)
 
     def together(self, key: Key, task: Task) -> None:
-        """What only all templates of a task tell: doubles, and inputs that nothing shows."""
+        """Check a task's templates together: equal names and texts, inputs that none shows."""
         names: dict[str, int] = {}
         texts: dict[tuple[str, str], str] = {}
         for index, template in enumerate(task.templates):
@@ -190,8 +189,8 @@ class _Checker:
                 message = f"two templates are named {template.name!r}"
                 self.report("FC212", message, (*spot, "name"), "draws and reports go by names")
             names.setdefault(template.name, index)
-            said = str(template.turns) if template.turns is not None else template.input
-            same = texts.setdefault((said, template.target), template.name)
+            prompt = str(template.turns) if template.turns is not None else template.input
+            same = texts.setdefault((prompt, template.target), template.name)
             if same != template.name:
                 message = f"the texts of {same!r} and {template.name!r} are equal"
                 hint = "word it differently, or take one out"
@@ -214,11 +213,11 @@ class _Checker:
         self.inversion(key, task)
 
     def inversion(self, key: Key, task: Task) -> None:
-        """An inverted task turns another one round: it asks for its input or shows its output."""
+        """FC219 unless an inverted task swaps an input and an output of another task."""
         direct = [t.signature for t in self.file.tasks.values() if not t.inverted]
         shown = {name for s in direct for name in s.inputs} & set(task.signature.outputs)
-        asked = {name for s in direct for name in s.outputs} & set(task.signature.inputs)
-        if task.inverted and direct and not shown and not asked:
+        reversed_outputs = {name for s in direct for name in s.outputs} & set(task.signature.inputs)
+        if task.inverted and direct and not shown and not reversed_outputs:
             message = "an inverted task that turns none of the file's other tasks round"
             hint = "it asks for an input of theirs or shows an output; or take `inverted` out"
             self.report("FC219", message, (*key, "signature"), hint, severity="warning")
@@ -226,7 +225,7 @@ class _Checker:
     def lets(
         self, key: Key, let: Mapping[str, str], scope: Names, known: Mapping[str, bool]
     ) -> dict[str, bool]:
-        """Names of `let`, each with whether an input may show it (it comes of inputs alone)."""
+        """Names of `let`, each with whether an input may show it: it depends on inputs only."""
         shown: dict[str, bool] = {}
         for name, text in let.items():
             used = self.expression((*key, name), text, scope | set(known) | set(shown) | {"pick"})
@@ -301,7 +300,7 @@ class _Checker:
         self.target((*key, "target"), task, template, shown, own)
 
     def turns(self, key: Key, task: Task, template: TaskTemplate, scope: Names) -> None:
-        """A dialogue shows an output, and goes without what only input and target have."""
+        """Check `turns`: they show an output and exclude settings of input and target."""
         settings = template.turns
         assert settings is not None
         shown = self.expression((*key, "turns", "each"), settings.each, scope)
@@ -342,7 +341,7 @@ class _Checker:
         shown: Names,
         lets: Mapping[str, bool],
     ) -> None:
-        """A target shows an output; that of a chain of thought a rationale before its answer."""
+        """Check that a target shows an output, and in a chain of thought a rationale first."""
         outputs = frozenset(task.signature.outputs)
         condition_names = (used_names(template.when) if template.when else None) or frozenset[str]()
         if outputs <= self.fields and not (shown | condition_names) & (

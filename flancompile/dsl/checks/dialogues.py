@@ -1,4 +1,4 @@
-"""Columns of a source that `row | chat` does not read and no other expression does."""
+"""Detect columns that neither `row | chat` nor any other expression reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flancompile.errors import Diagnostic, TextError
 
 __all__ = ["unread_columns"]
 
-# Columns that say where a row is from, not what its dialogue is.
+# Columns of provenance and statistics, which are no part of a dialogue.
 _ABOUT = re.compile(
     r"(?:^|_)(?:id|ids|idx|index|uuid|hash|source|dataset|split|lang|language|license|url|date|"
     r"time|timestamp|model|score|rating|length|tokens?)$",
@@ -27,7 +27,7 @@ _ABOUT = re.compile(
 
 
 def unread_columns(dataset: Loaded[DatasetFile], schema: Schema) -> Iterator[Diagnostic]:
-    """A warning where `row | chat` or `row | exchanges` leaves columns that nothing reads."""
+    """FC335 if `row | chat` or `row | exchanges` is used and some columns are never read."""
     texts = dict(_expressions(dataset.model))
     places = [key for key, text in texts.items() if _reads_rows(text)]
     if not places:
@@ -44,7 +44,7 @@ def unread_columns(dataset: Loaded[DatasetFile], schema: Schema) -> Iterator[Dia
 
 
 def _expressions(file: DatasetFile) -> Iterator[tuple[Key, str]]:
-    """The expressions over columns, by their places."""
+    """Expressions over columns, with their keys."""
     yield from ((("fields", name), text) for name, text in file.fields.items())
     yield from ((("let", name), text) for name, text in file.let.items())
     yield from ((("where",), text) for text in (file.where,) if text is not None)
@@ -56,7 +56,7 @@ def _expressions(file: DatasetFile) -> Iterator[tuple[Key, str]]:
 
 
 def _reads_rows(text: str) -> bool:
-    """Whether an expression makes a dialogue of the whole row."""
+    """Whether an expression applies `chat` or `exchanges` to the whole row."""
     try:
         tree = parsed_expression(text)
     except TextError:

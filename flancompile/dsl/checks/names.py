@@ -1,4 +1,4 @@
-"""Names of a dataset file that mean something else already, or that hide one another."""
+"""Detect names of a dataset file that are reserved or hide one another."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _WORDS = dict.fromkeys(
      "super", "true", "False", "None", "True"),
     "a word of expressions",
 )  # fmt: skip
-_TURN = "what its turns see under this name"
+_TURN = "a name that its turns already have"
 TURN_NAMES = frozenset({"turn", "n", "count", "last", "role"})
 _TAKEN = {**ROW_NAMES, **_SHOWN, **_STORED, **_WORDS}
 TAKEN = frozenset(_TAKEN)
 
 
 def name_diagnostics(file: DatasetFile, document: Document) -> Iterator[Diagnostic]:
-    """FC229 for each name that is taken."""
+    """FC229 for each reserved or hidden name."""
     yield from _taken(document, ("let",), file.let, {**ROW_NAMES, **_WORDS})
     yield from _taken(document, ("fields",), file.fields, _TAKEN)
     each = file.for_each

@@ -1,8 +1,8 @@
-"""Templates of one task that say nearly the same: such a pair is one template, drawn too often.
+"""Detect near-duplicate templates of a task, which weight one wording twice.
 
-Two texts are alike where they differ in case, white space and punctuation alone (marks that lay a
-text out, as # and | do, are none of it), or in one word of many. Texts are looked up by what is
-left of them without each word in turn, so the cost grows with the texts and not with their pairs.
+Two texts are near duplicates if they differ only in case, white space and punctuation (except
+layout marks such as # and |), or in one word of more than 16. Each text is indexed by its words
+with one left out, so the cost is linear in the number of texts.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from flancompile.dsl.models.task import Template
 
 __all__ = ["near_duplicates"]
 
-MANY_WORDS = 16  # of the author's own, of which one makes no difference
+MANY_WORDS = 16  # of the author's own; in longer texts, one word may differ
 _PARTS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\w+|[#*=|<>\[\]~`+/&%$@^_]+", re.DOTALL)
 
 
 def near_duplicates(templates: Sequence[Template]) -> Iterator[tuple[int, str, str]]:
-    """(place, name of an earlier template that it is like, how they differ), once for each place.
+    """Yield (index, name of an earlier near duplicate, their difference), at most once an index.
 
-    Templates with equal texts are none of these.
+    Templates with equal texts are not reported.
     """
     whole: dict[object, int] = {}
     short_of: dict[object, int] = {}
     exact: set[object] = set()
     for place, template in enumerate(templates):
-        said = (str(template.turns), template.input, template.target)
-        if said in exact:
+        texts = (str(template.turns), template.input, template.target)
+        if texts in exact:
             continue
-        exact.add(said)
-        about, words = _about(template), _words(template)
-        other = whole.setdefault((about, words), place)
+        exact.add(texts)
+        settings, words = _settings(template), _words(template)
+        other = whole.setdefault((settings, words), place)
         if other != place:
             how = "case, white space or punctuation alone"
             yield place, templates[other].name, how
             continue
         near = None
         for shorter in _one_left_out(words):
-            other = short_of.setdefault((about, shorter), place)
+            other = short_of.setdefault((settings, shorter), place)
             near = other if other != place and near is None else near
         if near is not None:
             yield place, templates[near].name, f"one word of {len(words) - 1}"
 
 
-def _about(template: Template) -> tuple[object, ...]:
-    """What makes templates of like texts different ones."""
+def _settings(template: Template) -> tuple[object, ...]:
+    """Settings by which templates with similar texts still differ."""
     lets: Mapping[str, str] = template.let
     return (
         template.options,
@@ -70,7 +70,7 @@ def _plain(part: str) -> str:
 
 
 def _one_left_out(words: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
-    """The words without each of the author's own in turn, and the place where it stood."""
+    """Words with one of the author's own left out, and its index, for each of them."""
     own = [n for n, word in enumerate(words) if word[0].isalnum()]
     if len(own) > MANY_WORDS:
         for n in own:

@@ -1,4 +1,4 @@
-"""Which targets can be ranked: those made of the right option, whose place another can take."""
+"""Ranking of options: templates whose target can be rendered for each option."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["can_be_ranked", "gold_names", "ranking_diagnostics"]
 
 
 def gold_names(choices: Choices) -> frozenset[str]:
-    """The names by which a target tells the right option: `gold`, and the field that it is.
+    """Names of the right option in a target: `gold`, and the field that holds its text.
 
     >>> sorted(gold_names(Choices(options=("yes", "no"), gold="label")))
     ['gold', 'label']
@@ -24,7 +24,7 @@ def gold_names(choices: Choices) -> frozenset[str]:
 
 
 def can_be_ranked(task: Task, template: Template) -> bool:
-    """Whether the target can be rendered for each option: the task has some, and it is of them."""
+    """Whether a template's target can be rendered with each option of the task."""
     choices = template.choices or task.choices
     if choices is None or template.turns is not None:
         return False
@@ -32,14 +32,14 @@ def can_be_ranked(task: Task, template: Template) -> bool:
 
 
 def ranking_diagnostics(task: Task) -> Iterator[tuple[str, str]]:
-    """(message, hint) where accuracy, which ranks options, has no template to do it with."""
+    """Yield (message, hint) if the metric is accuracy and no template can rank options."""
     settings = task.eval
     if settings is None or settings.metric != "accuracy":
         return
     used = [t for t in task.templates if not settings.templates or t.name in settings.templates]
     try:
         fine = not used or any(can_be_ranked(task, t) for t in used)
-    except TextError:  # of a template, which is told at its place
+    except TextError:  # reported where the template is checked
         return
     if not fine:
         message = "accuracy ranks the options, and no template's target is made of them"

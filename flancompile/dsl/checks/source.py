@@ -1,4 +1,4 @@
-"""Static checks of where rows come from: paths, names of repositories, expressions over columns."""
+"""Static checks of sources: paths, repository names, expressions over columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["check_paths", "check_sources", "place_expressions"]
 def check_sources(
     file: DatasetFile, document: Document, variable: dict[str, Type]
 ) -> list[Diagnostic]:
-    """Complaints about a dataset file's own place and its further places."""
+    """Check the source of a dataset file and its alternative places."""
     found = place_expressions(document, ("source",), file.source)
     found += check_paths(document, ("source",), file.source, variable)
     for name, place in file.source.places.items():
@@ -37,7 +37,7 @@ def check_sources(
 
 
 def place_expressions(document: Document, key: Key, place: PlaceOptions) -> list[Diagnostic]:
-    """Expressions of a place that do not compile; what columns it has only its rows tell."""
+    """Check that the expressions of a place compile; its columns are not known here."""
     found: list[Diagnostic] = []
     texts = {("columns", name): text for name, text in place.columns.items()}
     if isinstance(place.explode, dict):
@@ -54,7 +54,7 @@ def place_expressions(document: Document, key: Key, place: PlaceOptions) -> list
 def check_paths(
     document: Document, key: Key, place: PlaceOptions, variable: dict[str, Type]
 ) -> list[Diagnostic]:
-    """Paths and names of a place that show what `for_each` does not give."""
+    """FC202 for names in paths of a place other than the variable of `for_each`."""
     found: list[Diagnostic] = []
     for spot, text in _shown(place):
         found += _path(document, (*key, *spot), text, variable)
@@ -62,7 +62,7 @@ def check_paths(
 
 
 def _shown(place: PlaceOptions) -> Iterator[tuple[Key, str]]:
-    """The texts of a place that may show the variable of `for_each`, by key."""
+    """Texts of a place that may show the variable of `for_each`, with their keys."""
     for name in ("hub", "config"):
         if (text := getattr(place, name)) is not None:
             yield (name,), text

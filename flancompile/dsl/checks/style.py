@@ -1,4 +1,4 @@
-"""Static checks of option styles and shots layouts, and what all static checks share."""
+"""Static checks of option styles and layouts; spans and hints for all static checks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SLOT = re.compile(r"\{\{-?\s*text\b.*?\}\}", re.DOTALL)
 
 
 def located_errors(document: Document, key: Key, error: TextError) -> list[Diagnostic]:
-    """A text's mistakes with their place in the file."""
+    """Diagnostics of a text that does not compile, each with its span in the file."""
     return [
         replace(d, span=document.spot(key, start, length) if length else document.span(key))
         for d, (start, length) in zip(error.diagnostics, error.places, strict=True)
@@ -52,18 +52,18 @@ def located(
 
 
 def name_hint(name: str, known: Iterable[str]) -> str | None:
-    """A hint: the nearest known name, else all of them."""
+    """Hint with the nearest known name, or with all known names."""
     names = sorted(known)
     return nearest(name, names) or (f"known here: {', '.join(names)}" if names else None)
 
 
 def style_names(kind: str, text: str) -> set[str]:
-    """The names that a text of a style may use. kind: `options`, `shots` or `chat`."""
+    """Names that a text of a style may use. kind: `options`, `shots` or `chat`."""
     return _STYLE_NAMES.get(text, _COUNT_NAMES[kind])
 
 
 def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
-    """Complaints about the styles of one file."""
+    """Check the styles of one file."""
     for kind, table in library.styles.items():
         for id_ in document.data.get(kind) or {}:
             if id_ in table:
@@ -71,7 +71,7 @@ def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
 
 
 def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Diagnostic]:
-    broken, misspelt = False, set[str]()  # a slot that a text lacks may be one that it misspells
+    broken, misspelt = False, set[str]()  # a missing slot may be a misspelt one
     for name in type(style).model_fields:
         text = getattr(style, name)
         known = style_names(str(key[0]), name)
@@ -102,7 +102,7 @@ def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Dia
 def _check_roles(
     document: Document, key: Key, style: ChatStyle, misspelt: set[str]
 ) -> Iterator[Diagnostic]:
-    """Each role's text has one slot, in no block: an assistant's is learnt from there on."""
+    """FC209 unless each role has one slot outside blocks; the loss span starts at that slot."""
     for role in sorted({"system", "user", "assistant", "tool"} - misspelt):
         text = getattr(style, role)
         slots = len(_SLOT.findall(text))
@@ -110,7 +110,7 @@ def _check_roles(
             message = f"{role} of the layout {key[1]!r} needs one {{{{ text }}}} in no block"
             yield Diagnostic("FC209", message, document.span((*key, role)))
     if re.search(r"[ \t]\{\{-?\s*text", style.assistant):
-        message = f"assistant of the layout {key[1]!r} has a space before what is learnt"
+        message = f"assistant of the layout {key[1]!r} has a space before its loss span"
         hint = "a tokenizer joins a space to the word after it; end in a line's end or a sign"
         yield Diagnostic("FC216", message, document.span((*key, "assistant")), hint, "warning")
 

@@ -1,4 +1,4 @@
-"""Typed checks of a dataset file: what its fields, templates and choices do with its columns."""
+"""Type checks of a dataset file's expressions and templates by its columns' types."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Types = Mapping[str, Type]
 
 
 def check_types(dataset: Loaded[DatasetFile], schema: Schema) -> list[Diagnostic]:
-    """Complaints by the types of a dataset's columns; none of texts that do not compile."""
+    """Check a dataset file by its columns' types; texts that do not compile are skipped."""
     found = [*_Typed(dataset, schema).run(), *unread_columns(dataset, schema)]
     return list(dict.fromkeys(found))
 
@@ -39,7 +39,7 @@ def check_types(dataset: Loaded[DatasetFile], schema: Schema) -> list[Diagnostic
 def cached_type_diagnostics(
     dataset: Loaded[DatasetFile], schema: Schema, memo: Memo
 ) -> list[Diagnostic]:
-    """The same, remembered; warnings where the data has changed since the schema was read."""
+    """`check_types` with a cache; only warnings if the data has changed since the schema."""
     found = memo.complaints(dataset.document, schema.digest)
     if found is None:
         found = check_types(dataset, schema)
@@ -48,7 +48,7 @@ def cached_type_diagnostics(
 
 
 def _renew(diagnostic: Diagnostic) -> str:
-    """The hint of a complaint by types of data that has changed since."""
+    """Hint of a diagnostic whose schema is older than the data."""
     own = f"{diagnostic.hint}; " if diagnostic.hint else ""
     return f"{own}the data has changed since schemas.lock was written: `check --data` renews it"
 
@@ -58,7 +58,9 @@ class _Typed:
         self.file, self.document, self.schema = dataset.model, dataset.document, schema
         each = self.file.for_each
         self.variable: dict[str, Type] = {each.variable: ANY} if each else {}
-        self.given: tuple[str, ...] = _texts(self.file.source.where)  # conditions in force
+        self.given: tuple[str, ...] = _texts(
+            self.file.source.where
+        )  # conditions that hold for the rows
 
     def run(self) -> Iterator[Diagnostic]:
         yield from self.hidden()
@@ -83,14 +85,14 @@ class _Typed:
             yield from self.task(("tasks", category), task, scope)
 
     def hidden(self) -> Iterator[Diagnostic]:
-        """A variable of `for_each` that hides a column."""
+        """FC307 for a variable of `for_each` that hides a column."""
         for name in self.variable.keys() & self.schema.columns.keys():
             message = f"the variable {name!r} of `for_each` hides a column of the same name"
             span = self.document.span(("for_each",))
             yield Diagnostic("FC307", message, span, "give the variable another name")
 
     def columns(self, key: Key, text: str, columns: Types) -> Iterator[Diagnostic]:
-        """Names that are no columns, or none of some rows."""
+        """FC222 for names of columns that some or all rows lack."""
         try:
             names = compile_expression(text).names & unguarded_names(text, self.given)
         except TextError:
@@ -106,7 +108,7 @@ class _Typed:
             span = self.document.find(key, name)
             hint = name_hint(name, known)
             if name in self.file.fields:
-                hint = "fields see columns and not one another; what several need is a file's `let`"
+                hint = "fields see columns, not each other; move shared parts to the file's `let`"
             yield Diagnostic("FC222", message, span, hint, severity)
 
     def task(self, key: Key, task: Task, scope: Types) -> Iterator[Diagnostic]:
@@ -137,7 +139,7 @@ class _Typed:
     def lets(
         self, key: Key, let: Mapping[str, str], scope: Types
     ) -> Generator[Diagnostic, None, dict[str, Type]]:
-        """Complaints of `let`. -> the scope with its names."""
+        """Yield diagnostics of `let`; return the scope with its names."""
         names = dict(scope)
         for name, text in let.items():
             names[name], diagnostics = self.typed(text, names)
@@ -165,7 +167,7 @@ class _Typed:
             )
 
     def answers(self, key: Key, text: str, scope: Types) -> Iterator[Diagnostic]:
-        """Accepted answers of an evaluation, a list of values or one of them."""
+        """Check the accepted answers of an evaluation: a list of values, or one value."""
         found, diagnostics = self.typed(text, scope)
         one = (found.item or ANY) if found.kind == "list" else found
         yield from located(
@@ -176,7 +178,7 @@ class _Typed:
         over, diagnostics = self.typed(turns.each, scope)
         yield from located(self.document, (*key, "each"), diagnostics)
         if over.kind not in ("list", "any"):
-            message = f"a {over.kind} where a list of turns is wanted"
+            message = f"a {over.kind} where a list of turns is expected"
             diagnostic = TextDiagnostic("FC223", message, "`| chat` makes turns of it")
             yield from located(self.document, (*key, "each"), [diagnostic])
             return
@@ -188,7 +190,7 @@ class _Typed:
             found, diagnostics = self.typed(text, {**inner, **more})
             yield from located(self.document, (*key, name), diagnostics)
             if name == "text" and found.kind in ("list", "map", "boolean"):
-                message = f"a {found.kind} where a turn's text is wanted"
+                message = f"a {found.kind} where a turn's text is expected"
                 hint = "`| chat` makes text of content parts and tool calls"
                 yield from located(
                     self.document, (*key, name), [TextDiagnostic("FC223", message, hint)]
@@ -206,7 +208,7 @@ class _Typed:
         yield from located(self.document, key, template_diagnostics(text, scope, self.given))
 
     def typed(self, text: str, scope: Types) -> tuple[Type, list[TextDiagnostic]]:
-        """An expression's type and faults; none of one that does not compile."""
+        """Type and diagnostics of an expression; ANY and none if it does not compile."""
         try:
             compile_expression(text)
         except TextError:
@@ -214,10 +216,10 @@ class _Typed:
         return expression_diagnostics(text, scope, self.given)
 
 
-def textless_diagnostics(type_: Type, what: str) -> list[TextDiagnostic]:
-    """The fault of a list or map where one text is wanted."""
+def textless_diagnostics(type_: Type, role: str) -> list[TextDiagnostic]:
+    """FC221 for a list or map where one text is expected."""
     hint = TEXTLESS_HINTS.get(type_.kind)
-    message = f"{what} is a {type_.kind}, which has no text: the row is dropped"
+    message = f"{role} is a {type_.kind}, which has no text: the row is dropped"
     return [] if hint is None else [TextDiagnostic("FC221", message, hint)]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a text that does not compile: its syntax, its filters, their arguments."""
+"""Diagnose texts that do not compile: syntax, unknown filters and tests, wrong arguments."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NAMING = {
     "rejectattr": 1,
     "select": 0,
     "selectattr": 1,
-}  # by which argument
+}  # index of the argument that names a filter or test
 _OF_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
 def filter_call_diagnostics(env: jinja2.Environment, tree: nodes.Template) -> Found:
-    """Filters and tests not known or wrongly called, and statements that name files."""
+    """Find unknown filters and tests, wrong arguments, and statements that include files."""
     found: Found = []
     for node in tree.find_all((nodes.Filter, nodes.Test, *_OF_FILES)):
         if (diagnostic := _filter_call_diagnostic(env, node)) is not None:
@@ -43,11 +43,13 @@ def filter_call_diagnostics(env: jinja2.Environment, tree: nodes.Template) -> Fo
 
 
 def _filter_call_diagnostic(env: jinja2.Environment, node: nodes.Node) -> Diagnostic | None:
-    """What is wrong with a filter, a test or a statement that names a file."""
+    """Diagnose one filter or test call, or a statement that includes a file."""
     if isinstance(node, _OF_FILES):
         tag = "import" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
-        hint = "write out here what it would bring"
-        return Diagnostic("FC103", f"{tag!r} brings in a file, and a text stands alone", None, hint)
+        hint = "copy its text here"
+        return Diagnostic(
+            "FC103", f"{tag!r} reads another file; a text cannot include files", None, hint
+        )
     call = cast(Any, node)
     kind = "filter" if isinstance(node, nodes.Filter) else "test"
     if (unknown := _unknown(env, kind, call.name)) is not None:
@@ -60,7 +62,7 @@ def _filter_call_diagnostic(env: jinja2.Environment, node: nodes.Node) -> Diagno
 
 
 def _special_diagnostic(node: nodes.Node) -> Diagnostic | None:
-    """A special token that is not written out: data would choose it."""
+    """FC114 for a special token that is not a literal, since data would choose it."""
     if not isinstance(node, nodes.Filter) or node.name != "special":
         return None
     if isinstance(node.node, nodes.Const) and isinstance(node.node.value, str):
@@ -70,7 +72,7 @@ def _special_diagnostic(node: nodes.Node) -> Diagnostic | None:
 
 
 def _callee_diagnostics(env: jinja2.Environment, call: nodes.Filter) -> Found:
-    """What is wrong with the filter or test that `map`, `select` and their like call by name."""
+    """Diagnose the filter or test that `map`, `select` and similar filters call by name."""
     place = _NAMING[call.name]
     named = call.args[place] if place < len(call.args) else None
     if not isinstance(named, nodes.Const) or not isinstance(named.value, str):
@@ -90,7 +92,7 @@ def _callee_diagnostics(env: jinja2.Environment, call: nodes.Filter) -> Found:
 def _unknown(
     env: jinja2.Environment, kind: str, name: str, caller: str | None = None
 ) -> Diagnostic | None:
-    """FC104 for a filter or test that there is not. caller: the filter that calls it by name."""
+    """FC104 for an unknown filter or test. caller: the filter that calls it by name."""
     known, others = (env.filters, env.tests) if kind == "filter" else (env.tests, env.filters)
     if name in known:
         return None
@@ -102,7 +104,7 @@ def _unknown(
 
 
 def _pattern_diagnostic(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
-    """A regular expression that is written out and is none."""
+    """FC110 for a literal pattern that is not a valid regular expression."""
     if name not in _PATTERNED or not args:
         return None
     pattern = args[0]
@@ -120,26 +122,26 @@ def _pattern_diagnostic(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
 def _argument_diagnostic(
     env: jinja2.Environment, kind: str, name: str, count: int, keys: tuple[str, ...]
 ) -> Diagnostic | None:
-    """Arguments that a filter or test does not take."""
+    """FC226 for arguments that a filter or test does not accept."""
     known = env.filters if kind == "filter" else env.tests
     function = inspect.unwrap(cast(Callable[..., Any], known[name]))
     try:
         signature = inspect.signature(function)
-    except ValueError:  # of a builtin that does not tell
+    except ValueError:  # a builtin without a signature
         return None
     own = 1 + (getattr(function, "jinja_pass_arg", None) is not None)
     try:
         signature.bind(*[None] * (own + count), **dict.fromkeys(keys))
     except TypeError:
         takes = [str(p).partition(":")[0] for p in [*signature.parameters.values()][own:]]
-        said = f"takes ({', '.join(takes)})" if takes else "takes no arguments"
+        accepts = f"takes ({', '.join(takes)})" if takes else "takes no arguments"
         given = f"{count + len(keys)} {'is' if count + len(keys) == 1 else 'are'} given"
-        return Diagnostic("FC226", f"the {kind} {name!r} {said}, and {given}", None)
+        return Diagnostic("FC226", f"the {kind} {name!r} {accepts}, and {given}", None)
     return None
 
 
 def text_error(found: Found, text: str, functions: Collection[str]) -> TextError:
-    """All faults of a text's calls; those of one word lie at its places in turn."""
+    """All diagnostics of calls as one error; those of one word take its occurrences in order."""
     places, seen = [], Counter[str]()
     for _, node in found:
         word, part = _word_of(node)
@@ -155,7 +157,7 @@ def text_error(found: Found, text: str, functions: Collection[str]) -> TextError
 
 
 def _word_of(node: nodes.Node) -> tuple[str, Part]:
-    """The word under which the caret of a fault stands, and what it is in its text."""
+    """The word that a diagnostic of a node underlines, and its part of speech."""
     if isinstance(node, nodes.Const):
         return str(node.value), "text"
     if isinstance(node, nodes.Filter | nodes.Test):
@@ -170,7 +172,7 @@ _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset", "with"
 
 
 def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TextError:
-    """FC103 at its line, or at the tag that is not known."""
+    """FC103 at the line of the error, or at its unknown tag."""
     lines = text.split("\n")
     number = min(error.lineno, len(lines))
     shown = lines[number - 1].strip()
@@ -179,17 +181,17 @@ def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TextError:
     shown = shown if len(shown) < 60 else shown[:57] + "..."
     message = f"not a Jinja text: {error.message}, in {shown!r}"
     hint = None
-    said = str(error.message)
-    unknown = re.search(r"unknown tag '(\w+)'", said)
+    reason = str(error.message)
+    unknown = re.search(r"unknown tag '(\w+)'", reason)
     if unknown is not None and unknown[1] not in _TAGS:
         message = f"not a Jinja text: there is no tag {unknown[1]!r}"
         hint = nearest(unknown[1], _TAGS) or f"tags: {', '.join(_TAGS[:8])}"
         place = next(((s, len(unknown[1])) for s in occurrences(text, unknown[1], "tag")), place)
-    elif open_tag := re.search(r"needs to be closed is '(\w+)'", said):
+    elif open_tag := re.search(r"needs to be closed is '(\w+)'", reason):
         message = f"not a Jinja text: {open_tag[1]!r} is never closed"
         if unknown is not None:
             message = f"not a Jinja text: {open_tag[1]!r} is not closed before {unknown[1]!r}"
         hint = f"close it with {{% end{open_tag[1]} %}}"
-    elif "end of print statement" in said:
+    elif "end of print statement" in reason:
         hint = "close a slot with }} before the next one begins"
     return TextError([Diagnostic("FC103", message, None, hint)], [place])

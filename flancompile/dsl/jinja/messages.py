@@ -1,8 +1,8 @@
-"""One message of a dialogue as a turn: its role, its text, and what the text does not show.
+"""Convert one message of a dialogue to a turn.
 
-The text of a turn holds everything its message says: reasoning in `<think>` tags, then the content,
-then each tool call as JSON in `<tool_call>` tags (the form of Qwen and Hermes). Keys without a
-place in the text are named in the turn's `left_out`, so that they can be counted and reported.
+The text of a turn has the reasoning in `<think>` tags, then the content, then each tool call as
+JSON in `<tool_call>` tags (the format of Qwen and Hermes). Keys without a place in the text are
+listed in the turn's `left_out`, so that they can be counted and reported.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _CONTENT = ("content", "value", "text", "message")
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _CALLS = ("tool_calls", "function_call", "function_calls")
 _WEIGHT = ("weight", "train", "loss")
-_LINKS = ("tool_call_id", "id", "type", "index")  # what joins results to calls: their order does
+_LINKS = ("tool_call_id", "id", "type", "index")  # join results to calls; their order does the same
 _TOOL_PARTS = ("tool_use", "tool_result")
 _TEXT_PARTS = ("text", "input_text", "output_text")
 
 
 def role_of(name: Any) -> str:
-    """system, user, assistant or tool, of any usual name. Raises ValueError."""
+    """Role of a common speaker name: system, user, assistant or tool. Raises ValueError."""
     role = _ROLE_OF.get(str(name).strip().lower())
     if role is None:
         raise ValueError(f"there is no speaker {str(name)!r}; {', '.join(_ROLES)} are known")
@@ -45,15 +45,15 @@ def role_of(name: Any) -> str:
 
 
 def is_message(value: Any) -> bool:
-    """Whether a value is a map with a speaker."""
+    """Whether a value is a map that names a speaker."""
     return isinstance(value, Mapping) and any(value.get(name) is not None for name in _SPEAKER)
 
 
 def content_text(value: Any, name: str) -> tuple[str, list[str]]:
-    """The text of a value and the kinds of parts that are left out. name: for errors.
+    """Text of a message's content, and the content parts that the text leaves out.
 
-    A value is a text, a number, null (no text) or a list of content parts. Raises ValueError for
-    any other.
+    value: text, number, null (empty text) or list of content parts; name: for errors. Raises
+    ValueError for any other value.
     """
     if value is None:
         return "", []
@@ -76,10 +76,10 @@ def content_text(value: Any, name: str) -> tuple[str, list[str]]:
 
 
 def messages_in(item: Any) -> list[Any]:
-    """The messages that an item of a dialogue holds: itself, or one for each part with a speaker.
+    """Split a message with tool parts into messages; any other item is returned alone.
 
-    A content part `tool_use` becomes one of the message's tool calls, and each part `tool_result` a
-    message of a tool; parts between them keep their order.
+    A `tool_use` part becomes one of the message's tool calls, and each `tool_result` part a message
+    of the tool; parts between them keep their order.
     """
     name = next((n for n in _CONTENT if _has_tools(item, n)), None)
     if name is None:
@@ -103,7 +103,7 @@ def messages_in(item: Any) -> list[Any]:
 
 
 def _has_tools(item: Any, name: str) -> bool:
-    """Whether a message's content has parts that are calls or results of tools."""
+    """Whether a message's content has tool calls or tool results as parts."""
     parts = item.get(name) if isinstance(item, Mapping) else None
     if not isinstance(parts, Sequence) or isinstance(parts, str):
         return False
@@ -111,7 +111,7 @@ def _has_tools(item: Any, name: str) -> bool:
 
 
 def turn_of(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A message as a turn. Raises ValueError."""
+    """Convert a message to a turn. Raises ValueError."""
     speaker = next((item[n] for n in _SPEAKER if item.get(n) is not None), None)
     if speaker is None:
         raise ValueError("chat: a turn without a speaker")
@@ -131,30 +131,30 @@ def turn_of(item: Mapping[str, Any]) -> dict[str, Any]:
     if role == "assistant":
         thought = _first(item, _REASONING)
         calls = [c for n in _CALLS for c in _calls(item.get(n))]
-        text = _whole(content_text(thought, "reasoning")[0], text, calls)
+        text = _assistant_text(content_text(thought, "reasoning")[0], text, calls)
         read |= {n for n in _REASONING if item.get(n) in (None, thought)} | {*_CALLS}
     turn: dict[str, Any] = {"role": role, "content": text}
     if isinstance(item.get("name"), str) and item["name"]:
         turn["name"] = item["name"]
-    learnt = _weight(item)
+    trained = _weight(item)
     if role == "assistant":
         read |= {*_WEIGHT}
-        if learnt is False:
+        if trained is False:
             turn["weight"] = 0
-    elif learnt is False:
-        read |= {*_WEIGHT}  # what is never learnt need not be
-    left_out += sorted(n for n in item if n not in read and _holds(item[n]))
+    elif trained is False:
+        read |= {*_WEIGHT}  # only assistant turns are trained on
+    left_out += sorted(n for n in item if n not in read and _is_present(item[n]))
     return {**turn, "left_out": left_out} if left_out else turn
 
 
-def _whole(thought: str, text: str, calls: Sequence[str]) -> str:
-    """Reasoning, content and tool calls of one answer as one text."""
+def _assistant_text(thought: str, text: str, calls: Sequence[str]) -> str:
+    """Concatenate reasoning, content and tool calls of an answer."""
     lead = f"<think>\n{thought.strip()}\n</think>\n\n" if thought.strip() else ""
     return lead + "\n".join([*([text] if text else []), *calls])
 
 
 def _calls(given: Any) -> list[str]:
-    """The texts of tool calls: `tool_calls`, a list, or `function_call`, one. Raises ValueError."""
+    """Texts of `tool_calls` (a list) or `function_call` (one). Raises ValueError."""
     if isinstance(given, str):
         given = json.loads(given) if _is_json(given) else [given] if given.strip() else []
     calls = [given] if isinstance(given, Mapping) else given or []
@@ -164,7 +164,7 @@ def _calls(given: Any) -> list[str]:
 
 
 def _call(call: Any) -> str:
-    """A tool call as JSON: its name and its arguments, which may be JSON already."""
+    """A tool call as JSON with name and arguments; arguments may be JSON text already."""
     if isinstance(call, str):
         return call.strip()
     if not isinstance(call, Mapping):
@@ -174,7 +174,7 @@ def _call(call: Any) -> str:
         raise ValueError("chat: a tool call without a name")
     given = inner.get("arguments", inner.get("parameters"))
     arguments = given.strip() if isinstance(given, str) and _is_json(given) else _json(given)
-    more = {k: v for k, v in inner.items() if k not in _CALL_KEYS and _holds(v)}
+    more = {k: v for k, v in inner.items() if k not in _CALL_KEYS and _is_present(v)}
     rest = "".join(f", {_json(k)}: {_json(v)}" for k, v in more.items())
     return f'{{"name": {_json(inner["name"])}, "arguments": {arguments}{rest}}}'
 
@@ -183,17 +183,17 @@ _CALL_KEYS = ("name", "arguments", "parameters", *_LINKS)
 
 
 def _part(part: Any) -> tuple[str, list[str]]:
-    """The text of a content part, and the names of what it does not show."""
+    """Text of a content part, and the names of the keys or parts that it leaves out."""
     if isinstance(part, str):
         return part, []
     kind = str(part.get("type") or "")
     if isinstance(part.get("text"), str) and (not kind or kind in _TEXT_PARTS):
-        more = (k for k, v in part.items() if k not in _OF_TEXT_PARTS and _holds(v))
+        more = (k for k, v in part.items() if k not in _OF_TEXT_PARTS and _is_present(v))
         return part["text"], [f"{name} of a text part" for name in more]
     if kind in ("refusal", "thinking") and isinstance(part.get(kind), str):
         text: str = part[kind]
         return (text if kind == "refusal" else f"<think>\n{text}\n</think>\n\n"), []
-    kinds = (k for k, v in part.items() if k != "type" and _holds(v))
+    kinds = (k for k, v in part.items() if k != "type" and _is_present(v))
     return "", [f"{kind or next(kinds, 'empty')} part"]
 
 
@@ -208,11 +208,11 @@ def _is_part(value: Any) -> bool:
 
 
 def _first(item: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((item[n] for n in names if _holds(item.get(n))), None)
+    return next((item[n] for n in names if _is_present(item.get(n))), None)
 
 
 def _weight(item: Mapping[str, Any]) -> bool | None:
-    """Whether a message asks to be learnt; None where it says nothing. Raises ValueError."""
+    """Whether a message is trained on; None without a weight. Raises ValueError."""
     given = [(n, item[n]) for n in _WEIGHT if item.get(n) is not None]
     for name, weight in given:
         if weight not in (0, 1):  # False and True too
@@ -220,8 +220,8 @@ def _weight(item: Mapping[str, Any]) -> bool | None:
     return all(weight for _, weight in given) if given else None
 
 
-def _holds(value: Any) -> bool:
-    """Whether a key's value says anything."""
+def _is_present(value: Any) -> bool:
+    """Whether a value is neither null nor empty."""
     return value is not None and not (isinstance(value, str | Sequence | Mapping) and not value)
 
 

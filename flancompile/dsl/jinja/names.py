@@ -1,4 +1,4 @@
-"""Names in a task's texts."""
+"""Names that the templates and expressions of a task use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["names_in_order", "task_texts", "used_names"]
 
 
 def task_texts(task: Task) -> Iterator[str]:
-    """All texts in which an input may be used, expressions as texts."""
+    """All templates and expressions of a task that may use an input."""
     yield from (e for e in task.let.values())
     if task.instruction is not None:
         yield task.instruction
@@ -35,7 +35,7 @@ def task_texts(task: Task) -> Iterator[str]:
 
 @lru_cache(maxsize=65_536)
 def used_names(text: str) -> frozenset[str] | None:
-    """Names that a text uses, be it a template or an expression; None if it does not compile."""
+    """Names that a template or expression uses; None if it does not compile."""
     try:
         return compile_template(text).names if "{" in text else compile_expression(text).names
     except TextError:
@@ -43,5 +43,5 @@ def used_names(text: str) -> frozenset[str] | None:
 
 
 def names_in_order(text: str) -> list[str]:
-    """Names in a template's code, in the order in which they stand."""
+    """Names in a template's code, in order of occurrence."""
     return [word.text for word in words(text) if word.part == "name"]

@@ -1,8 +1,8 @@
-"""Types that a condition narrows: `item is mapping`, `x is defined and x.y`, `selectattr("q")`.
+"""Narrow types by conditions: `item is mapping`, `x is defined and x.y`, `selectattr("q")`.
 
-A condition tells more of the rows than a sample of them: where all sampled values are texts and a
-branch runs for maps only, the value is of unknown type there, and no fault. Conditions that cannot
-be followed make what they look at unknown.
+A condition overrides the sample of rows: if all sampled values are texts and a branch runs for maps
+only, the type there is unknown, and no diagnostic is given. Conditions that cannot be analysed make
+the type of the expressions in them unknown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
     "with_key",
 ]
 
-Place = Path | str  # a path, or the tree of another expression as text
+Place = Path | str  # a path, or `repr` of any other expression's tree
 Facts = dict[Place, Type]
 
 _NUMBERS: tuple[Kind, ...] = ("integer", "number", "boolean")
@@ -49,12 +49,12 @@ KIND_TESTS = frozenset(_KINDS) | {"defined"}
 
 
 def place_of(node: nodes.Node) -> Place:
-    """What an expression is known by, however it is written."""
+    """Key of an expression; equal for `a.b` and `a["b"]`."""
     return path_of(node) or repr(node)
 
 
 def guarded_paths(condition: nodes.Node) -> Iterator[Path]:
-    """The paths that a condition looks at, with keys that it looks for by `in`."""
+    """Paths that a condition reads, and paths of keys that it tests with `in`."""
     yield from paths_of(condition)
     for compare in [condition, *condition.find_all(nodes.Compare)]:
         if not isinstance(compare, nodes.Compare) or not isinstance(compare.expr, nodes.Const):
@@ -73,9 +73,9 @@ def narrowed_types(
     type_at: Callable[[nodes.Node], Type],
     named: Mapping[str, nodes.Node],
 ) -> Facts:
-    """The types that hold where a condition holds, or where it fails.
+    """Types of expressions where a condition holds, or where it fails.
 
-    type_at: the type of an expression so far; named: conditions that a template gave a name.
+    type_at: current type of an expression; named: conditions assigned to a name by `set`.
     """
     if isinstance(condition, nodes.Not):
         return narrowed_types(condition.node, not holds, type_at, named)
@@ -84,8 +84,8 @@ def narrowed_types(
             narrowed_types(s, holds, type_at, named) for s in (condition.left, condition.right)
         ]
         if isinstance(condition, nodes.And) == holds:
-            unsure = [p for p in sides[0] if p in sides[1] and ANY in (sides[0][p], sides[1][p])]
-            return sides[0] | sides[1] | dict.fromkeys(unsure, ANY)
+            unknown = [p for p in sides[0] if p in sides[1] and ANY in (sides[0][p], sides[1][p])]
+            return sides[0] | sides[1] | dict.fromkeys(unknown, ANY)
         return dict.fromkeys([*sides[0], *sides[1]], ANY)
     if isinstance(condition, nodes.Name) and condition.name in named:
         return narrowed_types(named[condition.name], holds, type_at, {})
@@ -112,7 +112,7 @@ def _places(node: nodes.Node) -> Iterator[Place]:
 
 
 def _after(test: str, holds: bool, type_: Type) -> Type:
-    """A type once a test has held or failed; unknown where the sample has no such value."""
+    """Type after a test has held or failed; unknown if the sample has no such value."""
     if test == "defined":
         return type_ if holds else ANY
     kinds = _KINDS[test]
@@ -125,7 +125,7 @@ def _after(test: str, holds: bool, type_: Type) -> Type:
 
 
 def selected(filter_: nodes.Filter, item: Type) -> Type:
-    """The type of the items that `select`, `reject`, `selectattr` and `rejectattr` keep."""
+    """Item type after `select`, `reject`, `selectattr` or `rejectattr`."""
     given = [a.value if isinstance(a, nodes.Const) else None for a in filter_.args]
     holds = filter_.name.startswith("select")
     if filter_.name in ("select", "reject"):
@@ -139,7 +139,7 @@ def selected(filter_: nodes.Filter, item: Type) -> Type:
 
 
 def _with_attribute(item: Type, path: list[str], test: Any, holds: bool) -> Type:
-    """A map whose key at a path has been looked at: no item without it is left."""
+    """Map type after a test of the key at `path`, which every remaining item has."""
     key = path[0]
     inner = item.keys.get(key, ANY)
     if path[1:]:
@@ -150,5 +150,5 @@ def _with_attribute(item: Type, path: list[str], test: Any, holds: bool) -> Type
 
 
 def with_key(map_: Type, key: str, inner: Type) -> Type:
-    """A map that has a key for certain."""
+    """Map type in which a key is always present."""
     return replace(map_, keys={**map_.keys, key: inner}, absent=map_.absent - {key})

@@ -1,4 +1,4 @@
-"""What an expression reads: each name with the keys that are taken of it."""
+"""Paths that an expression reads: a name with its constant keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Path = tuple[str, ...]
 
 @lru_cache(maxsize=4096)
 def paths_read(text: str) -> frozenset[Path]:
-    """The paths that an expression reads; none of one that does not compile."""
+    """Paths that an expression reads; empty if it does not compile."""
     try:
         return frozenset(paths_of(parsed_expression(text)))
     except TextError:
@@ -27,7 +27,7 @@ def paths_read(text: str) -> frozenset[Path]:
 
 
 def paths_of(node: nodes.Node) -> Iterator[Path]:
-    """The paths in a part of an expression."""
+    """Paths in a subtree of an expression."""
     path = path_of(node)
     if path is not None:
         yield path
@@ -37,7 +37,7 @@ def paths_of(node: nodes.Node) -> Iterator[Path]:
 
 
 def path_of(node: Any) -> Path | None:
-    """The path that a node is: a name, or a constant key of a path."""
+    """Path of a node that is a name or a constant key of a path; else None."""
     if isinstance(node, nodes.Name):
         return None if node.name in environment().globals else (node.name,)
     if isinstance(node, nodes.Getattr):
@@ -51,7 +51,7 @@ def path_of(node: Any) -> Path | None:
 
 
 def label_names(text: str) -> list[str]:
-    """The names in an expression that takes one of a written list or table; none for others."""
+    """Label names in a lookup in a literal list or table; empty for other expressions."""
     try:
         output = parsed_expression(text).body[0]
     except TextError:

@@ -1,7 +1,7 @@
-"""Where each character of a value stands in its YAML file, and where the words of a text stand.
+"""Source positions of characters in YAML scalars and of words in Jinja texts.
 
-A scalar is written plain, in quotes with escapes, or as a block, and may be folded over lines; the
-value and its source are walked side by side. It is done when there is a complaint, never before.
+A scalar may be plain, quoted with escapes, or a block, and may be folded over lines. Its value and
+its source are aligned character by character, and only when there is a diagnostic to place.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _ORDER: tuple[Part, ...] = ("name", "attribute", "filter", "test", "argument", "
 
 
 def occurrences(text: str, word: str, part: Part | None = None) -> list[int]:
-    """Where a word of code stands in a text; part None: as what it is likeliest to be meant.
+    """Offsets of a word of code in a text; part None: the likeliest part of speech.
 
-    A word that no code has is looked for in quoted texts and then anywhere.
+    A word that is not in the code is searched in quoted texts and then anywhere.
     """
     found = [w for w in words(text) if w.text == word or (w.part == "text" and word in w.text)]
     for kind in (part,) if part is not None else _ORDER:
@@ -35,9 +35,9 @@ def occurrences(text: str, word: str, part: Part | None = None) -> list[int]:
 
 
 def spots(lines: Sequence[str], span: Span, text: str) -> list[Spot] | None:
-    """The place of each character of a scalar's text, and of its end; None where it is unsure.
+    """Positions of the characters of a scalar's value and of its end; None if not aligned.
 
-    lines: of the file; span: of the scalar as it is written.
+    lines: of the file; span: of the scalar in the source.
     """
     rows = [*lines[span.line - 1 : span.end_line]]
     if not rows:
@@ -73,12 +73,12 @@ def spots(lines: Sequence[str], span: Span, text: str) -> list[Spot] | None:
 
 
 def _of_block(lines: Sequence[str], header: int, text: str) -> list[Spot] | None:
-    """A literal block's lines stand one for one below its header."""
+    """Positions in a literal block, whose lines follow its header one for one."""
     found: list[Spot] = []
     for number, row in enumerate(text.split("\n"), header + 1):
         line = lines[number - 1] if number <= len(lines) else ""
         if not row and found and (number > len(lines) or line.strip()):
-            found.append(found[-1])  # the end, after the last line's end
+            found.append(found[-1])  # the end of the value, after its last line
             continue
         if not line.endswith(row):
             return None
@@ -88,9 +88,9 @@ def _of_block(lines: Sequence[str], header: int, text: str) -> list[Spot] | None
 
 
 def _aligned(raw: str, place: int, text: str, style: str) -> list[int] | None:
-    """Offsets in the source of each character of the text and of its end."""
+    """Source offsets of each character of the text and of its end."""
     found: list[int] = []
-    fold: tuple[int, int] | None = None  # where a fold stands, and lines' ends yet to come of it
+    fold: tuple[int, int] | None = None  # offset of a fold, and its remaining line ends
     for character in text:
         if style == '"':
             while skipped := re.compile(r"\\\n[ \t]*").match(raw, place):

@@ -1,6 +1,6 @@
-"""The expression language, entry by entry: what each is for, and an example that runs.
+"""Reference of the expression language: entries with a description and a tested example.
 
-`reference_page` makes docs/expressions.md of it. Every filter, test and function of the language
+`reference_page` generates docs/expressions.md. Every filter, test and function of the language
 has an entry here.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["ENTRIES", "Entry", "reference_page"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that the language can say. names: what the example sees."""
+    """A filter, test, function or form of the language. names: names of the example."""
 
     group: str
     name: str
@@ -28,7 +28,7 @@ class Entry:
     names: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self) -> Any:
-        """The example's value."""
+        """Evaluate the example."""
         names = {**self.names, "pick": lambda items: list(items)[-1]}
         return compile_expression(self.example)(names)
 
@@ -73,9 +73,9 @@ ENTRIES: tuple[Entry, ...] = (
        "row['question']", "Who wrote it?"),
     _e(_VALUES, "row_number", "The row's place in its split, from 0, in the expressions over its "
        "columns and in the file's `where`; a column of that name comes first.", "row_number", 41),
-    _e(_VALUES, "[n]", "An item, from 0, where 1.0 is 1; from the end with a negative number that "
-       "is written out. A negative index that a row gives drops that row.", "names[-1]", "Cy"),
-    _e(_VALUES, "[a:b]", "A slice of a list or text. A null or negative bound that a row gives "
+    _e(_VALUES, "[n]", "An item, from 0, where 1.0 is 1; from the end with a negative literal. A "
+       "negative index from a row's data drops that row.", "names[-1]", "Cy"),
+    _e(_VALUES, "[a:b]", "A slice of a list or text. A null or negative bound from a row's data "
        "drops that row.", "question[:3]", "Who"),
     _e(_OPERATORS, "+ - * / // % **", "Arithmetic. `//` divides whole, `%` gives the rest.",
        "(7 // 2) * 10 + 7 % 2", 31),
@@ -134,7 +134,7 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_NUMBERS, "number", "In a form of Python's `format`; by default with commas.",
        "score | number(',.2f')", "1,234.57"),
     _e(_NUMBERS, "ordinal", "1st, 2nd, 3rd.", "22 | ordinal", "22nd"),
-    _e(_NUMBERS, "int", "A whole number of a text. What is no number drops the row, unless "
+    _e(_NUMBERS, "int", "A whole number from a text. Any other value drops the row, unless "
        "a default is given.", "'7' | int", 7),
     _e(_NUMBERS, "float", "A number of a text; as `int`.", "'7.5' | float", 7.5),
     _e(_NUMBERS, "round", "To so many places.", "score | round(1)", 1234.6),
@@ -146,7 +146,7 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_LISTS, "first", "The first item.", "names | first", "Ada"),
     _e(_LISTS, "last", "The last item.", "names | last", "Cy"),
     _e(_LISTS, "length", "How many items or characters.", "names | length", 3),
-    _e(_LISTS, "spans", "The stretches of a text that marks name, their ends counting in.",
+    _e(_LISTS, "spans", "Substrings of a text at {start, end} offsets; the end is inclusive.",
        "[{'start': 0, 'end': 2}] | spans(question)", ["Who"]),
     _e(_LISTS, "count", "The same as `length`.", "names | count", 3),
     _e(_LISTS, "join", "Items as one text.", "names | join(' and ')", "Ada and Ben and Cy"),
@@ -184,7 +184,7 @@ ENTRIES: tuple[Entry, ...] = (
        "['no', 'yes'][label]", "yes"),
     _e(_MAPS, "lookup", "A value in a table. One that is absent drops the row.",
        "'e' | lookup({'e': 'entailment', 'n': 'neutral'})", "entailment"),
-    _e(_MAPS, "default", "In place of what is absent; with `true`, also of what is empty.",
+    _e(_MAPS, "default", "Replaces an absent value; with `true`, also an empty one.",
        "answers.note | default('none')", "none"),
     _e(_MAPS, "items", "A map's keys and values.", "{'a': 1} | items", [("a", 1)]),
     _e(_MAPS, "dictsort", "The same, in the keys' order.", "{'b': 2, 'a': 1} | dictsort",
@@ -192,7 +192,7 @@ ENTRIES: tuple[Entry, ...] = (
     _e(_JSON, "fromjson", "The value that a JSON text holds. Two equal keys drop the row; NaN is a "
        "null.", "(cell | fromjson).year", 1843),
     _e(_JSON, "tojson", "A value as JSON.", "{'é': [1]} | tojson", '{"é": [1]}'),
-    _e(_JSON, "python_text", "A list or map as Python writes it, for texts that other tools have "
+    _e(_JSON, "python_text", "A list or map in Python's `str` form, for data that other tools have "
        "printed so.", "names | python_text", "['Ada', 'Ben', 'Cy']"),
     _e(_CHATS, "chat", "A dialogue as a list of {role, content}. It reads messages, ShareGPT's "
        "`from` and `value`, a row of Alpaca's or TRL's, and lists of texts in turn; reasoning "
@@ -248,32 +248,32 @@ ENTRIES: tuple[Entry, ...] = (
        "joiner(', ')()", ""),
     _e(_FUNCTIONS, "cycler", "For templates: its values in turn.", "cycler('a', 'b').next()", "a"),
     _e(_DRAWS, "pick", "In `let` alone: one of a list, drawn for the row, the template and the "
-       "pass by the recipe's seed; input and target see the same.", "pick(names)", "Cy"),
+       "epoch by the recipe's seed; input and target see the same.", "pick(names)", "Cy"),
 )  # fmt: skip
 
 _ALSO = {"equalto": "eq", "greaterthan": "gt", "lessthan": "lt"}
 
 _HEAD = """# Expressions
 
-`fields`, `where`, `id`, `let`, `when`, `choices`, `exemplars` and the slots of templates are all of
-one language: Jinja's, in a sandbox. It is strict: what a row lacks drops that row, with the reason
-in the ledger, and nothing is printed as an empty text. It draws nothing but by `pick`.
+`fields`, `where`, `id`, `let`, `when`, `choices`, `exemplars` and the slots of templates are in
+one language: sandboxed Jinja. It is strict: an absent value drops the row, with the reason in the
+ledger, and nothing is printed as an empty text. Only `pick` draws at random.
 
 A null has no text and is no number; NaN in data is a null, and an infinite number has no text. A
-row is dropped where a filter or an operator would make a text or a number of one, or a text would
-print one, be it in a list; `default(…, true)`, `is none` or a condition handles it before. A field
-whose expression meets a null is null, so `where: premise and hypothesis` leaves that row out.
-Filters give lists, never generators.
+row is dropped if a filter or an operator would convert one to text or a number, or a template would
+print one, also inside a list; handle it first with `default(…, true)`, `is none` or a condition. A
+field whose expression meets a null is null, so `where: premise and hypothesis` leaves that row out.
+Filters return lists, never generators.
 
-An argument of a filter, or of a text's method, that a row gives may not be null, which would act as
-one that is left out, and an `attribute` that it gives may not be negative, which would count from
-the end: they drop the row. Written out (`split(none, 1)`, `map(attribute=-1)`) both are allowed. An
-argument that is a value to be given or looked for, as of `default` and `index`, may be null.
+A row's data may not give a null argument to a filter or a text's method, where it would act as a
+missing argument, nor a negative `attribute`, which would count from the end: both drop the row.
+Literals (`split(none, 1)`, `map(attribute=-1)`) are allowed. An argument that is itself a value,
+as of `default` and `index`, may be null.
 
-A list, a map and bytes have no text either. Where a template, a target, an option, an accepted
-answer, `~` or a filter of texts would print one, the row is dropped, with a reason that names the
-expression; `check` reports it where the columns' types are known. Write `| join(', ')`, one of the
-keys, `| tojson`, or `| python_text` where Python's own form is meant. Numbers print as Python
+A list, a map and bytes have no text either. If a template, a target, an option, an accepted
+answer, `~` or a text filter would print one, the row is dropped, with a reason that names the
+expression; `check` reports it if the types of the columns are known. Write `| join(', ')`, one of
+the keys, `| tojson`, or `| python_text` for Python's own form. Numbers print as Python
 writes them (`1.5`, `1e+16`), true and false as `True` and `False`.
 
 The examples see this row:
@@ -283,7 +283,7 @@ The examples see this row:
 
 
 def reference_page() -> str:
-    """docs/expressions.md: every entry with its example and what that gives."""
+    """Text of docs/expressions.md: every entry with its example and result."""
     import json
 
     shown = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in _ROW.items()]

@@ -1,8 +1,8 @@
-"""Jinja's own filters, made strict: lists in place of generators, and no text of a null.
+"""Strict versions of Jinja's filters: lists instead of generators, and no text of a null.
 
-A filter that makes a text or a number of its value raises `NullValueError` for a null, NaN or an
-infinite number. Those that give items lazily give a list, so whatever a row's data raises is
-raised where the filter is applied.
+A filter that converts its value to text or a number raises `NullValueError` for a null, NaN or an
+infinite number. Lazy filters return a list, so that an error in a row's data is raised where the
+filter is applied.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["strict_filters"]
 
 Filter = Callable[..., Any]
 
-# The arguments of which a text is made; 0 is the value itself, None stands for all.
+# Indexes of the arguments that become text: 0 is the value, None means all.
 _OF_TEXT: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(
         (
@@ -63,14 +63,14 @@ _OF_TEXT: dict[str, tuple[int, ...] | None] = {
     "replace": (0, 1, 2),
     **dict.fromkeys(("lstrip", "rstrip", "split", "trim"), (0, 1)),
 }  # fmt: skip
-_OF_PARTS = frozenset({"urlencode"})  # of a list or map, the parts
+_OF_PARTS = frozenset({"urlencode"})  # convert the parts of a list or map
 _LAZY = ("batch", "items", "map", "reject", "rejectattr", "reverse", "select", "selectattr",
          "slice", "unique")  # fmt: skip
 _PADDED = {"center": "width", "indent": "width", "batch": "linecount", "slice": "slices"}
 
 
 def strict_filters(filters: Mapping[str, Filter]) -> dict[str, Filter]:
-    """The same filters, each strict about nulls and none lazy."""
+    """Wrap filters to reject nulls and to return lists."""
     found = dict(filters)
     for name, places in _OF_TEXT.items():
         found[name] = _checked(name, found[name], places)
@@ -84,7 +84,7 @@ def strict_filters(filters: Mapping[str, Filter]) -> dict[str, Filter]:
 
 
 def _lead(function: Filter) -> int:
-    """How many arguments come before the value: what Jinja passes."""
+    """Number of arguments that Jinja passes before the value."""
     return int(_PassArg.from_obj(function) is not None)
 
 
@@ -126,7 +126,7 @@ def _padded(function: Filter, parameter: str) -> Filter:
 
 
 def _numeric(name: str, function: Filter) -> Filter:
-    """`int` or `float`: what is no number drops the row, unless a default is written."""
+    """`int` or `float`, which drops a row whose value is no number unless a default is given."""
 
     @wraps(function)
     def run(value: Any, *args: Any, **named: Any) -> Any:
@@ -141,7 +141,7 @@ def _numeric(name: str, function: Filter) -> Filter:
     return run
 
 
-_NONE = object()  # where a number has no default
+_NONE = object()  # marks a missing default
 
 
 def _finite_sum(function: Filter) -> Filter:
@@ -162,7 +162,7 @@ def _join(
     d: str = "",
     attribute: str | int | None = None,
 ) -> str:
-    """Join items as one text; `attribute` of each where it is named."""
+    """Join items, or an attribute of each, as one text."""
     if attribute is not None:
         value = map(make_attrgetter(environment, attribute), value)
     where = "reaches 'join'"

@@ -1,7 +1,6 @@
-"""What is wrong with a template's text, seen without any row.
+"""Static checks of template texts: white space, placeholders, escapes, punctuation.
 
-Each check looks at one thing. A fault names its line in the text and, where there is one, the very
-word, so that the caret stands under it.
+A diagnostic has its line in the text and, if there is one, the word to underline.
 """
 
 from __future__ import annotations
@@ -27,20 +26,20 @@ _SINGLE = re.compile(rf"(?<![{{\w$])\{{\s*(([A-Za-z_]\w*){_PATH}*)\s*\}}(?!\}})"
 _STRAY = re.compile(r"\}\}(?:(n|rn|t)(?=\n|$)|(n|rn)(?=[A-Z]))")
 _ESCAPED = re.compile(r"\\[nrt](?![A-Za-z])")
 _DOUBLED = re.compile(r"(?<![.?!,;:])([.,;:])\1(?![.])|\?\s\?|\s[,;.](?=\s|$)|[,;:]\.(?!\.)")
-_SPEAKS = re.compile(
+_MENTIONS_OPTIONS = re.compile(
     r"\b(options?|choices|alternatives|(?:one )?of the following|(?:from|in) the list)\b",
     re.IGNORECASE,
 )
 
 
-_TAKE_OFF = "take the white space off the line's end; models learn it too"
+_LINE_END_HINT = "take the white space off the line's end; models learn it too"
 
 
 @dataclass(frozen=True)
 class TextDiagnostic:
-    """A fault in a text: where, what, and what to do.
+    """A diagnostic of one text, before it has a span in a file.
 
-    Where is `word` at the offset `at`, or the first in or after `line` (from 1).
+    Its place is `word` at the offset `at`, or the first `word` in or after `line` (from 1).
     """
 
     code: str
@@ -55,10 +54,10 @@ class TextDiagnostic:
 def input_diagnostics(
     text: str, names: Iterable[str], fields: Iterable[str] = ()
 ) -> Iterator[TextDiagnostic]:
-    """Faults of an input text. names: what it may show; fields: what else there is."""
+    """Check an input text. names: names it may show; fields: all fields of the file."""
     yield from _any_text(text, names, fields)
     if text != text.rstrip():
-        message = "the input ends in white space, which stands before the target"
+        message = "the input ends in white space, which comes before the target"
         hint = "write it as a block with |- or take the white space off"
         yield _space(message, hint, len(text.rstrip()))
 
@@ -66,7 +65,7 @@ def input_diagnostics(
 def target_diagnostics(
     text: str, names: Iterable[str], fields: Iterable[str] = ()
 ) -> Iterator[TextDiagnostic]:
-    """Faults of a target text. names: what it may show; fields: what else there is."""
+    """Check a target text. names: names it may show; fields: all fields of the file."""
     yield from _any_text(text, names, fields)
     if text != text.strip():
         message = "the target begins or ends in white space"
@@ -79,12 +78,12 @@ def _space(message: str, hint: str | None, at: int) -> TextDiagnostic:
 
 
 def options_diagnostics(text: str) -> Iterator[TextDiagnostic]:
-    """What an input still says of options once they are left out."""
+    """FC220 for an input that mentions options when they are left out."""
     bare = _JINJA.sub("", without_slot(text, "options"))
-    if match := _SPEAKS.search(bare):
+    if match := _MENTIONS_OPTIONS.search(bare):
         message = f"without options the text still speaks of them: {match[1]!r}"
         hint = "reword it, or say `options: required`; the style can announce the options"
-        at = _spoken(text, match[1])
+        at = _literal_offset(text, match[1])
         yield TextDiagnostic("FC220", message, hint, word=match[1], severity="warning", at=at)
 
 
@@ -112,23 +111,25 @@ def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterato
     place = 0
     for line in text.split("\n")[:-1]:
         if line != line.rstrip(" \t"):
-            yield _space("a line ends in white space", _TAKE_OFF, place + len(line.rstrip(" \t")))
+            yield _space(
+                "a line ends in white space", _LINE_END_HINT, place + len(line.rstrip(" \t"))
+            )
         place += len(line) + 1
 
 
 def single_braces(text: str, names: Iterable[str]) -> Iterator[TextDiagnostic]:
-    """Placeholders of another language in a text. names: what it may show."""
+    """FC210 for placeholders in single braces. names: names that the text may show."""
     yield from _single_braces(_literal(text), set(names), set())
 
 
 def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[TextDiagnostic]:
-    """Placeholders of another language: `{premise}`, `{answers[0]}`, `{title | trim}`."""
+    """Find placeholders such as `{premise}`, `{answers[0]}` and `{title | trim}`."""
     for match in _SINGLE.finditer(literal):
         shown, name = match[1], match[2]
         near = name if name in known | fields else _nearest(name, known)
         if near is None or (near != name and shown != name):
             continue
-        message = f"{match[0]!r} is printed as it stands"
+        message = f"{match[0]!r} is printed literally"
         hint = f"write {{{{ {near}{shown[len(name) :]} }}}} to show the field"
         if near not in known:
             hint += ", where the signature lets it be shown"
@@ -136,7 +137,7 @@ def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[
 
 
 def _literal(text: str) -> str:
-    """The text with all that is Jinja's blanked out."""
+    """The text with all Jinja code replaced by NUL characters."""
     return _JINJA.sub(lambda m: re.sub(r"[^\n]", "\0", m[0]), text)
 
 
@@ -145,6 +146,6 @@ def _nearest(name: str, known: set[str]) -> str | None:
     return hint.split("'")[1] if hint else None
 
 
-def _spoken(text: str, word: str) -> int:
-    """Where a word stands outside Jinja's parts."""
+def _literal_offset(text: str, word: str) -> int:
+    """Offset of a word outside Jinja code."""
     return max(0, _literal(text).find(word))

@@ -1,7 +1,7 @@
-"""The words of a Jinja text with their places and what they are there: a name, a filter, a text.
+"""Tokenize a Jinja text into words with offset and part of speech (name, filter, text, ...).
 
-Jinja's tree knows lines alone. A complaint's caret stands under the very word, so the words are
-read here once more: the names of a loop or a `set` are told from those that come from without.
+Jinja's syntax tree has line numbers only. Diagnostics underline a word, so this module tokenizes
+the text again, and separates names bound by a loop or a `set` from free names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PAIRED = frozenset(["if", "block", "filter", "autoescape"])
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a text: where it starts (from 0), and what it is there."""
+    """A word of a text, its offset (from 0) and its part of speech."""
 
     text: str
     start: int
@@ -47,7 +47,7 @@ class _Token:
 
 
 def words(text: str) -> list[Word]:
-    """The words of a template's code, or of an expression where there are no braces, in order.
+    """Words of a template's code, or of an expression if the text has no braces, in order.
 
     >>> [(w.text, w.part) for w in words("{% for o in xs %}{{ o.text | trim }}{% endfor %}")]
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -68,13 +68,13 @@ def words(text: str) -> list[Word]:
 
 
 def _code(text: str, place: int, *, whole: bool = False) -> tuple[list[_Token], int]:
-    """The tokens up to the closing braces, and where the text goes on."""
+    """Tokens up to the closing braces, and the offset after them."""
     found: list[_Token] = []
     depth = 0
     while match := _TOKEN.match(text, place):
         sign = match["sign"] or ""
         if len(sign) > 1 and sign[-1] == "}" and (depth or whole):
-            sign = sign[0]  # of a map, not of the slot
+            sign = sign[0]  # closes a map, not the slot
         elif len(sign) > 1 and sign[-1] == "}":
             return found, match.end()
         depth = max(0, depth + (sign in ("(", "[", "{")) - (sign in (")", "]", "}")))
@@ -86,14 +86,14 @@ def _code(text: str, place: int, *, whole: bool = False) -> tuple[list[_Token], 
 
 
 class _Reader:
-    """Words so far, and the names that are set where the reading is."""
+    """Words found so far, and a stack of scopes with the names that each binds."""
 
     def __init__(self) -> None:
         self.found: list[Word] = []
         self.scopes: list[tuple[str, set[str]]] = [("", set())]
 
     def read(self, code: Sequence[_Token]) -> None:
-        """Code in which nothing is set."""
+        """Read code that binds no name."""
         depth = 0
         for place, token in enumerate(code):
             depth += (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))
@@ -122,7 +122,7 @@ class _Reader:
         return "bound" if any(name in names for _, names in self.scopes) else "name"
 
     def tag(self, code: Sequence[_Token]) -> None:
-        """A statement: what it sets is known in its body, or from it on."""
+        """Read a statement; it binds names in its body, or from there on."""
         if not code:
             return
         name, rest = code[0].text, code[1:]
@@ -139,12 +139,12 @@ class _Reader:
             targets = self.bound(rest[:cut])
             if cut == len(rest):
                 self.scopes.append((name, set()))
-            held = (names for kind, names in reversed(self.scopes) if kind not in ("if", "set"))
-            next(held).update(targets)
+            outer = (names for kind, names in reversed(self.scopes) if kind not in ("if", "set"))
+            next(outer).update(targets)
         elif name in ("with", "macro", "call"):
             self.arguments(name, rest)
         elif name in ("from", "import", "include", "extends"):
-            return  # what they bring is nowhere to be had
+            return  # statements on files are errors (FC103)
         elif name.startswith("end"):
             del self.scopes[max(1, len(self.scopes) - 1) :]
         else:
@@ -158,7 +158,7 @@ class _Reader:
                 self.scopes.append((name, set()))
 
     def bound(self, code: Sequence[_Token]) -> set[str]:
-        """The names of a target."""
+        """Bind the names of a target."""
         names = [t for t in code if t.kind == "name"]
         self.found += [Word(t.text, t.start, "bound") for t in names]
         return {t.text for t in names}
@@ -181,7 +181,7 @@ class _Reader:
 
 
 def _place(code: Sequence[_Token], word: str) -> int:
-    """Where a word stands outside all brackets; the code's length where it does not."""
+    """Index of a word outside all brackets; the code's length without one."""
     depth = 0
     for place, token in enumerate(code):
         depth += (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))

@@ -1,7 +1,7 @@
-"""Types of values, as rows show them: text, number, list, map. What is not known is `any`.
+"""Types of row values: text, number, list, map; `any` if unknown.
 
-A type is gathered from values (`type_of`, `merged`), kept in schemas.lock (`as_json`), and followed
-through expressions by `dsl.infer`.
+A type is inferred from values (`type_of`, `common_type`), stored in schemas.lock (`as_json`), and
+propagated through expressions by `dsl.jinja.infer`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MANY_KEYS = 64  # a map with more keys is a table, whose keys are data
 
 @dataclass(frozen=True)
 class Type:
-    """A type. item: of a list's items; keys: a map's; absent: those that some rows lack."""
+    """A type. item: item type of a list; keys: of a map; absent: keys that some rows lack."""
 
     kind: Kind
     item: Type | None = None
@@ -45,11 +45,11 @@ class Type:
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a number of either kind."""
+        """Whether the kind is integer or number."""
         return self.kind in ("integer", "number")
 
     def as_json(self) -> Any:
-        """JSON-ready: a word, or a map of one key."""
+        """JSON value: the kind, or a map with the key `list` or `map`."""
         if self.kind == "list":
             found: Any = {"list": (self.item or ANY).as_json()}
         elif self.kind == "map":
@@ -72,12 +72,12 @@ _LEAVES: dict[str, Type] = {
 
 
 def list_of(item: Type | None) -> Type:
-    """A list of items of a type."""
+    """List type with items of a type; None for `any`."""
     return Type("list", item or ANY)
 
 
 def from_json(value: Any) -> Type:
-    """The type that `as_json` gave. Raises ValueError for what it never gives."""
+    """Type from a value of `as_json`. Raises ValueError for any other value."""
     if isinstance(value, str) and value in _LEAVES:
         return _LEAVES[value]
     if isinstance(value, dict) and "list" in value:
@@ -89,7 +89,7 @@ def from_json(value: Any) -> Type:
 
 
 def type_of(value: object) -> Type:
-    """The type of one value."""
+    """Type of one value."""
     if value is None:
         return Type("null")
     if isinstance(value, bool):
@@ -107,7 +107,7 @@ def type_of(value: object) -> Type:
 
 
 def common_type(types: Iterable[Type]) -> Type | None:
-    """The type that all of some types are of; None for none."""
+    """Least common type; None for no types."""
     found: Type | None = None
     for other in types:
         found = other if found is None else _both(found, other)
@@ -150,7 +150,7 @@ def never_equal(a: Type, b: Type) -> bool:
 
 
 def describe(type_: Type) -> str:
-    """A type in a message, with its article."""
+    """A type with its article, for messages."""
     if type_.kind == "integer":
         return "a whole number"
     return {"text": "text", "null": "null"}.get(type_.kind, f"a {type_.kind}")

@@ -1,8 +1,7 @@
-"""Values where they become text, numbers or indexes: what a row cannot give is a `RowError`.
+"""Convert values to text, numbers and indexes, or raise `RowError`.
 
-Every engine, filter and operator that turns a value into text does so here, so no prompt can hold
-the text of a null, of NaN, of an undefined value or of an object of the program, nor a list or map
-as Python writes it.
+Both engines, filters and operators convert values to text only here, so no prompt can contain the
+text of a null, NaN, an undefined value or a Python object, nor a list or map as Python prints it.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ __all__ = [
     "whole_number",
 ]  # fmt: skip
 
-MAX_CHARS = 10_000_000  # of a text, and items of a list, that an operator may make
+MAX_CHARS = 10_000_000  # of a text, and items of a list, that an operator may create
 MAX_BITS = 100_000  # of a whole number
 MAX_WIDTH = 100_000  # to which a text may be padded
 _PLAIN = frozenset({str, int, bool})
@@ -58,17 +57,17 @@ _SCALAR = str | int | Decimal | date | time | timedelta  # date: datetime too; i
 
 
 class RowError(Exception):
-    """The row lacks a key or index that is asked for, or its values do not fit the operation."""
+    """The row lacks a key or index, or its values do not fit the operation."""
 
 
 class NullValueError(RowError):
-    """A null, or a number that is NaN or infinite, where a text or a number is made of a value."""
+    """A null, NaN or infinite number where a value is converted to text or a number."""
 
 
 def printable(value: object, where: str = "would be printed") -> object:
-    """The value, where it has a text. Raises RowError, NullValueError.
+    """Return the value if it has a text. Raises RowError, NullValueError.
 
-    Lists, maps and bytes have none: Python's own form of them is in no text that is not asked for.
+    Lists, maps and bytes have none; only `python_text` gives their Python form.
     """
     if type(value) in _PLAIN:
         return value
@@ -78,15 +77,15 @@ def printable(value: object, where: str = "would be printed") -> object:
         if not math.isfinite(value):
             raise NullValueError(f"the number {value} {where}")
         return value
-    if isinstance(value, _SCALAR | jinja2.Undefined):  # a strict one raises where it is printed
+    if isinstance(value, _SCALAR | jinja2.Undefined):  # StrictUndefined raises when printed
         return value
     if isinstance(value, Mapping) and type(value).__str__ is not object.__str__:
-        return value  # it has a text of its own
+        return value  # a class with its own `__str__`
     raise RowError(_no_text(value, where))
 
 
 def _no_text(value: object, where: str) -> str:
-    """Why a value has no text, and what to write instead."""
+    """Error message for a value without a text, with the expression to use instead."""
     if isinstance(value, list | tuple):
         return f"a list {where}; write `| join(', ')` or `| tojson`"
     if isinstance(value, Mapping):
@@ -97,7 +96,7 @@ def _no_text(value: object, where: str) -> str:
 
 
 def parts_printable(value: object, where: str) -> object:
-    """The same for a list or map whose parts become text: each of them, at any depth."""
+    """Return the value if it and its parts, at any depth, have a text. Errors as `printable`."""
     if isinstance(value, list | tuple):
         items: list[object] = list(value)
     elif isinstance(value, Mapping) and type(value).__str__ is object.__str__:
@@ -112,19 +111,19 @@ def parts_printable(value: object, where: str) -> object:
 
 
 def python_text(value: object) -> str:
-    """A value as Python writes it. Raises RowError, NullValueError for nulls in it."""
+    """Python's `str` of a value. Raises RowError, NullValueError for nulls in it."""
     return str(parts_printable(value, "reaches 'python_text'"))
 
 
 def as_text(value: object, where: str = "would be printed") -> str:
-    """The text of a value. Raises RowError, NullValueError."""
+    """Text of a value. Raises RowError, NullValueError."""
     return value if type(value) is str else str(printable(value, where))
 
 
 def slot_text(value: object, expression: str) -> str:
-    """The text of what a template prints. Raises RowError, NullValueError.
+    """Text of a slot's value. Raises RowError, NullValueError.
 
-    expression: what is printed, as it is written; empty where that is not known.
+    expression: source text of the slot, for the message; empty if unknown.
     """
     if type(value) is str:
         return value
@@ -133,8 +132,8 @@ def slot_text(value: object, expression: str) -> str:
     return str(printable(value))
 
 
-def one_text(value: object, what: str) -> str | None:
-    """The text of one value that is shown or compared by itself; None for a null, NaN or infinity.
+def one_text(value: object, role: str) -> str | None:
+    """Text of a single value, such as an answer; None for a null, NaN or infinity.
 
     Raises RowError for a list or map, which has no text, and for undefined values.
     """
@@ -142,33 +141,33 @@ def one_text(value: object, what: str) -> str | None:
         return None
     if isinstance(value, list | tuple | Mapping):
         kind = "a map" if isinstance(value, Mapping) else "a list"
-        raise RowError(f"{what} is {kind}, not a text")
-    return as_text(value, f"is {what}")
+        raise RowError(f"{role} is {kind}, not a text")
+    return as_text(value, f"is {role}")
 
 
 def whole_number(value: object) -> int | None:
-    """The whole number that a value is: 1, 1.0 or true are one; None for any other value."""
+    """Value as an int: 1, 1.0 and true give 1; None for any other value."""
     if isinstance(value, int):
         return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
-def compared_text(value: object, what: str) -> str | None:
-    """The text by which one value is compared, in which 1.0 is 1; None for a null or NaN.
+def compared_text(value: object, role: str) -> str | None:
+    """Text of a value for comparison, in which 1.0 is 1; None for a null or NaN.
 
     Raises RowError as `one_text` does.
     """
     if type(value) is str:
         return value
     number = None if isinstance(value, bool) else whole_number(value)
-    return one_text(value, what) if number is None else str(number)
+    return one_text(value, role) if number is None else str(number)
 
 
 def compared_key(value: object) -> str:
-    """The form by which values of two rows are equal, whatever types their files store them in.
+    """Key that is equal for equal values of two rows, independent of their storage types.
 
-    A text is equal to the value that it is the text of, and 1.0 to 1; NaN, an infinite number and a
-    null are equal to each other alone; lists and maps are equal part by part, in any order of keys.
+    A text equals the value with that text, and 1.0 equals 1; NaN, infinite numbers and null equal
+    each other only; lists and maps are compared by parts, regardless of key order.
     """
     if type(value) is str:
         return "text " + value
@@ -179,7 +178,7 @@ def compared_key(value: object) -> str:
 
 
 def _keyed(value: object) -> object:
-    """A value as JSON in which equal values have one form."""
+    """JSON value in which equal values have one form."""
     if isinstance(value, list | tuple):
         return [_keyed(item) for item in value]
     if isinstance(value, Mapping):
@@ -188,20 +187,19 @@ def _keyed(value: object) -> object:
 
 
 def is_broken(text: str) -> bool:
-    """Whether a text holds half a character (a lone surrogate), which no file can hold."""
+    """Whether a text has a lone surrogate (half a character), which no file can store."""
     return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def texts_in(values: Any, where: str) -> list[str]:
-    """The texts of a list's values. Raises RowError, NullValueError."""
+    """Texts of the values of a list. Raises RowError, NullValueError."""
     return [v if type(v) is str else str(printable(v, where)) for v in values]
 
 
 def materialized(value: Any) -> Any:
-    """A value as it is kept: iterators and views become lists, in any depth.
+    """Convert iterators and views to lists, at any depth.
 
-    Raises RowError for what is undefined or is part of the program, such as a method that is not
-    called.
+    Raises RowError for an undefined value or a Python object, such as a method that is not called.
     """
     if value is None or type(value) in _PLAIN or type(value) is float:
         return value
@@ -227,7 +225,7 @@ def _settled_list(value: Any) -> Any:
 
 
 def row_index(index: Any) -> Any:
-    """An index that a row gives, 1.0 as 1. Raises RowError where it is negative."""
+    """Index from a row's data, 1.0 as 1. Raises RowError if it is negative."""
     if isinstance(index, float) and (number := whole_number(index)) is not None:
         index = number
     if isinstance(index, int) and index < 0:
@@ -236,7 +234,7 @@ def row_index(index: Any) -> Any:
 
 
 def slice_bound(index: Any) -> Any:
-    """A bound of a slice that a row gives. Raises RowError where it is null or negative."""
+    """Slice bound from a row's data. Raises RowError if it is null or negative."""
     if index is None:
         raise NullValueError("a null value is a bound of a slice")
     return row_index(index)
@@ -256,7 +254,7 @@ def index_argument(argument: Any) -> Any:
 
 
 def multiply(left: Any, right: Any) -> Any:
-    """The product, or a text or list repeated. Raises RowError where it is too large."""
+    """Multiply, or repeat a text or list. Raises RowError if the result is too large."""
     for one, other in ((left, right), (right, left)):
         if isinstance(other, int):
             if isinstance(one, str | list | tuple) and len(one) * other > MAX_CHARS:
@@ -267,7 +265,7 @@ def multiply(left: Any, right: Any) -> Any:
 
 
 def power(left: Any, right: Any) -> Any:
-    """The power. Raises RowError where it is too large."""
+    """Power. Raises RowError if the result is too large."""
     whole = isinstance(left, int) and isinstance(right, int)
     if whole and right > 0 and left.bit_length() * right > MAX_BITS:
         raise RowError("a whole number that is too large")
@@ -275,7 +273,7 @@ def power(left: Any, right: Any) -> Any:
 
 
 def remainder(left: Any, right: Any) -> Any:
-    """The rest of a division, or printf's forms filled in. Raises RowError, NullValueError."""
+    """Remainder of a division, or printf formatting. Raises RowError, NullValueError."""
     if not isinstance(left, str):
         return left % right
     if isinstance(right, Mapping):
@@ -287,12 +285,12 @@ def remainder(left: Any, right: Any) -> Any:
 
 
 def printable_parts(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Values that are to be printed one by one. Raises RowError, NullValueError."""
+    """Check values that are printed one by one. Raises RowError, NullValueError."""
     return tuple(map(printable, values))
 
 
 class _Printed(dict[Any, Any]):
-    """A mapping whose values are checked where they are taken."""
+    """A mapping that checks each value on access."""
 
     def __getitem__(self, key: Any) -> Any:
         return printable(super().__getitem__(key))
@@ -304,7 +302,7 @@ class _Printed(dict[Any, Any]):
 
 
 def checked_width(value: Any) -> Any:
-    """A width to which a text is padded. Raises RowError where it is too large."""
+    """Padding width. Raises RowError if it is too large."""
     if isinstance(value, int) and value > MAX_WIDTH:
         raise RowError(f"a width of more than {MAX_WIDTH:,}")
     return value
