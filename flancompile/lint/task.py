@@ -31,7 +31,7 @@ from flancompile.errors import Diagnostic
 from flancompile.lint.leaks import Leaks, answer_is_asked, lacks_rationale, texts_of
 from flancompile.lint.punctuation import doubles_a_mark
 from flancompile.lint.read import commonest, empty_files, header_hint, lost_characters
-from flancompile.sources.blocks import sample
+from flancompile.sources.blocks import read_to_the_end, sample
 from flancompile.tokenizer.special import USUAL, special_tokens_in
 from flancompile.tokenizer.tokenizer import Tokenizer
 
@@ -97,7 +97,7 @@ def lint_task(
     spec, wanted = split_spec(request, task, split), reading.rows or 1 << 62
     rows, dropped = sample(spec, wanted, task_fields(task, evaluated=evaluated))
     lint = _Linter(request, task, split, rows, reading)
-    lint.evaluated, lint.whole = evaluated, len(rows) < wanted
+    lint.evaluated, lint.whole = evaluated, read_to_the_end(rows, dropped, wanted)
     lint.rows_alone([str(r.reason) for r in dropped])
     for index, template in enumerate(task.task.templates):
         lint.template(index, template)
@@ -135,6 +135,10 @@ class _Linter:
         total = len(self.rows) + len(faults)
         if total == 0:
             left = f"; `where` leaves out all {len(reasons):,}" if reasons else ""
+            if not self.whole:
+                message = f"`where` leaves out all of the {len(reasons):,} rows that were read of"
+                self.say("FC320", f"{message} the split {self.split!r}", (), "read more: `--rows`")
+                return
             for name in empty_files(split_spec(self.request, self.task, self.split).place)[:1]:
                 left += f"; the file {name!r} is empty"
             self.say("FC320", f"the split {self.split!r} has no rows{left}", ())

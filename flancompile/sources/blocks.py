@@ -39,13 +39,22 @@ from flancompile.sources.order import block_sizes, fresh, sorted_rows
 from flancompile.sources.place import Resolved
 from flancompile.unfinished import clear, making_folder, remove
 
-__all__ = ["READ_VERSION", "SplitBlocks", "SplitSpec", "read_key", "read_split", "sample"]
+__all__ = [
+    "READ_VERSION",
+    "SplitBlocks",
+    "SplitSpec",
+    "read_key",
+    "read_split",
+    "read_to_the_end",
+    "sample",
+]
 
 READ_VERSION = 11
 MEMORY_BYTES = 256 << 20
 SPILL_BYTES = 256 << 20  # limit of a spilled file: a text column has 31-bit offsets
 BLOCK_BYTES = 256 << 20  # rows of over 64 KiB each make smaller blocks
 ROW_BYTES = 400
+DROPPED_PER_ROW = 100  # a sample stops after so many dropped rows for each wanted one
 DROPPED = pa.schema(
     [("ordinal", pa.uint64()), ("row", pa.uint64()), ("id", pa.string()), ("reason", pa.string())]
 )
@@ -220,7 +229,7 @@ def sample(
     for row in field_rows(spec):
         is_requested = waiting and row.id == row_id
         waiting = waiting and not is_requested
-        if (len(kept) >= rows or len(dropped) >= 100 * rows) and not is_requested:
+        if (len(kept) >= rows or len(dropped) >= DROPPED_PER_ROW * rows) and not is_requested:
             if not waiting:
                 break
             continue
@@ -239,6 +248,11 @@ def sample(
     return [
         dict(zip(columns, v, strict=True)) for v in zip(*columns.values(), strict=True)
     ], dropped
+
+
+def read_to_the_end(kept: Sequence[Any], dropped: Sequence[Any], wanted: int) -> bool:
+    """Whether a `sample` of so many wanted rows has read all rows of its split."""
+    return len(kept) < wanted and len(dropped) < DROPPED_PER_ROW * wanted
 
 
 def _fitting(row: FieldRow, types: ColumnTypes) -> FieldRow:

@@ -19,6 +19,7 @@ from toys import Library
 
 from flancompile import check
 from flancompile.errors import Diagnostic
+from flancompile.lint.data import check_rows
 from flancompile.lint.task import Reading
 
 ROWS = [{"q": f"{n}?", "a": f"{random.Random(n).random()}", "n": n} for n in range(400)]
@@ -172,3 +173,31 @@ def test_a_dataset_with_a_broken_split_is_not_in_the_lock(tmp_path: Path) -> Non
     check(tmp_path, data=Reading())
     kept = json.loads((tmp_path / "schemas.lock").read_text())["sources"]
     assert sorted(kept) == ["a", "d", "z"]
+
+
+@pytest.mark.parametrize(("rows", "stopped"), [(1, True), (3, False)])
+def test_a_sample_that_stops_early_does_not_call_its_split_empty(
+    tmp_path: Path, rows: int, stopped: bool
+) -> None:
+    """150 rows that `where` leaves out, then one that it keeps."""
+    library = Library(tmp_path)
+    given = [{"q": f"q{n}?", "a": "yes" if n > 149 else "no"} for n in range(151)]
+    text = "".join(json.dumps(row) + "\n" for row in given)
+    library.write("datasets/rows.jsonl", text)
+    task = {
+        "signature": "q -> a",
+        "templates": [{"name": "plain", "input": "{{ q }}", "target": "{{ a }}"}],
+    }
+    library.write(
+        "datasets/late.yaml",
+        {
+            "source": {"files": "rows.jsonl"},
+            "fields": {"q": "q", "a": "a"},
+            "where": "a == 'yes'",
+            "tasks": {"answer": task},
+        },
+    )
+    found = check_rows([library.root], None, Reading(rows=rows, keep=False))
+    empty = [d for d in found if d.code == "FC320"]
+    assert all("has no rows" not in d.message for d in empty)
+    assert [("rows that were read" in d.message) for d in empty] == [True] * stopped
