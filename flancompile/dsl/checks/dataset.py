@@ -369,7 +369,7 @@ class _Checker:
         if name in inputs or name in self.variable or name == "options" or lets.get(name):
             return
         if name in outputs or name == "gold":
-            message = f"the input shows {name!r}, which is what the task asks for"
+            message = f"the input shows {name!r}, which is an output of the task"
             advice = "the signature has it on the right; take it out of the input"
             self.report("FC206", message, key, advice, name)
         elif name in lets:

@@ -79,7 +79,7 @@ Change = dict[str, Any]
     ("task", "template", "code", "text"),
     [
         ({}, {"input": "{{ questoin }}"}, "FC202", "did you mean 'question'"),
-        ({}, {"input": "{{ question }} {{ answer }}"}, "FC206", "what the task asks for"),
+        ({}, {"input": "{{ question }} {{ answer }}"}, "FC206", "an output of the task"),
         ({}, {"input": "{{ question }} {{ topic }}"}, "FC207", "does not list as an input"),
         ({}, {"input": "{{ question }} {{ options }}"}, "FC208", "does not say `options:`"),
         ({}, {"options": "optional"}, "FC208", "has no {{ options }}"),
