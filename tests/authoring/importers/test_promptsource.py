@@ -53,6 +53,10 @@ WRITTEN = {  # rows for templates that want more than can be guessed
         "article": "One. \nTwo. \nThree. \nFour. \nFive. \nSix. \n",
         "abstract": "In short. \nVery short. \n",
     },
+    "species_800": {
+        "tokens": ["We", "grew", "Homo", "sapiens", "cells", "."],
+        "ner_tags": [0, 0, 1, 2, 0, 0],
+    },
     "trec": {"text": "How many legs has a spider?", "coarse_label": 5, "fine_label": 39},
 }
 
