@@ -51,8 +51,8 @@ class Wanted:
     shots: int = 0
     options: bool | None = None
     cot: bool | None = None
-    option_style: str = "*"
-    shots_style: str = "*"
+    option_style: str | None = None  # by default the task's own styles, else all
+    shots_style: str | None = None
     chat_style: str = "*"
     count: int = 3
     pass_: int = 0
@@ -178,16 +178,21 @@ def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
     if wanted.cot is not None:
         allowed = [i for i in allowed if task.task.templates[i].cot == wanted.cot] or allowed
     shown = (1.0, 1.0) if wanted.options is None else (1.0, 0.0) if wanted.options else (0.0, 1.0)
-    library = request.library
+    library, own = request.library, task.task.styles
     return render_spec(
         task,
         ArmShares(((wanted.shots, 1.0),), shown),
         allowed,
-        chosen_styles(library.option_styles, [wanted.option_style], "option"),
-        chosen_styles(library.shots_styles, [wanted.shots_style], "shots"),
+        chosen_styles(library.option_styles, _patterns(wanted.option_style, own.options), "option"),
+        chosen_styles(library.shots_styles, _patterns(wanted.shots_style, own.shots), "shots"),
         seed=request.recipe.model.seed,
         chat_styles=_chat_styles(library, wanted),
     )
+
+
+def _patterns(wanted: str | None, own: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The styles that are asked for, else the task's own, else all."""
+    return (wanted,) if wanted is not None else own if own is not None else ("*",)
 
 
 def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:

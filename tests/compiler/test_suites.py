@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Library, dataset_of
 
+from flancompile.authoring.preview import Wanted, spec_of
 from flancompile.compiler.check.recipe import check_recipe
 from flancompile.compiler.objects.used_fields import query_fields, used_fields
+from flancompile.compiler.request import bare_request
+from flancompile.dsl.checks.dataset import check_library
 from flancompile.dsl.library.library import load_library
 from flancompile.dsl.models.task import Task
 from flancompile.lint.data import check_rows
@@ -332,8 +335,21 @@ def test_styles_that_do_not_exist_are_found_where_they_are_named(tmp_path: Path)
     library.recipe(evaluate=[{"select": "toy/qa", "styles": {"shots": ["missing"]}}])
     loaded, found = load_library([library.root])
     assert not found
-    complaints = list(check_recipe(loaded, loaded.recipes["r"]))
+    complaints = [*check_library(loaded), *check_recipe(loaded, loaded.recipes["r"])]
     places = {
         Path(d.span.path).name for d in complaints if d.code == "FC411" and d.span is not None
     }
     assert places == {"toy.yaml", "r.yaml"}
+
+
+def test_show_draws_from_the_styles_of_the_task(tmp_path: Path) -> None:
+    library = Library(tmp_path / "lib")
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["styles"] = {"shots": ["arrows"]}
+    library.dataset(tasks=about["tasks"])
+    request = bare_request((library.root,), None)
+    (task,) = (t for t in request.tasks.values() if t.id == "toy/qa")
+    for asked, want in ((None, {"arrows"}), ("markdown", {"markdown"})):
+        spec = spec_of(request, task, Wanted(shots_style=asked))
+        drawn = {n for n in spec.shots_styles if not n.startswith("plain,")}
+        assert drawn == want

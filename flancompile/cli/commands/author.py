@@ -94,8 +94,14 @@ def show(
     shots: Annotated[int, typer.Option(min=0, help="Exemplars.")] = 0,
     options: Annotated[Optional[bool], typer.Option(help="Show answer options, or not.")] = None,
     cot: Annotated[Optional[bool], typer.Option(help="Chain of thought, or direct.")] = None,
-    option_style: Annotated[str, typer.Option(help="Option style, by id or glob.")] = "*",
-    shots_style: Annotated[str, typer.Option(help="Shots layout, by id or glob.")] = "*",
+    option_style: Annotated[
+        Optional[str],
+        typer.Option(help="Option style, by id or glob. Default: the task's, or all."),
+    ] = None,
+    shots_style: Annotated[
+        Optional[str],
+        typer.Option(help="Shots layout, by id or glob. Default: the task's, or all."),
+    ] = None,
     chat_style: Annotated[
         str, typer.Option(help="Chat layout; `tokenizer` for the tokenizer's own.")
     ] = "*",

@@ -13,13 +13,12 @@ from flancompile.compiler.link.quota import check_size
 from flancompile.compiler.plan.feasibility import short_size, unmet_rates
 from flancompile.compiler.plan.plan import clusters_of, resolve
 from flancompile.compiler.render.chat import TOKENIZERS_OWN, check_chat
-from flancompile.dsl.checks.style import name_hint
+from flancompile.dsl.checks.style import name_hint, unknown_styles
 from flancompile.dsl.library.library import Library, Loaded, TaskDef, builtin_library
 from flancompile.dsl.library.select import meant_term, nearest_term, parse_selector
-from flancompile.dsl.models.mixture import EvalChoice, Recipe, StyleChoice
+from flancompile.dsl.models.mixture import EvalChoice, Recipe
 from flancompile.dsl.models.source import Overlay, PlaceOptions
-from flancompile.dsl.models.style import StyleNames, draws
-from flancompile.dsl.yaml.document import Document, Key
+from flancompile.dsl.yaml.document import Key
 from flancompile.errors import Diagnostic, FlancompileError, nearest
 from flancompile.tokenizer.chat import ChatTemplate
 
@@ -46,13 +45,11 @@ def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnosti
         if file is not None and not (recipe.folder / file).exists():
             span = document.span(("tokenizer", key))
             yield Diagnostic("FC412", f"there is no {what} {file!r}", span, _beside(recipe, file))
-    yield from _styles(library, document, ("styles",), recipe.model.styles)
+    own = ("chat", TOKENIZERS_OWN)
+    yield from unknown_styles(library, document, ("styles",), recipe.model.styles, own)
     for index, choice in enumerate(recipe.model.evaluate):
-        yield from _styles(library, document, ("evaluate", index, "styles"), choice.styles)
+        yield from unknown_styles(library, document, ("evaluate", index, "styles"), choice.styles)
     yield from _tokenizer(library, recipe, tasks, used)
-    for task in {(t.dataset.id, t.category): t for t in tasks.values()}.values():
-        place = ("tasks", task.category, "styles")
-        yield from _styles(library, task.dataset.document, place, task.task.styles)
 
 
 def _tokenizer(
@@ -74,19 +71,6 @@ def _tokenizer(
         return
     if tokenizer is not None and used is not None:
         yield from check_tokenizer(library, recipe, tasks, used, tokenizer)
-
-
-def _styles(
-    library: Library, document: Document, place: Key, given: StyleChoice | StyleNames
-) -> Iterator[Diagnostic]:
-    """Style patterns that match no style."""
-    for kind, table in library.styles.items():
-        for index, pattern in enumerate(getattr(given, kind, None) or ()):
-            own = kind == "chat" and pattern == TOKENIZERS_OWN
-            if not own and not any(draws(pattern, i, s) for i, s in table.items()):
-                span = document.span((*place, kind, index))
-                message = f"no {kind} style matches {pattern!r}"
-                yield Diagnostic("FC411", message, span, name_hint(pattern, table))
 
 
 def _beside(recipe: Loaded[Recipe], file: str) -> str:

@@ -13,7 +13,13 @@ from flancompile.dsl.checks.names import name_diagnostics
 from flancompile.dsl.checks.near_duplicates import near_duplicates
 from flancompile.dsl.checks.ranking import ranking_diagnostics
 from flancompile.dsl.checks.source import check_paths, check_sources, place_expressions
-from flancompile.dsl.checks.style import check_styles, located, located_errors, name_hint
+from flancompile.dsl.checks.style import (
+    check_styles,
+    located,
+    located_errors,
+    name_hint,
+    unknown_styles,
+)
 from flancompile.dsl.checks.types import cached_type_diagnostics
 from flancompile.dsl.jinja.expression import (
     Expression,
@@ -57,6 +63,10 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
         whole = not dataset.document.partial
         if schema is not None and whole and schema.source == source_digest(dataset.model.source):
             diagnostics += cached_type_diagnostics(dataset, schema, library.memo)
+        for category, task in dataset.model.tasks.items():
+            place = ("tasks", category, "styles")
+            unknown = unknown_styles(library, dataset.document, place, task.styles)
+            diagnostics = [*diagnostics, *unknown]
         found += mark_allowed(dataset, diagnostics)
     for overlay in library.overlays.values():
         for id_, choice in overlay.model.sources.items():

@@ -11,11 +11,18 @@ from pydantic import BaseModel
 from flancompile.dsl.jinja.expression import compile_template
 from flancompile.dsl.jinja.texts import TextDiagnostic, single_braces
 from flancompile.dsl.library.library import Library
-from flancompile.dsl.models.style import ChatStyle, ShotsStyle
+from flancompile.dsl.models.style import ChatStyle, ShotsStyle, draws
 from flancompile.dsl.yaml.document import Document, Key
 from flancompile.errors import Diagnostic, TextError, nearest
 
-__all__ = ["check_styles", "located", "located_errors", "name_hint", "style_names"]
+__all__ = [
+    "check_styles",
+    "located",
+    "located_errors",
+    "name_hint",
+    "style_names",
+    "unknown_styles",
+]
 
 _OPTION_NAMES = {"n", "letter", "LETTER", "roman"}
 _STYLE_NAMES: dict[str, set[str]] = {
@@ -68,6 +75,24 @@ def check_styles(library: Library, document: Document) -> Iterator[Diagnostic]:
         for id_ in document.data.get(kind) or {}:
             if id_ in table:
                 yield from _check_style(document, (kind, id_), table[id_])
+
+
+def unknown_styles(
+    library: Library,
+    document: Document,
+    place: Key,
+    given: BaseModel,
+    besides: tuple[str, str] | None = None,
+) -> Iterator[Diagnostic]:
+    """FC411 for each pattern that matches no style. besides: a kind and a word that is no style."""
+    for kind, table in library.styles.items():
+        for index, pattern in enumerate(getattr(given, kind, None) or ()):
+            if (kind, pattern) != besides and not any(
+                draws(pattern, i, s) for i, s in table.items()
+            ):
+                span = document.span((*place, kind, index))
+                message = f"no {kind} style matches {pattern!r}"
+                yield Diagnostic("FC411", message, span, name_hint(pattern, table))
 
 
 def _check_style(document: Document, key: Key, style: BaseModel) -> Iterator[Diagnostic]:
