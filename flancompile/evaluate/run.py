@@ -11,7 +11,7 @@ import pyarrow as pa
 from flancompile.errors import fail
 from flancompile.evaluate.metrics import metric
 from flancompile.evaluate.results import TaskResult, write_answers, write_scores
-from flancompile.evaluate.task import Answerer, Frame, Score, answers, score_of
+from flancompile.evaluate.task import Answerer, PromptFrame, Score, answers, score_of
 from flancompile.store.build import Build
 from flancompile.store.manifest import EvalEntry
 from flancompile.tokenizer.load import load_folder
@@ -86,7 +86,7 @@ class _Evaluation:
         self.progress = progress or (lambda *_: None)
         self.decode = load_folder(build.tokenizer_folder).decode
         parts = build.manifest.frame
-        self.frame = Frame(parts["before"], parts["after_prompt"], parts["after_target"])
+        self.frame = PromptFrame(parts["before"], parts["after_prompt"], parts["after_target"])
 
     def task(self, entry: EvalEntry) -> TaskResult:
         """Evaluate one entry of the manifest's `evaluation`."""

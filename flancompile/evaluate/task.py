@@ -22,7 +22,7 @@ from flancompile.evaluate.filters import apply_filters, strip_ignored
 from flancompile.evaluate.interval import interval
 from flancompile.evaluate.metrics import Metric, metric
 
-__all__ = ["ANSWERS", "Answerer", "Frame", "Score", "answers", "conclusion", "score_of"]
+__all__ = ["ANSWERS", "Answerer", "PromptFrame", "Score", "answers", "conclusion", "score_of"]
 
 Progress = Callable[[int], None]
 Ids = npt.NDArray[Any]
@@ -69,7 +69,7 @@ class Answerer(Protocol):
 
 
 @dataclass(frozen=True)
-class Frame:
+class PromptFrame:
     """A build's frame: special tokens before a prompt, after it, and after a target."""
 
     before: int | None
@@ -107,7 +107,7 @@ def answers(
     rows: pa.Table,
     about: dict[str, Any],
     model: Answerer,
-    frame: Frame,
+    frame: PromptFrame,
     decode: Callable[[Sequence[int]], str],
     max_new_tokens: int,
     progress: Progress = lambda _: None,
@@ -135,7 +135,9 @@ def score_of(answered: pa.Table) -> Score:
     return Score(mean, low, high, len(answered))
 
 
-def _rank(lines: list[dict[str, Any]], model: Answerer, frame: Frame, progress: Progress) -> None:
+def _rank(
+    lines: list[dict[str, Any]], model: Answerer, frame: PromptFrame, progress: Progress
+) -> None:
     prompts: list[list[int]] = []
     targets: list[list[int]] = []
     for line in lines:
@@ -163,7 +165,7 @@ def _rank(lines: list[dict[str, Any]], model: Answerer, frame: Frame, progress: 
 def _generate(
     lines: list[dict[str, Any]],
     model: Answerer,
-    frame: Frame,
+    frame: PromptFrame,
     decode: Callable[[Sequence[int]], str],
     most: int,
     progress: Progress,

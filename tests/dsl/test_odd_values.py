@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.column import Column, Frame
+from flancompile.compiler.columns.jinja.column import Column, Scope
 from flancompile.compiler.columns.jinja.lower import evaluate, render
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.environment import environment
@@ -41,9 +41,9 @@ def both(text: str, row: dict[str, Any]) -> tuple[Any, Any]:
     except RowError:
         wanted = None
     assert why_not(text, expression=True) is None
-    column = evaluate(text, Frame(1, {n: Column.of([v]) for n, v in row.items()}))
-    sure = None if column.unsure(1)[0] else column.values(1)
-    return wanted, sure
+    column = evaluate(text, Scope(1, {n: Column.of([v]) for n, v in row.items()}))
+    resolved = None if column.fallback(1)[0] else column.values(1)
+    return wanted, resolved
 
 
 @pytest.mark.parametrize("text", TO_TEXT)
@@ -55,7 +55,7 @@ def test_a_value_without_a_text_is_refused(text: str, value: Any) -> None:
     template = "{{ " + text + " }}"
     with pytest.raises(RowError):
         compile_template(template).render({"v": value})
-    assert render(template, Frame(1, {"v": Column.of([value])})).unsure(1).all()
+    assert render(template, Scope(1, {"v": Column.of([value])})).fallback(1).all()
 
 
 def test_every_filter_is_asked_about_nulls() -> None:
@@ -402,9 +402,9 @@ def test_columns_agree_with_the_sandbox(text: str, rows: list[dict[str, Any]]) -
     names = set.intersection(*(set(r) for r in rows))
     same = [{n: r[n] for n in names} for r in rows]
     wanted = by_row(text, same)
-    column = render(text, Frame(len(same), {n: Column.of([r[n] for r in same]) for n in names}))
-    texts, unsure = column.text(len(same)).to_pylist(), column.unsure(len(same))
-    for given_text, right, asked in zip(texts, wanted, unsure, strict=True):
+    column = render(text, Scope(len(same), {n: Column.of([r[n] for r in same]) for n in names}))
+    texts, fallback = column.text(len(same)).to_pylist(), column.fallback(len(same))
+    for given_text, right, asked in zip(texts, wanted, fallback, strict=True):
         if not asked:
             assert given_text == right
 
@@ -455,7 +455,7 @@ def test_ordinary_rows_give_what_jinja_gives(text: str, row: dict[str, Any]) -> 
 
 
 def test_null_in_arrow_columns_is_seen() -> None:
-    frame = Frame(2, {"v": Column.of_array(pa.array([None, "a"]))})
-    column = render("{{ v | trim }}", frame)
-    assert column.unsure(2).tolist() == [True, False]
+    scope = Scope(2, {"v": Column.of_array(pa.array([None, "a"]))})
+    column = render("{{ v | trim }}", scope)
+    assert column.fallback(2).tolist() == [True, False]
     assert column.text(2).to_pylist()[1] == "a"

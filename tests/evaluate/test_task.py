@@ -8,10 +8,10 @@ import pytest
 
 from flancompile.dsl.jinja.conclusion import literals_around_answer
 from flancompile.errors import FlancompileError
-from flancompile.evaluate.task import Frame, answers, conclusion, score_of
+from flancompile.evaluate.task import PromptFrame, answers, conclusion, score_of
 from flancompile.store.schema import EVAL
 
-FRAME = Frame(1, 3, 2)
+FRAME = PromptFrame(1, 3, 2)
 ABOUT = {"metric": "exact_match", "extract": None, "stop": []}
 
 
@@ -89,7 +89,7 @@ def test_a_row_without_options_cannot_be_ranked() -> None:
 
 def test_a_prompt_of_nothing_is_an_error() -> None:
     with pytest.raises(FlancompileError, match="FC610"):
-        answers(rows(1, prompt_ids=[]), ABOUT, Parrot(["x"]), Frame(None, None, 2), decode, 8)
+        answers(rows(1, prompt_ids=[]), ABOUT, Parrot(["x"]), PromptFrame(None, None, 2), decode, 8)
 
 
 CONCLUSIONS = [

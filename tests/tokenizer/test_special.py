@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_fixtures import CONTROLS
 
-from flancompile.compiler.columns.ropes.ropes import Strings
-from flancompile.compiler.columns.ropes.segments import Bank
+from flancompile.compiler.columns.ropes.ropes import Ropes
+from flancompile.compiler.columns.ropes.segments import SegmentCache
 from flancompile.marks import CLOSE, OPEN, marked, replaced, unmarked
 from flancompile.tokenizer.special import without_marks
 from flancompile.tokenizer.tokenizer import Tokenizer
@@ -40,12 +40,14 @@ def test_no_text_of_data_has_a_special_id(
     assert found.lists() == tokenizer.reference(texts).lists(), "fast path and reference"
     if tokenizer.lossless:
         assert tokenizer.decode_all(found) == texts
-    bank = Bank(tokenizer)
+    segment_cache = SegmentCache(tokenizer)
     for text, one in zip(texts, found, strict=True):
         parts = [text[i : i + 3] for i in range(0, len(text), 3)]
-        numbers = bank.fragments.of(pa.array(parts, pa.string())).astype(np.int32)
-        strings = Strings(numbers, np.array([0, len(numbers)], np.int64))
-        assert bank.encode(strings).take(np.array([0])).lists()[0] == one.tolist(), "segments"
+        numbers = segment_cache.fragments.intern(pa.array(parts, pa.string())).astype(np.int32)
+        strings = Ropes(numbers, np.array([0, len(numbers)], np.int64))
+        assert segment_cache.encode(strings).take(np.array([0])).lists()[0] == one.tolist(), (
+            "segments"
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,11 +81,13 @@ def test_a_marked_token_is_that_token_wherever_it_stands(
     assert found.lists() == tokenizer.reference(texts).lists()
     if kind in ("gpt2", "cl100k", "tekken", "bytes", "learnt bpe"):
         assert tokenizer.decode_all(found) == [unmarked(t) for t in texts]
-    bank = Bank(tokenizer)
+    segment_cache = SegmentCache(tokenizer)
     for text, one in zip(texts, found, strict=True):
-        numbers = bank.fragments.of(pa.array([*text], pa.string())).astype(np.int32)
-        strings = Strings(numbers, np.array([0, len(numbers)], np.int64))
-        assert bank.encode(strings).take(np.array([0])).lists()[0] == one.tolist(), "segments"
+        numbers = segment_cache.fragments.intern(pa.array([*text], pa.string())).astype(np.int32)
+        strings = Ropes(numbers, np.array([0, len(numbers)], np.int64))
+        assert segment_cache.encode(strings).take(np.array([0])).lists()[0] == one.tolist(), (
+            "segments"
+        )
 
 
 values: Any = st.recursive(

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.columns.examples.assemble import assemble
-from flancompile.compiler.columns.ropes.segments import Bank
+from flancompile.compiler.columns.ropes.segments import SegmentCache
 from flancompile.compiler.objects.examples import FittedColumns, example_table, fit_columns
 from flancompile.compiler.objects.fit import Budget, Fitted, fit
 from flancompile.compiler.objects.used_fields import query_fields, used_fields
@@ -73,7 +73,7 @@ PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)
 WORK = b"work"
 _SPELLS = "spells_special"
 _MARK = b"ARROW1"
-BANK_BYTES, MOST_BANKS = 64 << 20, 16  # of all banks of a thread
+SEGMENT_CACHE_BYTES, MAX_SEGMENT_CACHES = 64 << 20, 16  # of each thread
 S = TypeVar("S", Sequence[Fitted], npt.NDArray[np.int64])
 
 
@@ -170,9 +170,10 @@ def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
     reserved, gaps = job.reserved, _gaps(job)
     if reserved and gaps:  # the reserved rows are counted before those with gaps are removed
         reserved = len(without_gaps(_batch(job).slice(0, reserved), gaps))
+    cache = _thread_caches.segment_cache(_scope(job, gaps), job.block, tokenizer)
     table = examples_of(
         job.spec, block, pools, tokenizer, job.budget, reserved=reserved,
-        by_columns=by_columns, bank=_held.bank(_scope(job, gaps), job.block, tokenizer),
+        by_columns=by_columns, segment_cache=cache,
     )  # fmt: skip
     if lost is None:
         return table
@@ -193,21 +194,21 @@ def examples_of(
     *,
     reserved: int = 0,
     by_columns: bool = True,
-    bank: Bank | None = None,
+    segment_cache: SegmentCache | None = None,
 ) -> pa.Table:
     """The examples of a block's rows (with their ids and ordinals), a line for each row.
 
-    reserved: number of first rows that are reserved for exemplars; bank: texts that earlier epochs
-    of the block have encoded.
+    reserved: number of first rows that are reserved for exemplars; segment_cache:
+    segments that earlier epochs of the block encoded.
     """
     rows, ids, ordinals = block
     before = dict(tokenizer.encoder_counts)
     dropped: dict[int, str] = dict.fromkeys(range(reserved), DropReason.RESERVED)
-    bank = bank or Bank(tokenizer)
-    made = assemble(spec, rows, pools, dropped, bank) if by_columns else None
+    segment_cache = segment_cache or SegmentCache(tokenizer)
+    made = assemble(spec, rows, pools, dropped, segment_cache) if by_columns else None
     columns, left, known = None, None, dropped
     if made is not None:
-        columns = fit_columns(made, bank, budget, may_cut=bool(spec.task.truncate))
+        columns = fit_columns(made, segment_cache, budget, may_cut=bool(spec.task.truncate))
         left, known = columns.left.tolist(), {**dropped, **made.reasons}
     renderer = Renderer(spec, rows, pools, known, left)
     fitted = list(fit(renderer, tokenizer, budget))
@@ -249,7 +250,7 @@ def _prove(
     ids: list[npt.NDArray[np.uint32]] = []
     if columns is not None:
         some = _sampled(columns.places, rows)
-        held = columns.prompts.bank.fragments
+        held = columns.prompts.cache.fragments
         texts += held.texts(columns.assembly.prompts(some)).to_pylist()
         texts += held.texts(columns.assembly.targets.take(some)).to_pylist()
         ids += [*columns.prompts.take(some), *columns.targets.take(some)]
@@ -320,7 +321,7 @@ def block_rows(job: ObjectJob, *, evaluated: bool = False) -> tuple[RowSet, pa.A
     gaps = _gaps(job, evaluated)
     batch = without_gaps(_batch(job), gaps)
     rows = row_set(job.spec, batch, job.pass_, job.folder)
-    rows.shared = _held.shared(_scope(job, gaps), job.block)
+    rows.shared = _thread_caches.shared(_scope(job, gaps), job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
 
 
@@ -350,32 +351,32 @@ def _scope(job: ObjectJob, gaps: Iterable[str]) -> str:
     return "|".join((job.folder, *gaps))
 
 
-class _Held(threading.local):
+class _ThreadCaches(threading.local):
     """Cached values of the blocks that a thread rendered last, by `_scope` and block.
 
-    banks: up to `BANK_BYTES`; shared: values that do not depend on the tokenizer.
+    segment caches: up to `SEGMENT_CACHE_BYTES`; shared: values that do not depend on the tokenizer.
     """
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, int, str], Bank] = {}
+        self._segment_caches: dict[tuple[str, int, str], SegmentCache] = {}
         self.shared = lru_cache(maxsize=32)(lambda scope, block: BlockCache())
 
-    def bank(self, scope: str, block: int, tokenizer: Tokenizer) -> Bank:
-        """A block's bank; the oldest banks are dropped if the memory limit is exceeded."""
+    def segment_cache(self, scope: str, block: int, tokenizer: Tokenizer) -> SegmentCache:
+        """Segment cache of a block; evicts the oldest caches over the memory limit."""
         key = (scope, block, tokenizer.digest)
-        found = self._held.pop(key, None)
-        if found is None or found.nbytes > BANK_BYTES:
-            found = Bank(tokenizer)
-        room = BANK_BYTES - found.nbytes
-        for place, (other, bank) in enumerate(reversed(list(self._held.items())), 1):
-            room -= bank.nbytes
-            if room < 0 or place == MOST_BANKS:
-                del self._held[other]
-        self._held[key] = found
+        found = self._segment_caches.pop(key, None)
+        if found is None or found.nbytes > SEGMENT_CACHE_BYTES:
+            found = SegmentCache(tokenizer)
+        room = SEGMENT_CACHE_BYTES - found.nbytes
+        for place, (other, cache) in enumerate(reversed(list(self._segment_caches.items())), 1):
+            room -= cache.nbytes
+            if room < 0 or place == MAX_SEGMENT_CACHES:
+                del self._segment_caches[other]
+        self._segment_caches[key] = found
         return found
 
 
-_held = _Held()
+_thread_caches = _ThreadCaches()
 
 
 @lru_cache(maxsize=64)

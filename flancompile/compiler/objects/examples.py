@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.columns.examples.assemble import Assembly
-from flancompile.compiler.columns.ropes.ropes import Strings
-from flancompile.compiler.columns.ropes.segments import Bank, Spliced
+from flancompile.compiler.columns.ropes.ropes import Ropes
+from flancompile.compiler.columns.ropes.segments import SegmentCache, Spliced
 from flancompile.compiler.objects.fit import Budget, Fitted
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
@@ -43,12 +43,17 @@ class FittedColumns:
     left: Ints
 
 
-def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool) -> FittedColumns:
+def fit_columns(
+    assembly: Assembly, segment_cache: SegmentCache, budget: Budget, *, may_cut: bool
+) -> FittedColumns:
     """Encode an assembly; over-long examples lose exemplars, from the last.
 
     may_cut: whether fields may be shortened; over-long examples are then left to the row engine.
     """
-    prompts, targets = bank.encode(assembly.first_prompts), bank.encode(assembly.targets)
+    prompts, targets = (
+        segment_cache.encode(assembly.first_prompts),
+        segment_cache.encode(assembly.targets),
+    )
     told = targets.lengths
     room = _room(budget, told)
     most = budget.target if budget.target is not None else budget.total
@@ -61,23 +66,25 @@ def fit_columns(assembly: Assembly, bank: Bank, budget: Budget, *, may_cut: bool
         cut = over[assembly.shots[over] > 0]
         if len(cut) == 0:
             break
-        prompts.put(cut, bank.encode(assembly.drop_shot(cut)))
+        prompts.put(cut, segment_cache.encode(assembly.drop_shot(cut)))
     good[over] = False
     if not may_cut:
         _drop(assembly, over, DropReason.LONG_PROMPT)
     places = np.flatnonzero(good)
     left = np.sort(np.concatenate([assembly.rest, assembly.rows[over if may_cut else over[:0]]]))
-    exact = _exact(bank, assembly.targets.take(places), targets, places)
+    exact = _exact(segment_cache, assembly.targets.take(places), targets, places)
     return FittedColumns(assembly, places, prompts, targets, exact, left)
 
 
-def _exact(bank: Bank, texts: Strings, encoded: Spliced, places: Ints) -> npt.NDArray[np.bool_]:
+def _exact(
+    segment_cache: SegmentCache, texts: Ropes, encoded: Spliced, places: Ints
+) -> npt.NDArray[np.bool_]:
     """Whether decoding returns each target. texts, places: of the same examples."""
-    tokenizer = bank.tokenizer
+    tokenizer = segment_cache.tokenizer
     if tokenizer.lossless:
         return np.ones(len(places), np.bool_)
-    known = bank.cache.exact
-    said = bank.fragments.texts(texts).to_pylist()
+    known = segment_cache.fragment_cache.exact
+    said = segment_cache.fragments.texts(texts).to_pylist()
     new = list({text: i for i, text in enumerate(said) if text not in known}.values())
     asked = [said[i] for i in new]
     known.update(zip(asked, tokenizer.exact(asked, encoded.take(places[new])), strict=True))
@@ -236,8 +243,8 @@ class _Lines:
         out = np.empty(int(lengths.sum()), dtype)
         if columns is not None:
             rows, at = columns.assembly.rows[columns.places], columns.places
-            columns.prompts.lay(at, out, starts[rows])
-            columns.targets.lay(at, out, starts[rows] + self.prompt_tokens[rows])
+            columns.prompts.copy_to(at, out, starts[rows])
+            columns.targets.copy_to(at, out, starts[rows] + self.prompt_tokens[rows])
         for one in fitted:
             start = int(starts[one.draft.row])
             ids = np.concatenate(one.parts)

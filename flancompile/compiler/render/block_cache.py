@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from flancompile.compiler.columns.examples.option_table import Listing
+    from flancompile.compiler.columns.examples.option_table import OptionLists
     from flancompile.compiler.columns.jinja.column import Column
 
 __all__ = ["BlockCache", "LastTemplates", "Table", "TemplatesByArm"]
@@ -49,7 +49,7 @@ class BlockCache:
     filled: Table[Flags] = field(default_factory=dict)
     conditions: Table[tuple[Flags, Flags]] = field(default_factory=dict)
     lets: Table[tuple[dict[str, Column], Flags]] = field(default_factory=dict)
-    listings: Table[Listing] = field(default_factory=dict)
+    option_lists: Table[OptionLists] = field(default_factory=dict)
     templates: dict[Hashable, LastTemplates] = field(default_factory=dict)
     templates_by_row: dict[Hashable, dict[int, tuple[TemplatesByArm, int, int]]] = field(
         default_factory=dict

@@ -27,7 +27,7 @@ from flancompile.dsl.models.task import Exemplars
 EXPLANATION = "exemplar explanation"  # no field's name has a space
 
 __all__ = [
-    "EXPLANATION", "Laid", "Pool", "Pools", "explanation_text", "item_digest", "item_rows",
+    "EXPLANATION", "ColumnPools", "Pool", "Pools", "explanation_text", "item_digest", "item_rows",
 ]  # fmt: skip
 
 
@@ -108,7 +108,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Laid:
+class ColumnPools:
     """Pools of several queries, concatenated in `pool`.
 
     starts, counts: int64[queries], the index of each one's first row and its size; -1 if it cannot
@@ -143,7 +143,7 @@ class Pools:
             raise RowError("exemplars: not a list")
         return items, json.dumps(items, sort_keys=True, default=str)
 
-    def laid_out(self, rows: RowSet, at: Iterable[int]) -> Laid:
+    def column_pools(self, rows: RowSet, at: Iterable[int]) -> ColumnPools:
         """The pools of the rows `at`, each made from a column of its row, concatenated."""
         places: dict[str, tuple[int, int]] = {}
         flat: list[Any] = []
@@ -161,7 +161,7 @@ class Pools:
             ranges.append(places[key])
         starts, counts = np.array(ranges, np.int64).reshape(-1, 2).T
         pool = item_rows(rows, flat, self.settings)
-        return Laid(pool, np.where(counts > 0, starts, 0), counts)
+        return ColumnPools(pool, np.where(counts > 0, starts, 0), counts)
 
 
 def _item_values(rows: RowSet, item: object, settings: Exemplars) -> dict[str, object] | None:

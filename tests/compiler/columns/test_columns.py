@@ -15,7 +15,7 @@ from flancompile import draw
 from flancompile.compiler.columns.examples import arm_draws as chosen
 from flancompile.compiler.columns.examples.assemble import assemble
 from flancompile.compiler.columns.jinja.unlowered import unlowered
-from flancompile.compiler.columns.ropes.segments import Bank
+from flancompile.compiler.columns.ropes.segments import SegmentCache
 from flancompile.compiler.objects.build import examples_of
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.render import arms
@@ -256,16 +256,18 @@ def test_what_was_kept_of_earlier_passes_changes_no_later_one(
     task = task_of(about)
     if task is None:
         return
-    kept, bank = BlockCache(), Bank(bpe)
+    kept, segment_cache = BlockCache(), SegmentCache(bpe)
     ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
     for pass_ in (0, 1, 2, 5, 3, 3):
         made = []
-        for shared, held in ((kept, bank), (BlockCache(), Bank(bpe))):
+        for shared, held in ((kept, segment_cache), (BlockCache(), SegmentCache(bpe))):
             block = replace(row_set(task, rows, 0, pass_), shared=shared)
             pools = pools_of(task, block, rows[: len(rows) // 2])
             means = {"by_columns": by_columns}
             spec, budget = spec_of(task, shares, styles), Budget(total=2000)
-            made.append(examples_of(spec, (block, *ids), pools, bpe, budget, bank=held, **means))
+            made.append(
+                examples_of(spec, (block, *ids), pools, bpe, budget, segment_cache=held, **means)
+            )
         assert made[0].equals(made[1])
 
 
@@ -306,7 +308,9 @@ def test_the_columns_carry_the_work(more: dict[str, Any]) -> None:
     assert task is not None
     block = row_set(task, made_rows(1, 200, plain=True), 0)
     shares = ArmShares(shots=((0, 1.0), (2, 1.0)))
-    made = assemble(spec_of(task, shares), block, pools_of(task, block, []), {}, Bank(BYTES))
+    made = assemble(
+        spec_of(task, shares), block, pools_of(task, block, []), {}, SegmentCache(BYTES)
+    )
     assert made is not None
     assert (len(made.rest), len(made.rows) + len(made.reasons)) == (0, 200)
 

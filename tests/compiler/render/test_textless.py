@@ -11,7 +11,7 @@ from engines import both_engines
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.column import Column, Frame
+from flancompile.compiler.columns.jinja.column import Column, Scope
 from flancompile.compiler.columns.jinja.lower import render
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.expression import RowError, compile_template
@@ -47,9 +47,9 @@ def by_sandbox(text: str, value: Any) -> tuple[str | None, str]:
 def by_columns(text: str, values: list[Any]) -> Iterator[str | None]:
     """The texts that columns are sure of."""
     assert why_not(text) is None
-    column = render(text, Frame(len(values), {"v": Column.of(values)}))
-    unsure = column.unsure(len(values))
-    for found, asked in zip(column.text(len(values)).to_pylist(), unsure, strict=True):
+    column = render(text, Scope(len(values), {"v": Column.of(values)}))
+    fallback = column.fallback(len(values))
+    for found, asked in zip(column.text(len(values)).to_pylist(), fallback, strict=True):
         yield None if asked else found
 
 

@@ -10,64 +10,66 @@ import numpy as np
 import numpy.typing as npt
 
 from flancompile import draw
-from flancompile.compiler.columns.examples.row_set_columns import Tabled
+from flancompile.compiler.columns.examples.row_set_columns import RowSetColumns
 from flancompile.compiler.render.arms import NO_TEMPLATE, ArmShares, draw_arms
 from flancompile.compiler.render.block_cache import LastTemplates
 
-__all__ = ["Chosen", "chosen"]
+__all__ = ["ArmDraws", "arm_draws"]
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ArmDraws:
     """Draws of each row; all arrays have one value a row.
 
     template: index into the task's templates; shots: count of exemplars; options: whether options
-    are shown; cot: whether the target has a rationale; sure: False for rows that fall back.
+    are shown; cot: whether the target has a rationale; resolved: False for rows that fall back.
     """
 
     template: Ints
     shots: Ints
     options: Flags
     cot: Flags
-    sure: Flags
+    resolved: Flags
 
 
-def chosen(tabled: Tabled, shares: ArmShares, allowed: Sequence[int]) -> Chosen:
+def arm_draws(columns: RowSetColumns, shares: ArmShares, allowed: Sequence[int]) -> ArmDraws:
     """Draw the arm and template of every row; a row without an applicable template falls back.
 
     allowed: indexes of the usable templates.
     """
-    rows = tabled.rows
+    rows = columns.rows
     templates = [rows.task.templates[t] for t in allowed]
-    held = [tabled.holds(t.when) for t in templates]
-    usable, sure = (np.stack(part, axis=1) for part in zip(*held, strict=True))
-    optional = usable & np.stack([_with_options(tabled, t) for t in allowed], axis=1)
+    conditions = [columns.holds(t.when) for t in templates]
+    usable, resolved = (np.stack(part, axis=1) for part in zip(*conditions, strict=True))
+    optional = usable & np.stack([_with_options(columns, t) for t in allowed], axis=1)
     required = np.array([t.options == "required" for t in templates])
     cot = np.array([t.cot for t in templates])
-    filled = np.stack([tabled.has_targets(t) if t.cot else usable[:, 0] for t in templates], axis=1)
+    filled = np.stack(
+        [columns.has_targets(t) if t.cot else usable[:, 0] for t in templates], axis=1
+    )
     start = draw.bits(rows.seed, "template", rows.task_id, rows.digests)
     key = (rows.task_id, rows.seed, shares, tuple(allowed))
     given = _digest(rows.digests, usable, optional, required, cot, filled)
-    before = rows.shared.templates.get(key)
-    if before is None or before.given != given or before.epoch >= rows.pass_:
-        before = LastTemplates(given, -1, np.full(len(rows), NO_TEMPLATE, np.int64))
-    previous = before.templates
-    for number in range(before.epoch + 1, rows.pass_ + 1):
-        shots, options, reasoned = draw_arms(rows, shares, number)
+    last = rows.shared.templates.get(key)
+    if last is None or last.given != given or last.epoch >= rows.pass_:
+        last = LastTemplates(given, -1, np.full(len(rows), NO_TEMPLATE, np.int64))
+    previous = last.templates
+    for number in range(last.epoch + 1, rows.pass_ + 1):
+        shots, options, with_rationale = draw_arms(rows, shares, number)
         show = options & optional.any(axis=1)
         arm = np.where(show[:, None], optional, usable & ~required)
         by_cot = [arm & cot & filled, arm & ~cot]
-        first = np.where(reasoned[:, None], by_cot[0], by_cot[1])
-        second = np.where(reasoned[:, None], by_cot[1], by_cot[0])
+        first = np.where(with_rationale[:, None], by_cot[0], by_cot[1])
+        second = np.where(with_rationale[:, None], by_cot[1], by_cot[0])
         open_ = np.where(first.any(axis=1)[:, None], first, second)
         previous, found = _next(open_, start, number, previous)
     rows.shared.templates[key] = LastTemplates(given, rows.pass_, previous)
     template = np.array(allowed, dtype=np.int64)[previous]
     shown = show & np.array([t.options != "none" for t in templates])[previous]
-    return Chosen(template, shots, shown, cot[previous], sure.all(axis=1) & found)
+    return ArmDraws(template, shots, shown, cot[previous], resolved.all(axis=1) & found)
 
 
 def _digest(*arrays: npt.NDArray[np.generic]) -> bytes:
@@ -77,12 +79,12 @@ def _digest(*arrays: npt.NDArray[np.generic]) -> bytes:
     return bytes(hasher.digest())
 
 
-def _with_options(tabled: Tabled, index: int) -> Flags:
-    template = tabled.rows.task.templates[index]
-    choices = template.choices or tabled.rows.task.choices
+def _with_options(columns: RowSetColumns, index: int) -> Flags:
+    template = columns.rows.task.templates[index]
+    choices = template.choices or columns.rows.task.choices
     if template.options == "none" or choices is None:
-        return np.zeros(tabled.count, np.bool_)
-    return tabled.options(choices).given
+        return np.zeros(columns.count, np.bool_)
+    return columns.options(choices).given
 
 
 def _next(
@@ -103,5 +105,5 @@ def _next(
 
     found = at(place)
     again = (found == previous) & (counts > 1)
-    met = np.where(again, at((place + 1) % np.maximum(counts, 1)), found)
-    return np.where(counts > 0, met, NO_TEMPLATE), counts > 0
+    template = np.where(again, at((place + 1) % np.maximum(counts, 1)), found)
+    return np.where(counts > 0, template, NO_TEMPLATE), counts > 0

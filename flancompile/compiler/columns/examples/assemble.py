@@ -13,18 +13,24 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.columns.examples.arm_draws import Chosen, chosen
+from flancompile.compiler.columns.examples.arm_draws import ArmDraws, arm_draws
 from flancompile.compiler.columns.examples.exemplar_draws import draw_shots
 from flancompile.compiler.columns.examples.instances import NO_STYLE, Instances, instances
 from flancompile.compiler.columns.examples.prompts import PromptBuilder
-from flancompile.compiler.columns.examples.row_set_columns import Tabled
+from flancompile.compiler.columns.examples.row_set_columns import RowSetColumns
 from flancompile.compiler.columns.jinja.column import Column
 from flancompile.compiler.columns.jinja.lower import evaluate, render
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.compiler.columns.jinja.unlowered import styles_why_not
-from flancompile.compiler.columns.ropes.ropes import Strings
-from flancompile.compiler.columns.ropes.segments import Bank
-from flancompile.compiler.render.exemplars import EXPLANATION, Laid, Pool, Pools, explanation_text
+from flancompile.compiler.columns.ropes.ropes import Ropes
+from flancompile.compiler.columns.ropes.segments import SegmentCache
+from flancompile.compiler.render.exemplars import (
+    EXPLANATION,
+    ColumnPools,
+    Pool,
+    Pools,
+    explanation_text,
+)
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
 from flancompile.drop_reasons import DropReason, FewerShots
@@ -50,12 +56,12 @@ class Assembly:
     """
 
     rows: Ints
-    drawn: Chosen
+    drawn: ArmDraws
     option_style: Ints
     layout: Ints
     exemplars: Ints
-    first_prompts: Strings
-    targets: Strings
+    first_prompts: Ropes
+    targets: Ropes
     rest: Ints
     reasons: dict[int, str]
     pool: RowSet
@@ -67,7 +73,7 @@ class Assembly:
         """Count of exemplars of each example. -> int64[examples]"""
         return np.asarray((self.exemplars >= 0).sum(axis=1), dtype=np.int64)
 
-    def drop_shot(self, places: Ints) -> Strings:
+    def drop_shot(self, places: Ints) -> Ropes:
         """Remove the last exemplar of some examples, each with one or more. -> their prompts"""
         shots = self.shots[places] - 1
         self.exemplars[places, shots] = NONE
@@ -75,13 +81,17 @@ class Assembly:
         self.layout[places] = self.builder.layout(self.rows[places], shots)
         return self.prompts(places)
 
-    def prompts(self, places: Ints) -> Strings:
+    def prompts(self, places: Ints) -> Ropes:
         """Prompts of some examples with their current exemplars."""
         return self.builder.prompts(self.rows[places], self.layout[places], self.shots[places])[0]
 
 
 def assemble(
-    spec: RenderSpec, rows: RowSet, pools: Pools, dropped: Mapping[int, str], bank: Bank
+    spec: RenderSpec,
+    rows: RowSet,
+    pools: Pools,
+    dropped: Mapping[int, str],
+    segment_cache: SegmentCache,
 ) -> Assembly | None:
     """Build the examples that the column engine resolves; None if the task needs the row engine.
 
@@ -89,11 +99,11 @@ def assemble(
     """
     if spec.wrap or len(rows) == 0 or styles_why_not(spec) is not None:
         return None
-    made = _Assembler(spec, rows, pools, dropped, bank).run()
+    assembly = _Assembler(spec, rows, pools, dropped, segment_cache).run()
     if spec.join:
-        (before,) = bank.fragments.of(pa.array([spec.join], pa.string())).tolist()
-        made = replace(made, targets=made.targets.after(before))
-    return made
+        (separator,) = segment_cache.fragments.intern(pa.array([spec.join], pa.string())).tolist()
+        assembly = replace(assembly, targets=assembly.targets.after(separator))
+    return assembly
 
 
 class _Assembler:
@@ -103,14 +113,14 @@ class _Assembler:
         rows: RowSet,
         pools: Pools,
         dropped: Mapping[int, str],
-        bank: Bank,
+        segment_cache: SegmentCache,
     ) -> None:
         self.spec, self.rows, self.pools, self.dropped = spec, rows, pools, dropped
-        self.fragments = bank.fragments
-        self.tabled = Tabled(rows, self.fragments, bank.cache)
+        self.fragments = segment_cache.fragments
+        self.columns = RowSetColumns(rows, self.fragments, segment_cache.fragment_cache)
         own = pools.shared is rows
-        self.pool = self.tabled if own else Tabled(pools.shared, self.fragments)
-        self.laid: Laid | None = None
+        self.pool = self.columns if own else RowSetColumns(pools.shared, self.fragments)
+        self.column_pools: ColumnPools | None = None
         styles = spec.shots_styles
         self.layouts = sorted(styles)
         whens = [styles[s].when for s in self.layouts]
@@ -119,28 +129,28 @@ class _Assembler:
 
     def run(self) -> Assembly:
         spec, count = self.spec, len(self.rows)
-        drawn = chosen(self.tabled, spec.shares, spec.templates)
-        held, sure = self.tabled.holds(spec.task.where)
+        drawn = arm_draws(self.columns, spec.shares, spec.templates)
+        holds, resolved = self.columns.holds(spec.task.where)
         live = np.ones(count, np.bool_)
         live[list(self.dropped)] = False
-        sure = sure & drawn.sure
-        excluded = np.flatnonzero(live & sure & ~held).tolist()
+        resolved = resolved & drawn.resolved
+        excluded = np.flatnonzero(live & resolved & ~holds).tolist()
         reasons: dict[int, str] = dict.fromkeys(excluded, DropReason.WHERE)
-        left = live & ~(sure & ~held)
-        at = np.flatnonzero(live & sure & held)
+        left = live & ~(resolved & ~holds)
+        at = np.flatnonzero(live & resolved & holds)
         styles = np.full(count, NO_STYLE, np.int64)
         if spec.option_styles:
             every = self._drawn("option style", len(spec.option_styles))
             styles = np.where(drawn.options, every, NO_STYLE)
         shots = np.where(drawn.shots > 0, drawn.shots, 0) if len(self.few) else np.zeros(count, int)
         if self.pools.settings.source == "column":
-            at = self._lay_out(at, shots)
+            at = self._read_column_pools(at, shots)
         if not self._pool_is_sure():
-            at, self.laid = at[shots[at] == 0], None
+            at, self.column_pools = at[shots[at] == 0], None
         taken = self._shots(drawn, at, shots[at], styles)
-        return self._laid(drawn, at, taken, styles, left, reasons)
+        return self._assembly(drawn, at, taken, styles, left, reasons)
 
-    def _lay_out(self, at: Ints, shots: Ints) -> Ints:
+    def _read_column_pools(self, at: Ints, shots: Ints) -> Ints:
         """Concatenate the pools that fields of rows list. -> the rows whose pools were read"""
         task = self.spec.task
         choices = [task.choices, *(t.choices for t in task.templates)]
@@ -148,12 +158,12 @@ class _Assembler:
         if drawn or self.pools.settings.same is not None:  # they read other rows
             at = at[shots[at] == 0]
         few = shots[at] > 0
-        found = self.pools.laid_out(self.rows, at[few].tolist())
+        found = self.pools.column_pools(self.rows, at[few].tolist())
         starts, counts = np.zeros((2, len(at)), np.int64)
         starts[few], counts[few] = found.starts, found.counts
         read = counts >= 0
-        self.laid = Laid(found.pool, starts[read], counts[read])
-        self.pool = Tabled(found.pool, self.fragments)
+        self.column_pools = ColumnPools(found.pool, starts[read], counts[read])
+        self.pool = RowSetColumns(found.pool, self.fragments)
         return at[read]
 
     def _drawn(self, purpose: str, of: int) -> Ints:
@@ -165,7 +175,7 @@ class _Assembler:
         conditions = [task.where, *(task.templates[t].when for t in self.spec.templates)]
         return all(bool(self.pool.holds(c)[1].all()) for c in conditions)
 
-    def _shots(self, drawn: Chosen, at: Ints, shots: Ints, styles: Ints) -> Ints:
+    def _shots(self, drawn: ArmDraws, at: Ints, shots: Ints, styles: Ints) -> Ints:
         """Draw exemplars that meet the conditions and have the options that they need."""
         if not shots.any():
             return np.zeros((len(at), 0), np.int64)
@@ -174,18 +184,18 @@ class _Assembler:
         fits = np.zeros((2 * len(task.templates), self.pool.count), np.bool_)
         for index in self.spec.templates:
             template = task.templates[index]
-            held, _ = self.pool.holds(template.when)
-            fits[2 * index] = where & held & self.pool.has_targets(template)
+            holds, _ = self.pool.holds(template.when)
+            fits[2 * index] = where & holds & self.pool.has_targets(template)
             choices = template.choices or task.choices
             if template.options != "none" and choices is not None:
                 fits[2 * index + 1] = fits[2 * index] & self.pool.options(choices).given
         pool = Pool(self.pool.rows, self.pools.settings)
         kinds = drawn.template[at] * 2 + (styles[at] != NO_STYLE)
-        return draw_shots(pool, self.rows, at, shots, fits, kinds, self.laid)
+        return draw_shots(pool, self.rows, at, shots, fits, kinds, self.column_pools)
 
-    def _laid(
+    def _assembly(
         self,
-        drawn: Chosen,
+        drawn: ArmDraws,
         at: Ints,
         taken: Ints,
         styles: Ints,
@@ -196,74 +206,74 @@ class _Assembler:
         line, slot = np.nonzero(taken >= 0)
         owner, of = at[line], taken[line, slot]
         queries, shown = self._instances(drawn, at, of, owner, styles)
-        sure = queries.sure.copy()
-        sure[line[~shown.sure]] = False
+        resolved = queries.resolved.copy()
+        resolved[line[~shown.resolved]] = False
         place = np.full(taken.shape, NONE, np.int64)
         place[line, slot] = np.arange(len(line))
         lines = np.zeros(len(self.rows), np.int64)
         lines[at] = np.arange(len(at))
         zero = self.zero[self._drawn("zero layout", len(self.zero))]
         few = self.few[self._drawn("few layout", len(self.few))] if len(self.few) else zero
-        rationales, unsure = self._rationales()
+        rationales, rationale_fallback = self._rationales()
         builder = PromptBuilder(
             self.spec, self.fragments, lines, queries.input, shown, place, zero, few,
-            self._instruction(at), rationales.take(pa.array(of)), unsure[of],
+            self._instruction(at), rationales.take(pa.array(of)), rationale_fallback[of],
         )  # fmt: skip
         shots = np.asarray((taken >= 0).sum(axis=1), dtype=np.int64)
         layout = builder.layout(at, shots)
-        texts, doubt = builder.prompts(at, layout, shots)
-        kept = np.flatnonzero(sure & ~doubt)
-        rows = at[kept]
+        texts, fallback = builder.prompts(at, layout, shots)
+        places = np.flatnonzero(resolved & ~fallback)
+        rows = at[places]
         left[rows] = False
-        chosen_ = Chosen(
+        draws = ArmDraws(
             drawn.template[rows], drawn.shots[rows], drawn.options[rows], drawn.cot[rows],
-            drawn.sure[rows],
+            drawn.resolved[rows],
         )  # fmt: skip
         why = FewerShots.TOO_FEW if len(self.few) else FewerShots.NO_LAYOUT
-        fewer = np.where(shots[kept] < chosen_.shots, _FEWER[why], NONE)
+        fewer = np.where(shots[places] < draws.shots, _FEWER[why], NONE)
         return Assembly(
-            rows, chosen_, styles[rows], layout[kept], taken[kept], texts.take(kept),
-            queries.target.take(kept), np.flatnonzero(left), reasons, self.pool.rows, builder,
+            rows, draws, styles[rows], layout[places], taken[places], texts.take(places),
+            queries.target.take(places), np.flatnonzero(left), reasons, self.pool.rows, builder,
             fewer,
         )  # fmt: skip
 
     def _instances(
-        self, drawn: Chosen, at: Ints, of: Ints, owner: Ints, styles: Ints
+        self, drawn: ArmDraws, at: Ints, of: Ints, owner: Ints, styles: Ints
     ) -> tuple[Instances, Instances]:
         """Instances of the rows `at`, and of the pool's rows `of` under the draws of `owner`."""
         whose = np.concatenate([at, owner])
-        rows, templates, chosen_ = np.concatenate([at, of]), drawn.template[whose], styles[whose]
+        rows, templates, own_styles = np.concatenate([at, of]), drawn.template[whose], styles[whose]
         count, total = len(at), len(whose)
-        if self.pool is self.tabled:
-            both = instances(self.spec, self.tabled, rows, templates, chosen_)
+        if self.pool is self.columns:
+            both = instances(self.spec, self.columns, rows, templates, own_styles)
             return both.part(0, count), both.part(count, total)
         first, rest = slice(0, count), slice(count, total)
         return (
-            instances(self.spec, self.tabled, rows[first], templates[first], chosen_[first]),
-            instances(self.spec, self.pool, rows[rest], templates[rest], chosen_[rest]),
+            instances(self.spec, self.columns, rows[first], templates[first], own_styles[first]),
+            instances(self.spec, self.pool, rows[rest], templates[rest], own_styles[rest]),
         )
 
     def _instruction(self, at: Ints) -> Column | None:
         text = self.spec.task.instruction
         if text is None:
             return None
-        found = render(text, self.tabled.shared.sub(at)).printed(len(at))
-        return found.doubting(np.flatnonzero(self.tabled.doubt[at]), len(at))
+        found = render(text, self.columns.shared.sub(at)).printed(len(at))
+        return found.with_fallback(np.flatnonzero(self.columns.fallback[at]), len(at))
 
     def _rationales(self) -> tuple[pa.Array, Flags]:
         """Rationales of the pool's rows. -> (texts, null for none; rows that fall back)"""
         settings, count = self.pools.settings, self.pool.count
         found: list[object] = [None] * count
-        unsure = np.zeros(count, np.bool_)
+        fallback = np.zeros(count, np.bool_)
         if settings.explanation is None:
-            return pa.nulls(count, pa.string()), unsure
+            return pa.nulls(count, pa.string()), fallback
         if settings.source in ("column", "file"):
             found = list(self.pool.rows.columns[EXPLANATION])
         elif why_not(settings.explanation, expression=True) is None:
             column = evaluate(settings.explanation, self.pool.fields)
-            found, unsure = column.values(count), column.unsure(count).copy()
+            found, fallback = column.values(count), column.fallback(count).copy()
         else:
-            unsure[:] = True
+            fallback[:] = True
         texts: list[str | None] = []
         for row, value in enumerate(found):
             try:
@@ -271,5 +281,5 @@ class _Assembler:
                 texts.append(text if text is None else text.encode().decode())
             except (RowError, UnicodeEncodeError):  # a list, or a lone surrogate
                 texts.append(None)
-                unsure[row] = True
-        return pa.array(texts, pa.string()), unsure
+                fallback[row] = True
+        return pa.array(texts, pa.string()), fallback

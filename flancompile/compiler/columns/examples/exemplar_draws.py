@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.render.exemplars import Laid, Pool
+from flancompile.compiler.render.exemplars import ColumnPools, Pool
 from flancompile.compiler.render.row_set import RowSet
 from flancompile.dsl.jinja.values import compared_key
 
@@ -24,16 +24,18 @@ def draw_shots(
     shots: Ints,
     fits: Flags,
     kinds: Ints,
-    laid: Laid | None = None,
+    column_pools: ColumnPools | None = None,
 ) -> Ints:
     """Draw exemplars for the queries at rows `at`.
 
     shots: int64[queries], exemplars requested; fits: bool[kinds, pool rows], whether a row of the
     pool can be shown under a kind (template, with or without options); kinds: int64[queries], the
-    kind of each query's exemplars; laid: ranges of the pool, if each query has its own.
+    kind of each query's exemplars; column_pools: ranges of the pool, if each query has its own.
     -> int64[queries, most], rows of the pool in the order shown, -1 for none
     """
-    peers, starts, counts = _peers(pool, queries, at) if laid is None else _own_peers(laid)
+    peers, starts, counts = (
+        _peers(pool, queries, at) if column_pools is None else _own_peers(column_pools)
+    )
     offer = _Offer(pool, queries, at, peers, starts, counts, fits, kinds)
     return offer.taken(shots)
 
@@ -90,7 +92,7 @@ class _Offer:
         bits = [self.queries.bits("exemplar", n, self.at[rows]) for n in range(first, end)]
         return (np.stack(bits) % counts).astype(np.int64)
 
-    def _left(self, row: int, shots: int, most: int, tried: Ints, held: Ints) -> Ints:
+    def _left(self, row: int, shots: int, most: int, tried: Ints, taken: Ints) -> Ints:
         """Untried peers in order that may be shown; no duplicates unless exemplars are fixed."""
         count, begin = int(self.counts[row]), int(self.starts[row])
         if self.by_file:
@@ -103,7 +105,7 @@ class _Offer:
         good = self.fits[self.kinds[row], offered] & ~np.isin(offered, tried)
         if self.own_split:
             good &= digests[offered] != self.mine[0][row]
-        shown = np.zeros(0, np.uint64) if self.fixed else examples[held]
+        shown = np.zeros(0, np.uint64) if self.fixed else examples[taken]
         good &= ~np.isin(examples[offered], np.array([self.mine[1][row], *shown], np.uint64))
         if self.own:
             good &= offered != self.at[row]
@@ -146,8 +148,12 @@ def _draw(  # type: ignore[no-untyped-def]  # noqa: PLR0913
                 found[row] += 1
 
 
-def _own_peers(laid: Laid) -> tuple[Ints, Ints, Ints]:
-    return np.arange(max(len(laid.pool), 1)), laid.starts, np.maximum(laid.counts, 0)
+def _own_peers(column_pools: ColumnPools) -> tuple[Ints, Ints, Ints]:
+    return (
+        np.arange(max(len(column_pools.pool), 1)),
+        column_pools.starts,
+        np.maximum(column_pools.counts, 0),
+    )
 
 
 def _peers(pool: Pool, queries: RowSet, at: Ints) -> tuple[Ints, Ints, Ints]:

@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.columns.examples.option_blocks import option_blocks
-from flancompile.compiler.columns.examples.row_set_columns import Tabled
-from flancompile.compiler.columns.jinja.column import Column, Frame, Rows
+from flancompile.compiler.columns.examples.row_set_columns import RowSetColumns
+from flancompile.compiler.columns.jinja.column import Column, Rows, Scope
 from flancompile.compiler.columns.jinja.grouping import groups
 from flancompile.compiler.columns.jinja.lower import render
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.compiler.columns.ropes.fragments import COLUMN
 from flancompile.compiler.columns.ropes.programs import Constant, Form, template_form
-from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.renderer import RenderSpec, hidden
 from flancompile.dsl.jinja.expression import compile_template
 from flancompile.dsl.models.task import Template
@@ -36,34 +36,34 @@ NO_STYLE = -1
 
 @dataclass(frozen=True)
 class Instances:
-    """Texts of instances. sure: bool[instances], False for those that fall back."""
+    """Texts of instances. resolved: bool[instances], False for those that fall back."""
 
-    input: Strings
-    target: Strings
-    sure: Flags
+    input: Ropes
+    target: Ropes
+    resolved: Flags
 
     def part(self, start: int, stop: int) -> Instances:
         """Instances from `start` to `stop`."""
-        shown, learnt = self.input.part(start, stop), self.target.part(start, stop)
-        return Instances(shown, learnt, self.sure[start:stop])
+        inputs, targets = self.input.part(start, stop), self.target.part(start, stop)
+        return Instances(inputs, targets, self.resolved[start:stop])
 
 
 def instances(
-    spec: RenderSpec, tabled: Tabled, rows: Ints, templates: Ints, styles: Ints
+    spec: RenderSpec, columns: RowSetColumns, rows: Ints, templates: Ints, styles: Ints
 ) -> Instances:
     """Build the input and target of each instance.
 
     rows, templates, styles: int64[instances]; styles: indexes into the sorted option styles, or
     `NO_STYLE`.
     """
-    made = _Instances(spec, tabled, rows, templates, styles)
+    builder = _Instances(spec, columns, rows, templates, styles)
     for key, at in groups(templates * 2 + (styles != NO_STYLE)):
-        made.add(spec.task.templates[key // 2], at, shown=bool(key % 2))
-    return made.texts()
+        builder.add(spec.task.templates[key // 2], at, shown=bool(key % 2))
+    return builder.texts()
 
 
 @dataclass
-class _Spelling:
+class _TextPrograms:
     """Programs of one text (input or target). of: int64[instances], indexes into `programs`;
     whole: slot of a text that was rendered by columns, which program 0 prints."""
 
@@ -84,7 +84,7 @@ class _Names:
     codes: slots by name; own: names that only this template's scope binds.
     """
 
-    frame: Frame
+    scope: Scope
     codes: Mapping[str, int]
     own: frozenset[str]
 
@@ -95,81 +95,81 @@ _BLOCK, _GOLD, _INPUT, _TARGET = range(4)  # slots of an instance; names of temp
 class _Instances:
     """Builder of instances, template by template.
 
-    slots: int64[instances, slots], values that differ between instances of a row; columns: slots of
-    columns of the row set, by name and filters; table: their fragments, int64[rows] each.
+    slots: int64[instances, slots], values that differ between instances of a row; column_slots:
+    slots of columns of the row set, by name and filters; table: their fragments, int64[rows] each.
     """
 
     def __init__(
-        self, spec: RenderSpec, tabled: Tabled, rows: Ints, templates: Ints, styles: Ints
+        self, spec: RenderSpec, columns: RowSetColumns, rows: Ints, templates: Ints, styles: Ints
     ) -> None:
-        self.spec, self.tabled, self.rows = spec, tabled, rows
-        self.fragments = tabled.fragments
-        nothing = int(self.fragments.of(pa.array([""], pa.string()))[0])
+        self.spec, self.columns, self.rows = spec, columns, rows
+        self.fragments = columns.fragments
+        nothing = int(self.fragments.intern(pa.array([""], pa.string()))[0])
         self.slots = np.full((len(rows), _TARGET + 1), nothing)
         self.width = self.slots.shape[1]  # slots in use
-        self.columns: dict[tuple[str, Hashable], int] = {}
+        self.column_slots: dict[tuple[str, Hashable], int] = {}
         self.table: list[Ints] = []
         self.input, self.target = (
-            _Spelling(np.zeros(len(rows), np.int64), slot, [np.array([-1 - slot])])
+            _TextPrograms(np.zeros(len(rows), np.int64), slot, [np.array([-1 - slot])])
             for slot in (_INPUT, _TARGET)
         )
-        self.doubt = np.zeros(len(rows), np.bool_)
+        self.fallback = np.zeros(len(rows), np.bool_)
         self.pieces = self._options(templates, styles)
 
-    def _options(self, templates: Ints, styles: Ints) -> Strings:
+    def _options(self, templates: Ints, styles: Ints) -> Ropes:
         """Build option blocks and golds of instances with an option style; set their slots."""
         task = self.spec.task
-        chosen = [self.spec.option_styles[i] for i in sorted(self.spec.option_styles)]
+        option_styles = [self.spec.option_styles[i] for i in sorted(self.spec.option_styles)]
         shown = np.flatnonzero(styles != NO_STYLE)
         every = [t.choices or task.choices for t in task.templates]
-        known = list({id(c): c for c in every if c is not None}.values())
+        distinct = list({id(c): c for c in every if c is not None}.values())
         kinds = np.array(
-            [next((i for i, k in enumerate(known) if k is c), len(known)) for c in every]
+            [next((i for i, k in enumerate(distinct) if k is c), len(distinct)) for c in every]
         )
-        parts: list[Strings] = []
+        parts: list[Ropes] = []
         base = 0
         for kind, among in groups(kinds[templates[shown]]):
-            if kind == len(known):
+            if kind == len(distinct):
                 continue
-            at, table = shown[among], self.tabled.options(known[kind])
+            at, table = shown[among], self.columns.options(distinct[kind])
             given = table.given[self.rows[at]]
-            self.doubt[at[~given]] = True
-            at, numbers = at[given], self.tabled.option_numbers(table)
-            blocks, golds, unsure = option_blocks(
-                self.fragments, table, numbers, self.rows[at], styles[at], chosen
+            self.fallback[at[~given]] = True
+            at, numbers = at[given], self.columns.option_numbers(table)
+            blocks, gold, fallback = option_blocks(
+                self.fragments, table, numbers, self.rows[at], styles[at], option_styles
             )
-            parts += [blocks, golds]
+            parts += [blocks, gold]
             self.slots[at, _BLOCK] = -1 - base - np.arange(len(at))
             self.slots[at, _GOLD] = -1 - base - len(at) - np.arange(len(at))
-            self.doubt[at] |= unsure
+            self.fallback[at] |= fallback
             base += 2 * len(at)
-        return Strings.joined(parts)
+        return Ropes.joined(parts)
 
     def add(self, template: Template, at: Rows, *, shown: bool) -> None:
         """Add instances of one template. shown: whether all, or none, have an option style."""
         source = template.input if shown else hidden(template.input)
         texts = (source, template.target)
         if template.turns is not None or any(why_not(text) is not None for text in texts):
-            self.doubt[at] = True
+            self.fallback[at] = True
             return
         choices = template.choices or self.spec.task.choices
-        frame, doubt = self.tabled.frame(template, self.rows[at])
-        self.doubt[at] |= doubt
+        scope, fallback = self.columns.scope(template, self.rows[at])
+        self.fallback[at] |= fallback
         codes: dict[str, int] = {}
         if shown and choices is not None:
             codes = {"options": _BLOCK, "gold": _GOLD}
         else:
-            frame.set("options", Column.constant(""))
+            scope.set("options", Column.constant(""))
             if choices is not None and "gold" in compile_template(template.target).names:
-                numbers, unsure = self.tabled.gold_numbers(choices)
-                codes = {"gold": self._column(("gold", id(choices)), numbers, unsure, at)}
-        names = _Names(frame, codes, frozenset(template.let) | {"options"})
+                printed = self.columns.gold_numbers(choices)
+                codes = {"gold": self._column(("gold", id(choices)), *printed, at)}
+        names = _Names(scope, codes, frozenset(template.let) | {"options"})
         forms = self._forms(template, texts, names)
-        for text, form, spelling in zip(texts, forms, (self.input, self.target), strict=True):
+        for text, form, programs in zip(texts, forms, (self.input, self.target), strict=True):
             if form is None:
-                self._render(text, names, at, spelling)
+                self._render(text, names, at, programs)
             else:
-                self._spell(text, form, names, at, spelling)
+                self._add_program(text, form, names, at, programs)
 
     def _forms(
         self, template: Template, texts: tuple[str, str], names: _Names
@@ -177,71 +177,75 @@ class _Instances:
         """Forms of a template's texts; cached unless a `let` may draw anew in each epoch."""
         if template.let or self.spec.task.let:
             return [self._form(text, names) for text in texts]
-        key = (*texts, *names.codes, repr(self.tabled.rows.variable))
-        forms = self.tabled.cache.forms
+        key = (*texts, *names.codes, repr(self.columns.rows.variable))
+        forms = self.columns.cache.forms
         if key not in forms:
             forms[key] = [self._form(text, names) for text in texts]
         return forms[key]
 
-    def _spell(self, text: str, form: Form, names: _Names, at: Rows, spelling: _Spelling) -> None:
+    def _add_program(
+        self, text: str, form: Form, names: _Names, at: Rows, programs: _TextPrograms
+    ) -> None:
         slots = np.array([self._slot(*one, names, at) for one in form.slots], np.int64)
         codes = self.fragments.coded(form.program)
         if len(slots):
             codes = np.where(codes < 0, -1 - slots[-1 - np.minimum(codes, -1)], codes)
-        spelling.put(at, codes)
+        programs.put(at, codes)
         for name, slot in zip(form.slots, slots.tolist(), strict=True):
             if name[1] is None and name[0] in form.tested:
-                self._without(text, names, at, spelling, slot)
+                self._without(text, names, at, programs, slot)
 
-    def _without(self, text: str, names: _Names, at: Rows, spelling: _Spelling, slot: int) -> None:
+    def _without(
+        self, text: str, names: _Names, at: Rows, programs: _TextPrograms, slot: int
+    ) -> None:
         """Render the instances in which a tested slot is empty."""
-        left = np.flatnonzero(self.fragments.is_empty(self._held(slot, at)))
+        left = np.flatnonzero(self.fragments.is_empty(self._slot_values(slot, at)))
         if len(left):
-            part = _Names(names.frame.sub(left), names.codes, names.own)
-            self._render(text, part, at[left], spelling)
+            part = _Names(names.scope.sub(left), names.codes, names.own)
+            self._render(text, part, at[left], programs)
 
-    def _held(self, slot: int, at: Rows) -> Ints:
+    def _slot_values(self, slot: int, at: Rows) -> Ints:
         """Values of a slot in some instances."""
         column = slot - COLUMN
         return self.table[column][self.rows[at]] if column >= 0 else self.slots[at, slot]
 
     def _column(
-        self, key: tuple[str, Hashable], numbers: Ints, unsure: Flags | None, at: Rows
+        self, key: tuple[str, Hashable], numbers: Ints, fallback: Flags | None, at: Rows
     ) -> int:
         """Slot of a column of the row set; marks the instances on which it falls back."""
-        if unsure is not None:
-            self.doubt[at] |= unsure[self.rows[at]]
-        if key not in self.columns:
-            self.columns[key] = COLUMN + len(self.table)
+        if fallback is not None:
+            self.fallback[at] |= fallback[self.rows[at]]
+        if key not in self.column_slots:
+            self.column_slots[key] = COLUMN + len(self.table)
             self.table.append(numbers)
-        return self.columns[key]
+        return self.column_slots[key]
 
     def _slot(self, name: str, how: Hashable, names: _Names, at: Rows) -> int:
         """Slot of a name's text, filtered by `how`."""
         if name in names.codes:
             return names.codes[name]
         if name in names.own:
-            column = names.frame.get(name)
+            column = names.scope.get(name)
             assert column is not None
-            numbers, unsure = self.tabled.printed(column, len(at), how)
-            if unsure is not None:
-                self.doubt[at] |= unsure
+            numbers, fallback = self.columns.printed(column, len(at), how)
+            if fallback is not None:
+                self.fallback[at] |= fallback
             if self.width == self.slots.shape[1]:
                 self.slots = np.pad(self.slots, ((0, 0), (0, self.width)))
             self.slots[at, self.width] = numbers
             self.width += 1
             return self.width - 1
-        return self._column((name, how), *self.tabled.numbers(name, how), at)
+        return self._column((name, how), *self.columns.numbers(name, how), at)
 
     def _form(self, text: str, names: _Names) -> Form | None:
         """Form of a text over its names; None if it has no program."""
         open_: list[str] = []
         constants: list[tuple[str, Constant]] = []
         for name in sorted(compile_template(text).names):
-            if name in names.codes or (name not in names.own and self.tabled.is_own(name)):
+            if name in names.codes or (name not in names.own and self.columns.is_own(name)):
                 open_.append(name)
                 continue
-            column = names.frame.get(name)
+            column = names.scope.get(name)
             if column is not None and column.is_constant:
                 constants.append((name, Constant.of(column.values(1)[0])))
             elif column is not None:
@@ -255,28 +259,28 @@ class _Instances:
         if name in names.codes:
             return False
         if name not in names.own:
-            return self.tabled.is_text(name)
-        column = names.frame.get(name)
+            return self.columns.is_text(name)
+        column = names.scope.get(name)
         return column is not None and column.is_text
 
-    def _render(self, text: str, names: _Names, at: Rows, spelling: _Spelling) -> None:
+    def _render(self, text: str, names: _Names, at: Rows, programs: _TextPrograms) -> None:
         """Render a text by columns."""
         for name in names.codes.keys() & compile_template(text).names:
-            texts = self.fragments.texts_of(self._held(names.codes[name], at), self.pieces)
-            names.frame.set(name, Column.of_text(texts))
-        found = render(text, names.frame).printed(len(at))
-        self.doubt[at] |= found.unsure(len(at))
-        self.slots[at, spelling.whole] = self.fragments.of(found.text(len(at)))
-        spelling.of[at] = 0
+            texts = self.fragments.texts_of(self._slot_values(names.codes[name], at), self.pieces)
+            names.scope.set(name, Column.of_text(texts))
+        found = render(text, names.scope).printed(len(at))
+        self.fallback[at] |= found.fallback(len(at))
+        self.slots[at, programs.whole] = self.fragments.intern(found.text(len(at)))
+        programs.of[at] = 0
 
     def texts(self) -> Instances:
         """Texts of all instances."""
-        columns = None
+        table = None
         if self.table:
-            columns = np.stack(self.table), self.rows
+            table = np.stack(self.table), self.rows
         found = [
-            self.fragments.spell(s.programs, s.of, self.slots, self.pieces, columns)
+            self.fragments.concatenate(s.programs, s.of, self.slots, self.pieces, table)
             for s in (self.input, self.target)
         ]
         marked = self.fragments.is_marked(found[0]) & self.fragments.is_marked(found[1])
-        return Instances(found[0], found[1], ~self.doubt & marked)
+        return Instances(found[0], found[1], ~self.fallback & marked)

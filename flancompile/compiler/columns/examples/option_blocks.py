@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from flancompile.compiler.columns.examples.option_table import OptionTable
 from flancompile.compiler.columns.examples.styled import styled
-from flancompile.compiler.columns.jinja.grouping import combined
+from flancompile.compiler.columns.jinja.grouping import unique_combinations
 from flancompile.compiler.columns.ropes.fragments import Fragments
-from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.layout import block_parts, gold_parts
 from flancompile.dsl.models.style import OptionStyle
 
@@ -26,22 +26,22 @@ def option_blocks(
     table: OptionTable,
     numbers: Ints,
     rows: Ints,
-    chosen: Ints,
+    style: Ints,
     styles: Sequence[OptionStyle],
-) -> tuple[Strings, Strings, Flags]:
+) -> tuple[Ropes, Ropes, Flags]:
     """Render each row's option block and `gold`. -> (blocks, golds, rows that fall back)
 
     numbers: fragments of the table's options; rows: int64[n], rows of the table that have options;
-    chosen: int64[n], indexes into `styles`.
+    style: int64[n], indexes into `styles`.
     """
-    texts, unsure = [], np.zeros(len(rows), np.bool_)
+    texts, fallback = [], np.zeros(len(rows), np.bool_)
     for grammar, number, slots in (
         (block_parts, table.counts[rows], numbers[table.places[rows]]),
         (gold_parts, table.gold[rows], numbers[table.right[rows]][:, None]),
     ):
-        first, of = combined([chosen, number])
-        arguments = [(styles[chosen[i]], int(number[i])) for i in first]
-        found, doubtful = styled(fragments, grammar, arguments, of, slots)
+        first, of = unique_combinations([style, number])
+        arguments = [(styles[style[i]], int(number[i])) for i in first]
+        found, more = styled(fragments, grammar, arguments, of, slots)
         texts.append(found)
-        unsure |= doubtful
-    return texts[0], texts[1], unsure
+        fallback |= more
+    return texts[0], texts[1], fallback

@@ -14,29 +14,29 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.columns.examples.option_table import (
-    Listing,
+    OptionLists,
     OptionTable,
     gold_texts,
-    listing,
+    option_lists,
     option_table,
 )
-from flancompile.compiler.columns.jinja.column import Column, Frame, Rows
+from flancompile.compiler.columns.jinja.column import Column, Rows, Scope
 from flancompile.compiler.columns.jinja.lower import evaluate
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.compiler.columns.ropes.fragment_cache import FragmentCache, Printed
 from flancompile.compiler.columns.ropes.fragments import Fragments
-from flancompile.compiler.columns.ropes.programs import made_of
+from flancompile.compiler.columns.ropes.programs import filtered_column
 from flancompile.compiler.render.row_set import Pick, RowSet
 from flancompile.dsl.jinja.expression import compile_expression, compile_template
 from flancompile.dsl.models.task import Choices, Template
 
-__all__ = ["Tabled"]
+__all__ = ["RowSetColumns"]
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 
-class Tabled:
+class RowSetColumns:
     """Columns over a row set, and the fragments of their texts.
 
     cache: fragments shared by the epochs of the row set's block.
@@ -53,13 +53,13 @@ class Tabled:
         self.cache = FragmentCache() if cache is None else cache
         self._printed: dict[tuple[str, Hashable], Printed] = {}  # for names of `let`
         self._gold_numbers: dict[int, Printed] = {}
-        self.fields = Frame(self.count, load=self._field)
+        self.fields = Scope(self.count, load=self._field)
         self.shared = self.fields.nested()
         everyone: Rows = np.arange(self.count)
-        self.doubt = self._shared_let(everyone)
+        self.fallback = self._shared_let(everyone)
         self._options: dict[int, OptionTable] = {}
-        self._golds: dict[int, Column] = {}
-        self._listings: dict[int, Listing] = {}
+        self._gold_columns: dict[int, Column] = {}
+        self._option_lists: dict[int, OptionLists] = {}
 
     def _field(self, name: str) -> Column | None:
         variable = self.rows.variable
@@ -83,10 +83,10 @@ class Tabled:
         column = self.shared.get(name)
         return column is not None and column.is_text
 
-    def frame(self, template: Template, rows: Rows) -> tuple[Frame, Flags]:
+    def scope(self, template: Template, rows: Rows) -> tuple[Scope, Flags]:
         """Scope of a template's texts over some rows. -> (scope, rows that fall back)"""
-        frame = self.shared.sub(rows)
-        return frame, self.doubt[rows] | self._let(frame, template.name, template.let, rows)
+        scope = self.shared.sub(rows)
+        return scope, self.fallback[rows] | self._let(scope, template.name, template.let, rows)
 
     def _shared_let(self, everyone: Rows) -> Flags:
         """Bind the names of the task's `let`; without draws, epochs share their columns."""
@@ -95,29 +95,29 @@ class Tabled:
             return self._let(self.shared, None, let, everyone)
 
         def make() -> tuple[dict[str, Column], Flags]:
-            frame = self.fields.nested()
-            doubt = self._let(frame, None, let, everyone)
-            return frame.own, doubt
+            scope = self.fields.nested()
+            fallback = self._let(scope, None, let, everyone)
+            return scope.own, fallback
 
-        columns, doubt = self.rows.once(self.rows.shared.lets, tuple(let.items()), make)
+        columns, fallback = self.rows.once(self.rows.shared.lets, tuple(let.items()), make)
         for name, column in columns.items():
             self.shared.set(name, column)
-        return doubt
+        return fallback
 
-    def _let(self, frame: Frame, owner: str | None, let: Mapping[str, str], rows: Rows) -> Flags:
-        doubt = np.zeros(len(rows), np.bool_)
+    def _let(self, scope: Scope, owner: str | None, let: Mapping[str, str], rows: Rows) -> Flags:
+        fallback = np.zeros(len(rows), np.bool_)
         for name, text in let.items():
             if why_not(text, expression=True) is not None:
                 return np.ones(len(rows), np.bool_)
             purpose = f"let:{owner or ''}:{name}"
-            scope = frame.nested()
+            inner = scope.nested()
             if "pick" in compile_expression(text).names:
                 picks = [Pick(self.rows, r, purpose) for r in rows.tolist()]
-                scope.set("pick", Column.of(picks))
-            found = evaluate(text, scope)
-            doubt |= found.unsure(len(rows))
-            frame.set(name, found)
-        return doubt
+                inner.set("pick", Column.of(picks))
+            found = evaluate(text, inner)
+            fallback |= found.fallback(len(rows))
+            scope.set(name, found)
+        return fallback
 
     def holds(self, condition: str | None) -> tuple[Flags, Flags]:
         """Evaluate a condition over the fields. -> (truth, rows where it is resolved)"""
@@ -149,12 +149,12 @@ class Tabled:
 
         name: a field or a name of the task's `let`; how: filters over its values.
         """
-        known = self.cache.printed if self.is_own(name) else self._printed
-        if (name, how) not in known:
+        cached = self.cache.printed if self.is_own(name) else self._printed
+        if (name, how) not in cached:
             column = self.shared.get(name)
             assert column is not None
-            known[name, how] = self.printed(column, self.count, how)
-        return known[name, how]
+            cached[name, how] = self.printed(column, self.count, how)
+        return cached[name, how]
 
     def gold_numbers(self, choices: Choices) -> Printed:
         """Fragments of the right options. -> (fragments, rows that fall back, or None)"""
@@ -164,40 +164,42 @@ class Tabled:
 
     def printed(self, column: Column, count: int, how: Hashable = None) -> Printed:
         """Fragments of a column's texts. -> (fragments, rows that fall back, or None)"""
-        shown = column.printed(count) if how is None else made_of(how, column, count)
-        unsure = shown.unsure(count)
-        return self.fragments.of(shown.text(count)), unsure if unsure.any() else None
+        shown = column.printed(count) if how is None else filtered_column(how, column, count)
+        fallback = shown.fallback(count)
+        return self.fragments.intern(shown.text(count)), fallback if fallback.any() else None
 
     def option_numbers(self, table: OptionTable) -> Ints:
         """Fragments of a table's options. -> int64[table.flat]"""
-        listed = table.listing
-        known = self.cache.options.get(id(listed))
-        if known is None or known[0] is not listed:
-            known = self.cache.options[id(listed)] = listed, self.fragments.of(listed.flat)
-        more = table.flat.slice(len(listed.flat))
-        found: Ints = np.concatenate([known[1], self.fragments.of(more)]) if len(more) else known[1]
+        lists = table.lists
+        cached = self.cache.options.get(id(lists))
+        if cached is None or cached[0] is not lists:
+            cached = self.cache.options[id(lists)] = lists, self.fragments.intern(lists.flat)
+        more = table.flat.slice(len(lists.flat))
+        found: Ints = (
+            np.concatenate([cached[1], self.fragments.intern(more)]) if len(more) else cached[1]
+        )
         return found
 
     def options(self, choices: Choices) -> OptionTable:
         """Options of every row."""
         if id(choices) not in self._options:
-            found = option_table(self.rows, self._listing(choices), choices)
+            found = option_table(self.rows, self._lists(choices), choices)
             self._options[id(choices)] = found
         return self._options[id(choices)]
 
     def gold(self, choices: Choices) -> Column:
         """Text of each row's right option."""
-        if id(choices) not in self._golds:
-            found = gold_texts(self.rows, self._listing(choices), choices)
-            self._golds[id(choices)] = found
-        return self._golds[id(choices)]
+        if id(choices) not in self._gold_columns:
+            found = gold_texts(self.rows, self._lists(choices), choices)
+            self._gold_columns[id(choices)] = found
+        return self._gold_columns[id(choices)]
 
-    def _listing(self, choices: Choices) -> Listing:
-        def make() -> Listing:
-            return listing(self.rows, self.shared, self.doubt, choices)
+    def _lists(self, choices: Choices) -> OptionLists:
+        def make() -> OptionLists:
+            return option_lists(self.rows, self.shared, self.fallback, choices)
 
         if self.rows.task.let:  # which may draw anew in each epoch
-            if id(choices) not in self._listings:
-                self._listings[id(choices)] = make()
-            return self._listings[id(choices)]
-        return self.rows.once(self.rows.shared.listings, repr(choices), make)
+            if id(choices) not in self._option_lists:
+                self._option_lists[id(choices)] = make()
+            return self._option_lists[id(choices)]
+        return self.rows.once(self.rows.shared.option_lists, repr(choices), make)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.columns.jinja.column import Column, Frame
+from flancompile.compiler.columns.jinja.column import Column, Scope
 from flancompile.compiler.columns.jinja.grouping import groups
 from flancompile.compiler.columns.jinja.lower import render
 from flancompile.compiler.columns.ropes.fragments import Fragments
-from flancompile.compiler.columns.ropes.programs import Grammar, making, program_of
-from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.columns.ropes.programs import Grammar, apply_filters, program_of
+from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.layout import Part
 from flancompile.dsl.jinja.expression import RowError
 
@@ -29,18 +29,18 @@ def styled(
     arguments: Sequence[tuple[Any, ...]],
     of: Ints,
     slots: Ints,
-    pieces: Strings | None = None,
-) -> tuple[Strings, Flags]:
+    pieces: Ropes | None = None,
+) -> tuple[Ropes, Flags]:
     """Render a grammar's text for each row. -> (texts, rows that fall back)
 
     arguments: of the grammar, for each distinct form of the text; of: int64[rows], indexes into
-    `arguments`; slots: int64[rows, slots], coded as in `Fragments.spell`.
+    `arguments`; slots: int64[rows, slots], coded as in `Fragments.concatenate`.
     """
     programs = [program_of(grammar, *given) for given in arguments]
-    at, texts = fragments.spelled(programs, of, slots, pieces, making)
-    unsure = np.zeros(len(of), np.bool_)
+    at, texts = fragments.concatenate_resolved(programs, of, slots, pieces, apply_filters)
+    fallback = np.zeros(len(of), np.bool_)
     if len(at) == len(of):
-        return texts, unsure
+        return texts, fallback
     found, order = [texts], [at]
     left = np.setdiff1d(np.arange(len(of)), at)
     for form, among in groups(of[left]):
@@ -48,17 +48,17 @@ def styled(
         try:
             parts = grammar(*arguments[form])
         except RowError:  # an unusable label: the row engine gives the drop reason
-            column = Column(constant=("",), unsure=np.ones(len(rows), np.bool_))
+            column = Column(constant=("",), fallback=np.ones(len(rows), np.bool_))
         else:
             column = _rendered(parts, fragments, slots[rows], pieces)
-        unsure[rows] = column.unsure(len(rows))
-        found.append(Strings.single(fragments.of(column.text(len(rows)))))
+        fallback[rows] = column.fallback(len(rows))
+        found.append(Ropes.single(fragments.intern(column.text(len(rows)))))
         order.append(rows)
-    return Strings.joined(found).take(np.argsort(np.concatenate(order))), unsure
+    return Ropes.joined(found).take(np.argsort(np.concatenate(order))), fallback
 
 
 def _rendered(
-    parts: Sequence[Part], fragments: Fragments, slots: Ints, pieces: Strings | None
+    parts: Sequence[Part], fragments: Fragments, slots: Ints, pieces: Ropes | None
 ) -> Column:
     """Render rows of the same parts by columns."""
     rows = len(slots)
@@ -71,5 +71,5 @@ def _rendered(
             continue
         names = {name: Column.constant(value) for name, value in part.constants}
         names |= {name: texts[slot] for name, slot in part.slots}
-        columns.append(render(part.text, Frame(rows, names)).printed(rows))
+        columns.append(render(part.text, Scope(rows, names)).printed(rows))
     return Column.joined(columns, rows)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from flancompile.dsl.jinja.expression import printable
 
-__all__ = ["Column", "Frame", "Rows", "rowwise", "scattered"]
+__all__ = ["Column", "Rows", "Scope", "rowwise", "scattered"]
 
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -27,16 +27,16 @@ Flags = npt.NDArray[np.bool_]
 class Column:
     """One value a row; built by `constant`, `of`, `of_text` or `of_array`."""
 
-    __slots__ = ("_constant", "_text", "_unsure", "_values")
+    __slots__ = ("_constant", "_fallback", "_text", "_values")
 
     def __init__(
         self,
         values: list[Any] | None = None,
         text: pa.Array | None = None,
         constant: tuple[Any] | None = None,
-        unsure: Flags | None = None,
+        fallback: Flags | None = None,
     ) -> None:
-        self._values, self._text, self._constant, self._unsure = values, text, constant, unsure
+        self._values, self._text, self._constant, self._fallback = values, text, constant, fallback
 
     @classmethod
     def constant(cls, value: Any) -> Column:
@@ -44,14 +44,14 @@ class Column:
         return cls(constant=(value,))
 
     @classmethod
-    def of(cls, values: list[Any], unsure: Flags | None = None) -> Column:
+    def of(cls, values: list[Any], fallback: Flags | None = None) -> Column:
         """A list of values."""
-        return cls(values=values, unsure=unsure)
+        return cls(values=values, fallback=fallback)
 
     @classmethod
-    def of_text(cls, text: pa.Array, unsure: Flags | None = None) -> Column:
+    def of_text(cls, text: pa.Array, fallback: Flags | None = None) -> Column:
         """Text without nulls."""
-        return cls(text=text, unsure=unsure)
+        return cls(text=text, fallback=fallback)
 
     @classmethod
     def of_array(cls, array: pa.Array) -> Column:
@@ -87,38 +87,40 @@ class Column:
             self._text = pa.array(self._values, pa.string())
         return self._text
 
-    def unsure(self, rows: int) -> Flags:
+    def fallback(self, rows: int) -> Flags:
         """Whether each row falls back to the row engine. -> bool[rows]"""
-        return np.zeros(rows, np.bool_) if self._unsure is None else self._unsure
+        return np.zeros(rows, np.bool_) if self._fallback is None else self._fallback
 
-    def unsure_rows(self) -> Rows:
+    def fallback_rows(self) -> Rows:
         """Rows that fall back to the row engine, ascending."""
-        return np.flatnonzero(self._unsure) if self._unsure is not None else np.zeros(0, np.int64)
+        return (
+            np.flatnonzero(self._fallback) if self._fallback is not None else np.zeros(0, np.int64)
+        )
 
-    def doubting(self, more: Rows, rows: int) -> Column:
+    def with_fallback(self, more: Rows, rows: int) -> Column:
         """The same column with more rows that fall back."""
         if len(more) == 0:
             return self
-        flags = self.unsure(rows).copy()
+        flags = self.fallback(rows).copy()
         flags[more] = True
         return Column(self._values, self._text, self._constant, flags)
 
     def take(self, rows: Rows) -> Column:
         """The column over a selection of its rows."""
-        unsure = None if self._unsure is None else self._unsure[rows]
+        fallback = None if self._fallback is None else self._fallback[rows]
         if self._constant is not None:
-            return Column(constant=self._constant, unsure=unsure)
+            return Column(constant=self._constant, fallback=fallback)
         if self._text is not None:
-            return Column(text=self._text.take(pa.array(rows)), unsure=unsure)
+            return Column(text=self._text.take(pa.array(rows)), fallback=fallback)
         assert self._values is not None
         values = self._values
-        return Column([values[i] for i in rows.tolist()], unsure=unsure)
+        return Column([values[i] for i in rows.tolist()], fallback=fallback)
 
     def truth(self, rows: int) -> tuple[Flags, Flags]:
         """Truth of each value. -> (truth, rows where it is resolved)"""
         flags = rowwise(bool, self, rows=rows)
-        sure = ~flags.unsure(rows)
-        return np.array([bool(v) for v in flags.values(rows)], dtype=np.bool_), sure
+        resolved = ~flags.fallback(rows)
+        return np.array([bool(v) for v in flags.values(rows)], dtype=np.bool_), resolved
 
     def printed(self, rows: int) -> Column:
         """Convert to text; a null falls back, as the row engine gives its drop reason."""
@@ -127,9 +129,9 @@ class Column:
         if self._constant is not None and isinstance(self._constant[0], str):
             return self
         shown = rowwise(_shown, self, rows=rows)
-        if shown._unsure is not None:
+        if shown._fallback is not None:
             values = [v if v is not None else "" for v in shown.values(rows)]
-            return _as_text(values, shown._unsure)
+            return _as_text(values, shown._fallback)
         return _as_text(shown.values(rows), None)
 
     @classmethod
@@ -137,9 +139,9 @@ class Column:
         """Concatenate printed columns row by row."""
         if len(parts) == 1:
             return parts[0]
-        if all(p.is_constant and p._unsure is None for p in parts):
+        if all(p.is_constant and p._fallback is None for p in parts):
             return cls.constant("".join(p._constant[0] for p in parts if p._constant))
-        unsure = _either([p._unsure for p in parts])
+        fallback = _either([p._fallback for p in parts])
         pieces: list[Any] = []
         for is_constant, run in groupby(parts, lambda p: p.is_constant):
             if is_constant:
@@ -151,11 +153,11 @@ class Column:
             text = "".join(p.as_py() for p in pieces)
             pieces = [pa.repeat(pa.scalar(text, pa.string()), rows)]
         if len(pieces) == 1:
-            return cls(text=pieces[0], unsure=unsure)
-        return cls(text=pc.binary_join_element_wise(*pieces, ""), unsure=unsure)
+            return cls(text=pieces[0], fallback=fallback)
+        return cls(text=pc.binary_join_element_wise(*pieces, ""), fallback=fallback)
 
 
-class Frame:
+class Scope:
     """Names and their columns, over `rows` rows. own: columns set in this scope; load: builds the
     column of a name on first use, or returns None."""
 
@@ -163,7 +165,7 @@ class Frame:
         self,
         rows: int,
         names: Mapping[str, Column] | None = None,
-        outer: Frame | None = None,
+        outer: Scope | None = None,
         taken: Rows | None = None,
         load: Callable[[str], Column | None] = lambda _: None,
     ) -> None:
@@ -188,25 +190,25 @@ class Frame:
         """Bind a name in this scope."""
         self.own[name] = column
 
-    def sub(self, rows: Rows) -> Frame:
+    def sub(self, rows: Rows) -> Scope:
         """Inner scope over a selection of rows, which may repeat."""
-        return Frame(len(rows), outer=self, taken=rows)
+        return Scope(len(rows), outer=self, taken=rows)
 
-    def nested(self) -> Frame:
+    def nested(self) -> Scope:
         """Inner scope over the same rows, for names local to a block."""
-        return Frame(self.rows, outer=self)
+        return Scope(self.rows, outer=self)
 
 
 def rowwise(function: Callable[..., Any], *columns: Column, rows: int) -> Column:
     """Apply a function to the columns row by row; a row on which it raises falls back."""
-    unsure = _either([c._unsure for c in columns])
-    if unsure is None and all(c.is_constant for c in columns):
+    fallback = _either([c._fallback for c in columns])
+    if fallback is None and all(c.is_constant for c in columns):
         try:
             once = function(*(c._constant[0] for c in columns if c._constant))
             if not isinstance(once, Iterator):  # which is used up by one row
                 return Column.constant(once)
         except Exception:
-            return Column([None] * rows, unsure=np.ones(rows, np.bool_))
+            return Column([None] * rows, fallback=np.ones(rows, np.bool_))
     out: list[Any] = []
     failed: list[int] = []
     # `left` resumes after a row that raised: values may be generators, which can be read only once.
@@ -219,17 +221,17 @@ def rowwise(function: Callable[..., Any], *columns: Column, rows: int) -> Column
             failed.append(len(out))
             out.append(None)
     if failed:
-        unsure = np.zeros(rows, np.bool_) if unsure is None else unsure.copy()
-        unsure[failed] = True
-    return Column(out, unsure=unsure)
+        fallback = np.zeros(rows, np.bool_) if fallback is None else fallback.copy()
+        fallback[failed] = True
+    return Column(out, fallback=fallback)
 
 
 def scattered(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:
     """Merge columns over disjoint rows; rows in no part fall back."""
-    unsure = np.ones(rows, np.bool_)
+    fallback = np.ones(rows, np.bool_)
     for at, column in parts:
-        unsure[at] = column.unsure(len(at))
-    held = unsure if unsure.any() else None
+        fallback[at] = column.fallback(len(at))
+    mask = fallback if fallback.any() else None
     if all(c._text is not None or _is_text(c) for _, c in parts):
         order = np.concatenate([at for at, _ in parts])
         texts = pa.concat_arrays([c.text(len(at)) for at, c in parts])
@@ -237,12 +239,12 @@ def scattered(parts: Sequence[tuple[Rows, Column]], rows: int) -> Column:
         places[order] = np.arange(len(order))
         if len(order) < rows:
             texts = pa.concat_arrays([texts, pa.array([""], pa.string())])
-        return Column(text=texts.take(pa.array(places)), unsure=held)
+        return Column(text=texts.take(pa.array(places)), fallback=mask)
     values: list[Any] = [None] * rows
     for at, column in parts:
         for place, value in zip(at.tolist(), column.values(len(at)), strict=True):
             values[place] = value
-    return Column(values, unsure=held)
+    return Column(values, fallback=mask)
 
 
 def _is_text(column: Column) -> bool:
@@ -253,12 +255,12 @@ def _shown(value: Any) -> str:
     return value if type(value) is str else str(printable(value))
 
 
-def _as_text(values: list[Any], unsure: Flags | None) -> Column:
+def _as_text(values: list[Any], fallback: Flags | None) -> Column:
     try:
-        return Column(text=pa.array(values, pa.string()), unsure=unsure)
+        return Column(text=pa.array(values, pa.string()), fallback=fallback)
     except (UnicodeEncodeError, pa.ArrowInvalid):  # a lone surrogate, which Arrow rejects
         return Column(text=pa.array([""] * len(values), pa.string()),
-                      unsure=np.ones(len(values), np.bool_))  # fmt: skip
+                      fallback=np.ones(len(values), np.bool_))  # fmt: skip
 
 
 def _either(flags: Sequence[Flags | None]) -> Flags | None:

@@ -17,16 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancompile.compiler.columns.ropes.ropes import Program, Strings
+from flancompile.compiler.columns.ropes.ropes import Program, Ropes
 from flancompile.tokenizer.cuts import Cuts, cut_places, no_cuts
 from flancompile.tokenizer.table import grown, rehash
 from flancompile.tokenizer.text import Texts
 
-__all__ = ["COLUMN", "Fragments", "Making"]
+__all__ = ["COLUMN", "FilterTexts", "Fragments"]
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-Making = Callable[[Hashable, pa.Array], tuple[pa.Array, Flags]]
+FilterTexts = Callable[[Hashable, pa.Array], tuple[pa.Array, Flags]]
 LARGEST = (1 << 31) - 1  # bytes of a text array with 32-bit offsets
 COLUMN = 1 << 20  # slots from this number on are columns of a table
 
@@ -56,7 +56,7 @@ class Fragments:
         arrays = (self.data, self.starts, self.hashes, self.first, self.last, self.marked)
         return sum(a.nbytes for a in (*arrays, self.slots))
 
-    def of(self, texts: pa.Array) -> Ints:
+    def intern(self, texts: pa.Array) -> Ints:
         """Intern texts without nulls. -> their numbers, int64[texts]"""
         found = Texts.of(texts)
         self._make_room(len(found), found.size)
@@ -91,8 +91,8 @@ class Fragments:
         if not new:
             return
         texts = {t for p in new for t in p.parts if isinstance(t, str)} - self._literals.keys()
-        parts = {text: _parted(text, self._split) for text in texts}
-        numbers = self.of(pa.array([s for some in parts.values() for s in some], pa.string()))
+        parts = {text: _split_literal(text, self._split) for text in texts}
+        numbers = self.intern(pa.array([s for some in parts.values() for s in some], pa.string()))
         start = 0
         for text, some in parts.items():
             self._literals[text] = numbers[start : start + len(some)].tolist()
@@ -103,14 +103,14 @@ class Fragments:
                 codes += self._literals[part] if isinstance(part, str) else (-1 - part,)
             self._codes[id(program)] = program, np.array(codes, np.int64)
 
-    def spell(
+    def concatenate(
         self,
         programs: Sequence[Program | Ints],
         of: Ints,
         slots: Ints,
-        pieces: Strings | None = None,
+        pieces: Ropes | None = None,
         columns: tuple[Ints, Ints] | None = None,
-    ) -> Strings:
+    ) -> Ropes:
         """Run each row's program. -> one rope a row
 
         of: int64[rows], indexes into `programs`, whose items may be codes from `coded`; slots:
@@ -121,39 +121,39 @@ class Fragments:
         codes = [self._codes[id(p)][1] if isinstance(p, Program) else p for p in programs]
         first = np.cumsum([0, *map(len, codes)])
         flat = np.concatenate([np.zeros(0, np.int64), *codes])
-        held = pieces or Strings(np.zeros(0, np.int32), np.zeros(1, np.int64))
+        ropes = pieces or Ropes(np.zeros(0, np.int32), np.zeros(1, np.int64))
         table, lines = columns or (np.zeros((0, 0), np.int64), np.zeros(0, np.int64))
-        given = of, first, flat, np.ascontiguousarray(slots), table, lines, held.ends
-        ends = _counted(*given)
+        given = of, first, flat, np.ascontiguousarray(slots), table, lines, ropes.ends
+        ends = _offsets(*given)
         out = np.empty(int(ends[-1]), np.int32)
-        _spell(out, ends, *given, held.fragments)
-        return Strings(out, ends)
+        _concatenate(out, ends, *given, ropes.fragments)
+        return Ropes(out, ends)
 
-    def spelled(
+    def concatenate_resolved(
         self,
         programs: Sequence[Program | None],
         of: Ints,
         slots: Ints,
-        pieces: Strings | None,
-        making: Making,
-    ) -> tuple[Ints, Strings]:
+        pieces: Ropes | None,
+        apply_filters: FilterTexts,
+    ) -> tuple[Ints, Ropes]:
         """Run the programs that apply. -> (rows with a rope, ascending; their ropes)
 
         A row has no rope if its program is None, tests a slot that is empty in the row, or filters
-        a text on which the filters fall back. making: applies filters to texts, as `Making`.
+        a text on which the filters fall back. apply_filters: see `FilterTexts`.
         """
-        known = [p or _NOTHING for p in programs]
+        usable = [p or _NOTHING for p in programs]
         good = np.array([p is not None for p in programs], dtype=np.bool_)[of]
-        if any(p.tested for p in known):
-            tested = np.zeros((len(known), slots.shape[1]), np.bool_)
-            for line, program in enumerate(known):
+        if any(p.tested for p in usable):
+            tested = np.zeros((len(usable), slots.shape[1]), np.bool_)
+            for line, program in enumerate(usable):
                 tested[line, list(program.tested)] = True
             good &= ~(tested[of] & self.is_empty(slots, pieces)).any(axis=1)
-        slots = self._with_made(known, of, slots, pieces, making, good)
+        slots = self._with_filtered(usable, of, slots, pieces, apply_filters, good)
         at = np.flatnonzero(good)
-        return at, self.spell(known, of[at], slots[at], pieces)
+        return at, self.concatenate(usable, of[at], slots[at], pieces)
 
-    def is_empty(self, slots: Ints, pieces: Strings | None = None) -> Flags:
+    def is_empty(self, slots: Ints, pieces: Ropes | None = None) -> Flags:
         """Whether the text of each slot is empty. -> bool, shaped as `slots`"""
         own = np.maximum(slots, 0)
         found: Flags = self.starts[own + 1] == self.starts[own]
@@ -161,31 +161,31 @@ class Fragments:
             return found
         return np.where(slots < 0, self.sizes(pieces)[-1 - np.minimum(slots, -1)] == 0, found)
 
-    def _with_made(
+    def _with_filtered(
         self,
         programs: Sequence[Program],
         of: Ints,
         slots: Ints,
-        pieces: Strings | None,
-        making: Making,
+        pieces: Ropes | None,
+        apply_filters: FilterTexts,
         good: Flags,
     ) -> Ints:
         """Append the slots of filtered texts; clear `good` for rows where a filter falls back."""
-        lines = [i for i, p in enumerate(programs) if p.made]
+        lines = [i for i, p in enumerate(programs) if p.filtered]
         if not lines:
             return slots
-        most = max(programs[i].width + len(programs[i].made) for i in lines)
+        most = max(programs[i].width + len(programs[i].filtered) for i in lines)
         wide = np.zeros((len(slots), max(most, slots.shape[1])), np.int64)
         wide[:, : slots.shape[1]] = slots
         order = np.argsort(of, kind="stable")
         ends = np.searchsorted(of[order], np.arange(len(programs) + 1))
-        asked: dict[Hashable, list[tuple[Ints, int, int]]] = {}
+        requested: dict[Hashable, list[tuple[Ints, int, int]]] = {}
         for line in lines:
             rows = order[ends[line] : ends[line + 1]]
             rows = rows[good[rows]]
-            for n, (slot, how) in enumerate(programs[line].made):
-                asked.setdefault(how, []).append((rows, slot, programs[line].width + n))
-        for how, places in asked.items():
+            for n, (slot, how) in enumerate(programs[line].filtered):
+                requested.setdefault(how, []).append((rows, slot, programs[line].width + n))
+        for how, places in requested.items():
             sizes = [len(rows) for rows, _, _ in places]
             rows = np.concatenate([rows for rows, _, _ in places])
             if len(rows) == 0:
@@ -193,35 +193,35 @@ class Fragments:
             source = np.repeat([s for _, s, _ in places], sizes)
             to = np.repeat([t for _, _, t in places], sizes)
             codes, back = np.unique(slots[rows, source], return_inverse=True)
-            texts, unsure = making(how, self.texts_of(codes, pieces))
-            wide[rows, to] = self.of(texts)[back]
-            good[rows[unsure[back]]] = False
+            texts, fallback = apply_filters(how, self.texts_of(codes, pieces))
+            wide[rows, to] = self.intern(texts)[back]
+            good[rows[fallback[back]]] = False
         return wide
 
-    def sizes(self, strings: Strings) -> Ints:
+    def sizes(self, ropes: Ropes) -> Ints:
         """Bytes of each rope. -> int64[ropes]"""
-        found: Ints = _summed(strings.fragments, strings.ends, self.starts)
+        found: Ints = _sizes(ropes.fragments, ropes.ends, self.starts)
         return found
 
-    def is_marked(self, strings: Strings) -> Flags:
+    def is_marked(self, ropes: Ropes) -> Flags:
         """Whether each rope contains a printable ASCII character. -> bool[ropes]"""
-        found: Flags = _any(strings.fragments, strings.ends, self.marked)
+        found: Flags = _any(ropes.fragments, ropes.ends, self.marked)
         return found
 
-    def texts_of(self, codes: Ints, pieces: Strings | None = None) -> pa.Array:
-        """Texts of slot values, coded as in `spell`."""
+    def texts_of(self, codes: Ints, pieces: Ropes | None = None) -> pa.Array:
+        """Texts of slot values, coded as in `concatenate`."""
         whole = np.zeros(len(codes), np.int64)
-        return self.texts(self.spell([_WHOLE], whole, codes[:, None], pieces))
+        return self.texts(self.concatenate([_WHOLE], whole, codes[:, None], pieces))
 
-    def texts(self, strings: Strings) -> pa.Array:
+    def texts(self, ropes: Ropes) -> pa.Array:
         """Texts as an Arrow array, with 64-bit offsets over `LARGEST` bytes."""
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.sizes(strings))])
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.sizes(ropes))])
         out = np.empty(int(offsets[-1]), np.uint8)
-        _write(out, strings.fragments, strings.ends, self.data, self.starts)
+        _write(out, ropes.fragments, ropes.ends, self.data, self.starts)
         large = offsets[-1] > LARGEST
         kind: Any = pa.LargeStringArray if large else pa.StringArray
         places = offsets if large else offsets.astype(np.int32)
-        return kind.from_buffers(len(strings), pa.py_buffer(places), pa.py_buffer(out))
+        return kind.from_buffers(len(ropes), pa.py_buffer(places), pa.py_buffer(out))
 
 
 class _Split:
@@ -238,7 +238,7 @@ class _Split:
 
 
 @lru_cache(maxsize=65_536)
-def _parted(text: str, split: _Split) -> tuple[str, ...]:
+def _split_literal(text: str, split: _Split) -> tuple[str, ...]:
     """Split a literal at its first and last cut."""
     cuts = cut_places(text, split.cuts)
     places = sorted({0, *cuts[:1], *cuts[-1:], len(text)})
@@ -290,13 +290,13 @@ def _intern(  # type: ignore[no-untyped-def]  # noqa: PLR0913
 
 
 @numba.njit(cache=True, nogil=True)
-def _held(slots, table, lines, row, slot):  # type: ignore[no-untyped-def]
+def _slot_value(slots, table, lines, row, slot):  # type: ignore[no-untyped-def]
     """Value of a row's slot."""
     return slots[row, slot] if slot < COLUMN else table[slot - COLUMN, lines[row]]
 
 
 @numba.njit(cache=True, nogil=True)
-def _counted(of, first, codes, slots, table, lines, ends):  # type: ignore[no-untyped-def]
+def _offsets(of, first, codes, slots, table, lines, ends):  # type: ignore[no-untyped-def]
     """Offsets of the rows' fragments. -> int64[rows + 1]"""
     fixed = np.zeros(len(first), np.int64)  # of each program: its codes of one fragment
     opened = np.zeros(len(first), np.int64)  # offsets of its other codes in `others`
@@ -323,7 +323,7 @@ def _counted(of, first, codes, slots, table, lines, ends):  # type: ignore[no-un
 
 
 @numba.njit(cache=True, nogil=True)
-def _spell(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _concatenate(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     out, to, of, first, codes, slots, table, lines, ends, fragments
 ):
     for row in range(len(of)):
@@ -331,7 +331,7 @@ def _spell(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         for op in range(first[of[row]], first[of[row] + 1]):
             code = codes[op]
             if code < 0:
-                code = _held(slots, table, lines, row, -1 - code)
+                code = _slot_value(slots, table, lines, row, -1 - code)
             if code >= 0:
                 out[n] = code
                 n += 1
@@ -342,7 +342,7 @@ def _spell(  # type: ignore[no-untyped-def]  # noqa: PLR0913
 
 
 @numba.njit(cache=True, nogil=True)
-def _summed(fragments, ends, starts):  # type: ignore[no-untyped-def]
+def _sizes(fragments, ends, starts):  # type: ignore[no-untyped-def]
     out = np.zeros(len(ends) - 1, np.int64)
     for text in range(len(out)):
         for k in range(ends[text], ends[text + 1]):

@@ -17,19 +17,27 @@ import numpy.typing as npt
 import pyarrow as pa
 from jinja2 import nodes
 
-from flancompile.compiler.columns.jinja.column import Column, Frame
+from flancompile.compiler.columns.jinja.column import Column, Scope
 from flancompile.compiler.columns.jinja.lower import render
 from flancompile.compiler.columns.ropes.ropes import Program
 from flancompile.compiler.render.layout import Part
 from flancompile.dsl.jinja.environment import environment
 from flancompile.dsl.jinja.expression import RowError, compile_template, parsed_template
 
-__all__ = ["Constant", "Form", "Grammar", "made_of", "making", "program_of", "template_form"]
+__all__ = [
+    "Constant",
+    "Form",
+    "Grammar",
+    "apply_filters",
+    "filtered_column",
+    "program_of",
+    "template_form",
+]
 
 Grammar = Callable[..., tuple[Part, ...]]  # of hashable arguments
 _MARK = "\ue000"
 _MARKS = re.compile("\ue000(\\d+)\ue000")
-_KEEPING = (
+_STATEFUL = (
     nodes.For, nodes.FilterBlock, nodes.AssignBlock, nodes.Assign, nodes.With, nodes.Macro,
     nodes.CallBlock, nodes.Call,
 )  # fmt: skip
@@ -104,41 +112,41 @@ def template_form(
         whole = _joined([Part(text, constants, tuple((n, i) for i, n in enumerate(names)))])
     except _NoProgramError:
         return None
-    slots = [*((n, None) for n in names), *((names[slot], how) for slot, how in whole.made)]
+    slots = [*((n, None) for n in names), *((names[slot], how) for slot, how in whole.filtered)]
     tested = frozenset(names[slot] for slot in whole.tested)
     return Form(Program(whole.parts, width=len(slots)), tuple(slots), tested)
 
 
-def made_of(how: Hashable, column: Column, rows: int) -> Column:
+def filtered_column(how: Hashable, column: Column, rows: int) -> Column:
     """Apply filters, a `how` of a program or form, to a column of any values."""
     assert isinstance(how, _Filtered)
-    return render(how.tree, Frame(rows, {_WHOLE: column})).printed(rows)
+    return render(how.tree, Scope(rows, {_WHOLE: column})).printed(rows)
 
 
-def making(how: Hashable, texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+def apply_filters(how: Hashable, texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
     """Apply filters to texts. -> (texts, rows that fall back)"""
-    found = made_of(how, Column.of_text(texts), len(texts))
-    return found.text(len(texts)), found.unsure(len(texts))
+    found = filtered_column(how, Column.of_text(texts), len(texts))
+    return found.text(len(texts)), found.fallback(len(texts))
 
 
 def _joined(whole: Sequence[Part]) -> Program:
     """Program of parts in sequence, adjacent literals merged. Raises _NoProgramError."""
     width = max((slot for part in whole for _, slot in part.slots), default=-1) + 1
     parts: list[str | int] = []
-    made: dict[tuple[int, Hashable], int] = {}
+    filtered: dict[tuple[int, Hashable], int] = {}
     tested: set[int] = set()
-    for pieces, asked in map(_pieces, whole):
-        tested |= asked
+    for pieces, tests in map(_pieces, whole):
+        tested |= tests
         for piece in pieces:
             if not isinstance(piece, str):
                 slot, how = piece
-                number = width + len(made)
-                parts.append(slot if how is None else made.setdefault((slot, how), number))
+                number = width + len(filtered)
+                parts.append(slot if how is None else filtered.setdefault((slot, how), number))
             elif parts and isinstance(parts[-1], str):
                 parts[-1] += piece
             elif piece:
                 parts.append(piece)
-    return Program(tuple(parts), frozenset(tested), width, tuple(made))
+    return Program(tuple(parts), frozenset(tested), width, tuple(filtered))
 
 
 def _pieces(part: Part) -> _Pieces:
@@ -159,13 +167,13 @@ def _cut(
 ) -> tuple[tuple[str | _Open, ...], frozenset[str]]:
     """Split a text at its open names. -> (pieces, tested names). Raises _NoProgramError."""
     form = _form(text, names)
-    held = {k: v.value if isinstance(v, Constant) else v for k, v in constants}
+    values_by_name = {k: v.value if isinstance(v, Constant) else v for k, v in constants}
     opened = [_named(*one) for one in form.open]
 
     def rendered(values: Mapping[str, str]) -> str:
-        columns = {k: Column.constant(v) for k, v in (*held.items(), *values.items())}
-        found = render(form.text, Frame(1, columns)).printed(1)
-        if found.unsure(1)[0]:
+        columns = {k: Column.constant(v) for k, v in (*values_by_name.items(), *values.items())}
+        found = render(form.text, Scope(1, columns)).printed(1)
+        if found.fallback(1)[0]:
             raise _NoProgramError
         return str(found.text(1)[0])
 
@@ -187,12 +195,12 @@ def _form(text: str, names: frozenset[str]) -> _Form:
     if compile_template(text).parts is not None:
         return _Form(text, plain, frozenset())
     tree = parsed_template(text)
-    if next(tree.find_all(_KEEPING), None) is not None:
+    if next(tree.find_all(_STATEFUL), None) is not None:
         raise _NoProgramError
-    filtered, fine = _opened(tree, names)
+    filtered, printed_nodes = _opened(tree, names)
     tests = [n.test for n in tree.find_all(nodes.If) if isinstance(n.test, nodes.Name)]
-    fine |= {id(test) for test in tests}
-    if any(n.name in names and id(n) not in fine for n in tree.find_all(nodes.Name)):
+    printed_nodes |= {id(test) for test in tests}
+    if any(n.name in names and id(n) not in printed_nodes for n in tree.find_all(nodes.Name)):
         raise _NoProgramError
     return _Form(tree, (*plain, *filtered), frozenset(t.name for t in tests) & names)
 
@@ -203,7 +211,7 @@ def _opened(tree: nodes.Template, names: frozenset[str]) -> tuple[list[_Open], s
     -> (the chains, ids of the nodes that only print a name)
     """
     found: dict[_Open, None] = {}
-    fine: set[int] = set()
+    printed_nodes: set[int] = set()
     for output in tree.find_all(nodes.Output):
         for place, node in enumerate(output.nodes):
             inner = _innermost(node)
@@ -217,8 +225,8 @@ def _opened(tree: nodes.Template, names: frozenset[str]) -> tuple[list[_Open], s
                 found[name, how] = None
                 inner = nodes.Name(_named(name, how), "load")
                 output.nodes[place] = inner
-            fine.add(id(inner))
-    return list(found), fine
+            printed_nodes.add(id(inner))
+    return list(found), printed_nodes
 
 
 def _innermost(node: nodes.Node) -> nodes.Name | None:

@@ -17,31 +17,31 @@ import numpy.typing as npt
 
 from flancompile.compiler.columns.ropes.fragment_cache import FragmentCache
 from flancompile.compiler.columns.ropes.fragments import Fragments
-from flancompile.compiler.columns.ropes.ropes import Strings
+from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.table import grown
 from flancompile.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["Bank", "Spliced"]
+__all__ = ["SegmentCache", "Spliced"]
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
 BEGIN, GO_ON = 0, 1  # roots of the trie: for segments at the start of a text, and for others
-UNKNOWN, ASKED = -1, -2  # values of `start` for segments without ids
+UNKNOWN, REQUESTED = -1, -2  # values of `start` for segments without ids
 ROUNDING = 1e-3  # bound on the error of score sums, which are added in another order
 
 
-class Bank:
+class SegmentCache:
     """Fragments of a block's texts, and cached ids of their segments under one tokenizer.
 
-    cache: fragments of the block's fields, shared by its epochs.
+    fragment_cache: fragments of the block's fields, shared by its epochs.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.fragments = Fragments(tokenizer.cuts)
-        self.cache = FragmentCache()
+        self.fragment_cache = FragmentCache()
         self.count = np.array([2, 0], np.int64)  # nodes of the trie, ids
         self.keys = np.zeros(1 << 12, np.uint64)
         self.values = np.full(1 << 12, -1, np.int32)
@@ -49,7 +49,7 @@ class Bank:
         self.start = np.full(1 << 10, UNKNOWN, np.int64)
         self.length = np.zeros(1 << 10, np.int32)
         self.sums, self.slack = (np.zeros(1 << 10, np.float64) for _ in range(2))
-        self.unsure, self.unknown = (np.zeros(1 << 10, np.bool_) for _ in range(2))
+        self.unsafe, self.unknown = (np.zeros(1 << 10, np.bool_) for _ in range(2))
         self._unknown: Flags | None = None  # by id: whether it is the unknown token
         if tokenizer.unknown_id is not None:
             self._unknown = np.arange(tokenizer.vocab_size) == tokenizer.unknown_id
@@ -60,34 +60,35 @@ class Bank:
         """Bytes of all arrays, those of `fragments` included."""
         arrays = (self.keys, self.values, self.parent, self.fragment, self.start, self.length)
         own = sum(
-            a.nbytes for a in (*arrays, self.sums, self.slack, self.unsure, self.unknown, self.ids)
+            a.nbytes for a in (*arrays, self.sums, self.slack, self.unsafe, self.unknown, self.ids)
         )
         return own + self.fragments.nbytes
 
-    def encode(self, strings: Strings) -> Spliced:
+    def encode(self, ropes: Ropes) -> Spliced:
         """Encode ropes. The ids equal the tokenizer's for each whole text."""
         if self.tokenizer.cuts is None:
-            whole = np.arange(len(strings))
-            found = Spliced(self, np.zeros(0, np.int32), np.zeros(len(strings) + 1, np.int64))
+            whole = np.arange(len(ropes))
+            found = Spliced(self, np.zeros(0, np.int32), np.zeros(len(ropes) + 1, np.int64))
         else:
-            segments, ends = self._walk(strings)
+            segments, ends = self._walk(ropes)
             self._learn(segments)
             found = Spliced(self, segments, ends)
-            whole = np.flatnonzero(_is_unsure(segments, ends, self.sums, self.slack, self.unsure))
-            self.tokenizer.count_spliced(len(strings) - len(whole))
+            whole = np.flatnonzero(_needs_whole(segments, ends, self.sums, self.slack, self.unsafe))
+            self.tokenizer.count_spliced(len(ropes) - len(whole))
         if len(whole):
-            texts = self.fragments.texts(strings.take(whole))
+            texts = self.fragments.texts(ropes.take(whole))
             found.put_whole(whole, self.tokenizer.encode(texts))
         return found
 
-    def _walk(self, strings: Strings) -> tuple[Numbers, Ints]:
+    def _walk(self, ropes: Ropes) -> tuple[Numbers, Ints]:
         """Split ropes into segments. -> (segments, offsets int64[ropes + 1])"""
-        total = int(strings.ends[-1] - strings.ends[0])
+        total = int(ropes.ends[-1] - ropes.ends[0])
         self._make_room(total)
-        segments, ends = np.empty(total, np.int32), np.zeros(len(strings) + 1, np.int64)
-        held = self.fragments
+        segments, ends = np.empty(total, np.int32), np.zeros(len(ropes) + 1, np.int64)
+        fragments = self.fragments
         _walk(
-            strings.fragments, strings.ends, held.starts, held.first, held.last, held.cuts,
+            ropes.fragments, ropes.ends, fragments.starts, fragments.first, fragments.last,
+            fragments.cuts,
             self.keys, self.values, self.parent, self.fragment, self.start, self.count, segments,
             ends,
         )  # fmt: skip
@@ -97,7 +98,7 @@ class Bank:
         count = int(self.count[0])
         if count + nodes > len(self.parent):
             most = max(count + nodes, 2 * len(self.parent))
-            names = ("parent", "fragment", "start", "length", "sums", "slack", "unsure", "unknown")
+            names = ("parent", "fragment", "start", "length", "sums", "slack", "unsafe", "unknown")
             for name in names:
                 setattr(self, name, grown(getattr(self, name), most))
         if 2 * (count + nodes) > len(self.keys):
@@ -110,19 +111,19 @@ class Bank:
         nodes = _missing(segments, self.start)
         if len(nodes) == 0:
             return
-        spelt, begins = _spelt(nodes, self.parent, self.fragment)
-        texts = self.fragments.texts(Strings(*spelt))
+        pieces, begins = _ropes_of(nodes, self.parent, self.fragment)
+        texts = self.fragments.texts(Ropes(*pieces))
         parts = self.tokenizer.encode_parts(texts, begins)
         self._add(nodes, parts.encoded)
         self.sums[nodes], self.slack[nodes] = parts.sums, parts.slack
-        self.unsure[nodes] = parts.uncertain
+        self.unsafe[nodes] = parts.uncertain
 
     def _add(self, nodes: Numbers, encoded: Ragged) -> None:
-        held, more = int(self.count[1]), len(encoded.ids)
-        if held + more > len(self.ids):
-            self.ids = grown(self.ids, max(held + more, 2 * len(self.ids)))
-        self.ids[held : held + more] = encoded.ids
-        self.start[nodes] = held + encoded.offsets[:-1]
+        used, more = int(self.count[1]), len(encoded.ids)
+        if used + more > len(self.ids):
+            self.ids = grown(self.ids, max(used + more, 2 * len(self.ids)))
+        self.ids[used : used + more] = encoded.ids
+        self.start[nodes] = used + encoded.offsets[:-1]
         self.length[nodes] = encoded.lengths
         if self._unknown is not None:
             self.unknown[nodes] = encoded.holds(self._unknown)
@@ -142,10 +143,10 @@ class Bank:
 class Spliced:
     """Token ids of texts as lists of segments. lengths: int64[texts], in tokens."""
 
-    def __init__(self, bank: Bank, segments: Numbers, ends: Ints) -> None:
-        self.bank, self.segments = bank, segments
+    def __init__(self, cache: SegmentCache, segments: Numbers, ends: Ints) -> None:
+        self.cache, self.segments = cache, segments
         self.first, self.last = ends[:-1].copy(), ends[1:].copy()
-        self.lengths = _lengths(segments, self.first, self.last, bank.length)
+        self.lengths = _lengths(segments, self.first, self.last, cache.length)
 
     def __len__(self) -> int:
         return len(self.first)
@@ -159,26 +160,26 @@ class Spliced:
 
     def put_whole(self, places: Ints, encoded: Ragged) -> None:
         """Replace the ids of the texts at `places` by those of whole texts."""
-        nodes = self.bank.add_whole(encoded)
-        self.put(places, Spliced(self.bank, nodes, np.arange(len(nodes) + 1)))
+        nodes = self.cache.add_whole(encoded)
+        self.put(places, Spliced(self.cache, nodes, np.arange(len(nodes) + 1)))
 
-    def lay(self, texts: Ints, out: npt.NDArray[np.integer], to: Ints) -> None:
+    def copy_to(self, texts: Ints, out: npt.NDArray[np.integer], to: Ints) -> None:
         """Copy the ids of `texts` into `out`, each from its offset in `to` on."""
-        _lay(
-            self.segments, self.first[texts], self.last[texts], self.bank.start, self.bank.length,
-            self.bank.ids, out, to,
+        _copy_ids(
+            self.segments, self.first[texts], self.last[texts], self.cache.start, self.cache.length,
+            self.cache.ids, out, to,
         )  # fmt: skip
 
     def unknown(self, texts: Ints) -> Flags:
         """Whether the ids of `texts` contain the tokenizer's unknown token. -> bool[texts]"""
-        found = _any(self.segments, self.first[texts], self.last[texts], self.bank.unknown)
+        found = _any(self.segments, self.first[texts], self.last[texts], self.cache.unknown)
         return np.asarray(found, dtype=np.bool_)
 
     def take(self, texts: Ints) -> Ragged:
         """Ids of `texts`, copied."""
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths[texts])])
         out = np.empty(int(ends[-1]), np.uint32)
-        self.lay(texts, out, ends[:-1])
+        self.copy_to(texts, out, ends[:-1])
         return Ragged(out, ends)
 
 
@@ -204,7 +205,7 @@ def _rehash(keys, values, parent, fragment, count):  # type: ignore[no-untyped-d
 
 @numba.njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    strings, bounds, starts, first, last, cuts, keys, values, parent, fragment, start, count,
+    ropes, bounds, starts, first, last, cuts, keys, values, parent, fragment, start, count,
     segments, ends,
 ):  # fmt: skip
     """Split ropes into segments and find or add each in the trie."""
@@ -212,7 +213,7 @@ def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     for text in range(len(bounds) - 1):
         node, before = 0, np.uint8(0)
         for k in range(bounds[text], bounds[text + 1]):
-            number = strings[k]
+            number = ropes[k]
             if starts[number + 1] == starts[number]:
                 continue
             if node > 1 and cuts[before, first[number]]:
@@ -247,7 +248,7 @@ def _missing(segments, start):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _spelt(nodes, parent, fragment):  # type: ignore[no-untyped-def]
+def _ropes_of(nodes, parent, fragment):  # type: ignore[no-untyped-def]
     """Ropes of segments. -> ((fragments, offsets), whether each begins a text)"""
     ends = np.zeros(len(nodes) + 1, np.int64)
     begins = np.zeros(len(nodes), np.bool_)
@@ -269,14 +270,14 @@ def _spelt(nodes, parent, fragment):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_unsure(segments, ends, sums, slack, unsure):  # type: ignore[no-untyped-def]
+def _needs_whole(segments, ends, sums, slack, unsafe):  # type: ignore[no-untyped-def]
     """Whether each text must be encoded whole."""
     out = np.zeros(len(ends) - 1, np.bool_)
     for text in range(len(out)):
         total = 1.0
         for k in range(ends[text], ends[text + 1]):
             node = segments[k]
-            if unsure[node] or total > slack[node] - ROUNDING:
+            if unsafe[node] or total > slack[node] - ROUNDING:
                 out[text] = True
                 break
             total += sums[node]
@@ -303,7 +304,7 @@ def _lengths(segments, first, last, length):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _lay(segments, first, last, start, length, ids, out, to):  # type: ignore[no-untyped-def]
+def _copy_ids(segments, first, last, start, length, ids, out, to):  # type: ignore[no-untyped-def]
     for text in range(len(first)):
         at = to[text]
         for k in range(first[text], last[text]):

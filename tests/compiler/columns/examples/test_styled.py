@@ -48,12 +48,12 @@ def rendered(
     most = max(len(texts) for _, texts in rows)
     slots = np.zeros((len(rows), most), np.int64)
     for row, (_, texts) in enumerate(rows):
-        slots[row, : len(texts)] = fragments.of(pa.array(texts, pa.string()))
+        slots[row, : len(texts)] = fragments.intern(pa.array(texts, pa.string()))
     distinct = list(dict.fromkeys(arguments for arguments, _ in rows))
     of = np.array([distinct.index(arguments) for arguments, _ in rows])
-    found, unsure = styled(fragments, grammar, distinct, of, slots)
+    found, fallback = styled(fragments, grammar, distinct, of, slots)
     texts = fragments.texts(found).to_pylist()
-    return [None if u else t for t, u in zip(texts, unsure.tolist(), strict=True)]
+    return [None if u else t for t, u in zip(texts, fallback.tolist(), strict=True)]
 
 
 def agree(found: list[str | None], expected: list[str | None]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.column import Column, Frame
+from flancompile.compiler.columns.jinja.column import Column, Scope
 from flancompile.compiler.columns.jinja.lower import evaluate, render
 from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
@@ -29,9 +29,9 @@ ROWS: list[dict[str, Any]] = [
 NAMES = list(ROWS[0])
 
 
-def frame(rows: list[dict[str, Any]]) -> Frame:
+def scope(rows: list[dict[str, Any]]) -> Scope:
     arrays = {n: Column.of_array(pa.array([r[n] for r in rows])) for n in NAMES}
-    return Frame(len(rows), arrays)
+    return Scope(len(rows), arrays)
 
 
 def by_row(run: Any, rows: list[dict[str, Any]]) -> list[Any]:
@@ -55,13 +55,13 @@ def shown(value: Any) -> str:
 def compare(column: Column, wanted: list[Any]) -> int:
     """How many rows are unsure that the sandbox gives."""
     n = len(wanted)
-    values, unsure = column.values(n), column.unsure(n)
-    for value, right, asked in zip(values, wanted, unsure, strict=True):
+    values, fallback = column.values(n), column.fallback(n)
+    for value, right, asked in zip(values, wanted, fallback, strict=True):
         if not asked:
             assert right is not None, f"sure of {value!r}, where the sandbox refuses"
             assert (shown(value), type(value)) == (shown(right[0]), type(right[0]))
     return int(
-        sum(asked and right is not None for asked, right in zip(unsure, wanted, strict=True))
+        sum(asked and right is not None for asked, right in zip(fallback, wanted, strict=True))
     )
 
 
@@ -108,8 +108,8 @@ TEXTS = [
 def test_a_lowered_template_gives_what_the_sandbox_gives(text: str) -> None:
     assert why_not(text) is None
     wanted = by_row(compile_template(text).render, ROWS)
-    column = render(text, frame(ROWS))
-    column = Column.of(column.text(len(ROWS)).to_pylist(), column.unsure(len(ROWS)))
+    column = render(text, scope(ROWS))
+    column = Column.of(column.text(len(ROWS)).to_pylist(), column.fallback(len(ROWS)))
     assert compare(column, wanted) == 0, "rows are unsure that the sandbox gives"
 
 
@@ -124,7 +124,7 @@ EXPRESSIONS = [
 @pytest.mark.parametrize("text", EXPRESSIONS)
 def test_a_lowered_expression_gives_what_the_sandbox_gives(text: str) -> None:
     assert why_not(text, expression=True) is None
-    assert compare(evaluate(text, frame(ROWS)), by_row(compile_expression(text), ROWS)) == 0
+    assert compare(evaluate(text, scope(ROWS)), by_row(compile_expression(text), ROWS)) == 0
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ ROW = st.fixed_dictionaries(
 
 def _arrow(rows: list[dict[str, Any]]) -> bool:
     try:
-        frame(rows)
+        scope(rows)
     except (pa.ArrowInvalid, UnicodeEncodeError):
         return False
     return True
@@ -226,8 +226,8 @@ def test_generated_templates_agree(text: str, rows: list[dict[str, Any]]) -> Non
         )
         return
     wanted = by_row(compiled.render, rows)
-    column = render(text, frame(rows))
-    compare(Column.of(column.text(len(rows)).to_pylist(), column.unsure(len(rows))), wanted)
+    column = render(text, scope(rows))
+    compare(Column.of(column.text(len(rows)).to_pylist(), column.fallback(len(rows))), wanted)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
@@ -240,11 +240,11 @@ def test_generated_expressions_agree(text: str, rows: list[dict[str, Any]]) -> N
     except TextError:
         return
     if why_not(text, expression=True) is None:
-        compare(evaluate(text, frame(rows)), by_row(compiled, rows))
+        compare(evaluate(text, scope(rows)), by_row(compiled, rows))
 
 
 def test_rows_may_be_taken_again_and_none_at_all() -> None:
-    none = render("{{ t }}{% for v in xs %}{{ v }}{% endfor %}", frame(ROWS).sub(np.zeros(0, int)))
+    none = render("{{ t }}{% for v in xs %}{{ v }}{% endfor %}", scope(ROWS).sub(np.zeros(0, int)))
     assert none.text(0).to_pylist() == []
-    twice = render("{{ n }}", frame(ROWS).sub(np.array([3, 0, 3])))
+    twice = render("{{ n }}", scope(ROWS).sub(np.array([3, 0, 3])))
     assert twice.text(3).to_pylist() == ["12", "3", "12"]

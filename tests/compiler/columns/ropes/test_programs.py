@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.programs import (
     Constant,
-    making,
+    apply_filters,
     program_of,
     template_form,
 )
@@ -38,8 +38,10 @@ def text_of(program: Program, slots: dict[int, str]) -> str | None:
     """The one text of a program; None where it does not fit."""
     line = np.zeros((1, max(slots) + 1), np.int64)
     fragments = Fragments()
-    line[0, list(slots)] = fragments.of(pa.array(list(slots.values()), pa.string()))
-    at, texts = fragments.spelled([program], np.zeros(1, np.int64), line, None, making)
+    line[0, list(slots)] = fragments.intern(pa.array(list(slots.values()), pa.string()))
+    at, texts = fragments.concatenate_resolved(
+        [program], np.zeros(1, np.int64), line, None, apply_filters
+    )
     return fragments.texts(texts).to_pylist()[0] if len(at) else None
 
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from flancompile.compiler.columns.ropes import segments as module
-from flancompile.compiler.columns.ropes.ropes import Strings
-from flancompile.compiler.columns.ropes.segments import Bank
+from flancompile.compiler.columns.ropes.ropes import Ropes
+from flancompile.compiler.columns.ropes.segments import SegmentCache
 from flancompile.tokenizer.load import load_file
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
@@ -24,11 +24,11 @@ LITERALS = (
 )  # fmt: skip
 
 
-def agree(tokenizer: Tokenizer, texts: list[str], count: int, seed: int) -> Bank:
+def agree(tokenizer: Tokenizer, texts: list[str], count: int, seed: int) -> SegmentCache:
     """Strings of these texts and literals, in several goes over one bank."""
-    chance, bank = random.Random(seed), Bank(tokenizer)
+    chance, segment_cache = random.Random(seed), SegmentCache(tokenizer)
     known = [*LITERALS, *texts]
-    numbers = bank.fragments.of(pa.array(known, pa.string()))
+    numbers = segment_cache.fragments.intern(pa.array(known, pa.string()))
     for _ in range(4):
         lists = [  # a field or more between literals, as prompts have them
             [chance.randrange(len(LITERALS) if chance.random() < 0.6 else len(known))
@@ -37,13 +37,13 @@ def agree(tokenizer: Tokenizer, texts: list[str], count: int, seed: int) -> Bank
         ]  # fmt: skip
         ends = np.cumsum([0, *map(len, lists)])
         flat = numbers[[i for one in lists for i in one]].astype(np.int32)
-        found = bank.encode(Strings(flat, ends))
+        found = segment_cache.encode(Ropes(flat, ends))
         whole = ["".join(known[i] for i in one) for one in lists]
         wanted = tokenizer.reference(whole)
         assert found.lengths.tolist() == wanted.lengths.tolist()
         for text, one, other in zip(whole, found.take(np.arange(len(whole))), wanted, strict=True):
             assert one.tolist() == other.tolist(), ascii(text)
-    return bank
+    return segment_cache
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def agree(tokenizer: Tokenizer, texts: list[str], count: int, seed: int) -> Bank
 )
 def test_small_tokenizers(name: str, odd_texts: Any, request: pytest.FixtureRequest) -> None:
     tokenizer = request.getfixturevalue(name)
-    bank = agree(tokenizer, odd_texts(400, 41), FUZZ, 1)
-    assert bank.count[0] > 500
+    segment_cache = agree(tokenizer, odd_texts(400, 41), FUZZ, 1)
+    assert segment_cache.count[0] > 500
     assert any("spliced" in path for path in tokenizer.encoder_counts)
 
 
@@ -91,29 +91,34 @@ def test_segments_are_encoded_once(odd_texts: Any, monkeypatch: pytest.MonkeyPat
         return parts(self, texts, begins)
 
     monkeypatch.setattr(Tokenizer, "encode_parts", counted)
-    bank = Bank(BYTES)
-    some = Strings.single(bank.fragments.of(pa.array(odd_texts(100, 45))))
-    one, two = bank.encode(some), bank.encode(some)
+    segment_cache = SegmentCache(BYTES)
+    some = Ropes.single(segment_cache.fragments.intern(pa.array(odd_texts(100, 45))))
+    one, two = segment_cache.encode(some), segment_cache.encode(some)
     assert len(asked) == 1
     assert one.take(np.arange(100)).ids.tolist() == two.take(np.arange(100)).ids.tolist()
 
 
 def test_a_text_takes_the_place_of_another() -> None:
-    bank = Bank(BYTES)
-    texts = bank.encode(Strings.single(bank.fragments.of(pa.array(["ab", "c", ""]))))
+    segment_cache = SegmentCache(BYTES)
+    texts = segment_cache.encode(
+        Ropes.single(segment_cache.fragments.intern(pa.array(["ab", "c", ""])))
+    )
     texts.put(
-        np.array([1, 2]), bank.encode(Strings.single(bank.fragments.of(pa.array(["", "de"]))))
+        np.array([1, 2]),
+        segment_cache.encode(Ropes.single(segment_cache.fragments.intern(pa.array(["", "de"])))),
     )
     assert texts.lengths.tolist() == [2, 0, 2]
     assert BYTES.decode_all(texts.take(np.array([2, 1, 0]))) == ["de", "", "ab"]
     out = np.zeros(7, np.uint16)
-    texts.lay(np.array([0, 2]), out, np.array([4, 1]))
+    texts.copy_to(np.array([0, 2]), out, np.array([4, 1]))
     assert (out > 0).tolist() == [False, True, True, False, True, True, False]
 
 
 def test_its_size_is_told(odd_texts: Any) -> None:
-    bank = Bank(BYTES)
-    before = bank.nbytes
-    bank.encode(Strings.single(bank.fragments.of(pa.array([t * 50 for t in odd_texts(500, 46)]))))
-    assert bank.nbytes > 2 * before
+    segment_cache = SegmentCache(BYTES)
+    before = segment_cache.nbytes
+    segment_cache.encode(
+        Ropes.single(segment_cache.fragments.intern(pa.array([t * 50 for t in odd_texts(500, 46)])))
+    )
+    assert segment_cache.nbytes > 2 * before
     assert module.ROUNDING > 0
