@@ -14,7 +14,7 @@ from flancompile.errors import Diagnostic, FlancompileError, fail
 
 if TYPE_CHECKING:
     from flancompile.compiler.cache import Cache
-    from flancompile.compiler.request import Progress, Request
+    from flancompile.compiler.request import CompileRequest, Progress
     from flancompile.evaluate.results import TaskResult
     from flancompile.forecast.forecast import Plan
     from flancompile.forecast.ladder import RungReport
@@ -297,7 +297,7 @@ def _need_jax() -> None:
 
 def _request(
     recipe: str | Path, library: Folders, overlay: str | None, cache: Path | None, **means: Any
-) -> Request:
+) -> CompileRequest:
     from flancompile.compiler.request import request_of
 
     place = _cache(cache)

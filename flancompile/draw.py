@@ -37,13 +37,13 @@ def digest64(*parts: str | int) -> int:
 
 
 def bits(
-    seed: int, purpose: str, task: str, rows: npt.ArrayLike, pass_: int = 0, n: int = 0
+    seed: int, purpose: str, task: str, rows: npt.ArrayLike, epoch: int = 0, n: int = 0
 ) -> U64:
     """64 random bits for each row digest. rows: uint64[rows] -> uint64[rows].
 
-    pass_: the epoch; n: the number of the draw, of several with one purpose for one row.
+    n: the number of the draw, of several with one purpose for one row in an epoch.
     """
-    key = np.uint64(digest64(seed, purpose, task, pass_, n))
+    key = np.uint64(digest64(seed, purpose, task, epoch, n))
     x = np.asarray(rows, dtype=np.uint64) ^ key
     with np.errstate(over="ignore"):
         x = _mix(x + key)
@@ -51,10 +51,10 @@ def bits(
 
 
 def uniform(
-    seed: int, purpose: str, task: str, rows: npt.ArrayLike, pass_: int = 0, n: int = 0
+    seed: int, purpose: str, task: str, rows: npt.ArrayLike, epoch: int = 0, n: int = 0
 ) -> npt.NDArray[np.float64]:
     """Uniform numbers in [0, 1), 53 bits each. rows: uint64[rows] -> float64[rows]."""
-    raw = bits(seed, purpose, task, rows, pass_, n)
+    raw = bits(seed, purpose, task, rows, epoch, n)
     return (raw >> np.uint64(11)).astype(np.float64) * (1.0 / (1 << 53))
 
 
@@ -64,11 +64,11 @@ def integers(
     purpose: str,
     task: str,
     rows: npt.ArrayLike,
-    pass_: int = 0,
+    epoch: int = 0,
     n: int = 0,
 ) -> npt.NDArray[np.int64]:
     """Integers in [0, high); high: one number, or one for each row. -> int64[rows]."""
-    share = uniform(seed, purpose, task, rows, pass_, n)
+    share = uniform(seed, purpose, task, rows, epoch, n)
     return np.floor(share * np.asarray(high, dtype=np.float64)).astype(np.int64)
 
 
@@ -78,21 +78,21 @@ def weighted(
     purpose: str,
     task: str,
     rows: npt.ArrayLike,
-    pass_: int = 0,
+    epoch: int = 0,
     n: int = 0,
 ) -> npt.NDArray[np.int64]:
     """Indices into `weights`, drawn in proportion to them. -> int64[rows]."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    point = uniform(seed, purpose, task, rows, pass_, n) * edges[-1]
+    point = uniform(seed, purpose, task, rows, epoch, n) * edges[-1]
     drawn: npt.NDArray[np.int64] = np.searchsorted(edges, point, side="right")
     return np.minimum(drawn, len(edges) - 1)
 
 
 def order(
-    seed: int, purpose: str, task: str, rows: npt.ArrayLike, pass_: int = 0
+    seed: int, purpose: str, task: str, rows: npt.ArrayLike, epoch: int = 0
 ) -> npt.NDArray[np.int64]:
     """A random permutation; rows with equal digests stay in order. -> int64[rows]."""
-    keys = bits(seed, purpose, task, rows, pass_)
+    keys = bits(seed, purpose, task, rows, epoch)
     places: npt.NDArray[np.int64] = np.argsort(keys, kind="stable")
     return places
 

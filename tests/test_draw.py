@@ -9,10 +9,10 @@ ROWS = np.arange(200_000, dtype=np.uint64)
 
 
 @given(st.integers(0, 2**40), st.text(max_size=8), st.text(max_size=8), st.integers(0, 99))
-def test_a_draw_depends_on_its_own_row_only(seed: int, purpose: str, task: str, pass_: int) -> None:
+def test_a_draw_depends_on_its_own_row_only(seed: int, purpose: str, task: str, epoch: int) -> None:
     rows = np.array([7, 2**63, 12345], dtype=np.uint64)
-    together = draw.bits(seed, purpose, task, rows, pass_)
-    alone = [int(draw.bits(seed, purpose, task, rows[i : i + 1], pass_)[0]) for i in range(3)]
+    together = draw.bits(seed, purpose, task, rows, epoch)
+    alone = [int(draw.bits(seed, purpose, task, rows[i : i + 1], epoch)[0]) for i in range(3)]
     assert together.tolist() == alone
 
 

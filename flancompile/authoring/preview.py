@@ -19,7 +19,7 @@ from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import Draft, Renderer, RenderSpec
 from flancompile.compiler.render.row_set import RowSet
 from flancompile.compiler.render.spec import chosen_styles, render_spec
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.dsl.jinja.expression import RowError, compile_expression
 from flancompile.dsl.library.library import Library, TaskDef
 from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
@@ -55,7 +55,7 @@ class Wanted:
     shots_style: str | None = None
     chat_style: str = "*"
     count: int = 3
-    pass_: int = 0
+    epoch: int = 0
     chat: ChatTemplate | None = None  # the tokenizer's own layout
 
 
@@ -114,7 +114,7 @@ def _draws(draft: Draft, spec: RenderSpec, rows: RowSet) -> dict[str, str]:
 
 
 def preview(
-    request: Request, task: TaskDef, split: str, wanted: Wanted
+    request: CompileRequest, task: TaskDef, split: str, wanted: Wanted
 ) -> tuple[list[Preview], dict[str, int]]:
     """Examples of a task, and counts of dropped rows of the sample (reason -> rows)."""
     place, evaluated = split_spec(request, task, split), is_evaluated(task, split)
@@ -127,7 +127,7 @@ def preview(
         if only is None:
             raise _no_row(wanted.row, rows, dropped)
     spec = spec_of(request, task, wanted)
-    set_ = row_set(spec, rows, wanted.pass_, split)
+    set_ = row_set(spec, rows, wanted.epoch, split)
     pools = pools_for(request, task, spec, set_, split)
     renderer = Renderer(spec, set_, pools, {}, evaluated=evaluated)
     found: list[Preview] = []
@@ -168,7 +168,7 @@ def _no_row(
     return fail("FC308", f"there is no row {row!r}", hint=hint)
 
 
-def spec_of(request: Request, task: TaskDef, wanted: Wanted) -> RenderSpec:
+def spec_of(request: CompileRequest, task: TaskDef, wanted: Wanted) -> RenderSpec:
     """Render spec of the requested templates. Raises FC203, FC411."""
     names = [t.name for t in task.task.templates]
     if wanted.template is not None and wanted.template not in names:
@@ -204,14 +204,14 @@ def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:
     return {TOKENIZERS_OWN: wanted.chat}
 
 
-def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int, split: str) -> RowSet:
+def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], epoch: int, split: str) -> RowSet:
     """Sampled rows of a split as a row set for the render pass."""
     names = [n for n in (rows[0] if rows else ()) if not n.startswith("_")]
     return RowSet(
         task_id=spec.task_id,
         task=spec.task,
         seed=spec.seed,
-        pass_=pass_,
+        epoch=epoch,
         digests=np.array([r["_row"] for r in rows], dtype=np.uint64),
         columns={n: [r[n] for r in rows] for n in names},
         variable=spec.variable,
@@ -219,7 +219,9 @@ def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], pass_: int, spl
     )
 
 
-def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str) -> Pools:
+def pools_for(
+    request: CompileRequest, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str
+) -> Pools:
     """Exemplar pools of sampled rows."""
     settings = task.task.exemplars
     if settings.source == "file":
@@ -228,16 +230,16 @@ def pools_for(request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, s
     if settings.source == "split":
         rows_ = SAMPLE_ROWS if settings.same is None else POOL_ROWS
         others, _ = sample(split_spec(request, task, str(settings.split)), rows_, task_fields(task))
-        return Pools(settings, row_set(spec, others, rows.pass_, str(settings.split)))
+        return Pools(settings, row_set(spec, others, rows.epoch, str(settings.split)))
     return Pools(settings, rows)
 
 
 def pools_found(
-    request: Request, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str
+    request: CompileRequest, task: TaskDef, spec: RenderSpec, rows: RowSet, split: str
 ) -> tuple[Pools, list[Diagnostic]]:
     """The same, without the exemplars that cannot be read, and the diagnostics of those."""
     try:
         return pools_for(request, task, spec, rows, split), []
     except FlancompileError as error:
-        none = row_set(spec, [], rows.pass_, split)
+        none = row_set(spec, [], rows.epoch, split)
         return Pools(task.task.exemplars, none), located(error, task)

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 
 from flancompile.compiler.link.quota import apportion
 from flancompile.compiler.objects.build import block_rows, json_digest, pools_of
-from flancompile.compiler.objects.jobs import Workshop
+from flancompile.compiler.objects.jobs import CompileContext
 from flancompile.compiler.plan.members import PlannedTask
 from flancompile.compiler.recipe_tokenizer import as_asked, pin_path
 from flancompile.compiler.render.renderer import Renderer
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.marks import unmarked
 from flancompile.tokenizer.load import TokenizerRef
@@ -30,8 +30,8 @@ TOKEN_CHARACTERS = 8  # more than a token has on average in any text
 
 
 def learnt_tokenizer(
-    request: Request,
-    workshop: Workshop,
+    request: CompileRequest,
+    context: CompileContext,
     planned: Mapping[str, PlannedTask],
     shares: Mapping[str, float],
 ) -> Tokenizer:
@@ -40,21 +40,21 @@ def learnt_tokenizer(
     assert spec.train is not None and spec.vocab_size is not None
     rows = apportion(spec.train_rows, shares)
     with request.stage("learn the tokenizer"):
-        texts = [t for id_, n in rows.items() for t in _texts(workshop, planned[id_], n)]
+        texts = [t for id_, n in rows.items() for t in _texts(context, planned[id_], n)]
         tokenizer = train(spec.train, texts, spec.vocab_size)
     ref = TokenizerRef.save(tokenizer, request.cache.tokenizers)
     _pin(request, tokenizer, ref, json_digest(texts))
     return as_asked(request.recipe, tokenizer)
 
 
-def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]:
+def _texts(context: CompileContext, planned: PlannedTask, rows: int) -> Iterator[str]:
     """Prompts and targets of a task's first examples, each cut to the most that could fit."""
     task = planned.task
-    longest = max(workshop.recipe.lengths.model_dump(exclude_none=True).values())
+    longest = max(context.recipe.lengths.model_dump(exclude_none=True).values())
     most = longest * TOKEN_CHARACTERS
-    spec = workshop.spec(task, planned.arms)
-    blocks = workshop.reads[task.source_id, workshop.recipe.split]
-    job = workshop.jobs(task, spec, workshop.recipe.split)
+    spec = context.spec(task, planned.arms)
+    blocks = context.reads[task.source_id, context.recipe.split]
+    job = context.jobs(task, spec, context.recipe.split)
     for block in range(len(blocks.block_rows)):
         if rows <= 0:
             return
@@ -70,7 +70,7 @@ def _texts(workshop: Workshop, planned: PlannedTask, rows: int) -> Iterator[str]
                 return
 
 
-def _pin(request: Request, tokenizer: Tokenizer, ref: TokenizerRef, texts: str) -> None:
+def _pin(request: CompileRequest, tokenizer: Tokenizer, ref: TokenizerRef, texts: str) -> None:
     path = pin_path(request.recipe, request.cache)
     spec = request.recipe.model.tokenizer
     about = {

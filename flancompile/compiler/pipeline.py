@@ -19,16 +19,16 @@ from flancompile.compiler.link.ledger import drop_reasons
 from flancompile.compiler.link.link import Linked, link
 from flancompile.compiler.link.quota import Quotas, check_size, quotas
 from flancompile.compiler.objects.fit import Budget
-from flancompile.compiler.objects.jobs import Workshop, budget_of, task_fields
+from flancompile.compiler.objects.jobs import CompileContext, budget_of, task_fields
 from flancompile.compiler.objects.schedule import within
 from flancompile.compiler.objects.streams import Stream, Streams
 from flancompile.compiler.packing.pack import PackPlan, pack
 from flancompile.compiler.plan.members import PlannedTask
 from flancompile.compiler.plan.plan import clusters_of, resolve, shares
-from flancompile.compiler.prepared import Prepared
+from flancompile.compiler.prepared_recipe import PreparedRecipe
 from flancompile.compiler.read import missing_for, read_all, splits_of
 from flancompile.compiler.recipe_tokenizer import named_tokenizer
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.compiler.special_tokens import frame_ids
 from flancompile.compiler.write import write_build
 from flancompile.dsl.library.library import TaskDef
@@ -42,7 +42,7 @@ from flancompile.tokenizer.tokenizer import Tokenizer
 __all__ = ["compile_recipe", "prepare", "rows_over", "streams_of"]
 
 
-def compile_recipe(request: Request, out: Path, *, overwrite: bool = False) -> Manifest:
+def compile_recipe(request: CompileRequest, out: Path, *, overwrite: bool = False) -> Manifest:
     """Compile a recipe into a build at `out`.
 
     Raises FlancompileError, and then leaves `out` as it was.
@@ -56,12 +56,12 @@ def compile_recipe(request: Request, out: Path, *, overwrite: bool = False) -> M
             linked = link(streams, counts, prepared.frame, request.recipe.model.seed)
         with request.stage("pack"):
             packs = packs_of(prepared, linked)
-        tables, left_out = evaluation_tables(prepared.workshop, request, executor)
+        tables, left_out = evaluation_tables(prepared.context, request, executor)
     prepared = replace(prepared, left_out=prepared.left_out | left_out)
     return write_build(prepared, streams, linked, packs, tables, out, overwrite=overwrite)
 
 
-def prepare(request: Request, executor: Executor | None) -> Prepared:
+def prepare(request: CompileRequest, executor: Executor | None) -> PreparedRecipe:
     """Check, plan and read; load or learn the tokenizer."""
     recipe = request.recipe.model
     with request.stage("plan"):
@@ -85,17 +85,23 @@ def prepare(request: Request, executor: Executor | None) -> Prepared:
     shares_ = shares(node, rows)
     if tokenizer is None:
         draft = TokenizerRef("", "")
-        bare = Workshop(request.library, recipe, request.cache, draft, Budget(total=1), reads)
+        bare = CompileContext(request.library, recipe, request.cache, draft, Budget(total=1), reads)
         tokenizer = learnt_tokenizer(request, bare, planned, shares_)
         _check(request, planned, tokenizer)
     frame = frame_ids(request.recipe, tokenizer)
     ref = TokenizerRef.save(tokenizer, request.cache.tokenizers)
     budget = budget_of(recipe, frame)
-    workshop = Workshop(request.library, recipe, request.cache, ref, budget, reads, tokenizer.chat)
-    return Prepared(request, node, held, planned, shares_, tokenizer, frame, workshop, left_out)
+    context = CompileContext(
+        request.library, recipe, request.cache, ref, budget, reads, tokenizer.chat
+    )
+    return PreparedRecipe(
+        request, node, held, planned, shares_, tokenizer, frame, context, left_out
+    )
 
 
-def _check(request: Request, planned: Mapping[str, PlannedTask], tokenizer: Tokenizer) -> None:
+def _check(
+    request: CompileRequest, planned: Mapping[str, PlannedTask], tokenizer: Tokenizer
+) -> None:
     """Raise for a tokenizer that lacks a special token, a style or a chat layout of the recipe."""
     used = {i: p.task for i, p in planned.items()}
     found = check_tokenizer(request.library, request.recipe, request.tasks, used, tokenizer)
@@ -103,23 +109,23 @@ def _check(request: Request, planned: Mapping[str, PlannedTask], tokenizer: Toke
         raise FlancompileError(errors)
 
 
-def streams_of(prepared: Prepared, executor: Executor | None) -> Streams:
+def streams_of(prepared: PreparedRecipe, executor: Executor | None) -> Streams:
     """A stream for each task that has a share."""
-    split = prepared.workshop.recipe.split
+    split = prepared.context.recipe.split
     found: dict[str, Stream] = {}
     for id_, planned in prepared.planned.items():
-        blocks = prepared.workshop.reads[planned.task.source_id, split]
-        spec = prepared.workshop.spec(planned.task, planned.arms)
-        job = prepared.workshop.jobs(planned.task, spec, split)
+        blocks = prepared.context.reads[planned.task.source_id, split]
+        spec = prepared.context.spec(planned.task, planned.arms)
+        job = prepared.context.jobs(planned.task, spec, split)
         rows = blocks.rows_for(task_fields(planned.task))
         found[id_] = Stream(planned, rows, job, prepared.frame)
     return Streams(found, executor)
 
 
-def rows_over(prepared: Prepared, member: str | None) -> dict[str, float]:
+def rows_over(prepared: PreparedRecipe, member: str | None) -> dict[str, float]:
     """Rows within the caps of each task below a top-level member; of all tasks for None."""
     nodes = [c for c in prepared.node.children if member is None or c.name == member]
-    reads, split = prepared.workshop.reads, prepared.workshop.recipe.split
+    reads, split = prepared.context.reads, prepared.context.recipe.split
     tasks = [t for n in nodes for t in n.all_tasks()]
     return {t.task.id: float(t.capped(_kept(reads, t.task, split))) for t in tasks}
 
@@ -129,13 +135,13 @@ def _kept(reads: Mapping[tuple[str, str], SplitBlocks], task: TaskDef, split: st
     return reads[task.source_id, split].kept_for(task_fields(task))
 
 
-def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:
+def quotas_of(prepared: PreparedRecipe, streams: Streams) -> Quotas:
     """Number of examples of each task; builds the objects that provide them."""
-    recipe = prepared.workshop.recipe
+    recipe = prepared.context.recipe
     mixture = prepared.request.library.mixture(recipe.mixture).model
 
     def why() -> str | None:
-        reads = prepared.workshop.reads
+        reads = prepared.context.reads
         of_each = (
             drop_reasons(stream, reads[prepared.planned[i].task.source_id, recipe.split])
             for i, stream in streams.streams.items()
@@ -148,9 +154,9 @@ def quotas_of(prepared: Prepared, streams: Streams) -> Quotas:
         return quotas(streams, prepared.shares, recipe.size, mixture.rate_in, over, why)
 
 
-def packs_of(prepared: Prepared, linked: Linked) -> PackPlan:
+def packs_of(prepared: PreparedRecipe, linked: Linked) -> PackPlan:
     """The packing of linked examples; items are places in the shuffled order."""
-    recipe = prepared.workshop.recipe
+    recipe = prepared.context.recipe
     lengths = linked.lengths[linked.order]
     capacity: int | tuple[int, int]
     if recipe.layout == "decoder":

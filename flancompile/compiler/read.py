@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.dsl.library.library import TaskDef
 from flancompile.errors import FlancompileError
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split
@@ -19,7 +19,7 @@ Reads = dict[tuple[str, str], SplitBlocks]
 NOT_HERE = frozenset({"FC301", "FC306"})  # diagnostics of rows that are not on this machine
 
 
-def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
+def split_spec(request: CompileRequest, task: TaskDef, split: str) -> SplitSpec:
     """The spec that determines a split's rows for a task. Raises FC301 for missing files."""
     dataset = task.dataset.model
     choice = root = None
@@ -47,7 +47,7 @@ def split_spec(request: Request, task: TaskDef, split: str) -> SplitSpec:
 
 
 def read_all(
-    request: Request, wanted: Iterable[tuple[TaskDef, str]], executor: Executor | None
+    request: CompileRequest, wanted: Iterable[tuple[TaskDef, str]], executor: Executor | None
 ) -> tuple[Reads, dict[tuple[str, str], str]]:
     """Read splits. -> (the read splits, reasons for missing ones), by (source id, split)
 
@@ -82,7 +82,7 @@ def read_all(
     return found, missing
 
 
-def _pin(request: Request, spec: SplitSpec, commit: str | None) -> None:
+def _pin(request: CompileRequest, spec: SplitSpec, commit: str | None) -> None:
     """Record the commit of a Hub repository for the build's lock."""
     place = spec.place
     if place.hub is not None and not Path(place.hub).is_dir():
@@ -120,7 +120,7 @@ def splits_of(tasks: Iterable[TaskDef], split: str) -> list[tuple[TaskDef, str]]
     return wanted
 
 
-def _read_here(request: Request, spec: SplitSpec) -> str:
+def _read_here(request: CompileRequest, spec: SplitSpec) -> str:
     """Read a split in this process, reporting progress by rows."""
 
     def tell(rows: int) -> None:

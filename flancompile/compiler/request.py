@@ -19,14 +19,21 @@ from flancompile.dsl.yaml.document import Document
 from flancompile.errors import Diagnostic, FlancompileError, fail
 from flancompile.process import worker_pool
 
-__all__ = ["Progress", "Request", "bare_request", "ladder_request", "library_of", "request_of"]
+__all__ = [
+    "CompileRequest",
+    "Progress",
+    "bare_request",
+    "ladder_request",
+    "library_of",
+    "request_of",
+]
 
 Progress = Callable[[str, int, int | None], None]
 MEMORY_BYTES = 256 << 20
 
 
 @dataclass
-class Request:
+class CompileRequest:
     """A recipe with its library, and the resources to compile it.
 
     workers: processes that build objects; memory_bytes: rows that a read holds before it spills;
@@ -117,7 +124,7 @@ def request_of(
     overlay: str | None = None,
     settings: Mapping[str, Any] | None = None,
     **means: Any,
-) -> Request:
+) -> CompileRequest:
     """Load a recipe with its library and overlay. Raises FC1xx for files, FC402 for ids.
 
     settings: keys that replace the recipe's own.
@@ -130,7 +137,7 @@ def request_of(
     chosen = None
     if name is not None:
         chosen = loaded.overlay(name, None if overlay else found.document.span(("overlay",)))
-    return Request(found, loaded, chosen, loaded.tasks(chosen), **means)
+    return CompileRequest(found, loaded, chosen, loaded.tasks(chosen), **means)
 
 
 def ladder_request(
@@ -140,7 +147,7 @@ def ladder_request(
     tokenizer: Path | None,
     cache: Cache,
     progress: Progress | None,
-) -> Request:
+) -> CompileRequest:
     """A request for one epoch of a mixture, without the tasks whose data is not on this machine.
 
     Raises FC1xx, FC402.
@@ -165,7 +172,7 @@ def bare_request(
     overlay: str | None,
     seed: int = 0,
     loose: Sequence[Path] = (),
-) -> Request:
+) -> CompileRequest:
     """A request without a recipe, to look at tasks. Raises FC1xx, FC402."""
     loaded, found = load_library(library, loose=loose, memo=memo_of(library))
     if found:
@@ -181,4 +188,4 @@ def bare_request(
         seed=seed,
     )
     document = Document("", None)
-    return Request(Loaded("none", recipe, document), loaded, chosen, loaded.tasks(chosen))
+    return CompileRequest(Loaded("none", recipe, document), loaded, chosen, loaded.tasks(chosen))

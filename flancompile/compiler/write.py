@@ -31,7 +31,7 @@ from flancompile.compiler.objects.build import json_digest, read_object
 from flancompile.compiler.objects.schedule import threads_within
 from flancompile.compiler.objects.streams import Stream, Streams
 from flancompile.compiler.packing.pack import PackPlan
-from flancompile.compiler.prepared import Prepared
+from flancompile.compiler.prepared_recipe import PreparedRecipe
 from flancompile.compiler.render.exemplar_pools import pool_names
 from flancompile.compiler.special_tokens import NONE, framed
 from flancompile.dsl.library.library import TaskDef
@@ -52,7 +52,7 @@ _EXAMPLE_COLUMNS = (
 
 
 def write_build(
-    prepared: Prepared,
+    prepared: PreparedRecipe,
     streams: Streams,
     linked: Linked,
     packs: PackPlan,
@@ -62,7 +62,7 @@ def write_build(
     overwrite: bool,
 ) -> Manifest:
     """Write a build and rename it into place."""
-    recipe, request = prepared.workshop.recipe, prepared.request
+    recipe, request = prepared.context.recipe, prepared.request
     dtype = "uint16" if prepared.tokenizer.vocab_size <= 1 << 16 else "uint32"
     means: dict[str, Any] = {"recipe": recipe.recipe, "overwrite": overwrite}
     with BuildWriter(out, recipe.layout, _lengths(prepared), dtype, **means) as writer:
@@ -112,18 +112,18 @@ def _some_ahead(
 
 
 def _write_ledger(
-    writer: BuildWriter, prepared: Prepared, streams: Streams, linked: Linked
+    writer: BuildWriter, prepared: PreparedRecipe, streams: Streams, linked: Linked
 ) -> None:
-    split = prepared.workshop.recipe.split
+    split = prepared.context.recipe.split
     for id_ in sorted(streams.streams):
         stream = streams.streams[id_]
-        blocks = prepared.workshop.reads[stream.planned.task.source_id, split]
+        blocks = prepared.context.reads[stream.planned.task.source_id, split]
         for part in ledger_of(stream, blocks, split, linked.counts.get(id_, 0)):
             writer.write_ledger(part)
 
 
 def _write_object(
-    writer: BuildWriter, prepared: Prepared, linked: Linked, taken: Taken
+    writer: BuildWriter, prepared: PreparedRecipe, linked: Linked, taken: Taken
 ) -> pa.Table:
     """Frame an object's ids and put them into their packs. -> its lines of the examples table"""
     table = read_object(taken.piece.path)
@@ -137,11 +137,11 @@ def _write_object(
     assert len(whole) == int(lengths.sum()), f"lengths of {taken.piece.path} do not add up"
     writer.scatter(taken.first, whole, lengths)
     part = table.select(list(_EXAMPLE_COLUMNS)).take(rows)
-    task, split = taken.stream.planned.task, prepared.workshop.recipe.split
+    task, split = taken.stream.planned.task, prepared.context.recipe.split
     for name, value in (
         ("task", pa.scalar(task.id)),
         ("split", pa.scalar(split)),
-        ("pass", pa.scalar(taken.piece.pass_, pa.uint16())),
+        ("pass", pa.scalar(taken.piece.epoch, pa.uint16())),
         ("inverted", pa.scalar(task.task.inverted)),
     ):
         part = part.append_column(name, pa.repeat(value, taken.count))
@@ -158,7 +158,7 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _write_others(
-    writer: BuildWriter, prepared: Prepared, tables: Sequence[EvalTable]
+    writer: BuildWriter, prepared: PreparedRecipe, tables: Sequence[EvalTable]
 ) -> dict[str, int]:
     prepared.tokenizer.save(writer.folder / "tokenizer")
     lock = _lock(prepared, tables)
@@ -168,15 +168,15 @@ def _write_others(
     return dict.fromkeys([*names, "recipe.lock"], 1)
 
 
-def _write_names(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
+def _write_names(writer: BuildWriter, prepared: PreparedRecipe) -> dict[str, int]:
     """Names of exemplars from another split or a file: the ledger has none of their rows."""
-    shop = prepared.workshop
+    context = prepared.context
     lines: list[tuple[str, int, str]] = []
     for id_, planned in sorted(prepared.planned.items()):
         settings = planned.task.task.exemplars
         shown = any(shots > 0 for shots, _ in planned.arms.shots)
         if shown and settings.source in ("split", "file"):
-            ref = shop.pool(planned.task, shop.recipe.split)
+            ref = context.pool(planned.task, context.recipe.split)
             names = pool_names(ref, settings) if ref is not None else {}
             lines += [(id_, row, name) for row, name in names.items()]
     if not lines:
@@ -187,9 +187,9 @@ def _write_names(writer: BuildWriter, prepared: Prepared) -> dict[str, int]:
     return {"exemplars.parquet": len(table)}
 
 
-def _lock(prepared: Prepared, tables: Sequence[EvalTable]) -> dict[str, Any]:
+def _lock(prepared: PreparedRecipe, tables: Sequence[EvalTable]) -> dict[str, Any]:
     """Resolved digests and versions, to repeat the build and to see differences between builds."""
-    workshop = prepared.workshop
+    context = prepared.context
     trained = [p.task for p in prepared.planned.values()]
     tasks = sorted([*trained, *(t.set.task for t in tables)], key=lambda t: t.id)
     library = {
@@ -198,10 +198,10 @@ def _lock(prepared: Prepared, tables: Sequence[EvalTable]) -> dict[str, Any]:
     }
     sources = {
         f"{source}:{split}": {"rows": b.rows, "kept": b.kept, "read": b.folder.name}
-        for (source, split), b in sorted(workshop.reads.items())
+        for (source, split), b in sorted(context.reads.items())
     }
     return {
-        "recipe": workshop.recipe.model_dump(mode="json", by_alias=True),
+        "recipe": context.recipe.model_dump(mode="json", by_alias=True),
         "tokenizer": prepared.tokenizer.digest,
         "sources": sources,
         "hub": prepared.request.pins,
@@ -220,7 +220,7 @@ def template_places(task: TaskDef) -> dict[str, str]:
     return found
 
 
-def _write_run(writer: BuildWriter, prepared: Prepared, streams: Streams) -> None:
+def _write_run(writer: BuildWriter, prepared: PreparedRecipe, streams: Streams) -> None:
     run = {
         "seconds": {k: round(v, 4) for k, v in prepared.request.seconds.items()},
         "objects_built": streams.built,
@@ -236,15 +236,15 @@ def _write_run(writer: BuildWriter, prepared: Prepared, streams: Streams) -> Non
     (writer.folder / "run.json").write_text(text, encoding="utf-8")
 
 
-def _lengths(prepared: Prepared) -> dict[str, int]:
-    lengths = prepared.workshop.recipe.lengths
-    if prepared.workshop.recipe.layout == "decoder":
+def _lengths(prepared: PreparedRecipe) -> dict[str, int]:
+    lengths = prepared.context.recipe.lengths
+    if prepared.context.recipe.layout == "decoder":
         return {"tokens": lengths.pack or 0}
     return {"inputs": lengths.input or 0, "targets": lengths.target or 0}
 
 
 def _manifest(
-    prepared: Prepared,
+    prepared: PreparedRecipe,
     streams: Streams,
     linked: Linked,
     packs: PackPlan,
@@ -252,7 +252,7 @@ def _manifest(
     pad: int,
     evaluation: Sequence[EvalEntry],
 ) -> Manifest:
-    recipe, tokenizer, frame = prepared.workshop.recipe, prepared.tokenizer, prepared.frame
+    recipe, tokenizer, frame = prepared.context.recipe, prepared.tokenizer, prepared.frame
     counts = {
         "packs": len(packs.offsets) - 1,
         "examples": len(linked),
@@ -298,20 +298,20 @@ def _manifest(
     )
 
 
-def _unwritten(prepared: Prepared) -> dict[str, str]:
+def _unwritten(prepared: PreparedRecipe) -> dict[str, str]:
     """Reasons for styles that the tokenizer cannot write, of kinds that the build's tasks use."""
     tasks = [p.task.task for p in prepared.planned.values()]
     chats = any(t.turns is not None for task in tasks for t in task.templates)
     used = {
         "shots": True,
         "option": any(t.options != "none" for task in tasks for t in task.templates),
-        "chat": chats or prepared.workshop.recipe.styles.wrap,
+        "chat": chats or prepared.context.recipe.styles.wrap,
     }
-    found = prepared.workshop.unwritten
+    found = prepared.context.unwritten
     return {i: why for kind, styles in found.items() if used[kind] for i, why in styles.items()}
 
 
-def _frame(prepared: Prepared) -> dict[str, int]:
+def _frame(prepared: PreparedRecipe) -> dict[str, int]:
     frame = prepared.frame
     return {
         "before": frame.before,
@@ -321,7 +321,7 @@ def _frame(prepared: Prepared) -> dict[str, int]:
 
 
 def task_counts(
-    prepared: Prepared, streams: Streams, linked: Linked, rate_in: str
+    prepared: PreparedRecipe, streams: Streams, linked: Linked, rate_in: str
 ) -> list[TaskCount]:
     """Requested and realised counts of each task."""
     by_task: dict[str, list[Taken]] = {}
@@ -344,10 +344,14 @@ def _amount(linked: Linked, parts: Sequence[Taken], rate_in: str) -> int:
 
 
 def _task_count(
-    prepared: Prepared, linked: Linked, stream: Stream, parts: Sequence[Taken], realised: float
+    prepared: PreparedRecipe,
+    linked: Linked,
+    stream: Stream,
+    parts: Sequence[Taken],
+    realised: float,
 ) -> TaskCount:
     task = stream.planned.task
-    blocks = prepared.workshop.reads[task.source_id, prepared.workshop.recipe.split]
+    blocks = prepared.context.reads[task.source_id, prepared.context.recipe.split]
     columns = (
         "template", "shots_asked", "shots", "fewer_shots", "options", "cot", "truncated", "exact",
         "unknown", "spells_special",

@@ -11,8 +11,8 @@ from flancompile.compiler.columns.jinja.unlowered import Unlowered, unlowered
 from flancompile.compiler.link.quota import apportion
 from flancompile.compiler.objects.streams import Stream, Streams
 from flancompile.compiler.pipeline import prepare, rows_over, streams_of
-from flancompile.compiler.prepared import Prepared
-from flancompile.compiler.request import Request
+from flancompile.compiler.prepared_recipe import PreparedRecipe
+from flancompile.compiler.request import CompileRequest
 
 __all__ = ["Plan", "TaskPlan", "forecast"]
 
@@ -65,7 +65,7 @@ class Plan:
         return asdict(self)
 
 
-def forecast(request: Request) -> Plan:
+def forecast(request: CompileRequest) -> Plan:
     """Forecast a recipe: read its sources and build the first block of each task."""
     prepared = prepare(request, None)
     streams = streams_of(prepared, None)
@@ -82,9 +82,9 @@ def forecast(request: Request) -> Plan:
     target = sum(t.examples * t.mean_target_tokens for t in tasks)
     packs, pack_bytes = _packs(prepared, prompt, target, sum(t.examples for t in tasks))
     built = sum(s.usable for s in streams.streams.values()) or 1
-    recipe = prepared.workshop.recipe
+    recipe = prepared.context.recipe
     examples = sum(t.examples for t in tasks)
-    specs = [prepared.workshop.spec(p.task, p.arms) for p in prepared.planned.values()]
+    specs = [prepared.context.spec(p.task, p.arms) for p in prepared.planned.values()]
     return Plan(
         recipe=request.recipe.id,
         mixture=recipe.mixture,
@@ -112,9 +112,9 @@ def _means(stream: Stream) -> tuple[float, float]:
 
 
 def _counts(
-    prepared: Prepared, streams: Streams, means: dict[str, tuple[float, float]]
+    prepared: PreparedRecipe, streams: Streams, means: dict[str, tuple[float, float]]
 ) -> dict[str, int]:
-    recipe = prepared.workshop.recipe
+    recipe = prepared.context.recipe
     by_tokens = prepared.request.library.mixture(recipe.mixture).model.rate_in == "target_tokens"
     shares = {i: s for i, s in prepared.shares.items() if streams.streams[i].usable and s > 0}
     if by_tokens:
@@ -138,13 +138,13 @@ def _counts(
 
 
 def _task(
-    prepared: Prepared,
+    prepared: PreparedRecipe,
     stream: Stream,
     counts: dict[str, int],
     means: dict[str, tuple[float, float]],
 ) -> TaskPlan:
     task = stream.planned.task
-    blocks = prepared.workshop.reads[task.source_id, prepared.workshop.recipe.split]
+    blocks = prepared.context.reads[task.source_id, prepared.context.recipe.split]
     looked = blocks.block_rows[0] if blocks.block_rows else 0
     share = stream.usable / looked if looked else 0.0
     usable = stream.planned.capped(round(share * blocks.kept))
@@ -162,8 +162,10 @@ def _task(
     )
 
 
-def _packs(prepared: Prepared, prompt: float, target: float, examples: int) -> tuple[int, int]:
-    recipe = prepared.workshop.recipe
+def _packs(
+    prepared: PreparedRecipe, prompt: float, target: float, examples: int
+) -> tuple[int, int]:
+    recipe = prepared.context.recipe
     item = 2 if prepared.tokenizer.vocab_size <= 1 << 16 else 4
     if recipe.layout == "decoder":
         length = recipe.lengths.pack or 1

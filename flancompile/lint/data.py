@@ -22,7 +22,7 @@ from flancompile.compiler.check.row_types import (
     splits_read,
 )
 from flancompile.compiler.read import NOT_HERE, split_spec
-from flancompile.compiler.request import Request, bare_request
+from flancompile.compiler.request import CompileRequest, bare_request
 from flancompile.dsl.checks.allowed import mark_allowed
 from flancompile.dsl.checks.dataset import check_dataset
 from flancompile.dsl.checks.types import check_types
@@ -85,7 +85,10 @@ def check_rows(
 
 
 def _having(
-    request: Request, tasks: Sequence[TaskDef], known: Mapping[str, Sequence[str]], split: str
+    request: CompileRequest,
+    tasks: Sequence[TaskDef],
+    known: Mapping[str, Sequence[str]],
+    split: str,
 ) -> list[TaskDef]:
     """Tasks with at least one split on this machine. Raises FC301 if there is none."""
     having = [t for t in tasks if split in known[t.id]]
@@ -97,7 +100,7 @@ def _having(
 
 
 def _task(
-    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
+    request: CompileRequest, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
 ) -> list[Diagnostic]:
     """Lint a task on its training and evaluation splits, or on the requested split alone.
 
@@ -127,7 +130,7 @@ def _unread(error: FlancompileError, task: TaskDef) -> list[Diagnostic]:
     return [replace(d, span=span) if d.code == HIDDEN else d for d in located(error, task)]
 
 
-def _splits(request: Request, task: TaskDef, broken: Broken) -> list[str]:
+def _splits(request: CompileRequest, task: TaskDef, broken: Broken) -> list[str]:
     """Splits on this machine, the training split first; unreadable ones are added to `broken`."""
     place = task.dataset.model.source
     if request.overlay is not None and task.dataset.id in request.overlay.model.sources:
@@ -148,7 +151,7 @@ def _splits(request: Request, task: TaskDef, broken: Broken) -> list[str]:
 
 
 def _double_ids(
-    request: Request, task: TaskDef, split: str, reading: Reading
+    request: CompileRequest, task: TaskDef, split: str, reading: Reading
 ) -> Iterator[Diagnostic]:
     """Rows of one split that have one id."""
     spec = split_spec(request, task, split)
@@ -168,7 +171,7 @@ def _double_ids(
 
 
 def _across(
-    request: Request, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
+    request: CompileRequest, task: TaskDef, splits: Sequence[str], reading: Reading, broken: Broken
 ) -> list[Diagnostic]:
     """Count rows that two splits share; this needs all rows."""
     if reading.rows is not None or len(splits) < 2:

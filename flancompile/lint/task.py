@@ -19,7 +19,7 @@ from flancompile.compiler.read import split_spec
 from flancompile.compiler.render.arms import option_arms
 from flancompile.compiler.render.renderer import Draft, Renderer
 from flancompile.compiler.render.row_set import MAX_OPTIONS, RowSet
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.drop_reasons import Dropped
 from flancompile.dsl.jinja.dialogues import left_out_of
 from flancompile.dsl.jinja.expression import RowError
@@ -87,7 +87,7 @@ class _Facts:
 
 
 def lint_task(
-    request: Request, task: TaskDef, split: str, reading: Reading, *, evaluated: bool = False
+    request: CompileRequest, task: TaskDef, split: str, reading: Reading, *, evaluated: bool = False
 ) -> list[Diagnostic]:
     """Lint a task on the rows of a split.
 
@@ -108,7 +108,7 @@ def lint_task(
 class _Linter:
     def __init__(
         self,
-        request: Request,
+        request: CompileRequest,
         task: TaskDef,
         split: str,
         rows: Sequence[dict[str, Any]],

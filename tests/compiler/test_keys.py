@@ -149,7 +149,7 @@ def test_an_object_s_key_covers_its_job(tmp_path: Path) -> None:
         PoolRef(rows=("{}", "{}")),
     ]  # fmt: skip
     changes: Changes = {
-        "spec": [replace(job.spec, seed=2)], "pass_": [1], "reserved": [1], "pool": pools,
+        "spec": [replace(job.spec, seed=2)], "epoch": [1], "reserved": [1], "pool": pools,
         "budget": [Budget(total=8), Budget(input=9), Budget(target=9), Budget(total=9, exchange=1)],
     }  # fmt: skip
     elsewhere = {"key", "path", "folder", "block", "tokenizer"}  # by digests of columns and ids
@@ -193,7 +193,7 @@ def test_an_evaluation_block_s_key_covers_its_job() -> None:
     job = EvalJob(job_of())
     changes: Changes = {
         "object": [
-            replace(job.object, pass_=1),
+            replace(job.object, epoch=1),
             job_of(task_of(eval={"metric": "exact_match", "answers": "[answer]"})),
             job_of(task_of(eval={"metric": "accuracy"})),
         ],

@@ -11,7 +11,7 @@ from flancompile.authoring.preview import Wanted, pools_for, row_set, spec_of
 from flancompile.compiler.evaluation.rows import _accepted, eval_metadata
 from flancompile.compiler.read import split_spec
 from flancompile.compiler.render.renderer import Renderer
-from flancompile.compiler.request import Request, bare_request
+from flancompile.compiler.request import CompileRequest, bare_request
 from flancompile.dsl.library.library import TaskDef, builtin_library
 from flancompile.errors import FlancompileError
 from flancompile.evaluate.metrics import metric
@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ROWS = 12
 
 
-def rows_of(request: Request, task: TaskDef) -> tuple[str, list[dict[str, object]]]:
+def rows_of(request: CompileRequest, task: TaskDef) -> tuple[str, list[dict[str, object]]]:
     """Some rows of the first split on hand."""
     for split in ("train", "validation", "test"):
         try:
@@ -32,7 +32,7 @@ def rows_of(request: Request, task: TaskDef) -> tuple[str, list[dict[str, object
     return "", []
 
 
-def scores(request: Request, task: TaskDef, *, options: bool, cot: bool) -> list[float]:
+def scores(request: CompileRequest, task: TaskDef, *, options: bool, cot: bool) -> list[float]:
     """What the targets of some rows score under an arm; nothing where the task has no such arm."""
     about = task.task.eval
     arm = [t for t in task.task.templates if t.cot == cot]

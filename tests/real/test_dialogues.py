@@ -70,13 +70,13 @@ def test_every_run_is_the_reference_s(tmp_path: Path, shared: Path, recipe: dict
         for x in batch.to_pylist()
     }
     request = request_of("r", library=(made.root,), cache=Cache(tmp_path / "cache"))
-    shop = (prepared := prepare(request, None)).workshop
+    context = (prepared := prepare(request, None)).context
     many = 0
     for id_, planned in prepared.planned.items():
-        spec = shop.spec(planned.task, planned.arms)
-        job = shop.jobs(planned.task, spec, "train")(0, 0)
+        spec = context.spec(planned.task, planned.arms)
+        job = context.jobs(planned.task, spec, "train")(0, 0)
         rows, _, _ = block_rows(job)
-        for one in fit(Renderer(spec, rows, pools_of(job, rows), {}), tokenizer, shop.budget):
+        for one in fit(Renderer(spec, rows, pools_of(job, rows), {}), tokenizer, context.budget):
             place = places.get((id_, int(rows.digests[one.draft.row])))
             if place is None:
                 continue

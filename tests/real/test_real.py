@@ -79,20 +79,20 @@ def rendered(library: Path, cache: Path, recipe: str) -> Iterator[tuple[tuple[st
     """(task, row, pass) -> (prompt, target, exemplars) rendered anew, without the cached objects."""
     request = request_of(recipe, library=(library,), cache=Cache(cache))
     prepared = prepare(request, None)
-    shop = prepared.workshop
+    context = prepared.context
     for id_, planned in prepared.planned.items():
-        spec = shop.spec(planned.task, planned.arms)
-        job = shop.jobs(planned.task, spec, "train")
-        blocks = shop.reads[planned.task.source_id, "train"]
+        spec = context.spec(planned.task, planned.arms)
+        job = context.jobs(planned.task, spec, "train")
+        blocks = context.reads[planned.task.source_id, "train"]
         for block in range(len(blocks.block_rows)):
-            for pass_ in range(2):
-                made = job(block, pass_)
+            for epoch in range(2):
+                made = job(block, epoch)
                 rows, _, _ = block_rows(made)
                 renderer = Renderer(spec, rows, pools_of(made, rows), {})
-                for fitted in fit(renderer, prepared.tokenizer, shop.budget):
+                for fitted in fit(renderer, prepared.tokenizer, context.budget):
                     draft = fitted.draft
                     prompt = "".join(draft.pieces(spec.shots_styles))
-                    key = (id_, int(rows.digests[draft.row]), pass_)
+                    key = (id_, int(rows.digests[draft.row]), epoch)
                     yield key, (prompt, draft.target, draft.exemplars)
 
 

@@ -37,12 +37,12 @@ DIRECT = ArmShares(options=(0.0, 1.0), cot=(0.0, 1.0))
 
 
 def rows_of(
-    task: Task, columns: dict[str, list[Any]], *, pass_: int = 0, seed: int = 1, ids: Any = None
+    task: Task, columns: dict[str, list[Any]], *, epoch: int = 0, seed: int = 1, ids: Any = None
 ) -> RowSet:
     n = len(next(iter(columns.values())))
     keys = ids if ids is not None else range(n)
     digests = np.array([draw.digest64("row", int(i)) for i in keys], dtype=np.uint64)
-    return RowSet("toy/qa", task, seed, pass_, digests, columns)
+    return RowSet("toy/qa", task, seed, epoch, digests, columns)
 
 
 def renderer(

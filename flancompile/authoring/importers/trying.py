@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flancompile.authoring.importers.imported import Imported
 from flancompile.authoring.preview import Wanted, preview
-from flancompile.compiler.request import Request, bare_request
+from flancompile.compiler.request import CompileRequest, bare_request
 from flancompile.dsl.library.library import TaskDef
 from flancompile.errors import FlancompileError
 
@@ -39,7 +39,7 @@ def try_out(imported: Sequence[Imported], out: Path) -> dict[str, str]:
     return found
 
 
-def _verdict(request: Request, task: TaskDef, template: str) -> str | None:
+def _verdict(request: CompileRequest, task: TaskDef, template: str) -> str | None:
     """Whether a template renders on the first split with rows; None without such a split."""
     evaluation = task.task.eval
     wanted = Wanted(template=template, count=1)

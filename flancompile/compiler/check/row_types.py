@@ -14,7 +14,7 @@ from pathlib import Path
 import blake3
 
 from flancompile.compiler.read import split_spec
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.dsl.jinja.types import Type, common_type, type_of
 from flancompile.dsl.library.library import Library, TaskDef, builtin_library
 from flancompile.dsl.library.lock import Schema, Seen, read_lock, source_digest, write_lock
@@ -49,7 +49,7 @@ def splits_read(task: TaskDef, known: Sequence[str]) -> list[str]:
 
 
 def schemas_of(
-    request: Request,
+    request: CompileRequest,
     tasks: Sequence[TaskDef],
     splits: Mapping[str, Sequence[str]],
     broken: Broken,
@@ -104,7 +104,9 @@ def _sources(
     return {(task.source_id, split): task for task in tasks for split in splits[task.id]}
 
 
-def keep_schemas(request: Request, schemas: Mapping[str, Schema], folders: Sequence[Path]) -> None:
+def keep_schemas(
+    request: CompileRequest, schemas: Mapping[str, Schema], folders: Sequence[Path]
+) -> None:
     """Update the lock of each library folder, if its schemas have changed."""
     for folder in set(folders) - {builtin_library()}:
         paths = {i: d.document.path for i, d in request.library.datasets.items()}

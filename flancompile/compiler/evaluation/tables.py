@@ -18,11 +18,11 @@ from flancompile.compiler.evaluation.rows import (
     read_eval,
 )
 from flancompile.compiler.evaluation.sets import EvalSet, evaluation_sets
-from flancompile.compiler.objects.jobs import Workshop
+from flancompile.compiler.objects.jobs import CompileContext
 from flancompile.compiler.read import missing_for, read_all, splits_of
 from flancompile.compiler.render.arms import ArmShares
 from flancompile.compiler.render.renderer import RenderSpec
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.dsl.checks.ranking import can_be_ranked
 from flancompile.dsl.library.library import TaskDef
 from flancompile.dsl.models.mixture import EvalChoice
@@ -47,7 +47,7 @@ class EvalTable:
 
 
 def evaluation_tables(
-    workshop: Workshop, request: Request, executor: Executor | None
+    context: CompileContext, request: CompileRequest, executor: Executor | None
 ) -> tuple[list[EvalTable], dict[str, str]]:
     """A table for each evaluation set of the recipe, sorted by name.
 
@@ -62,22 +62,22 @@ def evaluation_tables(
     left_out: dict[str, str] = {}
     for one in sets:
         left_out |= missing_for([one.task], one.split, missing)
-    shop = replace(workshop, reads={**workshop.reads, **reads})
+    context = replace(context, reads={**context.reads, **reads})
     here = [s for s in sets if s.task.id not in left_out]
     found = []
     with request.stage("evaluation") as tell:
         for done, one in enumerate(here, 1):
-            found.append(_table(shop, one, executor))
+            found.append(_table(context, one, executor))
             tell(done, len(here))
     return found, left_out
 
 
-def _table(shop: Workshop, set_: EvalSet, executor: Executor | None) -> EvalTable:
-    spec = _spec(shop, set_.task, set_.choice)
-    jobs = list(_jobs(shop, set_.task, spec, set_.choice, set_.split))
+def _table(context: CompileContext, set_: EvalSet, executor: Executor | None) -> EvalTable:
+    spec = _spec(context, set_.task, set_.choice)
+    jobs = list(_jobs(context, set_.task, spec, set_.choice, set_.split))
     run = map if executor is None else executor.map
     table, lost = read_eval(list(run(build_eval, jobs)))
-    blocks = shop.reads[set_.task.source_id, set_.split]
+    blocks = context.reads[set_.task.source_id, set_.split]
     unread = [
         Lost(row["row"], row["id"], row["ordinal"], row["reason"])
         for row in blocks.dropped().to_pylist()
@@ -87,24 +87,24 @@ def _table(shop: Workshop, set_: EvalSet, executor: Executor | None) -> EvalTabl
     return EvalTable(set_, spec.shares, table, about, [*unread, *lost], unused)
 
 
-def _spec(shop: Workshop, task: TaskDef, choice: EvalChoice) -> RenderSpec:
+def _spec(context: CompileContext, task: TaskDef, choice: EvalChoice) -> RenderSpec:
     options, cot = ((1.0, 0.0) if arm else (0.0, 1.0) for arm in (choice.options, choice.cot))
     arms = ArmShares(((choice.shots, 1.0),), options, cot)
-    return shop.spec(task, arms, _templates(task, choice), choice.styles)
+    return context.spec(task, arms, _templates(task, choice), choice.styles)
 
 
 def _jobs(
-    shop: Workshop, task: TaskDef, spec: RenderSpec, choice: EvalChoice, split: str
+    context: CompileContext, task: TaskDef, spec: RenderSpec, choice: EvalChoice, split: str
 ) -> Iterator[EvalJob]:
-    blocks = shop.reads[task.source_id, split]
-    make = shop.jobs(task, spec, split, evaluated=True)
+    blocks = context.reads[task.source_id, split]
+    make = context.jobs(task, spec, split, evaluated=True)
     left = choice.max_rows
     for block, rows in enumerate(blocks.block_rows):
         if left is not None and left <= 0:
             return
         job = EvalJob(make(block, 0), None if left is None else min(left, rows))
-        key = eval_key(job, blocks.digests(block), shop.tokenizer.digest)
-        path = str(shop.cache.object_path(key))
+        key = eval_key(job, blocks.digests(block), context.tokenizer.digest)
+        path = str(context.cache.object_path(key))
         yield replace(job, object=replace(job.object, key=key, path=path))
         left = None if left is None else left - rows
 

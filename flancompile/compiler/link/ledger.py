@@ -34,37 +34,37 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
 
     In every epoch the lines' `rows` sum to the rows of the source's split.
     """
-    passes = max((p.pass_ for p in stream.pieces), default=0) + 1
-    for pass_ in range(passes):
-        yield _unread(stream.id, split, pass_, blocks)
+    epochs = max((p.epoch for p in stream.pieces), default=0) + 1
+    for epoch in range(epochs):
+        yield _unread(stream.id, split, epoch, blocks)
         seen = 0
-        for piece in (p for p in stream.pieces if p.pass_ == pass_):
+        for piece in (p for p in stream.pieces if p.epoch == epoch):
             used = min(taken, len(piece.usable))
             taken -= used
             table = read_object(piece.path, _COLUMNS)
             seen += len(table)
             yield _of_piece(stream.id, split, piece, table, used)
-        lost = _unbuilt(stream, blocks, split, pass_)
+        lost = _unbuilt(stream, blocks, split, epoch)
         seen += pc.sum(lost["rows"]).as_py() or 0
         yield lost
         if blocks.kept > seen:
             cap = stream.planned.cap_rows
             why = DropReason.NOT_REACHED if cap is None or seen < cap else DropReason.BEYOND_CAP
-            yield _line(stream.id, split, pass_, "unused", why, blocks.kept - seen)
+            yield _line(stream.id, split, epoch, "unused", why, blocks.kept - seen)
 
 
-def _unbuilt(stream: Stream, blocks: SplitBlocks, split: str, pass_: int) -> pa.Table:
+def _unbuilt(stream: Stream, blocks: SplitBlocks, split: str, epoch: int) -> pa.Table:
     """Rows that lack a field, in blocks without an object of the task in this epoch."""
     fields = task_fields(stream.planned.task)
     if blocks.kept_for(fields) == blocks.kept:
         return LEDGER.empty_table()
-    built = {p.block for p in stream.pieces if p.pass_ == pass_}
+    built = {p.block for p in stream.pieces if p.epoch == epoch}
     found = [LEDGER.empty_table()]
     for block in (b for b in range(blocks.batches) if b not in built):
         _, lost, reasons = split_gaps(blocks.block(block), fields)
         row, id_, ordinal = (lost.column(n) for n in ("_row", "_id", "_ordinal"))
         why = pa.array(reasons, pa.string())
-        found.append(_dropped(stream.id, split, pass_, row, id_, ordinal, why))
+        found.append(_dropped(stream.id, split, epoch, row, id_, ordinal, why))
     return pa.concat_tables(found)
 
 
@@ -125,7 +125,7 @@ def _of_piece(task: str, split: str, piece: Piece, table: pa.Table, used: int) -
     beyond = np.where(is_usable, DropReason.BEYOND_QUOTA.value, DropReason.BEYOND_CAP.value)
     reason = np.where(is_used | dropped, None, beyond)  # type: ignore[call-overload]
     return _lines(
-        task, split, piece.pass_,
+        task, split, piece.epoch,
         row=table["row"], row_id=table["row_id"], ordinal=table["ordinal"],
         disposition=pa.array(disposition, pa.string()),
         reason=pc.coalesce(
@@ -135,21 +135,21 @@ def _of_piece(task: str, split: str, piece: Piece, table: pa.Table, used: int) -
     )  # fmt: skip
 
 
-def _unread(task: str, split: str, pass_: int, blocks: SplitBlocks) -> pa.Table:
+def _unread(task: str, split: str, epoch: int, blocks: SplitBlocks) -> pa.Table:
     """Rows that the read pass dropped: a line each in the first epoch, one line in later ones."""
     dropped = blocks.dropped()
-    if pass_ > 0:
-        return _line(task, split, pass_, "dropped", DropReason.READING, len(dropped))
+    if epoch > 0:
+        return _line(task, split, epoch, "dropped", DropReason.READING, len(dropped))
     about = (dropped["row"], dropped["id"], dropped["ordinal"], dropped["reason"])
-    return _dropped(task, split, pass_, *about)
+    return _dropped(task, split, epoch, *about)
 
 
 def _dropped(
-    task: str, split: str, pass_: int, row: Any, row_id: Any, ordinal: Any, reason: Any
+    task: str, split: str, epoch: int, row: Any, row_id: Any, ordinal: Any, reason: Any
 ) -> pa.Table:
     """A line for each of some dropped rows."""
     return _lines(
-        task, split, pass_,
+        task, split, epoch,
         row=row, row_id=row_id, ordinal=ordinal, reason=reason,
         disposition=pa.array(["dropped"] * len(row), pa.string()),
         rows=pa.array(np.ones(len(row), dtype=np.uint64)),
@@ -157,21 +157,21 @@ def _dropped(
 
 
 def _line(
-    task: str, split: str, pass_: int, disposition: str, reason: DropReason, rows: int
+    task: str, split: str, epoch: int, disposition: str, reason: DropReason, rows: int
 ) -> pa.Table:
     if rows == 0:
         return LEDGER.empty_table()
     return _lines(
-        task, split, pass_,
+        task, split, epoch,
         row=pa.nulls(1, pa.uint64()), row_id=pa.nulls(1, pa.string()),
         ordinal=pa.nulls(1, pa.uint64()), disposition=pa.array([disposition]),
         reason=pa.array([reason.value]), rows=pa.array([rows], pa.uint64()),
     )  # fmt: skip
 
 
-def _lines(task: str, split: str, pass_: int, **columns: Any) -> pa.Table:
+def _lines(task: str, split: str, epoch: int, **columns: Any) -> pa.Table:
     n = len(columns["rows"])
     columns["task"] = pa.array([task] * n, pa.string())
     columns["split"] = pa.array([split] * n, pa.string())
-    columns["pass"] = pa.array([pass_] * n, pa.uint16())
+    columns["pass"] = pa.array([epoch] * n, pa.uint16())
     return pa.table({f.name: columns[f.name] for f in LEDGER}).cast(LEDGER)

@@ -77,7 +77,7 @@ def link(streams: Streams, quotas: Quotas, frame: FrameIds, seed: int) -> Linked
             first += n
             taken.append(part)
             loss_spans.append(frame.loss_spans(piece.loss_spans.part(0, n)))
-            keys.append(draw.bits(seed, "shuffle", id_, piece.digests[:n], piece.pass_))
+            keys.append(draw.bits(seed, "shuffle", id_, piece.digests[:n], piece.epoch))
             inexact += int((~piece.exact[:n]).sum())
     key = np.concatenate(keys) if keys else np.zeros(0, dtype=np.uint64)
     order = np.argsort(key, kind="stable")

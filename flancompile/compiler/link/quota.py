@@ -76,7 +76,7 @@ def quotas(
     if size.examples is not None:
         granted = solver.of_examples(size.examples)
     elif size.passes is not None:
-        granted = solver.of_passes(size.passes, over(size.over))
+        granted = solver.of_epochs(size.passes, over(size.over))
     else:
         column = "target" if size.target_tokens is not None else "all"
         granted = solver.of_tokens(int(size.target_tokens or size.tokens or 0), column)
@@ -105,12 +105,12 @@ class _Solver:
         self.requested = self._settled(lambda: apportion(total, self._example_shares()))
         return self._limited(self.requested)
 
-    def of_passes(self, passes: float, rows: Mapping[str, float]) -> dict[str, int]:
+    def of_epochs(self, epochs: float, rows: Mapping[str, float]) -> dict[str, int]:
         """The most examples for which no task of the named member exceeds so many epochs."""
         part = sum(self.shares.get(i, 0.0) for i in rows)
         if part <= 0:
-            raise fail("FC409", "size: the member that passes are counted over has no examples")
-        whole = min(passes * rows[i] / self.shares[i] for i in rows if self.shares.get(i, 0) > 0)
+            raise fail("FC409", "size: the member that `passes` are counted over has no examples")
+        whole = min(epochs * rows[i] / self.shares[i] for i in rows if self.shares.get(i, 0) > 0)
         return self.of_examples(max(1, round(whole)))
 
     def of_tokens(self, wanted: int, column: str) -> dict[str, int]:

@@ -88,7 +88,7 @@ class ObjectJob:
     tokenizer: TokenizerRef
     folder: str
     block: int
-    pass_: int
+    epoch: int
     reserved: int = 0
     pool: PoolRef | None = None
 
@@ -111,7 +111,7 @@ def object_key(
             "spec": spec or json_digest(job.spec.as_json()),
             "budget": asdict(job.budget),
             "tokenizer": tokenizer,
-            "pass": job.pass_,
+            "pass": job.epoch,
             "reserved": job.reserved,
             "pool": pool,
             "pool of own split": job.pool is not None and job.pool.folder == job.folder,
@@ -267,7 +267,7 @@ def _prove(
 
 def _sampled(items: S, rows: RowSet) -> S:
     """A sample of the items, a different one in each epoch."""
-    share, least = PROVEN_LATER if rows.pass_ else PROVEN_FIRST
+    share, least = PROVEN_LATER if rows.epoch else PROVEN_FIRST
     step = min(share, max(1, len(items) // least))
     first = int(rows.bits("proof", rows=np.zeros(1, np.int64))[0]) % step
     return items[first::step]
@@ -295,7 +295,7 @@ def loss_spans_of(table: pa.Table) -> LossSpans:
     return LossSpans(np.array([n for m in many for n in m], np.int64), np.cumsum(counts))
 
 
-def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) -> RowSet:
+def row_set(spec: RenderSpec, batch: pa.RecordBatch, epoch: int, folder: str) -> RowSet:
     """A block's rows as templates see them. folder: the read split of the rows."""
     names = used_fields(spec.task, batch.schema.names)
     fields = {f.name: f for f in batch.schema if f.name in names}
@@ -304,7 +304,7 @@ def row_set(spec: RenderSpec, batch: pa.RecordBatch, pass_: int, folder: str) ->
         task_id=spec.task_id,
         task=spec.task,
         seed=spec.seed,
-        pass_=pass_,
+        epoch=epoch,
         digests=batch.column("_row").to_numpy(),
         columns=columns,
         variable=spec.variable,
@@ -320,7 +320,7 @@ def block_rows(job: ObjectJob, *, evaluated: bool = False) -> tuple[RowSet, pa.A
     """
     gaps = _gaps(job, evaluated)
     batch = without_gaps(_batch(job), gaps)
-    rows = row_set(job.spec, batch, job.pass_, job.folder)
+    rows = row_set(job.spec, batch, job.epoch, job.folder)
     rows.shared = _thread_caches.shared(_scope(job, gaps), job.block)
     return rows, batch.column("_id"), batch.column("_ordinal")
 
@@ -332,7 +332,7 @@ def lost_rows(
     _, batch, reasons = split_gaps(_batch(job), _gaps(job, evaluated))
     if not reasons:
         return None
-    rows = row_set(job.spec, batch, job.pass_, job.folder)
+    rows = row_set(job.spec, batch, job.epoch, job.folder)
     return rows, batch.column("_id"), batch.column("_ordinal"), reasons
 
 
@@ -393,4 +393,4 @@ def pools_of(job: ObjectJob, rows: RowSet) -> Pools:
         items = [replaced(json.loads(r)) for r in job.pool.rows]
         return Pools(settings, item_rows(rows, items, settings))
     batch = pool_batch(job.pool, settings)
-    return Pools(settings, row_set(job.spec, batch, job.pass_, job.pool.folder))
+    return Pools(settings, row_set(job.spec, batch, job.epoch, job.pool.folder))

@@ -28,13 +28,13 @@ from flancompile.sources.blocks import SplitBlocks
 from flancompile.tokenizer.chat import ChatTemplate
 from flancompile.tokenizer.load import TokenizerRef
 
-__all__ = ["Workshop", "budget_of", "task_fields"]
+__all__ = ["CompileContext", "budget_of", "task_fields"]
 
 _KEYS = {"option": "options", "shots": "shots", "chat": "chat"}  # in a recipe's `styles`
 
 
 @dataclass(frozen=True)
-class Workshop:
+class CompileContext:
     """Inputs that all jobs of a compile share.
 
     reads: read splits, by (source id, split); chat: the tokenizer's own chat template.
@@ -132,7 +132,7 @@ class Workshop:
         reserved = task.task.exemplars.count or 0
         about = json_digest(spec.as_json())
 
-        def job(block: int, pass_: int) -> ObjectJob:
+        def job(block: int, epoch: int) -> ObjectJob:
             base = ObjectJob(
                 key="",
                 path="",
@@ -141,7 +141,7 @@ class Workshop:
                 tokenizer=self.tokenizer,
                 folder=str(blocks.folder),
                 block=block,
-                pass_=pass_,
+                epoch=epoch,
                 reserved=reserved if block == 0 else 0,
                 pool=pool,
             )

@@ -45,7 +45,7 @@ class Piece:
 
     path: str
     block: int
-    pass_: int
+    epoch: int
     usable: npt.NDArray[np.int64]
     digests: npt.NDArray[np.uint64]
     sides: npt.NDArray[np.int64]
@@ -104,13 +104,13 @@ class Stream:
     def add(self, path: str) -> None:
         """Add the next object."""
         place = len(self.pieces)
-        block, pass_ = place % len(self.blocks), place // len(self.blocks)
+        block, epoch = place % len(self.blocks), place // len(self.blocks)
         table = read_object(path, _COLUMNS)
         usable = np.flatnonzero(table["target_tokens"].to_numpy() > 0)
         usable = usable[usable < self._allowed(place)]
         loss_spans = loss_spans_of(table).take(usable)
         piece = Piece(
-            path, block, pass_, usable,
+            path, block, epoch, usable,
             table["row"].to_numpy()[usable],
             self.frame.loss_spans(loss_spans).sides,
             table["exact"].to_numpy(zero_copy_only=False)[usable],
@@ -119,7 +119,7 @@ class Stream:
         self.pieces.append(piece)
         for kind, counts in json.loads((table.schema.metadata or {}).get(WORK, "{}")).items():
             self.work.setdefault(kind, Counter()).update(counts)
-        if pass_ == 0:
+        if epoch == 0:
             self.usable_rows += len(usable)
         self._mark_end(place + 1)
 
@@ -130,7 +130,7 @@ class Stream:
             self.ended = True
 
     def _is_over(self, place: int) -> bool:
-        most = self.planned.max_passes
+        most = self.planned.max_epochs
         return most is not None and place >= len(self.blocks) * math.ceil(most)
 
     def _rows(self, place: int) -> int:
@@ -146,7 +146,7 @@ class Stream:
 
     def limit(self) -> int | None:
         """The most examples that the stream can give; None if not known yet."""
-        most = self.planned.max_passes
+        most = self.planned.max_epochs
         if most is not None and len(self.pieces) >= len(self.blocks):
             return int(most * self.usable_rows)
         return self.usable if self.ended else None

@@ -75,7 +75,7 @@ def short_size(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
     for child in node.children if total and None not in rates else [node]:
         share = wanted * ((child.rate or 0.0) / total if child is not node else 1.0)
         tasks = child.all_tasks()
-        most = [t.cap_rows * t.max_passes for t in tasks if t.cap_rows and t.max_passes]
+        most = [t.cap_rows * t.max_epochs for t in tasks if t.cap_rows and t.max_epochs]
         if tasks and len(most) == len(tasks) and sum(most) < share * 0.999:
             message = (
                 f"{child.name!r} is to give {share:,.0f} examples, and its caps allow "

@@ -19,7 +19,7 @@ class PlannedTask:
     member: str
     arms: ArmShares
     cap_rows: int | None
-    max_passes: float | None
+    max_epochs: float | None
 
     def capped(self, rows: int) -> int:
         """The number of rows within the cap, of `rows`."""

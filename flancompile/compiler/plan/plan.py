@@ -31,14 +31,14 @@ _LISTED = "`flancompile ls` lists the tasks with their labels"
 class _Scope:
     """Settings that a member inherits from the mixtures above it.
 
-    cap_rows, max_passes: limits of the members above; default_cap: the cap of the member's own
+    cap_rows, max_epochs: limits of the members above; default_cap: the cap of the member's own
     mixture.
     """
 
     arms: tuple[Arms, ...] = ()
     cap_rows: int | None = None
     default_cap: int | None = None
-    max_passes: float | None = None
+    max_epochs: float | None = None
     path: tuple[str, ...] = ()
 
 
@@ -75,7 +75,7 @@ class _Resolver:
         mixture = loaded.model
         node = Node(id_)
         below = _Scope(
-            (mixture, *scope.arms), scope.cap_rows, mixture.cap_rows, scope.max_passes,
+            (mixture, *scope.arms), scope.cap_rows, mixture.cap_rows, scope.max_epochs,
             (*scope.path, id_),
         )  # fmt: skip
         for index, member in enumerate(mixture.members):
@@ -99,7 +99,7 @@ class _Resolver:
             (member, *scope.arms),
             _least(scope.cap_rows, member.cap_rows or scope.default_cap),
             None,
-            _least(scope.max_passes, member.max_passes),
+            _least(scope.max_epochs, member.max_passes),
             scope.path,
         )
         if member.mixture is not None:
@@ -137,7 +137,7 @@ class _Resolver:
             task = self.tasks[id_]
             arms = arm_shares(task.task, scope.arms)
             path = "/".join((*scope.path, name))
-            planned = PlannedTask(task, path, arms, scope.cap_rows, scope.max_passes)
+            planned = PlannedTask(task, path, arms, scope.cap_rows, scope.max_epochs)
             if id_ not in self.taken or self.kept(member, planned, name, span):
                 self.taken.setdefault(id_, (name, span, planned))
                 picked.append(planned)
@@ -151,7 +151,7 @@ class _Resolver:
             return False
         first = self.taken[planned.task.id][2]
         if replace(first, member=planned.member) != planned:
-            message = f"{planned.task.id!r} is kept by two members with other arms, caps or passes"
+            message = f"{planned.task.id!r} is kept by two members with other arms, caps or epochs"
             hint = "give both the same arms, caps and max_passes, or say `overlap: exclude`"
             self.found.append(Diagnostic("FC404", message, span, hint))
         return True

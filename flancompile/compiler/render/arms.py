@@ -114,9 +114,9 @@ def choose(
 _Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 
-def draw_arms(rows: RowSet, shares: ArmShares, pass_: int) -> _Arrays:
+def draw_arms(rows: RowSet, shares: ArmShares, epoch: int) -> _Arrays:
     """(shots, whether options are shown, whether a rationale is given) of every row in an epoch."""
-    key = (rows.task_id, rows.digests, pass_)
+    key = (rows.task_id, rows.digests, epoch)
     numbers = np.array([k for k, _ in shares.shots], dtype=np.int64)
     weights = [w for _, w in shares.shots]
     shots = numbers[draw.weighted(weights, rows.seed, "shots", *key)]
@@ -138,22 +138,22 @@ class _Walk:
         key = (*settled, shares, tuple(allowed), evaluated)
         self.before = rows.shared.templates_by_row.setdefault(key, {})
 
-    def draws(self, pass_: int) -> _Arrays:
-        if pass_ not in self.drawn:
-            self.drawn[pass_] = draw_arms(self.rows, self.shares, pass_)
-        return self.drawn[pass_]
+    def draws(self, epoch: int) -> _Arrays:
+        if epoch not in self.drawn:
+            self.drawn[epoch] = draw_arms(self.rows, self.shares, epoch)
+        return self.drawn[epoch]
 
     def choice(self, row: int) -> Choice:
-        rows, last = self.rows, self.rows.pass_
+        rows, last = self.rows, self.rows.epoch
         usable = [t for t in self.allowed if rows.applies(row, rows.task.templates[t])]
         any_options = any(_has_options(rows, row, t) for t in usable)
         shows = (False, True) if any_options else (False,)
         pairs = [(show, cot) for show in shows for cot in (False, True)]
         arms = tuple(tuple(self.in_arm(row, usable, *pair)) for pair in pairs)
-        known, pass_, previous = self.before.get(row, (arms, -1, NO_TEMPLATE))
-        if known != arms or pass_ >= last:
-            pass_, previous = -1, NO_TEMPLATE
-        for number in range(pass_ + 1, last + 1):
+        known, epoch, previous = self.before.get(row, (arms, -1, NO_TEMPLATE))
+        if known != arms or epoch >= last:
+            epoch, previous = -1, NO_TEMPLATE
+        for number in range(epoch + 1, last + 1):
             _, options, cot = self.draws(number)
             show = bool(options[row]) and any_options
             place = int(self.start[row]) + number

@@ -195,7 +195,7 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         task_id=rows.task_id,
         task=rows.task,
         seed=rows.seed,
-        pass_=rows.pass_,
+        epoch=rows.epoch,
         digests=np.array(digests, dtype=np.uint64),
         columns=columns if settings.explanation is None else {**columns, EXPLANATION: explanations},
         variable=rows.variable,

@@ -65,7 +65,7 @@ class RowSet:
     task_id: str
     task: Task
     seed: int
-    pass_: int
+    epoch: int
     digests: npt.NDArray[np.uint64]
     columns: Mapping[str, Sequence[Any]]
     variable: tuple[str, Any] | None = None
@@ -85,11 +85,11 @@ class RowSet:
         """64 random bits for each row, or for some, for this task and epoch. -> uint64[rows]."""
         if rows is not None:
             digests = self.digests[rows]
-            return draw.bits(self.seed, purpose, self.task_id, digests, self.pass_, n)
+            return draw.bits(self.seed, purpose, self.task_id, digests, self.epoch, n)
         key = (purpose, n)
         if key not in self._bits:
             self._bits[key] = draw.bits(
-                self.seed, purpose, self.task_id, self.digests, self.pass_, n
+                self.seed, purpose, self.task_id, self.digests, self.epoch, n
             )
         return self._bits[key]
 

@@ -161,11 +161,11 @@ def task_of(about: dict[str, Any]) -> Task | None:
         return None
 
 
-def row_set(task: Task, rows: list[dict[str, Any]], first: int, pass_: int = 0) -> RowSet:
+def row_set(task: Task, rows: list[dict[str, Any]], first: int, epoch: int = 0) -> RowSet:
     arrays = {n: pa.array([r[n] for r in rows], kind) for n, kind in KINDS.items()}
     digests = np.array([draw.digest64("row", first + i) for i in range(len(rows))], np.uint64)
     columns = {n: a.to_pylist() for n, a in arrays.items()}
-    return RowSet("toy/qa", task, 1, pass_, digests, columns, VARIABLE, arrays)
+    return RowSet("toy/qa", task, 1, epoch, digests, columns, VARIABLE, arrays)
 
 
 def pools_of(task: Task, rows: RowSet, others: list[dict[str, Any]]) -> Pools:
@@ -187,14 +187,14 @@ def both(
     rows: list[dict[str, Any]],
     shares: ArmShares,
     budget: Budget,
-    pass_: int = 0,
+    epoch: int = 0,
     styles: int = 0,
     tokenizer: Tokenizer = BYTES,
 ) -> tuple[pa.Table, pa.Table]:
     """A task's examples by columns, and row by row."""
     made = []
     for by_columns in (True, False):
-        block = row_set(task, rows, 0, pass_)
+        block = row_set(task, rows, 0, epoch)
         pools = pools_of(task, block, rows[: len(rows) // 2])
         about = block, pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
         made.append(
@@ -216,7 +216,7 @@ def both(
     rows=ROWS,
     shares=st.sampled_from(SHARES),
     budget=st.sampled_from([Budget(total=2000), Budget(total=60), Budget(input=40, target=9)]),
-    pass_=st.integers(0, 2),
+    epoch=st.integers(0, 2),
     styles=st.sampled_from(range(len(STYLES))),
 )
 @settings(max_examples=90, deadline=None, suppress_health_check=list(HealthCheck))
@@ -227,14 +227,14 @@ def test_generated_tasks_agree(
     rows: list[dict[str, Any]],
     shares: ArmShares,
     budget: Budget,
-    pass_: int,
+    epoch: int,
     styles: int,
 ) -> None:
     task = task_of(about)
     if task is None:
         return
     by = BYTES if tokenizer == "bytes" else request.getfixturevalue(tokenizer)
-    columns, alone = both(task, rows, shares, budget, pass_, styles, by)
+    columns, alone = both(task, rows, shares, budget, epoch, styles, by)
     for name in alone.schema.names:
         assert columns[name].to_pylist() == alone[name].to_pylist(), name
     assert columns.equals(alone)
@@ -258,10 +258,10 @@ def test_what_was_kept_of_earlier_passes_changes_no_later_one(
         return
     kept, segment_cache = BlockCache(), SegmentCache(bpe)
     ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
-    for pass_ in (0, 1, 2, 5, 3, 3):
+    for epoch in (0, 1, 2, 5, 3, 3):
         made = []
         for shared, held in ((kept, segment_cache), (BlockCache(), SegmentCache(bpe))):
-            block = replace(row_set(task, rows, 0, pass_), shared=shared)
+            block = replace(row_set(task, rows, 0, epoch), shared=shared)
             pools = pools_of(task, block, rows[: len(rows) // 2])
             means = {"by_columns": by_columns}
             spec, budget = spec_of(task, shares, styles), Budget(total=2000)
@@ -284,8 +284,8 @@ def test_a_pass_draws_on_from_the_one_before(
         monkeypatch.setattr(module, "draw_arms", lambda *a: drawn.append(a[2]) or draw_arms(*a))
     rows, shared = made_rows(1, 20, plain=True), BlockCache()
     ids = pa.array(list("abcdefghijklmnopqrst")), pa.array(range(20))
-    for pass_ in range(1, 9):
-        block = replace(row_set(task, rows, 0, pass_), shared=shared)
+    for epoch in range(1, 9):
+        block = replace(row_set(task, rows, 0, epoch), shared=shared)
         made = (block, *ids), Pools(task.exemplars, block), BYTES, Budget(total=2000)
         examples_of(spec_of(task, SHARES[0]), *made, by_columns=by_columns)
     assert drawn == [0, 1, *range(2, 9)]

@@ -16,7 +16,7 @@ class Job:
 
     folder: str
     block: int
-    pass_: int
+    epoch: int
 
 
 def test_paths_come_in_order_and_blocks_stay_with_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,13 +25,13 @@ def test_paths_come_in_order_and_blocks_stay_with_a_thread(monkeypatch: pytest.M
     def build(job: Job) -> str:
         time.sleep(0.001)
         seen.append((job, threading.current_thread().name))
-        return f"{job.folder}/{job.block}/{job.pass_}"
+        return f"{job.folder}/{job.block}/{job.epoch}"
 
     monkeypatch.setattr(schedule, "build_object", build)
     jobs = [Job(f, b, p) for f in "ab" for p in range(6) for b in range(3)]
-    assert list(built(jobs, None)) == [f"{j.folder}/{j.block}/{j.pass_}" for j in jobs]  # type: ignore[arg-type]
+    assert list(built(jobs, None)) == [f"{j.folder}/{j.block}/{j.epoch}" for j in jobs]  # type: ignore[arg-type]
     for folder, block in {(j.folder, j.block) for j in jobs}:
-        own = [(j.pass_, t) for j, t in seen if (j.folder, j.block) == (folder, block)]
+        own = [(j.epoch, t) for j, t in seen if (j.folder, j.block) == (folder, block)]
         assert [p for p, _ in own] == list(range(6))
         assert len({t for _, t in own}) == 1
 

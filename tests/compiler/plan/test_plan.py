@@ -108,7 +108,7 @@ def limits(library: Library, outer: dict[str, Any], inner: dict[str, Any], own: 
     loaded, _ = load_library([library.root])
     node, _ = resolve(loaded, loaded.tasks(), "m")
     (task,) = node.all_tasks()
-    return task.cap_rows, task.max_passes
+    return task.cap_rows, task.max_epochs
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_overlaps(library: Library) -> None:
     error = refused(
         library, {"select": "all"}, {"select": "a/qa", "overlap": "keep", "shots": {5: 1}}
     )
-    assert "other arms, caps or passes" in str(error)
+    assert "other arms, caps or epochs" in str(error)
     once_more = {"select": "a/qa", "overlap": "keep", "max_passes": 1}
     assert refused(library, {"select": "all"}, once_more).code == "FC404"
 

@@ -73,7 +73,7 @@ def test_a_lone_row_falls_back_to_no_shots() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 5), st.integers(2, 6))
-def test_each_pass_meets_another_template(pass_: int, templates: int) -> None:
+def test_each_pass_meets_another_template(epoch: int, templates: int) -> None:
     task = qa(
         templates=[
             {"name": f"t{i}", "input": f"{i} {{{{ question }}}}", "target": "{{ answer }}"}
@@ -82,12 +82,12 @@ def test_each_pass_meets_another_template(pass_: int, templates: int) -> None:
     )
 
     def of(number: int) -> list[int]:
-        rows = rows_of(task, columns(50), pass_=number)
+        rows = rows_of(task, columns(50), epoch=number)
         shares = ArmShares(options=(0.0, 1.0), cot=(0.0, 1.0))
         spec = RenderSpec("toy/qa", task, {}, {"plain": PLAIN}, shares, 1, tuple(range(templates)))
         return [d.choice.template for d in Renderer(spec, rows, Pools(task.exemplars, rows), {})]
 
-    first, second = of(pass_), of(pass_ + 1)
+    first, second = of(epoch), of(epoch + 1)
     assert all(a != b for a, b in zip(first, second, strict=True))
     assert set(first) == set(range(templates))
 

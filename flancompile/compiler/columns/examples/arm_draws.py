@@ -54,10 +54,10 @@ def arm_draws(columns: RowSetColumns, shares: ArmShares, allowed: Sequence[int])
     key = (rows.task_id, rows.seed, shares, tuple(allowed))
     given = _digest(rows.digests, usable, optional, required, cot, filled)
     last = rows.shared.templates.get(key)
-    if last is None or last.given != given or last.epoch >= rows.pass_:
+    if last is None or last.given != given or last.epoch >= rows.epoch:
         last = LastTemplates(given, -1, np.full(len(rows), NO_TEMPLATE, np.int64))
     previous = last.templates
-    for number in range(last.epoch + 1, rows.pass_ + 1):
+    for number in range(last.epoch + 1, rows.epoch + 1):
         shots, options, with_rationale = draw_arms(rows, shares, number)
         show = options & optional.any(axis=1)
         arm = np.where(show[:, None], optional, usable & ~required)
@@ -66,7 +66,7 @@ def arm_draws(columns: RowSetColumns, shares: ArmShares, allowed: Sequence[int])
         second = np.where(with_rationale[:, None], by_cot[1], by_cot[0])
         open_ = np.where(first.any(axis=1)[:, None], first, second)
         previous, found = _next(open_, start, number, previous)
-    rows.shared.templates[key] = LastTemplates(given, rows.pass_, previous)
+    rows.shared.templates[key] = LastTemplates(given, rows.epoch, previous)
     template = np.array(allowed, dtype=np.int64)[previous]
     shown = show & np.array([t.options != "none" for t in templates])[previous]
     return ArmDraws(template, shots, shown, cot[previous], resolved.all(axis=1) & found)

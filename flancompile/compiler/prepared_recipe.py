@@ -1,31 +1,31 @@
-"""A recipe that is ready to be compiled: what the later passes share."""
+"""A recipe that is ready to be compiled, for the passes after reading."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flancompile.compiler.objects.jobs import Workshop
+from flancompile.compiler.objects.jobs import CompileContext
 from flancompile.compiler.plan.members import Node, PlannedTask
-from flancompile.compiler.request import Request
+from flancompile.compiler.request import CompileRequest
 from flancompile.compiler.special_tokens import FrameIds
 from flancompile.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["Prepared"]
+__all__ = ["PreparedRecipe"]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A recipe with its tasks planned, its sources read and its tokenizer at hand.
+class PreparedRecipe:
+    """A recipe with planned tasks, read sources and a loaded tokenizer.
 
-    left_out: tasks whose rows are not to be had, with the reason.
+    left_out: reasons for tasks whose rows are not on this machine, by task id.
     """
 
-    request: Request
+    request: CompileRequest
     node: Node
     held_out: dict[str, str]
     planned: dict[str, PlannedTask]
     shares: dict[str, float]
     tokenizer: Tokenizer
     frame: FrameIds
-    workshop: Workshop
+    context: CompileContext
     left_out: dict[str, str] = field(default_factory=dict)
