@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("flancompile", deadline=None)  # times belong to benchmarks/
+settings.load_profile("flancompile")
 
 for _switch in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
     os.environ[_switch] = "1"

@@ -8,6 +8,7 @@ import pytest
 from toys import Library
 
 from flancompile import api
+from flancompile.dsl.models.mixture import Size
 from flancompile.errors import FlancompileError
 from flancompile.store.verify import verify
 
@@ -63,6 +64,33 @@ def test_settings_replace_keys_of_the_recipe(library: Library, cache: Path, tmp_
         api.compile("e", tmp_path / "b", **means)
     assert caught.value.code == "FC502"
     assert api.open(tmp_path / "b").manifest == build.manifest  # a failure leaves it unchanged
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "hint"),
+    [
+        ({"sise": {"examples": 3}}, "FC105", "size"),
+        ({"size": {"exmples": 3}}, "FC105", "examples"),
+        ({"seed": "one"}, "FC201", "seed"),
+        ({"missing": "leave_it"}, "FC201", "leave_out"),
+    ],
+)
+def test_settings_are_checked_as_keys_of_the_file_are(
+    library: Library, settings: dict[str, Any], code: str, hint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(FlancompileError) as caught:
+        api.compile("r", tmp_path / "b", library=[library.root], settings=settings)
+    assert caught.value.code == code
+    assert hint in str(caught.value)
+    assert not (tmp_path / "b").exists()
+
+
+def test_settings_may_be_mappings(library: Library, cache: Path, tmp_path: Path) -> None:
+    means: dict[str, Any] = {"library": [library.root], "cache": cache}
+    build = api.compile("r", tmp_path / "b", settings={"size": {"examples": 12}}, **means)
+    assert build.manifest.counts["examples"] == 12
+    whole = api.compile("r", tmp_path / "c", settings={"size": Size(examples=12)}, **means)
+    assert whole.manifest.root_digest == build.manifest.root_digest
 
 
 def test_runs_are_evaluated_on_fitting_builds_only(

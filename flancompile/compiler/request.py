@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -10,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+from pydantic import BaseModel
+
 from flancompile.compiler.cache import Cache, default_cache, memo_of
 from flancompile.dsl.checks.dataset import check_dataset
 from flancompile.dsl.library.library import Library, Loaded, TaskDef, builtin_library, load_library
 from flancompile.dsl.models.mixture import Lengths, Recipe, Size, TokenizerSpec
 from flancompile.dsl.models.source import Overlay
-from flancompile.dsl.yaml.document import Document
+from flancompile.dsl.yaml.document import Document, parse
+from flancompile.dsl.yaml.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, fail
 from flancompile.process import worker_pool
 
@@ -127,17 +132,32 @@ def request_of(
 ) -> CompileRequest:
     """Load a recipe with its library and overlay. Raises FC1xx for files, FC402 for ids.
 
-    settings: keys that replace the recipe's own.
+    settings: keys that replace the recipe's own, checked as they would be in its file; errors
+    (FC105, FC201) are placed in the recipe as it is with these keys.
     """
     loaded, id_ = library_of(recipe, library)
     found = loaded.recipe(id_)
     if settings:
-        found = replace(found, model=found.model.model_copy(update=dict(settings)))
+        found = replace(found, model=_with_settings(found, settings))
     name = overlay or found.model.overlay
     chosen = None
     if name is not None:
         chosen = loaded.overlay(name, None if overlay else found.document.span(("overlay",)))
     return CompileRequest(found, loaded, chosen, loaded.tasks(chosen), **means)
+
+
+def _with_settings(recipe: Loaded[Recipe], settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with some keys replaced. Raises FC105, FC201."""
+    merged = json.dumps({**recipe.document.data, **settings}, default=_plain)
+    text = yaml.safe_dump(json.loads(merged), allow_unicode=True, sort_keys=False)
+    return validate(Recipe, parse(text, f"{recipe.document.path} with settings"))
+
+
+def _plain(value: object) -> object:
+    """A model's set keys, a path's text, a set's items: values of a YAML file."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_unset=True, by_alias=True)
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)
 
 
 def ladder_request(
