@@ -363,7 +363,7 @@ def reference(about: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any] | N
             answer = answer[0] if isinstance(answer, list) else answer
             return prompt.rstrip(), str(answer).strip()
         choices = api.doc_to_choice(stub, row)
-        if isinstance(choices, str):
+        if isinstance(choices, str) or any(isinstance(c, bool) for c in choices):
             return None
         choices = [str(choice) for choice in choices]
         answer = answer[0] if isinstance(answer, list) else answer
@@ -425,6 +425,11 @@ def test_imported_tasks_have_no_errors(
     assert [d.render() for d in check(tmp_path) if d.severity == "error"] == []
 
 
+_STRICTER = re.compile(
+    "^a (list|map) (would be printed|reaches) |^the index -[0-9]+ is negative$|is no number"
+)
+
+
 def fitting(about: dict[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, Any]]]:
     """Rows that the harness's own way renders, with what it makes of them."""
     texts = [about.get(k) for k in ("doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix")]
@@ -438,22 +443,27 @@ def fitting(about: dict[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, 
         if want is not None and want[0].strip() and want[1]:
             yield row, want
             count += 1
-        if count == 3:
+        if count == 12:  # at times lists stand where texts are
             return
 
 
 @pytest.mark.slow
 def test_each_renders_what_the_harness_renders(imported: list[tuple[Path, Imported]]) -> None:
-    compared, untried, differ = 0, [], []
+    compared, stricter, untried, differ = 0, 0, [], []
     for path, one in [x for x in imported if x[1].text][::EVERY]:
         data = yaml.safe_load(one.text)
         tried = False
         for row, want in fitting(loaded(path, {})):
-            tried = True
             try:
                 got = ours(data, row)
             except Exception as error:
+                if _STRICTER.search(
+                    str(error)
+                ):  # the harness prints Python text, or takes the last
+                    stricter += 1
+                    continue
                 got = (repr(error), None)
+            tried = True
             if got != want:
                 differ.append((one.id, row, want, got))
                 break
@@ -462,3 +472,4 @@ def test_each_renders_what_the_harness_renders(imported: list[tuple[Path, Import
             untried.append(one.id)
     assert differ == []
     assert compared >= 0.95 * (compared + len(untried)), untried
+    assert stricter > 0
