@@ -290,16 +290,23 @@ class Build:
     def dropped(self) -> list[dict[str, Any]]:
         """Drop reasons of the first epoch: task, reason and rows, the most frequent first.
 
-        Reasons that differ only in quoted values or numbers are counted together.
+        Reasons that differ only in quoted values or numbers are counted together, under their
+        common text; a reason that differs from all others keeps its own.
         """
         ledger = self.ledger()
         first = pc.and_(pc.equal(ledger["disposition"], "dropped"), pc.equal(ledger["pass"], 0))
         counts: Counter[tuple[str, str]] = Counter()
+        texts: dict[tuple[str, str], set[str]] = {}
         groups = ledger.filter(first).group_by(["task", "reason"]).aggregate([("rows", "sum")])
         for group in groups.to_pylist():
-            counts[group["task"], Dropped.of(group["reason"]).general] += group["rows_sum"]
+            key = group["task"], Dropped.of(group["reason"]).general
+            counts[key] += group["rows_sum"]
+            texts.setdefault(key, set()).add(group["reason"])
         found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return [{"task": task, "reason": why, "rows": rows} for (task, why), rows in found]
+        reasons = {
+            key: key[1] if len(same) > 1 else next(iter(same)) for key, same in texts.items()
+        }
+        return [{"task": key[0], "reason": reasons[key], "rows": rows} for key, rows in found]
 
     def evaluation(self, name: str) -> tuple[pa.Table, dict[str, Any]]:
         """The rows of an evaluation set, and its metric, extraction, stop strings and baseline.

@@ -207,5 +207,5 @@ def test_rows_given_again_in_place_of_unusable_ones_are_reported(
     build = compiled(tmp_path, library)
     (task,) = build.manifest.tasks
     assert task.examples == 20 and task.passes == pytest.approx(20 / (20 - unusable), abs=1e-5)
-    told = "some rows are given again" in run("inspect", str(build.path), cwd=tmp_path)
+    told = "some rows are used again" in run("inspect", str(build.path), cwd=tmp_path)
     assert told == (unusable > 0)
