@@ -61,6 +61,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_new_file_checks_clean_and_gives_examples(name: str, tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"

@@ -93,6 +93,7 @@ def test_check(home: Path, tmp_path: Path) -> None:
     assert {"FC202", "FC206", "FC406"} <= codes
 
 
+@pytest.mark.slow
 def test_what_is_allowed_is_counted_and_not_shown(tmp_path: Path) -> None:
     library = Library(tmp_path)
     library.dataset(allow={"FC332": "the splits are the same file"})
@@ -217,6 +218,7 @@ def test_places_that_cannot_be_used_are_named(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ledger.parquet", "examples", "packs", "eval"])
 def test_damaged_files_of_a_build_are_named(home: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(home / "build", tmp_path / "b")

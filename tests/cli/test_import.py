@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from commands import run
 
 PROMPTSOURCE = """\
@@ -78,6 +79,7 @@ def test_lm_eval(tmp_path: Path) -> None:
     assert "What colour is blood?" in shown
 
 
+@pytest.mark.slow
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     path = tmp_path / "colours.yaml"
     path.write_text(LM_EVAL)

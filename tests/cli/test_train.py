@@ -48,6 +48,7 @@ def trained(home: Path) -> Path:
     return home / "runs" / "t"
 
 
+@pytest.mark.slow
 def test_a_run_leaves_metrics_checkpoints_and_a_report(trained: Path) -> None:
     assert [m["step"] for m in read_metrics(trained)] == [2, 4]
     assert (trained / "checkpoints").is_dir()
@@ -57,6 +58,7 @@ def test_a_run_leaves_metrics_checkpoints_and_a_report(trained: Path) -> None:
     assert not re.search(r'(?:src|href)="', page), "the page is to work offline"
 
 
+@pytest.mark.slow
 def test_eval_scores_each_task_beside_its_baselines(home: Path, trained: Path) -> None:
     (found,) = load("eval", "runs/t", cwd=home)
     assert found["task"] == "toy/qa" and found["trained"]["rows"] == 5
@@ -97,6 +99,7 @@ def complaint(home: Path, *words: str) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_before_anything_starts(home: Path, tmp_path: Path) -> None:
     write_run(home, "typo", optimiser={"learning_rate": 1})
     text = complaint(home, "train", "typo.yaml")

@@ -54,6 +54,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @FEW
 @given(ROWS, st.sampled_from([{}, {"shots": {0: 1, 2: 1}}]))
 def test_each_task_sees_the_rows_that_it_would_see_alone(

@@ -21,6 +21,7 @@ TASKS = {
 }
 
 
+@pytest.mark.slow
 def test_all_files_read_and_render(shared: Path) -> None:
     found = flancompile.check(LIBRARY, overlay="shared", data=Reading(rows=40, keep=False))
     unread = {"FC319", "FC320", "FC321"}

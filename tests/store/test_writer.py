@@ -207,6 +207,7 @@ def test_an_error_leaves_nothing(planned: Planned, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1500, 5000])
 def test_a_full_disk_leaves_nothing(tmp_path: Path, limit: int) -> None:
     """A limit on a file's size stands for the disk's: packs, or only the examples, are too large."""

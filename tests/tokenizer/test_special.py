@@ -124,6 +124,7 @@ def test_a_column_without_marks_is_itself() -> None:
         assert without_marks(column) is column
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2.json", "t5.model", "bpe_32k_c4.model"])
 def test_real_tokenizers_read_no_special_tokens_out_of_data(
     real: Callable[[str], Tokenizer], name: str, odd_texts: Callable[..., list[str]]

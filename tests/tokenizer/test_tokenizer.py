@@ -142,6 +142,7 @@ def test_what_is_lossless(
         assert not tokenizer.exact(texts, tokenizer.encode(texts)).all()
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_ids(bpe: Tokenizer, tmp_path: Path) -> None:
     """Another process, with other threads and another hash seed."""
     bpe.save(tmp_path)
@@ -161,6 +162,7 @@ def test_workers_give_the_same_ids(bpe: Tokenizer, tmp_path: Path) -> None:
         assert found.stdout.strip() == str(bpe.encode(["The fox 🙂", "", "x </s>"]).lists())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_a_worker_started_after_encoding_does_not_hang(start: str, each: Tokenizer) -> None:
     """Threads do not outlive a fork; the encoders must not wait for them."""

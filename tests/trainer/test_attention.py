@@ -39,6 +39,7 @@ def some(queries: int, keys: int, seed: int = 0):
     return q, k, v
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("stretch", [512, 5])
 def test_it_is_softmax_attention_within_segments(causal, stretch, monkeypatch) -> None:

@@ -50,6 +50,7 @@ def prompts(count: int = 7) -> list[list[int]]:
     return [rng.integers(3, 128, n).tolist() for n in (1, 3, 64, 65, 70, 12, 2)[:count]]
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_whole_forward_passes(decoder: Decoder) -> None:
     found = decoder.generate(prompts(), 12)
     for ids, made in zip(prompts(), found, strict=True):

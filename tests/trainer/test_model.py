@@ -42,6 +42,7 @@ def alone(build: Build, packs: list[int], length: int):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remat", ["none", "products", "full"])
 def test_packed_examples_give_the_loss_of_the_same_examples_alone(build, params, remat) -> None:
     packs = list(range(4))
@@ -71,6 +72,7 @@ def test_what_follows_in_another_segment_changes_nothing(params) -> None:
     assert not np.array_equal(outs[0][0, :5], outs[1][0, :5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tied", [True, False])
 def test_gradients_of_bfloat16_are_added_up_in_float32(tied: bool) -> None:
     """A token that is half of all has a thousand gradients, whose sum bfloat16 would lose."""

@@ -10,6 +10,7 @@ from flancompile.trainer.config import Optimizer
 from flancompile.trainer.optimizer import make_optimizer, rate
 
 
+@pytest.mark.slow
 def test_each_layer_of_a_stack_is_treated_apart() -> None:
     rng = np.random.default_rng(0)
     # Layers of very unequal size, large enough to be factored.

@@ -52,6 +52,7 @@ def torch_loss(made, batch):
     return -(chosen * weights).sum() / weights.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tied", [True, False])
 def test_loss_and_gradients_equal_those_of_transformers(build: Build, tied: bool) -> None:
     run = run_of()

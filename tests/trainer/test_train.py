@@ -24,6 +24,7 @@ def losses(folder: Path) -> list[float]:
     return [m["loss"] for m in read_metrics(folder)]
 
 
+@pytest.mark.slow
 def test_it_learns(build: Build, folder: Path, one_device) -> None:
     train(run_of(steps=25), build, folder, devices=one_device)
     found = losses(folder)
@@ -172,6 +173,7 @@ def test_a_folder_that_is_no_run_is_left_alone(build: Build, tmp_path: Path, one
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_is_begun_again(
     build: Build, folder: Path, one_device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +250,7 @@ def test_steps_are_fixed_where_the_rate_depends_on_them(
             train(longer, build, out, devices=one_device)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run(build: Build, folder: Path, one_device) -> None:
     wild = {"learning_rate": 1e30, "name": "adamw", "clip_norm": None}
     with pytest.raises(FlancompileError, match=r"FC607.*step [23][\s\S]*--overwrite"):

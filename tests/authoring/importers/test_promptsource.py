@@ -130,6 +130,7 @@ LISTED = re.compile(
 )  # which Jinja prints as Python text
 
 
+@pytest.mark.slow
 def test_each_renders_what_jinja_renders(imported: list[tuple[Path, Imported]]) -> None:
     untried: list[tuple[str, str]] = []
     differ: list[Any] = []

@@ -88,6 +88,7 @@ def test_types_of_changed_data_are_no_errors_and_are_renewed(tmp_path: Path) -> 
 KINDS = {"text": "x", "integer": 3, "list": ["x"], "map": {"k": "x"}}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -240,6 +240,7 @@ def test_generated_tasks_agree(
     assert columns.equals(alone)
 
 
+@pytest.mark.slow
 @given(
     about=TASK, rows=ROWS, shares=st.sampled_from(SHARES), by_columns=st.booleans(),
     styles=st.sampled_from(range(len(STYLES))),

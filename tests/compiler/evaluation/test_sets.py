@@ -170,6 +170,7 @@ def test_fewer_shots_of_tasks_are_reported_by_reason(tmp_path: Path) -> None:
     assert verify(build) == []
 
 
+@pytest.mark.slow
 def test_the_command_line_reaches_sets(tmp_path: Path) -> None:
     build = compiled(tmp_path, library_of(tmp_path, rows_of(12), [{"select": "all", "shots": 1}]))
     place = str(build.path)
@@ -198,6 +199,7 @@ def test_show_finds_a_row_by_id_and_a_split_that_exists(tmp_path: Path) -> None:
     assert "FC308" in run(*means, "--row", "no such", cwd=tmp_path, ok=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unusable", [0, 3])
 def test_rows_given_again_in_place_of_unusable_ones_are_reported(
     tmp_path: Path, unusable: int

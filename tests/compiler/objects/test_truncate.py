@@ -55,6 +55,7 @@ def one(p: str, r: str = "none", q: str = "why?", a: str = "so") -> dict[str, li
     return {"p": [p], "r": [r], "q": [q], "a": [a]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packs", [1.01, 1.5, 3, 10, 20, 44, 200, 1000])
 @pytest.mark.parametrize("kind", ["bytes", "bpe", "unigram"])
 def test_a_field_of_any_length_fills_the_budget(

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[3]
 FILES = [*(ROOT / "templates").rglob("*.yaml"), *(ROOT / "tests" / "real").rglob("*.yaml")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_every_file_keeps_its_data_and_comments_and_is_then_stable(path: Path) -> None:
     before = path.read_text()

@@ -80,6 +80,7 @@ def test_every_option_style_of_the_library_has_programs(
     options_agree(LIBRARY.option_styles[id_], texts, gold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id_", sorted(LIBRARY.shots_styles))
 @given(st.lists(st.tuples(WHOLE, WHOLE, st.none() | WHOLE), max_size=6), WHOLE, st.none() | WHOLE)
 @settings(max_examples=10, deadline=None)
