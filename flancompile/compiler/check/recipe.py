@@ -12,6 +12,7 @@ from flancompile.compiler.check.places import USUAL_SPLITS, named_splits
 from flancompile.compiler.link.quota import check_size
 from flancompile.compiler.plan.feasibility import short_size, unmet_rates
 from flancompile.compiler.plan.plan import clusters_of, resolve
+from flancompile.compiler.render.arms import cot_arms
 from flancompile.compiler.render.chat import TOKENIZERS_OWN, check_chat
 from flancompile.dsl.checks.style import name_hint, unknown_styles
 from flancompile.dsl.library.library import Library, Loaded, TaskDef, builtin_library
@@ -129,6 +130,11 @@ def _evaluation(
     else:
         used = {i: tasks[i] for i in ids if (own := tasks[i].task.eval) is None or not own.split}
         yield from _split(recipe, used, overlay, (*key, "split"), choice.split)
+        templates = [t for i in ids for t in tasks[i].task.templates]
+        if choice.cot and True not in cot_arms(templates):
+            message = f"`cot: true`, and no template of {choice.select!r} has a rationale"
+            hint = "take `cot` out, or give a template `cot: true`"
+            yield Diagnostic("FC419", message, recipe.document.span((*key, "cot")), hint)
 
 
 def _split(
