@@ -65,7 +65,7 @@ def plain_type(name: str) -> str:
 
 
 def plain_message(error: BaseException) -> str:
-    """What an error says without the names of Python's classes.
+    """Text of an error without names of Python classes.
 
     >>> plain_message(KeyError("text"))
     "no 'text'"

@@ -1,4 +1,4 @@
-"""Which folders hold a library, and what in them would be passed over."""
+"""Detect library folders, and files in them that would be ignored."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["holds_library", "unseen"]
 
 
 def holds_library(folder: Path) -> bool:
-    """Whether a folder holds a file of the language; one that only has runs or builds does not."""
+    """Whether a folder contains library files; one with runs or builds only does not."""
     return any(next((folder / kind).rglob("*.y*ml"), None) is not None for kind in KINDS)
 
 
 def unseen(folder: Path) -> list[Diagnostic]:
-    """FC107 for a library folder in which nothing would be looked at, or one part would not."""
+    """FC107 for a library folder that would be ignored, in whole or in part."""
     known = (*KINDS, "runs")
     try:
         inside = sorted(p for p in folder.iterdir() if p.is_dir())

@@ -1,8 +1,9 @@
 """The ladder of "Scaling Instruction-Finetuned Language Models": 0, 9, 89, 282, 1,836 task names.
 
-The names are those that the paper's mixtures go by; our tasks serve them through `rungs:`. Each
-rung holds the ones below it. The last one's public list has 1,556 names where the paper counts
-1,554. Source: Chung et al. 2022, section 2 and appendix F.
+The names are those of the paper's mixtures; tasks refer to them by `rungs:`. Each rung includes the
+ones below it. The public list of the last part has 1,556 names; the paper counts 1,554.
+
+Source: Chung et al. 2022, section 2 and appendix F.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _STEPS = {0: None, 9: "cot", 89: "muffin", 282: "t0_sf", 1836: "niv2"}
 
 @dataclass(frozen=True)
 class Rung:
-    """A rung: how many tasks the paper gives it, the part that it adds, and all of its names."""
+    """A rung: its number of tasks in the paper, the part that it adds, and all names."""
 
     tasks: int
     adds: str | None

@@ -1,10 +1,9 @@
-"""A library: folders of dataset files, mixtures, recipes, styles and overlays, loaded and named.
+"""Libraries: folders of dataset files, mixtures, recipes, styles and overlays, loaded by id.
 
-The libraries that ship with the package have names (`flan`, `demo`) that stand for their folders; a
-user's folder has the same shape. The styles of `flan` always come first; its tasks, mixtures and
-recipes are there when it is named or when no library is, so that a selector of one's own library
-selects one's own tasks. An id defined twice is an error unless the later file says what it
-overrides.
+The bundled libraries are named `flan` and `demo`; a user's folder has the same layout. The styles
+of `flan` are always loaded first; its tasks, mixtures and recipes are loaded only if it is named,
+or if no library is, so that selectors of a user's library select the user's tasks. An id defined
+twice is an error unless the later file has `overrides`.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ EMPTY = "write its keys, or take it out of the library"
 
 @dataclass(frozen=True)
 class Loaded(Generic[M]):
-    """A model with the file that it came from."""
+    """A model with its source file."""
 
     id: str
     model: M
@@ -58,13 +57,13 @@ class Loaded(Generic[M]):
 
     @property
     def folder(self) -> Path:
-        """The folder that the file's relative paths start from."""
+        """Base folder of the file's relative paths."""
         return Path(self.document.path).parent
 
 
 @dataclass(frozen=True)
 class TaskDef:
-    """A task with its dataset file and, under `for_each`, the variable's value."""
+    """A task with its dataset file and, for `for_each`, the variable's value."""
 
     id: str
     source_id: str
@@ -75,7 +74,7 @@ class TaskDef:
 
     @cached_property
     def labels(self) -> dict[str, Sequence[str]]:
-        """What selectors look at, by key."""
+        """Labels for selectors, by key."""
         source = self.dataset.model.source
         return {
             "source": (self.source_id, self.dataset.id),
@@ -89,11 +88,11 @@ class TaskDef:
 
     @cached_property
     def rungs(self) -> tuple[str, ...]:
-        """Names of the ladder's tasks that this one serves."""
+        """Names of the ladder that this task covers."""
         return self._shown(self.task.rungs)
 
     def _shown(self, texts: tuple[str, ...]) -> tuple[str, ...]:
-        """Names with the variable of `for_each` put in."""
+        """Names with the variable of `for_each` inserted."""
         if not any("{{" in text for text in texts):
             return texts
         names = {} if self.variable is None else {self.variable[0]: self.variable[1]}
@@ -101,7 +100,7 @@ class TaskDef:
 
     @cached_property
     def flags(self) -> frozenset[str]:
-        """The selector flags that hold."""
+        """Selector flags of the task."""
         task = self.task
         held = {
             "inverted": task.inverted,
@@ -114,15 +113,15 @@ class TaskDef:
         return frozenset(name for name, holds in held.items() if holds)
 
     def span(self, *key: str | int) -> Span:
-        """The place of a part of this task in its file."""
+        """The span of a part of this task in its file."""
         return self.dataset.document.span(("tasks", self.category, *key))
 
 
 @dataclass
 class Library:
-    """Everything loaded, by id.
+    """Loaded files by id.
 
-    faulty: the texts of files of which nothing or not all could be loaded, by path.
+    faulty: path -> text of files that could not be loaded, or not entirely.
     """
 
     folders: list[Path] = field(default_factory=list)
@@ -139,11 +138,11 @@ class Library:
     faulty: dict[str, str] = field(default_factory=dict)
 
     def tasks(self, overlay: Loaded[Overlay] | None = None) -> dict[str, TaskDef]:
-        """Every task by id; `for_each` over files looks where the overlay says the files lie."""
+        """Tasks by id; `for_each` over files uses the overlay's paths."""
         return {task.id: task for task in self.every_task(overlay)}
 
     def every_task(self, overlay: Loaded[Overlay] | None = None) -> Iterator[TaskDef]:
-        """The same one by one, those of equal ids too."""
+        """Iterate over tasks, including those with equal ids."""
         for dataset in self.datasets.values():
             yield from _expand(dataset, overlay)
 
@@ -166,7 +165,7 @@ class Library:
 
 
 def builtin_library() -> Path:
-    """The folder of the library that ships with the package (in a checkout: templates/)."""
+    """The folder of the bundled library (in a checkout: templates/)."""
     installed = Path(str(importlib.resources.files("flancompile"))) / "templates"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "templates"
 
@@ -177,10 +176,7 @@ def demo_library() -> Path:
 
 
 def library_folder(name: Path | str) -> Path:
-    """A library's folder: a path, or the name of one that ships with the package.
-
-    Raises FC107 for what is neither.
-    """
+    """A library's folder, from its path or the name of a bundled one. Raises FC107 for neither."""
     path = Path(name)
     if path.is_dir():
         return path
@@ -203,10 +199,10 @@ def load_library(
 ) -> tuple[Library, list[Diagnostic]]:
     """Load the built-in styles, then `folders`, then `loose` single files.
 
-    With neither folders nor files the whole built-in library is loaded. builtin: false loads
-    nothing of it; memo: what earlier runs parsed; locks: whether the types that rows showed are
-    read too, also of the libraries that single files stand in. Returns what could be loaded, and
-    every complaint. Raises FC107 for a folder that is none.
+    Without folders and files the whole built-in library is loaded. builtin: false omits it; memo:
+    cache of parsed files; locks: also read schemas.lock, including those of the libraries around
+    single files. Returns the loaded library and all diagnostics. Raises FC107 for a missing
+    folder.
     """
     library, found = Library(memo=memo or Memo()), list[Diagnostic]()
     singles = list(loose)
@@ -231,7 +227,7 @@ def load_library(
 
 
 def _around(files: Iterable[Path]) -> Iterator[Path]:
-    """The library folders that single files stand in."""
+    """Library folders that contain the single files."""
     for path in files:
         part = next((p for p in path.resolve().parents if p.name in KINDS), None)
         if part is not None:
@@ -264,7 +260,7 @@ def _files(
 
 
 def _kind_of(data: Any) -> str:
-    """A loose file's kind, by the key that only its kind has."""
+    """A single file's kind, from the key that identifies it."""
     keys = set(data) if isinstance(data, dict) else set()
     marks = {"recipe": "recipes", "mixture": "mixtures", "overlay": "overlays", "tasks": "datasets"}
     return next((kind for mark, kind in marks.items() if mark in keys), "styles")
@@ -284,7 +280,7 @@ def _is_rows(data: Any) -> bool:
 
 
 def _load(library: Library, path: Path, kind: str) -> list[Diagnostic]:
-    """Put a file's model into the library, less the parts that are complained of."""
+    """Add a file's model to the library, without its invalid parts."""
     document = library.memo.read(path)
     if document.data is None:
         library.documents.append(document)
@@ -346,7 +342,7 @@ def _add_styles(
 
 
 def _rendered(text: str, names: Mapping[str, object]) -> str:
-    """A rung or language with its variable; unchanged where that fails, which the check reports."""
+    """Render a rung or language with the variable; unchanged on failure, which `check` reports."""
     from flancompile.dsl.jinja.expression import RowError, compile_template  # Jinja, slow to import
 
     try:

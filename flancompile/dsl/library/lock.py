@@ -1,8 +1,8 @@
-"""schemas.lock: the columns of each source and their types, as the rows of its splits showed them.
+"""schemas.lock: columns of each source and their types, as found in its rows.
 
-`check --data` writes it beside a library's folders; the static checks read it, so that they know
-types without a row. An entry counts for the source as it was written then; where the data has
-changed since, its complaints are warnings.
+`check --data` writes it beside a library's folders; static checks read it to know types without
+reading rows. An entry applies to the source as defined then; if the data has changed since, type
+errors become warnings.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAME = "schemas.lock"
 
 @dataclass(frozen=True)
 class Seen:
-    """A split that was read: how many of its rows, and a digest of its data."""
+    """A split that was read: number of rows read, and a digest of its data."""
 
     rows: int
     data: str
@@ -36,8 +36,8 @@ class Seen:
 class Schema:
     """A source's columns.
 
-    source: digest of the source that it was read of; splits: what was read; absent: columns that
-    some rows lack; stale: whether the data on this machine is other data.
+    source: digest of the source's definition; splits: the splits read; absent: columns that some
+    rows lack; stale: whether the data on this machine differs.
     """
 
     columns: Mapping[str, Type]
@@ -53,7 +53,7 @@ class Schema:
 
     @cached_property
     def digest(self) -> str:
-        """A digest of the whole."""
+        """Digest of the schema."""
         return hashlib.blake2b(json.dumps(self.as_json()).encode(), digest_size=12).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Schema:
 
 
 def source_digest(source: Source) -> str:
-    """A digest of what a dataset file says of its source; what it leaves unsaid has no part."""
+    """Digest of a source's definition; keys that are not set are not included."""
     said = source.model_dump_json(exclude_defaults=True)
     return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()
 
@@ -95,7 +95,7 @@ def read_lock(folder: Path) -> dict[str, Schema]:
 
 
 def write_lock(folder: Path, schemas: Mapping[str, Schema]) -> None:
-    """Write a library folder's lock, whole or not at all."""
+    """Write a library folder's lock atomically."""
     path = folder / NAME
     data = {"sources": {id_: schemas[id_].as_json() for id_ in sorted(schemas)}}
     fresh = path.with_name(f"{NAME}.part")

@@ -1,7 +1,7 @@
-"""What was parsed and checked before, by content, so that a file that has not changed costs little.
+"""Cache of parsed files and their diagnostics, by content, so that unchanged files load fast.
 
-One file holds it for a set of library folders. It may be deleted at any time; what cannot be read
-or was written by another version of the language counts as absent.
+One file stores it for a set of library folders. It may be deleted at any time; it is ignored if it
+is damaged or was written by another version of the language's code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Entry = tuple[Any, dict[str, list[Kept]]]  # parsed data; complaints by mark
 
 
 def _fingerprint() -> str:
-    """Changes when the language's own code does."""
+    """Digest of the language's code."""
     hasher = hashlib.blake2b(digest_size=16)
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         code = path.read_bytes()
@@ -34,9 +34,9 @@ def _fingerprint() -> str:
 
 
 class Memo:
-    """Parsed data, and the complaints of static checks, by a file's digest.
+    """Parsed data and diagnostics of static checks, by a file's digest.
 
-    path: the file that holds them between runs; None keeps nothing.
+    path: the cache file; None for no cache.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -71,9 +71,9 @@ class Memo:
         return document
 
     def complaints(self, document: yaml.Document, mark: str = "") -> list[Diagnostic] | None:
-        """What checks found in a document; None where they are yet to be run.
+        """Cached diagnostics of a document; None if it has not been checked.
 
-        mark: what the checks depend on beside the document.
+        mark: digest of further inputs of the checks.
         """
         kept = self._used.get(document.digest, (None, {}))[1].get(mark)
         if kept is None:
@@ -86,7 +86,7 @@ class Memo:
         ]
 
     def keep(self, document: yaml.Document, found: Sequence[Diagnostic], mark: str = "") -> None:
-        """Remember what checks found in a document."""
+        """Store a document's diagnostics."""
         if document.digest in self._used:
             data, others = self._used[document.digest]
             still = {m: k for m, k in others.items() if m == "" and mark}
@@ -94,7 +94,7 @@ class Memo:
             self._changed = True
 
     def save(self) -> None:
-        """Write what this run used; a folder that cannot be written keeps nothing."""
+        """Write the entries used in this run; do nothing if the folder is not writable."""
         if self.path is None or not (self._changed or len(self._used) < len(self._known)):
             return
         with suppress(OSError):

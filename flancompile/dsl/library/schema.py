@@ -1,6 +1,6 @@
-"""JSON Schemas of the files that an author writes, from the models themselves, for editors.
+"""JSON Schemas of library files, generated from the models, for editors.
 
-Short forms that a validator accepts (a signature as text, one join as a mapping) are added here.
+Short forms that validators accept (a signature as text, one join as a mapping) are added here.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _FOR_EACH_SHORT: dict[str, Any] = {
 
 
 def schemas(more: Models = _NONE) -> dict[str, dict[str, Any]]:
-    """File name -> schema, for every kind of file. more: kinds that the language does not know."""
+    """File name -> schema, for every file kind. more: kinds defined outside the language."""
     models = {**_MODELS, **more}
     return {f"{name}.schema.json": _schema(name, model) for name, model in models.items()}
 
 
 def write_schemas(folder: Path, more: Models = _NONE) -> list[Path]:
-    """Write all schemas to a folder; the same bytes as long as the models are the same."""
+    """Write all schemas to a folder; their bytes depend on the models only."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, schema in schemas(more).items():

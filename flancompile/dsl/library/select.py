@@ -1,4 +1,4 @@
-"""Selectors: which tasks a mixture's member means.
+"""Selectors: expressions that choose tasks by their labels.
 
     cluster:nli and not inverted
     tag:cot or (source:squad and category:extractive_qa)
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Selectable(Protocol):
-    """What a selector looks at."""
+    """An object with labels and flags that a selector can match."""
 
     @property
     def id(self) -> str:
@@ -43,7 +43,7 @@ class Selectable(Protocol):
 
     @property
     def flags(self) -> frozenset[str]:
-        """The flags that hold: inverted, cot, options, instruction, eval, chat."""
+        """Flags of the task: inverted, cot, options, instruction, eval, chat."""
 
 
 KEYS = ("task", "source", "category", "cluster", "tag", "rung", "language", "license")
@@ -61,12 +61,12 @@ class Selector:
     terms: tuple[tuple[str, str], ...]
 
     def pick(self, tasks: Iterable[Selectable]) -> list[str]:
-        """Ids of the tasks that it selects, in the given order."""
+        """Ids of the selected tasks, in the given order."""
         return [t.id for t in tasks if self.test(t)]
 
 
 def nearest_term(selector: Selector, tasks: Iterable[Selectable]) -> str | None:
-    """A hint for a selector that selects nothing: the nearest value that a task has."""
+    """Hint for a selector that selects nothing: the nearest label of a task."""
     every = list(tasks)
     for key, pattern in selector.terms:
         values = {t.id for t in every} if key == "task" else set[str]()
@@ -79,7 +79,7 @@ def nearest_term(selector: Selector, tasks: Iterable[Selectable]) -> str | None:
 
 
 def meant_term(text: str, tasks: Iterable[Selectable]) -> str | None:
-    """A hint for a selector with a bare word that is a task's label: the key goes before it."""
+    """Hint for a selector with a bare word that is a task's label: add the key."""
     every = list(tasks)
     for word in re.findall(r"[^\s()]+", text):
         if ":" in word or "/" in word or word in (*FLAGS, "and", "or", "not"):

@@ -1,4 +1,4 @@
-"""Advice on values of the wrong type: the form that is wanted, with the author's own value."""
+"""Hints for values of the wrong type: the expected form, filled with the author's own value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _USUAL = {str: ("select", "file", "files"), int: ("examples", "pack")}
 
 
 def described(model: type[BaseModel], key: Key) -> str | None:
-    """The description of a key; None where it has none."""
+    """The description of a key, or None."""
     for kind in kinds_at(model, key[:-1]) if key else ():
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             for name, field in kind.model_fields.items():
@@ -29,7 +29,7 @@ def described(model: type[BaseModel], key: Key) -> str | None:
 
 
 def advice_on(error: Any, model: type[BaseModel], key: Key) -> str | None:
-    """What to write in place of a value of the wrong type; None where there is no more to say."""
+    """Hint for a value of the wrong type, or None."""
     kind, given = error["type"], error.get("input")
     if kind.split("_")[0] in ("int", "float"):
         if key[-1:] == ("[key]",):
@@ -44,7 +44,7 @@ def advice_on(error: Any, model: type[BaseModel], key: Key) -> str | None:
 
 
 def _digits(given: object, *, whole: bool) -> str | None:
-    """A number with a unit, in digits alone."""
+    """A number with a unit, written in digits."""
     match = _NUMBER.fullmatch(given.strip()) if isinstance(given, str) else None
     if match is None or match[2].lower() not in (*_UNITS, ""):
         return None
@@ -70,7 +70,7 @@ def _listed(given: object, kinds: list[Any]) -> str | None:
 
 
 def _keyed(given: object, kinds: list[Any]) -> str | None:
-    """The form of a map, with the key that a bare value most often means."""
+    """The form of a map, with the most likely key of a bare value."""
     for kind in kinds:
         kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         if get_origin(kind) is dict and get_args(kind)[0] is int:

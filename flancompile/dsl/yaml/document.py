@@ -1,4 +1,4 @@
-"""YAML with places: plain data, and the span of every key and value in it.
+"""YAML with source positions: plain data, and the span of every key and value.
 
 PyYAML's C parser composes nodes with marks; the data and the spans come from one walk over them.
 The scalars follow YAML 1.2's core schema, so `yes`, `no` and `on` are text, as an author of answer
@@ -18,7 +18,7 @@ import yaml
 
 from flancompile.dsl.jinja.places import occurrences, spots
 from flancompile.dsl.jinja.tokens import Part
-from flancompile.dsl.yaml.syntax import QUOTES, syntax_fault
+from flancompile.dsl.yaml.syntax import QUOTES, syntax_diagnostic
 from flancompile.errors import Diagnostic, FlancompileError, Span
 
 __all__ = ["Document", "Index", "Key", "decoded", "parse", "read", "read_bytes", "read_text"]
@@ -27,7 +27,7 @@ Key = tuple[str | int, ...]
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML 1.2 core scalars over the C parser, and no tags but theirs."""
+    """Loader of YAML 1.2 core scalars over the C parser; other tags are errors."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     yaml_constructors = {
@@ -48,7 +48,7 @@ for _tag, _pattern, _first in (
 
 
 def _scalar(what: str, read: Callable[[str], object]) -> Callable[[Any, yaml.Node], object]:
-    """Reads a scalar of one kind; what is not of that kind is told at its place."""
+    """Constructor of scalars of one type; invalid ones are reported at their position."""
 
     def build(loader: Any, node: yaml.Node) -> object:
         text = str(loader.construct_scalar(node))
@@ -74,7 +74,7 @@ MAX_DEPTH = 100  # lists and maps within one another
 
 @dataclass
 class Index:
-    """Where each part of a file stands."""
+    """Spans of a file's keys and values."""
 
     lines: list[str]
     values: dict[Key, Span] = field(default_factory=dict)
@@ -83,9 +83,9 @@ class Index:
 
 @dataclass
 class Document:
-    """A parsed file: `data`, and where each part of it stands (found when it is asked for).
+    """A parsed file: `data`, and the spans of its parts, computed on first use.
 
-    partial: whether parts that are wrong were left out of the data.
+    partial: whether invalid parts were removed from the data.
     """
 
     path: str
@@ -96,13 +96,13 @@ class Document:
 
     @cached_property
     def index(self) -> Index:
-        """The places of the file's parts."""
+        """Spans of the file's parts."""
         return parse(self.text, self.path).index
 
     def span(self, key: Key, *, of_key: bool = False) -> Span:
-        """The span of the value (or the key) at `key`, or of its nearest parent that has one.
+        """The span of the value (or key) at `key`, or of its nearest parent with a span.
 
-        Parts that are no keys of the file (names of union members in a model's error) are skipped.
+        Components that are not keys of the file, such as union members' names, are skipped.
         """
         spot: Key = ()
         for part in key:
@@ -113,7 +113,7 @@ class Document:
         return self.index.values.get(spot, Span(self.path, 1, 1, 1, 1))
 
     def value(self, key: Key) -> Any:
-        """What stands at `key`; None for nothing."""
+        """The value at `key`, or None."""
         found = self.data
         for part in key:
             try:
@@ -123,7 +123,7 @@ class Document:
         return found
 
     def spot(self, key: Key, start: int, length: int = 1) -> Span:
-        """The span of characters of the text at `key`; the whole text's where that is unsure."""
+        """The span of characters of the text at `key`; the whole text's if they are not found."""
         whole, text = self.span(key), self.value(key)
         known = isinstance(text, str) and key in self.index.values
         places = spots(self.index.lines, whole, text) if known else None
@@ -136,7 +136,7 @@ class Document:
     def every(self, key: Key, word: str, part: Part | None = None) -> list[Span]:
         """The spans of a word in the text at `key`, or of an item of a list; else the whole span.
 
-        part: what the word is there.
+        part: the word's syntactic role.
         """
         text = self.value(key)
         if isinstance(text, list) and word in text:
@@ -167,17 +167,17 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """Parse a YAML file. Raises FC101 for what is no YAML, FC102 for a key given twice."""
+    """Parse a YAML file. Raises FC101 for invalid YAML, FC102 for a duplicate key."""
     return parse(read_text(path), str(path))
 
 
 def read_text(path: Path) -> str:
-    """A file's text. Raises FC101 for one that cannot be read or is not UTF-8."""
+    """A file's text. Raises FC101 if it cannot be read or is not UTF-8."""
     return decoded(read_bytes(path), path)
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes. Raises FC101 for one that cannot be read."""
+    """A file's bytes. Raises FC101 if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -188,7 +188,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decoded(raw: bytes, path: Path) -> str:
-    """The text of a file's bytes. Raises FC101 for what is not UTF-8."""
+    """Decode a file's bytes. Raises FC101 if they are not UTF-8."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -201,7 +201,7 @@ def decoded(raw: bytes, path: Path) -> str:
 
 
 def parse(text: str, path: str) -> Document:
-    """Parse YAML text; `path` is what its places are called by. Errors as for `read`."""
+    """Parse YAML text; `path` names the file in diagnostics. Errors as for `read`."""
     if (line := _too_deep(text)) is not None:
         raise FlancompileError([_depth(Span(path, line, 1, line, 1))])
     loader = _Loader(text)
@@ -216,7 +216,7 @@ def parse(text: str, path: str) -> Document:
             raise FlancompileError(faults)
         document.data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        raise FlancompileError([syntax_fault(error, path, text, _Loader)]) from error
+        raise FlancompileError([syntax_diagnostic(error, path, text, _Loader)]) from error
     except yaml.reader.ReaderError as error:
         before = text.encode("utf-8", "replace")[: error.position].decode("utf-8", "ignore")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -230,7 +230,7 @@ def parse(text: str, path: str) -> Document:
 
 
 def _too_deep(text: str) -> int | None:
-    """The line in which far too many brackets are open for the parser; None where all is well."""
+    """The line where brackets are nested too deeply for the parser, or None."""
     if text.count("[") + text.count("{") < 1000:
         return None
     depth = 0
@@ -282,7 +282,7 @@ def _walk(
 
 
 def _no_key(node: yaml.Node, name: yaml.Node, document: Document) -> Diagnostic:
-    """A list or a map as a key: most often a slot without quotes, `{{ x }}`."""
+    """Diagnostic of a list or map as a key, usually an unquoted slot, `{{ x }}`."""
     span = _span(name, document.path)
     line, column = node.start_mark.line, node.start_mark.column
     if document.index.lines[line][column : column + 2] == "{{":

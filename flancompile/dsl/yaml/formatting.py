@@ -1,9 +1,9 @@
-"""One canonical form for authors' YAML that keeps comments, and the meaning to the last character.
+"""Format YAML canonically; data and comments are unchanged.
 
-Two spaces of indentation, sequences set in, double quotes (single ones about quotes and
+Two spaces of indentation, indented sequences, double quotes (single ones about quotes and
 backslashes), texts of several lines as blocks. Keys stay in their order, and flow and folded texts
-stay what they are. A file that would not read back as the same data, with the same comments beside
-the same words, is left as it was.
+are unchanged. A file is left as it is if its formatted text would have other data, or comments at
+other words.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ __all__ = ["format_file", "formatted"]
 def formatted(text: str, path: str = "") -> str:
     """The text in its canonical form; formatting that again changes nothing.
 
-    Raises FC101 and FC102 for what is no YAML. Texts whose block would end in white space are kept
-    as they stand, and so is a whole file that has no data, or whose meaning or comments the form
-    would change.
+    Raises FC101 and FC102 for invalid YAML. Texts whose block would end in white space are
+    unchanged, and so is a file without data, or one whose data or comments would change.
     """
     from ruamel.yaml.error import YAMLError
 
@@ -51,7 +50,7 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 
 
 def _comments(text: str) -> list[tuple[str, int, bool]]:
-    """Each comment, the number of words before it, and whether it stands beside the last one."""
+    """Each comment, the number of words before it, and whether the last word is on its line."""
     words = [(0, 0, ""), *_words(text), (len(text), len(text), "")]
     found = []
     for number, ((_, before, _), (start, end, style)) in enumerate(pairwise(words)):
@@ -64,7 +63,7 @@ def _comments(text: str) -> list[tuple[str, int, bool]]:
 
 
 def _words(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where the parts of a file begin and end, in characters; and, of a block, its mark."""
+    """Start and end of the file's tokens, in characters, and the marker of each block."""
     import yaml as pyyaml
 
     for token in pyyaml.scan(text, Loader=pyyaml.SafeLoader):
@@ -120,13 +119,13 @@ def _is_flow(value: Any) -> bool:
 
 
 def _fits_block(text: str) -> bool:
-    """Whether a literal block gives the text back: no white space at ends, no odd characters."""
+    """Whether a literal block can represent the text exactly."""
     lines = text.split("\n")
     plain = all(line == line.rstrip() for line in lines) and text == text.lstrip()
     return plain and all(c.isprintable() or c == "\n" for c in text)
 
 
 def format_file(path: Path) -> tuple[str, str]:
-    """A file's text as it is and in its canonical form. Raises FC101 and FC102."""
+    """A file's text, and the text in canonical form. Raises FC101 and FC102."""
     text = yaml.read_text(path)
     return text, formatted(text, str(path))

@@ -1,4 +1,4 @@
-"""The key that an author meant: a near spelling, another word for it, or one of another place."""
+"""Suggest the intended key: a similar spelling, a synonym, or a key of another place."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 
 
 def meant_key(name: str, known: Collection[str]) -> str | None:
-    """A hint that names the key that is meant; None where none is near.
+    """Hint with the intended key, or None.
 
     >>> meant_key("evaluation", ["eval", "exemplars"])
     "did you mean 'eval'?"
@@ -73,9 +73,9 @@ def meant_key(name: str, known: Collection[str]) -> str | None:
 
 
 def likely_key(name: str, known: Collection[str], model: type[BaseModel]) -> str | None:
-    """A hint that names the key that is meant, or the place where a key of that very name belongs.
+    """Hint with the intended key, or with the place where a key of this name belongs.
 
-    model: that of the whole file.
+    model: the whole file's model.
     """
     other_word = any(w in known for w in _WORDS.get(name.lower().replace("-", "_"), ()))
     home = None if other_word else home_of(name, model)
@@ -83,9 +83,9 @@ def likely_key(name: str, known: Collection[str], model: type[BaseModel]) -> str
 
 
 def home_of(name: str, model: type[BaseModel]) -> str | None:
-    """A hint that names the place of a file where a key belongs; None for no such key.
+    """Hint with the place where a key belongs, or None for an unknown key.
 
-    model: that of the whole file.
+    model: the whole file's model.
     """
     place = next((place for place, key in _places(model, (), 0) if key == name), None)
     if place is None:
@@ -96,7 +96,7 @@ def home_of(name: str, model: type[BaseModel]) -> str | None:
 def _places(
     model: type[BaseModel], place: tuple[str, ...], depth: int
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Keys of a model and of those in it, the outer ones first."""
+    """Keys of a model and of nested models, outer ones first."""
     if depth > 4:
         return
     fields = [(field.alias or name, field) for name, field in model.model_fields.items()]

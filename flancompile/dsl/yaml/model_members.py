@@ -1,4 +1,4 @@
-"""The models at a place of a model: what an author may write there."""
+"""Keys and types that a model allows at a place of a file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Key = tuple[str | int, ...]
 
 
 def keys_at(model: type[BaseModel], key: Key) -> list[str]:
-    """The keys that a place may have; none for a map of free names."""
+    """Keys allowed at a place; none for a map with free names."""
     models = [k for k in kinds_at(model, key) if isinstance(k, type) and issubclass(k, BaseModel)]
     return [f.alias or name for m in models for name, f in m.model_fields.items()]
 
 
 def kinds_at(model: type[BaseModel], key: Key) -> list[Any]:
-    """The types that a value at a place may have."""
+    """Types allowed for a value at a place."""
     kinds: list[Any] = [model]
     for part in key:
         kinds = [inner for kind in kinds for inner in inside(kind, part)] or kinds
@@ -28,7 +28,7 @@ def kinds_at(model: type[BaseModel], key: Key) -> list[Any]:
 
 
 def inside(kind: Any, part: str | int) -> list[Any]:
-    """The types of a part of a type."""
+    """Types of a component of a type."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return [inner for k in get_args(kind) for inner in inside(k, part)]
@@ -44,7 +44,7 @@ def inside(kind: Any, part: str | int) -> list[Any]:
 
 
 def models_in(kinds: list[Any]) -> Iterator[tuple[type[BaseModel], bool]]:
-    """The models among types, those in lists and maps too; whether it is a map's."""
+    """Models among types, including items of lists and maps; true for items of maps."""
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield kind, False

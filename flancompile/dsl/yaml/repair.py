@@ -1,4 +1,4 @@
-"""A document less what is wrong in it, so that one mistake does not hide the others of its file."""
+"""Remove invalid parts of a document, so that one mistake does not hide others in its file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Edit", "edits_for", "real_key", "without"]
 
 @dataclass(frozen=True)
 class Edit:
-    """What becomes of a part: dropped, renamed, or another text in its place.
+    """An edit of a part: drop it, rename it, or replace its text.
 
-    hurts: whether the part that it stands in has lost something.
+    hurts: whether the enclosing part is incomplete afterwards.
     """
 
     name: str | None = None
@@ -25,7 +25,7 @@ class Edit:
 
 
 def real_key(place: Key, document: Document) -> Key:
-    """A model's place less the parts that are no keys of the file, such as names of types."""
+    """A model error's location without components that are not keys, such as types' names."""
     data, found = document.data, ()
     for part in place:
         inside = isinstance(data, dict) and part in data
@@ -37,7 +37,7 @@ def real_key(place: Key, document: Document) -> Key:
 def edits_for(
     errors: Iterable[Any], document: Document, meant: Callable[[Key], str | None]
 ) -> dict[Key, Edit]:
-    """What to do about a model's errors. meant: the hint for a key that is not known."""
+    """Edits that remove a model's errors. meant: gives the hint for an unknown key."""
     found: dict[Key, Edit] = {}
     missing: list[Key] = []
     for error in errors:
@@ -64,7 +64,7 @@ def edits_for(
 
 
 def _meant(key: Key, document: Document, hint: str | None) -> str | None:
-    """The name that a misspelt key has in truth, where that is free."""
+    """The correct name of a misspelt key, if it is not taken."""
     named = re.search(r"did you mean '(.*)'", hint) if hint else None
     free = named is not None and named[1] not in (document.value(key[:-1]) or ())
     return named[1] if named is not None and free else None
@@ -73,9 +73,9 @@ def _meant(key: Key, document: Document, hint: str | None) -> str | None:
 def without(
     document: Document, edits: Mapping[Key, Edit], hurt: set[Key]
 ) -> tuple[Document, set[Key]] | None:
-    """The document after some edits, with its places; and what has lost a part by now.
+    """Apply edits to a document; return it with its spans, and the keys of incomplete parts.
 
-    None where too little would be left to say anything of the rest.
+    None if too little would remain to be checked.
     """
     if not edits or () in edits or any(key[0] == "for_each" for key in edits):
         return None

@@ -1,6 +1,6 @@
-"""What an author did where YAML does not parse: at the mistake, not where the parser stopped.
+"""Locate YAML syntax errors at the mistake itself.
 
-libyaml reports the token that it could not use, often a line or many after the mistake. The tokens
+libyaml reports the token at which it stops, often some lines after the mistake. The tokens
 before it show the quotes, brackets and indentation that are open there.
 """
 
@@ -16,7 +16,7 @@ import yaml
 
 from flancompile.errors import Diagnostic, Span
 
-__all__ = ["QUOTES", "syntax_fault"]
+__all__ = ["QUOTES", "syntax_diagnostic"]
 
 QUOTES = "text that begins with {{ needs quotes"
 _NO_TABS = "indent with spaces: YAML takes no tabs"
@@ -26,8 +26,8 @@ _BARE_SLOT = re.compile(r"^[^\"'#]*?[:-]\s+(?P<slot>\{\{)")
 
 
 @dataclass(frozen=True)
-class _Fault:
-    """A mistake: line and column from 0, the message, and what to do."""
+class _Mistake:
+    """A mistake: line and column from 0, message and hint."""
 
     line: int
     column: int
@@ -36,8 +36,8 @@ class _Fault:
     length: int = 1
 
 
-def syntax_fault(error: yaml.MarkedYAMLError, path: str, text: str, loader: Any) -> Diagnostic:
-    """FC101 at the mistake that made YAML's parser stop.
+def syntax_diagnostic(error: yaml.MarkedYAMLError, path: str, text: str, loader: Any) -> Diagnostic:
+    """FC101 at the mistake that stops the YAML parser.
 
     loader: the class whose scanner gives the tokens.
     """
@@ -54,11 +54,11 @@ def syntax_fault(error: yaml.MarkedYAMLError, path: str, text: str, loader: Any)
     return Diagnostic("FC101", f"not YAML: {fault.message}", span, fault.hint)
 
 
-def _found(error: Any, mark: Any, lines: list[str], text: str, loader: Any) -> _Fault:
+def _found(error: Any, mark: Any, lines: list[str], text: str, loader: Any) -> _Mistake:
     line = lines[mark.line] if mark.line < len(lines) else ""
     problem, context = str(error.problem), str(error.context)
     tokens = list(_tokens(text, loader))
-    looks: tuple[Callable[[], _Fault | None], ...] = (
+    looks: tuple[Callable[[], _Mistake | None], ...] = (
         lambda: _tab(lines, mark),
         lambda: _tag(problem, mark),
         lambda: _slot(line, mark),
@@ -73,7 +73,7 @@ def _found(error: Any, mark: Any, lines: list[str], text: str, loader: Any) -> _
         if (fault := look()) is not None:
             return fault
     said = ", ".join(str(p) for p in (error.context, error.problem) if p)
-    return _Fault(mark.line, mark.column, said, "see the line before it too")
+    return _Mistake(mark.line, mark.column, said, "see the line before it too")
 
 
 def _tokens(text: str, loader: Any) -> Iterator[Any]:
@@ -82,36 +82,36 @@ def _tokens(text: str, loader: Any) -> Iterator[Any]:
         yield from yaml.scan(text, Loader=loader)
 
 
-def _tab(lines: list[str], mark: Any) -> _Fault | None:
+def _tab(lines: list[str], mark: Any) -> _Mistake | None:
     for number in (mark.line, mark.line - 1, mark.line + 1):
         line = lines[number] if 0 <= number < len(lines) else ""
         indent = line[: len(line) - len(line.lstrip())]
         if "\t" in indent:
             column = indent.index("\t")
-            return _Fault(number, column, "a tab in the indentation", _NO_TABS)
+            return _Mistake(number, column, "a tab in the indentation", _NO_TABS)
     return None
 
 
-def _tag(problem: str, mark: Any) -> _Fault | None:
+def _tag(problem: str, mark: Any) -> _Mistake | None:
     if tag := re.search(r"constructor for the tag '(?:tag:yaml.org,2002:)?(.*)'", problem):
         hint = "take the tag out: values are texts, numbers, booleans, lists and maps"
-        return _Fault(mark.line, mark.column, f"the tag {tag[1]!r} is not known", hint)
+        return _Mistake(mark.line, mark.column, f"the tag {tag[1]!r} is not known", hint)
     return None
 
 
-def _slot(line: str, mark: Any) -> _Fault | None:
+def _slot(line: str, mark: Any) -> _Mistake | None:
     slot = _BARE_SLOT.search(line)
     if slot is not None and slot.start("slot") <= mark.column:
-        return _Fault(mark.line, slot.start("slot"), "{{ begins a map", QUOTES, 2)
+        return _Mistake(mark.line, slot.start("slot"), "{{ begins a map", QUOTES, 2)
     return None
 
 
-def _special(line: str, mark: Any, problem: str) -> _Fault | None:
-    """A plain text that begins with a character of YAML's own."""
+def _special(line: str, mark: Any, problem: str) -> _Mistake | None:
+    """A plain text that begins with a special character of YAML."""
     match = _VALUE.match(line)
     if match is not None and match["value"].startswith(("{%", "{#")):
         hint = f"text that begins with {match['value'][:2]} needs quotes"
-        return _Fault(
+        return _Mistake(
             mark.line, match.start("value"), f"{match['value'][:2]} begins a map", hint, 2
         )
     if match is None or match["value"][0] not in "%@*&!`|>":
@@ -121,22 +121,22 @@ def _special(line: str, mark: Any, problem: str) -> _Fault | None:
         return None
     if first in "|>":
         hint = f"the text of a block begins in the line after {first}, indented; or quote it"
-        return _Fault(mark.line, at, f"text after {first!r} in its line", hint)
+        return _Mistake(mark.line, at, f"text after {first!r} in its line", hint)
     what = {"*": "an alias", "&": "an anchor", "!": "a tag"}.get(first, "no plain text")
     hint = f"text that begins with {first} needs quotes"
-    return _Fault(mark.line, at, f"{first!r} begins {what}", hint)
+    return _Mistake(mark.line, at, f"{first!r} begins {what}", hint)
 
 
 def _quoted(
     problem: str, context: str, mark: Any, lines: list[str], tokens: list[Any]
-) -> _Fault | None:
-    """A quote that is never closed, is closed too late or too soon, or holds a wrong escape."""
+) -> _Mistake | None:
+    """A quote that is not closed, closed too late or too soon, or contains an invalid escape."""
     if "unknown escape" in problem:
         line = lines[mark.line] if mark.line < len(lines) else ""
         at = mark.column - (line[mark.column : mark.column + 1] != "\\")
         shown = line[at : at + 2]
         hint = "double the backslash, or use 'single quotes', in which it is itself"
-        return _Fault(mark.line, at, f"the escape {shown!r} is not known", hint, 2)
+        return _Mistake(mark.line, at, f"the escape {shown!r} is not known", hint, 2)
     if "quoted scalar" in context:
         quoted = [t for t in tokens if isinstance(t, yaml.ScalarToken) and t.style in ('"', "'")]
         late = [t for t in quoted if t.start_mark.line < t.end_mark.line <= mark.line]
@@ -163,26 +163,26 @@ def _quoted(
     inner = '\\"' if double else "''"
     hint = f"a quote within the text is written {inner}; or write the text as a block with |-"
     place = last.end_mark.column - 1
-    return _Fault(mark.line, place, "the quote closes here, and more follows", hint)
+    return _Mistake(mark.line, place, "the quote closes here, and more follows", hint)
 
 
 def _goes_on(token: Any, lines: list[str]) -> bool:
-    """Whether text follows a closing quote at once, so that it was meant to open one."""
+    """Whether text follows a closing quote directly, so that it was probably an opening one."""
     after = lines[token.end_mark.line][token.end_mark.column :][:1]
     return after not in ("", " ", ",", ":", "]", "}")
 
 
-def _unclosed(line: int, column: int) -> _Fault:
+def _unclosed(line: int, column: int) -> _Mistake:
     message = "the quote that opens here is not closed"
-    return _Fault(line, column, message, "close it, or write the text as a block with |-")
+    return _Mistake(line, column, message, "close it, or write the text as a block with |-")
 
 
-def _bracket(context: str, mark: Any, line: str, tokens: list[Any]) -> _Fault | None:
-    """A bracket that is never closed, or that nothing opens."""
+def _bracket(context: str, mark: Any, line: str, tokens: list[Any]) -> _Mistake | None:
+    """An unbalanced bracket."""
     here = line[mark.column : mark.column + 1]
     opened = _opened(tokens, mark)
     if here in ("}", "]") and here and opened is None:
-        return _Fault(mark.line, mark.column, f"nothing opens this {here!r}", "take it out")
+        return _Mistake(mark.line, mark.column, f"nothing opens this {here!r}", "take it out")
     if opened is None or "flow" not in context:
         return None
     shown = "{" if isinstance(opened, yaml.FlowMappingStartToken) else "["
@@ -191,14 +191,14 @@ def _bracket(context: str, mark: Any, line: str, tokens: list[Any]) -> _Fault | 
         close = {"{": "}", "[": "]"}[shown]
         hint = f"close it with {close}; a text with brackets in it needs quotes"
         message = f"the {shown!r} that opens here is not closed"
-        return _Fault(place.line, place.column, message, hint)
+        return _Mistake(place.line, place.column, message, hint)
     message = f"within {shown!r} a comma or an end is wanted here"
     hint = "text that holds , : { } [ or ] needs quotes there"
-    return _Fault(mark.line, mark.column, message, hint)
+    return _Mistake(mark.line, mark.column, message, hint)
 
 
 def _opened(tokens: list[Any], mark: Any) -> Any:
-    """The innermost bracket that is open at a place; None for none."""
+    """The innermost open bracket at a place, or None."""
     open_ = []
     for token in tokens:
         if (token.start_mark.line, token.start_mark.column) >= (mark.line, mark.column):
@@ -210,14 +210,14 @@ def _opened(tokens: list[Any], mark: Any) -> Any:
     return open_[-1] if open_ else None
 
 
-def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Fault | None:
+def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Mistake | None:
     """A line without `key: `, or a colon within a plain text."""
     if "could not find expected ':'" in problem and error.context_mark is not None:
         place = error.context_mark
         shown = lines[place.line].strip()
         message = f"{_short(shown)!r} is no `key: value`"
         hint = "write `key: value`; lines of a text are indented deeper than its key"
-        return _Fault(place.line, place.column, message, hint, len(shown))
+        return _Mistake(place.line, place.column, message, hint, len(shown))
     if "mapping values are not allowed" not in problem:
         return None
     own = _KEY.match(lines[mark.line])
@@ -225,19 +225,19 @@ def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Fault |
         hint = "text with a colon and a space needs quotes"
         if any(mark_ in lines[mark.line][: mark.column] for mark_ in "“‘«"):
             hint += ", and these must be straight ones"
-        return _Fault(mark.line, mark.column, "a second ': ' in one line", hint)
+        return _Mistake(mark.line, mark.column, "a second ': ' in one line", hint)
     above = _above(mark.line, lines)
     shown = lines[above].strip()
     if above < mark.line and _KEY.match(lines[above]) is None and not shown.startswith("- "):
         first = shown.replace("=", " ").replace(":", " ").split()
         hint = f"write `{first[0]}: {' '.join(first[1:])}`" if first[1:] else f"write `{first[0]}:`"
         message = f"{_short(shown)!r} is no `key: value`"
-        return _Fault(above, lines[above].index(shown), message, hint, len(shown))
+        return _Mistake(above, lines[above].index(shown), message, hint, len(shown))
     return None
 
 
-def _indentation(problem: str, mark: Any, lines: list[str], tokens: list[Any]) -> _Fault | None:
-    """A line that is indented otherwise than those around it."""
+def _indentation(problem: str, mark: Any, lines: list[str], tokens: list[Any]) -> _Mistake | None:
+    """A line with an indentation that differs from its neighbours'."""
     marks = ("did not find expected key", "expected '-' indicator", "mapping values")
     line = lines[mark.line] if mark.line < len(lines) else ""
     indent = len(line) - len(line.lstrip())
@@ -250,29 +250,29 @@ def _indentation(problem: str, mark: Any, lines: list[str], tokens: list[Any]) -
     of_above = _column(lines[above])
     if "'-' indicator" in problem and indent == len(lines[above]) - len(lines[above].lstrip()):
         hint = "indent it like the item's first key, or begin another item with `- `"
-        return _Fault(mark.line, indent, f"{name} stands beside the items of a list", hint)
+        return _Mistake(mark.line, indent, f"{name} stands beside the items of a list", hint)
     if line.lstrip().startswith("-") and not line.lstrip().startswith("- "):
         hint = "an item begins with a dash and a space"
-        return _Fault(mark.line, indent, f"{_short(line.strip())!r} is no item", hint)
+        return _Mistake(mark.line, indent, f"{_short(line.strip())!r} is no item", hint)
     if line.lstrip().startswith("- "):
         dashes = [n for n in range(mark.line) if lines[n].lstrip().startswith("- ")]
         of_items = len(lines[dashes[-1]]) - len(lines[dashes[-1]].lstrip()) if dashes else indent
         message = f"this item is indented by {indent}, and the one before it by {of_items}"
-        return _Fault(mark.line, indent, message, "items of one list are indented alike")
+        return _Mistake(mark.line, indent, message, "items of one list are indented alike")
     first = _dedented(mark.line, indent, tokens, lines)
     if first is not None:
         shown = _name(lines[first])
         found = len(lines[first]) - len(lines[first].lstrip())
         message = f"{shown} is indented by {found}, and the lines around it by {indent}"
-        return _Fault(first, found, message, f"indent it by {indent}", len(shown))
+        return _Mistake(first, found, message, f"indent it by {indent}", len(shown))
     message = f"{name} is indented by {indent}, and {before} before it by {of_above}"
-    return _Fault(mark.line, indent, message, "keys of one map are indented alike", len(name))
+    return _Mistake(mark.line, indent, message, "keys of one map are indented alike", len(name))
 
 
 def _dedented(stop: int, indent: int, tokens: list[Any], lines: list[str]) -> int | None:
-    """The line that ended a block too soon which line `stop` means to go on with.
+    """The line whose lower indentation ended the block that line `stop` continues.
 
-    indent: of that line.
+    indent: indentation of line `stop`.
     """
     open_: list[int] = []
     closed: int | None = None
@@ -291,20 +291,20 @@ def _dedented(stop: int, indent: int, tokens: list[Any], lines: list[str]) -> in
     return closed if found < indent else None
 
 
-def _other(problem: str, mark: Any) -> _Fault | None:
+def _other(problem: str, mark: Any) -> _Mistake | None:
     if "another document" in problem:
-        return _Fault(mark.line, 0, "a second document in one file", "give it a file of its own")
+        return _Mistake(mark.line, 0, "a second document in one file", "give it a file of its own")
     if "cannot start any token" in problem:
-        return _Fault(
+        return _Mistake(
             mark.line, mark.column, "a character that begins no text", "put the text in quotes"
         )
     if " is no " in problem:  # of a scalar with a tag
-        return _Fault(mark.line, mark.column, problem, "take the tag out, or mend the value")
+        return _Mistake(mark.line, mark.column, problem, "take the tag out, or mend the value")
     return None
 
 
 def _above(line: int, lines: list[str]) -> int:
-    """The line with text before one."""
+    """The last line with text before a line."""
     found = range(line - 1, -1, -1)
     return next((n for n in found if lines[n].strip() and lines[n].lstrip()[0] != "#"), line)
 

@@ -1,4 +1,4 @@
-"""From parsed YAML to a model, with every complaint at its place and the nearest right key."""
+"""Validate parsed YAML against a model: all errors, with positions and hints."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def validate(model: type[M], document: Document) -> M:
-    """The document as a `model`. Raises FC105 (unknown key), FC106 (missing), FC201 (value)."""
+    """Validate a document. Raises FC105 (unknown key), FC106 (missing key), FC201 (value)."""
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise FlancompileError(_told(model, document, error.errors(include_url=False))) from None
+        raise FlancompileError(
+            _diagnostics(model, document, error.errors(include_url=False))
+        ) from None
 
 
 def validated(model: type[M], document: Document) -> tuple[M | None, Document, list[Diagnostic]]:
-    """The document as a `model` with every complaint, and the document that the model is of.
+    """Validate a document; return the model, the repaired document and all diagnostics.
 
-    What is wrong is left out of that document (a misspelt key gets its name), so that the rest can
-    be checked as well; None where nothing would be left. Codes as for `validate`.
+    Invalid parts are removed from the repaired document and misspelt keys renamed, so that the rest
+    can be checked too. The model is None if too little remains. Codes as for `validate`.
     """
     found: list[Diagnostic] = []
-    hurt: set[Key] = set()  # what has lost a part: its next complaints follow from that
+    hurt: set[Key] = set()  # incomplete parts, whose further errors follow from that
     for _ in range(MAX_ROUNDS):
         try:
             return model.model_validate(document.data), document, found
         except ValidationError as error:
             errors = error.errors(include_url=False)
-        told = [e for e in errors if not _follows(e, document, hurt)]
-        found += [d for d in _told(model, document, told) if d not in found]
+        new = [e for e in errors if not _follows(e, document, hurt)]
+        found += [d for d in _diagnostics(model, document, new) if d not in found]
         edits = edits_for(errors, document, partial(_hint_for, model))
         less = without(document, edits, hurt)
         if less is None:
@@ -62,7 +64,7 @@ def _follows(error: Any, document: Document, hurt: set[Key]) -> bool:
     return error["type"] in follows and any(key[: len(place)] == place for key in hurt)
 
 
-def _told(model: type[BaseModel], document: Document, errors: list[Any]) -> list[Diagnostic]:
+def _diagnostics(model: type[BaseModel], document: Document, errors: list[Any]) -> list[Diagnostic]:
     moved = _misplaced(model, document, errors)
     names = {key[-1] for key in moved}
     left = [
@@ -78,9 +80,9 @@ def _told(model: type[BaseModel], document: Document, errors: list[Any]) -> list
 def _misplaced(
     model: type[BaseModel], document: Document, errors: list[Any]
 ) -> dict[Key, Diagnostic]:
-    """Keys of a value that stand beside it, among free names: a line that is indented too little.
+    """Detect keys of a value that are beside it among free names: lines indented too little.
 
-    `templates:` under `tasks:`, say, is no task.
+    For example `templates:` directly under `tasks:` is not a task.
     """
     found: dict[Key, Diagnostic] = {}
     for error in errors:
@@ -115,7 +117,7 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
         about = described(model, key)
         advice = f"{name}: {about.removesuffix('.')}" if about else None
         return Diagnostic("FC106", f"the key {name!r} is missing", span, advice)
-    message, advice = _said(error, keys_at(model, key))
+    message, advice = _message(error, keys_at(model, key))
     advice = advice_on(error, model, key) or advice
     if kind == "string_type" and error.get("input") is None:
         advice = _empty_text(document.span(key), document) or advice
@@ -156,8 +158,8 @@ _LIMITS = {
 }
 
 
-def _said(error: Any, known: list[str]) -> tuple[str, str | None]:
-    """What is wrong with a value, and advice, in words of ours."""
+def _message(error: Any, known: list[str]) -> tuple[str, str | None]:
+    """Message and hint for a model's error."""
     kind, given, about = error["type"], error.get("input"), error.get("ctx") or {}
     message = str(error["msg"]).removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
@@ -193,14 +195,14 @@ def _said(error: Any, known: list[str]) -> tuple[str, str | None]:
 
 
 def _empty_text(span: Span, document: Document) -> str | None:
-    """Advice where a text is empty only as it begins with a #."""
+    """Hint for a text that is empty because it begins with #."""
     line = document.index.lines[span.line - 1] if document.index.lines else ""
     is_comment = line[span.column - 1 :].lstrip().startswith("#")
     return "what follows # is a comment; put the text in quotes" if is_comment else None
 
 
 def _short(value: object) -> str:
-    """A value in an author's words."""
+    """A value as an author would write it."""
     if value is None:
         return "empty"
     if isinstance(value, dict | list | tuple):
@@ -212,13 +214,13 @@ def _short(value: object) -> str:
 
 
 def _named_in(message: str, document: Document) -> Key:
-    """The key of the file's top level that a complaint about the whole speaks of first."""
+    """The first top-level key that a diagnostic about the whole file mentions."""
     keys = document.data if isinstance(document.data, dict) else {}
     return next(((w,) for w in re.findall(r"\w+", message) if w in keys), ())
 
 
 def _without_consequences(errors: list[Any]) -> list[Any]:
-    """A list is too short only because its items are wrong: one complaint will do."""
+    """Drop errors about short lists whose items are invalid."""
     places = [tuple(e["loc"]) for e in errors]
 
     def follows(error: Any) -> bool:
@@ -230,7 +232,7 @@ def _without_consequences(errors: list[Any]) -> list[Any]:
 
 
 def _without_misspelt(found: list[Diagnostic]) -> list[Diagnostic]:
-    """A key that is missing because it is misspelt is told of once, where it stands."""
+    """Report a misspelt required key once, at its position."""
     meant = {d.hint for d in found if d.code == "FC105"}
     return [
         d
@@ -240,7 +242,7 @@ def _without_misspelt(found: list[Diagnostic]) -> list[Diagnostic]:
 
 
 def _without_branches(found: list[Diagnostic]) -> list[Diagnostic]:
-    """A value that may be of several types fails once for each; one complaint a place will do."""
+    """Keep one diagnostic per place: a value of a union type fails once for each type."""
     seen: set[tuple[object, ...]] = set()
     kept = []
     for item in found:
