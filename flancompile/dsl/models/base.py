@@ -1,4 +1,4 @@
-"""The ground that every model of the language stands on."""
+"""Base class of the language's models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Expression", "Identifier", "Strict", "TemplateText"]
 
 
 class Strict(BaseModel):
-    """Frozen, and an unknown key is an error: a misspelt key must never be ignored."""
+    """Frozen model that refuses unknown keys, so that misspelt keys are never ignored."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False

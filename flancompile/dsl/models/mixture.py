@@ -1,4 +1,4 @@
-"""Mixtures and recipes: which tasks, in what shares and arms, into what build."""
+"""Mixtures and recipes: tasks, their shares and arms, and the build's settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ArmWeights(Strict):
 
 
 class Arms(Strict):
-    """Shares of the arms; an arm left out takes its parent's, and at the top the default."""
+    """Shares of the arms; a missing arm inherits its parent's, and the default at the top."""
 
     shots: Weights | None = Field(None, description="Default: {0: 1}. At most 255 exemplars.")
     options: ArmWeights | None = Field(None, description="Options in the prompt. Default: 1 to 1.")
@@ -56,7 +56,7 @@ class Member(Arms):
 
     select: str | None = Field(None, description="A selector: `cluster:nli and not inverted`.")
     mixture: str | None = Field(None, description="The id of another mixture.")
-    name: str | None = Field(None, description="What reports call this member.")
+    name: str | None = Field(None, description="Name of this member in reports.")
     rate: float | None = Field(
         None, gt=0, description="Relative to its siblings. Default: its size."
     )
@@ -80,7 +80,7 @@ class Member(Arms):
         1.0, gt=0, description="Shares within the member are raised to 1 / temperature."
     )
     overlap: Literal["keep", "exclude"] | None = Field(
-        None, description="What to do with tasks that an earlier member has too. Default: an error."
+        None, description="Handling of tasks that an earlier member has too. Default: an error."
     )
 
     @model_validator(mode="after")
@@ -108,7 +108,7 @@ class Mixture(Arms):
         None, description="The id of a library mixture that this replaces."
     )
     description: str | None = Field(
-        None, description="What the mixture is for, for readers of the file."
+        None, description="Purpose of the mixture, for readers of the file."
     )
     members: tuple[Member, ...] = Field(
         min_length=1, description="Tasks and other mixtures, with their rates."
@@ -133,7 +133,7 @@ class Mixture(Arms):
 
 
 class TokenizerSpec(Strict):
-    """Which tokenizer: exactly one of file, hub, train and bytes."""
+    """The tokenizer: exactly one of file, hub, train and bytes."""
 
     file: str | None = Field(
         None, description="tokenizer.json, tekken.json or a SentencePiece .model."
@@ -157,7 +157,7 @@ class TokenizerSpec(Strict):
 
     special_in_data: Literal["text", "token"] = Field(
         "text",
-        description="What a row's text that spells a special token (`<s>`, `<|im_start|>`) becomes:"
+        description="Encoding of a row's text that equals a special token (`<s>`, `<|im_start|>`):"
         " ordinary text, or that token, which lets a row forge turns and ends.",
     )
 
@@ -199,7 +199,7 @@ class Frame(Strict):
     bos: bool = Field(False, description="Begin with the beginning token.")
     join: str | None = Field(
         None,
-        description="What stands between prompt and target: `eos`, `none`, or white space such as "
+        description="Separator of prompt and target: `eos`, `none`, or white space such as "
         '" ", with which the target then begins. Decoder default: eos.',
     )
     eos: bool = Field(True, description="End a target (and an encoder's input) with eos.")
@@ -213,12 +213,12 @@ class Frame(Strict):
 
     @property
     def text(self) -> str:
-        """The text between prompt and target; learnt as the target's beginning."""
+        """The text between prompt and target; it is learnt, as the beginning of the target."""
         return "" if self.join in (None, "eos", "none") else self.join
 
 
 class Lengths(Strict):
-    """Tokens a pack and an example may have, frame included."""
+    """Maximum tokens of packs and examples, special tokens included."""
 
     pack: int | None = Field(None, ge=8, description="decoder: tokens a pack.")
     example: int | None = Field(
@@ -245,13 +245,13 @@ class Packing(Strict):
 
 
 class Shards(Strict):
-    """How the build is cut into files."""
+    """How the build is split into files."""
 
     packs: int = Field(65_536, ge=1, description="At most so many packs a shard.")
 
 
 class StyleChoice(Strict):
-    """Which styles are drawn, by id or glob."""
+    """Styles to draw from, by id or glob."""
 
     options: tuple[str, ...] = Field(("*",), description="Option styles.")
     shots: tuple[str, ...] = Field(("*",), description="Few-shot layouts.")
@@ -297,7 +297,7 @@ class Recipe(Strict):
         None, description="The id of a library recipe that this replaces."
     )
     description: str | None = Field(
-        None, description="What the build is for, for readers of the file."
+        None, description="Purpose of the build, for readers of the file."
     )
     mixture: str = Field(description="The id of the mixture to compile.")
     split: str = Field(
@@ -328,10 +328,10 @@ class Recipe(Strict):
     )
     missing: Literal["error", "leave_out"] = Field(
         "error",
-        description="What to do with tasks whose rows are not to be had: stop, or leave them out "
-        "and say so in the manifest.",
+        description="Handling of tasks whose data is missing: stop, or leave them out "
+        "and list them in the manifest.",
     )
-    overlay: str | None = Field(None, description="The id of an overlay that says where rows lie.")
+    overlay: str | None = Field(None, description="The id of an overlay that locates the data.")
     seed: int = Field(0, ge=0, description="Seed of every draw.")
 
     @model_validator(mode="after")

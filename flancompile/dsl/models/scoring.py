@@ -98,7 +98,7 @@ class Eval(Strict):
 
     @property
     def ignored(self) -> dict[str, Any] | None:
-        """What a comparison ignores; None for the metric's own way."""
+        """Parts that a comparison ignores; None for the metric's default."""
         names = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
         found = {name: getattr(self, name) for name in names}
         given = any(v is not None and v != () for v in found.values())

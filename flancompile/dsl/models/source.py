@@ -44,7 +44,7 @@ _OPTIONS: dict[Format, tuple[str, ...]] = {
 
 
 def format_by_name(name: str) -> Format | None:
-    """The format that a file's extension tells, under that of a compression.
+    """The format by a file's extension, without the extension of a compression.
 
     >>> format_by_name("a.jsonl.zst")
     'jsonl'
@@ -56,7 +56,7 @@ def format_by_name(name: str) -> Format | None:
 
 
 def unknown_option(given: Collection[str], format_: Format) -> str | None:
-    """What is wrong with options that are given for a format; None where nothing is."""
+    """Message about options that the format does not have, or None."""
     known = _OPTIONS[format_]
     unknown = sorted(set(given) - set(known))
     if not unknown:
@@ -66,7 +66,7 @@ def unknown_option(given: Collection[str], format_: Format) -> str | None:
 
 
 def formats_of(files: object, declared: Format | None) -> list[Format]:
-    """The formats of a place's files, as far as they are declared or their names tell."""
+    """Formats of a place's files, as declared or by their names."""
     if declared:
         return [declared]
     several: list[Any] = list(files.values()) if isinstance(files, dict) else [files or ()]
@@ -75,7 +75,7 @@ def formats_of(files: object, declared: Format | None) -> list[Format]:
 
 
 def _suits(value: ReadOptions, info: ValidationInfo) -> ReadOptions:
-    """Options that one of the place's files knows at the least."""
+    """Options that at least one of the place's formats has."""
     given: dict[str, Any] = info.data
     formats = formats_of(given.get("files"), given.get("format"))
     known = {name for f in formats for name in _OPTIONS[f]}
@@ -86,7 +86,7 @@ def _suits(value: ReadOptions, info: ValidationInfo) -> ReadOptions:
 
 
 def options_for(options: ReadOptions, formats: Collection[Format]) -> ReadOptions:
-    """The options that these formats know, of a place whose files are of several."""
+    """The options that these formats have, of a place with files of several formats."""
     known = {name for f in formats for name in _OPTIONS[f]}
     return options.model_construct(
         **{n: getattr(options, n) for n in options.model_fields_set if n in known}
@@ -94,14 +94,14 @@ def options_for(options: ReadOptions, formats: Collection[Format]) -> ReadOption
 
 
 class ReadOptions(Strict):
-    """How to read files of one format; an option that the format does not know is an error."""
+    """Options for reading files; an option that the format does not have is an error."""
 
     encoding: str = Field(
         "utf-8", description="Text encoding; a byte order mark is always taken off."
     )
     errors: Literal["strict", "replace"] = Field(
         "strict",
-        description="What to do with bytes that are not in the encoding: drop the row and say so, "
+        description="Handling of bytes invalid in the encoding: drop the row with a reason, "
         "or put U+FFFD in their place.",
     )
     delimiter: str | None = Field(
@@ -116,7 +116,7 @@ class ReadOptions(Strict):
     )
     unescape: bool = Field(
         False,
-        description=r"CSV and TSV: turn the two characters \n, \t and \\ into what they mean.",
+        description=r"CSV and TSV: unescape \n, \t and \\.",
     )
     rows: str | None = Field(
         None,
@@ -173,7 +173,7 @@ class Join(Strict):
 
 
 class PlaceOptions(Strict):
-    """What a place and an overlay's choice of place have in common."""
+    """Options that places and overlays' choices of places share."""
 
     hub: str | None = Field(None, description="A dataset repository on the Hugging Face Hub.")
     config: str | None = Field(None, description="The Hub dataset's configuration.")
@@ -265,7 +265,7 @@ class PlaceChoice(PlaceOptions):
 
 
 class Overlay(Strict):
-    """A file in overlays/: where the rows of some sources lie on this machine."""
+    """A file in overlays/: locations of some sources' rows on this machine."""
 
     overlay: Annotated[str, Field(description="The overlay's id.")]
     root: str | None = Field(

@@ -1,4 +1,4 @@
-"""Styles: how answer options, exemplars and dialogues are laid out, as data.
+"""Styles: layouts of answer options, exemplars and dialogues, as data.
 
 All texts here are Jinja over a few names only, so a style is one small entry of a YAML file.
 """
@@ -16,7 +16,7 @@ __all__ = ["ChatStyle", "OptionStyle", "ShotsStyle", "StyleFile", "StyleNames", 
 
 
 class OptionStyle(Strict):
-    """How a row's options are listed and what the target says of the right one.
+    """Layout of a row's options in the prompt, and of the correct option in the target.
 
     `label` and `item` see `n` (from 1), `letter` (a, b, ...), `LETTER`, `roman`; `item` and `gold`
     also see `label` and `text`; `opening` and `ending` see `count`.
@@ -27,7 +27,7 @@ class OptionStyle(Strict):
     separator: str = Field("\n", description="Text between two options.")
     opening: TemplateText = ""
     ending: TemplateText = ""
-    gold: TemplateText = Field("{{ text }}", description="What `gold` becomes in the target.")
+    gold: TemplateText = Field("{{ text }}", description="Text of `gold` in the target.")
     only_where_named: bool = Field(
         False, description="Drawn only where its id is named in full; `*` does not draw it."
     )
@@ -37,10 +37,10 @@ class OptionStyle(Strict):
 
 
 class ShotsStyle(Strict):
-    """How an instruction, exemplars and the query make a prompt.
+    """Layout of instruction, exemplars and query in a prompt.
 
-    `exemplar` sees `n`, `input`, `target` and `explanation` (a line that shows it alone goes where
-    an exemplar has none); `query` sees `n`, `input`; `opening` sees `count`;
+    `exemplar` sees `n`, `input`, `target` and `explanation` (a line with it alone is dropped
+    if an exemplar has none); `query` sees `n`, `input`; `opening` sees `count`;
     all see `instruction`, which must be shown by exactly one of them when a task has one. The
     prompt is opening + exemplars joined by `separator` + separator + query. With no exemplars,
     `zero` is the whole prompt.
@@ -63,18 +63,17 @@ class ShotsStyle(Strict):
 
 
 class ChatStyle(Strict):
-    """How the turns of a dialogue make one text.
+    """Layout of a dialogue's turns in one text.
 
-    The text for each role sees `text` and `n` (from 1); `opening` and `between` see nothing. Of an
-    assistant's turn, what stands before its slot is prompt, and the slot and all after it are
-    learnt.
+    The text for each role sees `text` and `n` (from 1); `opening` and `between` see nothing. In an
+    assistant's turn, text before the slot is prompt; the slot and the text after it are learnt.
     """
 
     opening: TemplateText = Field("", description="Before the first turn.")
     system: TemplateText = "{{ text }}"
     user: TemplateText = "{{ text }}"
     assistant: TemplateText = "{{ text }}"
-    tool: TemplateText = Field("{{ text }}", description="What a tool answers.")
+    tool: TemplateText = Field("{{ text }}", description="A tool's answer.")
     between: TemplateText = Field("\n\n", description="Between two turns; never learnt.")
     only_where_named: bool = Field(
         False, description="Drawn only where its id is named in full; `*` does not draw it."

@@ -46,20 +46,20 @@ Allow = Annotated[
 
 
 def _twice(names: Iterable[str]) -> str | None:
-    """The first name that stands there twice."""
+    """The first duplicate name."""
     counts = Counter(names)
     return next((name for name, count in counts.items() if count > 1), None)
 
 
 class Signature(Strict):
-    """What a task maps from and to: `passage, question -> answer`."""
+    """Inputs and outputs of a task: `passage, question -> answer`."""
 
     inputs: tuple[str, ...] = Field(description="Fields that the input may show.")
     outputs: tuple[str, ...] = Field(description="Fields that the target gives.")
 
     @classmethod
     def parse(cls, text: str) -> Signature:
-        """Read `a, b -> c`. Raises ValueError when it is not of that form."""
+        """Parse `a, b -> c`. Raises ValueError for any other form."""
         left, arrow, right = text.partition("->")
         sides = [tuple(n.strip() for n in side.split(",") if n.strip()) for side in (left, right)]
         names = [*sides[0], *sides[1]]
@@ -74,7 +74,7 @@ class Signature(Strict):
 
 
 class Choices(Strict):
-    """The answer options of a row and which of them is right (`gold`)."""
+    """The answer options of a row, and the correct one (`gold`)."""
 
     options: Expression | tuple[str, ...] | dict[str, str] | None = Field(
         None,
@@ -83,7 +83,7 @@ class Choices(Strict):
     )
     gold: Expression = Field(description="Expression: the right option's index, text or label.")
     by: Literal["index", "text", "label"] | None = Field(
-        None, description="What `gold` gives. Default: label for a map or `labels`, else text."
+        None, description="Form of `gold`. Default: label for a map or `labels`, else text."
     )
     labels: Expression | tuple[str, ...] | None = Field(
         None, description="The options' labels in the data (A, B, C), beside `options`."
@@ -119,14 +119,14 @@ class Choices(Strict):
 
     @property
     def gold_by(self) -> Literal["index", "text", "label"]:
-        """What `gold` gives, with the default worked out."""
+        """The form of `gold`, with the default resolved."""
         if self.by is not None:
             return self.by
         return "label" if self.labels is not None or isinstance(self.options, dict) else "text"
 
 
 class Exemplars(Strict):
-    """Where a few-shot prompt's exemplars come from. Default: drawn from the rows of the task."""
+    """Source of a few-shot prompt's exemplars. Default: drawn from the task's rows."""
 
     source: Literal["drawn", "reserved", "split", "column", "file"] = Field(
         "drawn", alias="from", description="Where the exemplars come from."
@@ -169,7 +169,7 @@ class Exemplars(Strict):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether exemplars are shown as they are, doubles too: a file's, or in file order."""
+        """Whether exemplars are shown unchanged, with duplicates: a file's, or in file order."""
         if self.source in ("split", "column"):
             return self.order == "file"
         return self.source == "file"
@@ -193,7 +193,7 @@ class Exemplars(Strict):
 
 
 class Turns(Strict):
-    """A dialogue in place of input and target: one example with a run of loss for each answer.
+    """A dialogue in place of input and target: one example with a loss span for each answer.
 
     `role`, `text` and `loss` see `turn`, `n` (from 1), `count` and `last`, and the fields; `loss`
     sees `role` too.
@@ -204,7 +204,7 @@ class Turns(Strict):
         "turn.role",
         description="Who speaks: system, user, assistant or tool; usual other names are known.",
     )
-    text: Expression = Field("turn.content", description="What is said.")
+    text: Expression = Field("turn.content", description="Text of the turn.")
     loss: Expression = Field(
         "role == 'assistant' and turn.weight | default(1) != 0",
         description="Whether the turn is learnt; it must be an assistant's. An empty one is not.",
@@ -212,7 +212,7 @@ class Turns(Strict):
 
 
 def _turns_or_texts(schema: dict[str, Any]) -> None:
-    """What an editor must know of a template's keys: `turns`, or `input` and `target`."""
+    """Schema for editors: a template has `turns`, or `input` and `target`."""
     schema["required"] = ["name"]
     schema["anyOf"] = [{"required": ["input", "target"]}, {"required": ["turns"]}]
 
@@ -267,9 +267,9 @@ class Task(Strict):
         description="Names of the ladder's tasks that this one serves; under `for_each` they may "
         "show its variable.",
     )
-    inverted: bool = Field(False, description="What was the answer is now the question.")
+    inverted: bool = Field(False, description="The answer becomes the question.")
     description: str | None = Field(
-        None, description="What the task asks for, for readers of the file."
+        None, description="Description of the task, for readers of the file."
     )
     where: Expression | None = Field(None, description="Only rows where this holds.")
     let: dict[Identifier, Expression] = Field(
@@ -310,7 +310,7 @@ class Task(Strict):
 class ForEach(Strict):
     """One set of tasks for each value: `{subject: [a, b]}` or `{task: {files: "*.json"}}`.
 
-    The variable is an object: `.name` (what stands in the task's id), `.path` for files, and the
+    The variable is an object: `.name` (part of the task's id), `.path` for files, and the
     keys of a value that is a mapping. Printed alone it is its name.
     """
 
@@ -324,7 +324,7 @@ class ForEach(Strict):
             raise ValueError("there is no value, so there would be no task")
         names = [v if isinstance(v, str) else v.get("name") for v in self.values or ()]
         if None in names:
-            raise ValueError("each value needs a `name`: it stands in the task's id")
+            raise ValueError("each value needs a `name`, which is part of the task's id")
         if twice := {str(n) for n in names if names.count(n) > 1}:
             raise ValueError(f"named twice: {', '.join(sorted(twice))}")
         return self
@@ -345,7 +345,7 @@ class DatasetFile(Strict):
         None, description="The id of a library dataset that this replaces."
     )
     description: str | None = Field(
-        None, description="What the dataset is, for readers of the file."
+        None, description="Description of the dataset, for readers of the file."
     )
     source: Source = Field(description="Where the rows come from.")
     for_each: ForEach | None = Field(None, description="One set of tasks for each value or file.")

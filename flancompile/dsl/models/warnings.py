@@ -1,4 +1,4 @@
-"""The codes of the warnings that a dataset file may get, and that it may therefore allow."""
+"""Codes of warnings that a dataset file may allow."""
 
 from __future__ import annotations
 
