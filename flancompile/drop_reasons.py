@@ -51,7 +51,7 @@ class FewerShots(StrEnum):
 
 
 class Dropped(NamedTuple):
-    """A reason and what it says of the row; empty where it says nothing of it."""
+    """A drop reason with its detail about the row; the detail may be empty."""
 
     reason: DropReason
     detail: str = ""

@@ -1,4 +1,4 @@
-"""Run files: found by id and by path, with the spans of what the trainer refuses."""
+"""Run files: found by id and by path, with the spans of refused settings."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Text forms against Python's own ISO 8601 and decimals, and the limits of what a row can hold."""
+"""Text forms against Python's own ISO 8601 and decimals, and the limits of a row's values."""
 
 import datetime
 import decimal

@@ -49,7 +49,7 @@ def both_engines(
     options: bool = False,
     shots: int = 0,
 ) -> list[Shown]:
-    """What each row gives; asserts that both engines give the same."""
+    """Results of each row, after asserting that both engines agree."""
     rows = row_set(task, columns)
     shares = ArmShares(
         ((shots, 1.0),), options=(1.0, 0.0) if options else (0.0, 1.0), cot=(0.0, 1.0)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from itertools import count
+from typing import TypeVar
 
 import jinja2
 from jinja2 import meta
@@ -32,6 +33,8 @@ from flancompile.dsl.jinja.free_names import free_names
 
 __all__ = ["names_of", "sometimes_set", "with_draws", "with_namespaces", "with_optional"]
 
+N = TypeVar("N", Set, Output)
+
 
 def with_draws(tree: list[Node], reserved: Collection[str] = ()) -> dict[str, str]:
     """Replace every `… | choice` of a tree by a `let` name that is drawn once.
@@ -47,7 +50,7 @@ def with_draws(tree: list[Node], reserved: Collection[str] = ()) -> dict[str, st
         if found is not None:
             tree[:] = trial
             return found
-    # what is drawn from may be there only where the draw is made
+    # the drawn list may exist only where the draw is made
     counted = "({items})[{name} % ({items} | length)]"
     return _drawn(tree, f"pick(range({_MANY}))", counted, reserved)
 
@@ -90,7 +93,7 @@ def with_optional(tree: list[Node]) -> set[str]:
 
     Such a field is null if the column is absent, and the tests are rewritten.
     """
-    own = {_bound(n) for n in _all_sets(tree)}
+    own = {_bound(n) for n in _all(tree, Set)}
     found: set[str] = set()
 
     def test(match: re.Match[str]) -> str:
@@ -178,7 +181,7 @@ def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
     None, without a change, if they are computed in blocks.
     """
     top = [n for n in tree if isinstance(n, Set)]
-    every = [_bound(n) for n in _all_sets(tree)]
+    every = [_bound(n) for n in _all(tree, Set)]
     wanted = {name for code in let.values() for name in names_of("{{ " + code + " }}")}
     chosen: list[Set] = []
     for node in reversed(top):
@@ -205,13 +208,14 @@ def _bound(node: Set) -> str:
     return node.code.split("=", 1)[0].split(".")[0].strip()
 
 
-def _all_sets(tree: Sequence[Node]) -> Iterator[Set]:
+def _all(tree: Sequence[Node], kind: type[N]) -> Iterator[N]:
+    """Nodes of one kind in a tree, including those in blocks."""
     for node in tree:
-        if isinstance(node, Set):
+        if isinstance(node, kind):
             yield node
         elif isinstance(node, Block):
             for body in node.bodies:
-                yield from _all_sets(body)
+                yield from _all(body, kind)
 
 
 def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
@@ -219,7 +223,7 @@ def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
 
     `set _ = d.update({"k": v})` and `{{ x.append(v) | default("", true) }}` become assignments.
     """
-    codes = [n.code for n in _all_sets(tree)] + [n.code for n in _all_outputs(tree)]
+    codes = [n.code for n in _all(tree, Set)] + [n.code for n in _all(tree, Output)]
     maps = {m["name"] for code in codes if (m := _UPDATE.fullmatch(code.strip()))}
     lists = {m["name"] for code in codes if (m := _APPEND.fullmatch(code))}
     held = {name: f"{name}_list.found" for name in lists if "." not in name}
@@ -264,16 +268,7 @@ _CHANGES = re.compile(
 )
 
 
-def _all_outputs(tree: Sequence[Node]) -> Iterator[Output]:
-    for node in tree:
-        if isinstance(node, Output):
-            yield node
-        elif isinstance(node, Block):
-            for body in node.bodies:
-                yield from _all_outputs(body)
-
-
-_SILENT = r"\s*(?:\|\s*default\([^()]*\)|\bor\s*(?:''|\"\"))?\s*"  # what hides their None
+_SILENT = r"\s*(?:\|\s*default\([^()]*\)|\bor\s*(?:''|\"\"))?\s*"  # hides the None of such calls
 _UPDATE = re.compile(
     r"(?:\w+\s*=\s*)?(?P<name>\w+)\.update\(\{\s*['\"](?P<key>\w+)['\"]\s*:(?P<value>.*)\}\s*\)"
     + _SILENT,

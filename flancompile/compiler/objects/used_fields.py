@@ -27,7 +27,8 @@ def query_fields(task: Task, known: Iterable[str]) -> frozenset[str]:
     before the answer, such as a rationale.
     """
     if task.eval is not None and task.eval.answers is not None:
-        scored = _target_names(t for t in task.templates if not t.cot)  # else the answers stand in
+        # An evaluation replaces targets with a rationale by the accepted answers.
+        scored = _target_names(t for t in task.templates if not t.cot)
     else:
         scored = _target_names(task.templates) - rationale_fields(task)
     return (_query_names(task) | scored) & frozenset(known)

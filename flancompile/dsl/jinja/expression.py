@@ -274,7 +274,7 @@ def _free_names(tree: nodes.Template) -> frozenset[str]:
 
 
 def _impossible(error: jinja2.TemplateRuntimeError) -> Exception:
-    """FC103 for a constant expression that fails when Jinja folds it at compile time."""
+    """FC103 for a constant expression that cannot be computed."""
     message = f"a constant that cannot be computed: {error}"
     return TextError([Diagnostic("FC103", message, None)])
 

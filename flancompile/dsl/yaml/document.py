@@ -276,7 +276,7 @@ def _walk(
             message = f"the key {name!r} is given twice; the first is in line {first}"
             found = _span(name_node, document.path)
             yield Diagnostic("FC102", message, found, "keep one of them")
-            continue  # what is in it is most often given twice as well
+            continue  # its inner keys are usually duplicates too
         document.index.keys[spot] = _span(name_node, document.path)
         yield from _walk(loader, item, spot, document, above)
 

@@ -443,7 +443,7 @@ def fitting(about: dict[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, 
         if want is not None and want[0].strip() and want[1]:
             yield row, want
             count += 1
-        if count == 12:  # at times lists stand where texts are
+        if count == 12:  # some rows have lists in place of texts
             return
 
 

@@ -88,7 +88,7 @@ def test_a_hold_out_is_reported_where_no_mixture_above_it_has_its_tasks(
     for m in made:
         roots = set().union(*(tasks[r] for r, inside in below.items() if m["mixture"] in inside))
         for hold_out in m["hold_out"]:
-            # every source has one task, so both scopes hold out what is selected
+            # every source has one task, so both scopes hold out the selected tasks
             held = reached(with_mixtures(toys, [{"mixture": "x", "members": [
                 {"select": hold_out["select"]}]}]), "x")  # fmt: skip
             if not held & roots:

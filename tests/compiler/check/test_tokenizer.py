@@ -1,4 +1,4 @@
-"""`check` reports what a compile refuses of a tokenizer, at the same place, and asks no Hub."""
+"""`check` reports a tokenizer's diagnostics as a compile does, without asking the Hub."""
 
 from pathlib import Path
 from typing import Any

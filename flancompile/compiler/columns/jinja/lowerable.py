@@ -113,7 +113,7 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _folds(node: nodes.Expr) -> bool:
-    """Whether constant folding succeeds; the sandbox folds at compile time, before any row."""
+    """Whether a constant part can be computed; one that cannot fails on every row."""
     try:
         node.as_const(context().eval_ctx)
     except nodes.Impossible:
