@@ -22,6 +22,7 @@ __all__ = ["Column", "columns_of", "default_id", "is_headerless", "starter"]
 
 FEW = 12  # distinct values that may be labels
 LONG = 60  # characters, for the name of a column
+DEPTH = 3  # keys from a row to a value
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)*")
 _SPEAKER = ("role", "from", "speaker", "author")
 _ID = re.compile(r"^(id|_id|idx|index|uid|guid|qid|.*_id)$", re.IGNORECASE)
@@ -31,13 +32,18 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 _OPTIONS = re.compile(r"choices|options|candidates|endings|alternatives", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_TEXT = {"true", "false", "null"}  # in YAML
 _WORDS = {"if", "in", "is", "not", "and", "or", "else", "true", "false", "none", "for"}
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the sample: field name, kind, and statistics of its values."""
+    """A column of the sample: field name, kind, and statistics of its values.
+
+    path: keys from the row to the value; nested: whether a value is a list or a map, which a
+    template can print as JSON only.
+    """
 
     name: str
     field: str
@@ -47,6 +53,8 @@ class Column:
     length: float
     values: tuple[Any, ...]
     blanks: int = 0
+    path: tuple[str, ...] = ()
+    nested: bool = False
 
     @property
     def has_blanks(self) -> bool:
@@ -61,23 +69,58 @@ class Column:
 
 
 def columns_of(rows: Sequence[dict[str, Any]]) -> list[Column]:
-    """Columns of some rows, in order. Raises FC303 without rows."""
+    """Columns of some rows, in order; maps with the same keys in each row give one for each key.
+
+    Raises FC303 without rows.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not names:
         raise fail("FC303", "the source has no rows to look at")
     taken: set[str] = set()
-    found = []
-    for name in names:
-        values = [row.get(name) for row in rows]
-        present = [v for v in values if v is not None]
-        texts = [json.dumps(v, sort_keys=True, default=str) for v in present]
-        shown = tuple(json.loads(t) for t in sorted(set(texts))[: FEW + 1])
-        mean = sum(len(str(v)) for v in present) / max(1, len(present))
-        field = _field(name, taken)
-        distinct = len(set(texts))
-        blanks = len(values) - sum(bool(str(v).strip()) for v in present)
-        found.append(Column(name, field, _kind(present), distinct, len(rows), mean, shown, blanks))
-    return found
+    paths = [p for name in names for p in _leaves((name,), [row.get(name) for row in rows])]
+    return [_column(path, [value_at(row, path) for row in rows], taken) for path in paths]
+
+
+def value_at(row: Any, path: Sequence[str]) -> Any:
+    """The value in nested maps at the end of a path of keys."""
+    for key in path:
+        row = row[key] if isinstance(row, Mapping) and key in row else None
+    return row
+
+
+def _leaves(path: tuple[str, ...], values: Sequence[Any]) -> list[tuple[str, ...]]:
+    """Paths to the values of nested maps that have the same keys in each row.
+
+    Maps of parallel lists are kept whole: they are options with their labels, or a list of maps.
+    """
+    first = values[0] if values else None
+    if not isinstance(first, dict) or not 0 < len(first) <= FEW or len(path) > DEPTH:
+        return [path]
+    if not all(isinstance(v, dict) and v.keys() == first.keys() for v in values):
+        return [path]
+    if not all(_WORD.fullmatch(key) and not hasattr(dict, key) for key in first):
+        return [path]
+    if all(isinstance(v, list) for v in first.values()):
+        return [path]
+    return [p for key in first for p in _leaves((*path, key), [v[key] for v in values])]
+
+
+def _column(path: tuple[str, ...], values: Sequence[Any], taken: set[str]) -> Column:
+    present = [v for v in values if v is not None]
+    texts = [json.dumps(v, sort_keys=True, default=str) for v in present]
+    distinct = sorted(set(texts))
+    return Column(
+        name=path[-1],
+        field=_field(path[-1], taken),
+        kind=_kind(present),
+        distinct=len(distinct),
+        rows=len(values),
+        length=sum(len(str(v)) for v in present) / max(1, len(present)),
+        values=tuple(json.loads(t) for t in distinct[: FEW + 1]),
+        blanks=len(values) - sum(bool(str(v).strip()) for v in present),
+        path=path,
+        nested=any(isinstance(v, list | tuple | dict) for v in present),
+    )
 
 
 def is_headerless(rows: Sequence[dict[str, Any]]) -> bool:
@@ -131,7 +174,7 @@ def _options(
     columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[Column | None, Column, Gold | None]:
     """The column of options, the target's column, and how it identifies the correct option."""
-    fields = [{c.field: row.get(c.name) for c in columns} for row in rows]
+    fields = [{c.field: value_at(row, c.path) for c in columns} for row in rows]
     named = [c for c in columns if c.kind in ("list", "mapping") and _OPTIONS.search(c.name)]
     for options in named:
         first = _target_column(columns, options)
@@ -162,9 +205,9 @@ def _task(given: Sequence[Column], asked: Column, gold: Gold | None) -> list[str
     left = ", ".join(c.field for c in given)
     label = asked.is_label and gold is None
     name = "classification" if label else "multiple_choice_qa" if gold else "generation"
-    target = "{{ gold }}" if label or gold else f"{{{{ {asked.field} }}}}"
+    target = "{{ gold }}" if label or gold else _slot(asked)
     metric = "accuracy" if label or gold else "rouge_l" if asked.length > 40 else "exact_match"
-    slots = [f"{{{{ {c.field} }}}}" for c in given]
+    slots = [_slot(c) for c in given]
     keyed = [
         f"{c.field.replace('_', ' ').capitalize()}: {s}" for c, s in zip(given, slots, strict=True)
     ]
@@ -189,6 +232,11 @@ def _task(given: Sequence[Column], asked: Column, gold: Gold | None) -> list[str
         lines += ["      input: |-", *(f"        {t}".rstrip() for t in shown)]
         lines += [f'      target: "{target}"']
     return lines
+
+
+def _slot(column: Column) -> str:
+    """A slot of a template that prints the column as text."""
+    return f"{{{{ {column.field}{' | tojson' if column.nested else ''} }}}}"
 
 
 def _choices(asked: Column, gold: Gold | None) -> list[str]:
@@ -257,10 +305,11 @@ def _field(name: str, taken: set[str]) -> str:
 
 
 def _expression(column: Column) -> str:
-    name = column.name
-    if name.isidentifier() and name.isascii() and name not in _WORDS and name != "row":
-        return name
-    return json.dumps(f"row[{json.dumps(name, ensure_ascii=False)}]", ensure_ascii=False)
+    name, *keys = column.path
+    if _WORD.fullmatch(name) and name not in _WORDS and name != "row":
+        return ".".join((name, *keys))
+    quoted = f"row[{json.dumps(name, ensure_ascii=False)}]"
+    return json.dumps(".".join((quoted, *keys)), ensure_ascii=False)
 
 
 def default_id(path: str) -> str:

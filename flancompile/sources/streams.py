@@ -23,7 +23,7 @@ __all__ = [
 CHUNK = 1 << 20
 UNDECODED = "bytes that are not in the file's encoding"
 _MARK = "\ufeff"
-_REMOVING = ("utf-8-sig", "utf-16", "utf-32")  # codecs that remove the mark themselves
+_REMOVING = ("utf-16", "utf-32")  # codecs that remove the mark themselves
 
 
 class _ZstdReader(io.RawIOBase):
@@ -93,13 +93,13 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
     """
     try:
         codec = codecs.lookup(encoding).name
-        codec = "utf-8-sig" if codec == "utf-8" else codec
+        codec = "utf-8" if codec == "utf-8-sig" else codec
         "".encode(codec)
     except LookupError:
         raise fail("FC304", f"{path}: there is no encoding {encoding!r}") from None
     handler = "replace" if errors == "replace" else "surrogateescape"
-    kind = _Unmarked if _may_mark(codec) else io.TextIOWrapper
     with open_bytes(path) as stream:
+        kind = _Unmarked if _may_have_mark(stream, codec) else io.TextIOWrapper
         text = kind(cast(Any, stream), encoding=codec, errors=handler, newline=newline)
         try:
             yield text
@@ -110,14 +110,19 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
             text.detach()
 
 
-def _may_mark(codec: str) -> bool:
-    """Whether decoding may leave a byte order mark at the beginning of the text."""
+def _may_have_mark(stream: Any, codec: str) -> bool:
+    """Whether decoding may leave a byte order mark at the beginning of the text.
+
+    The mark of utf-8 is looked for here and not left to `utf-8-sig`, whose decoder drops a file of
+    one or two bytes that begin a mark.
+    """
     if codec in _REMOVING:
         return False
     try:
-        return bool(_MARK.encode(codec))
+        mark = _MARK.encode(codec)
     except UnicodeEncodeError:
         return False
+    return bool(mark) and stream.peek(1)[:1] == mark[:1]
 
 
 class _Unmarked(io.TextIOWrapper):

@@ -50,6 +50,18 @@ CASES: dict[str, list[dict[str, Any]]] = {
     ],
     "one column": [{"text": f"t{i}"} for i in range(5)],
     "nested": [{"a": {"b": [i]}, "text": f"t{i}", "title": f"u{i}"} for i in range(9)],
+    "maps with the same keys": [
+        {
+            "Question 1": {
+                "stem": f"q{i}",
+                "options": [{"label": o, "text": f"{o}{i}"} for o in "XY"],
+            },
+            "answerKey": "XY"[i % 2],
+        }
+        for i in range(30)
+    ],
+    "maps with other keys": [{"q": {"a": i} if i % 2 else {"b": i}, "a": "x"} for i in range(9)],
+    "keys like methods": [{"q": {"items": f"t{i}"}, "answer": f"a{i}"} for i in range(9)],
     "a dialogue": [
         {
             "title": f"t{i}",
@@ -95,6 +107,7 @@ def test_a_new_file_checks_clean_and_gives_examples(name: str, tmp_path: Path) -
         ("options by index from 1", "gold: answer | int - 1\n"),
         ("options with labels", "labels: choices.label\n      gold: answerkey\n      by: label"),
         ("options that nothing names", "signature: q -> answer\n    eval"),
+        ("maps with the same keys", "labels: column_options | map(attribute='label')"),
     ],
 )
 def test_how_an_option_is_named_is_tried_on_the_rows(name: str, gold: str) -> None:

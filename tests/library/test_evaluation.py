@@ -15,7 +15,7 @@ from flancompile.compiler.request import CompileRequest, bare_request
 from flancompile.dsl.library.library import TaskDef, builtin_library
 from flancompile.errors import FlancompileError
 from flancompile.evaluate.metrics import metric
-from flancompile.evaluate.task import _judge
+from flancompile.evaluate.task import _score_row
 from flancompile.sources.blocks import sample
 
 HERE = Path(__file__).parent
@@ -51,7 +51,7 @@ def scores(request: CompileRequest, task: TaskDef, *, options: bool, cot: bool) 
         for draft in renderer:
             line = {"output": draft.target, "template": template.name,
                     "accepted": _accepted(renderer, set_, draft)}  # fmt: skip
-            _judge(line, metric(how["metric"]), how)
+            _score_row(line, metric(how["metric"]), how)
             found.append(float(str(line["score"])))
     return found
 
@@ -74,8 +74,8 @@ def test_a_task_s_own_target_is_a_right_answer(
     assert low == []
 
 
-def test_the_judge_needs_no_model() -> None:
+def test_rows_are_scored_without_a_model() -> None:
     line = {"output": "Since it is. So the answer is (b).", "template": "t", "accepted": ["(b)"]}
     how = {"stop": [], "extract": None, "between": {"t": ["So the answer is", "."]}}
-    _judge(line, metric("exact_match"), how)
+    _score_row(line, metric("exact_match"), how)
     assert SimpleNamespace(**line).score == 1.0

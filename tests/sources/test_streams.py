@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -50,7 +50,10 @@ def test_a_byte_order_mark_is_removed_once(tmp_path: Path, encoding: str) -> Non
 
 
 @hypothesis_settings(deadline=None)
-@given(st.binary(max_size=40))
+@given(st.one_of(st.binary(max_size=40), st.binary(max_size=3).map(lambda b: b"\xef\xbb\xbf" + b)))
+@example(b"\xef")
+@example(b"\xef\xbb")
+@example(b"\xef\xbb\xbf")
 def test_undecoded_bytes_are_detected(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:

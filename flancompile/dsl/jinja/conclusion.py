@@ -18,9 +18,9 @@ def literals_around_answer(target: str) -> tuple[str, str, int]:
 
     The literals are stripped of white space and may be empty.
 
-    >>> concludes("{{ rationale }} So the answer is {{ gold }}.")
+    >>> literals_around_answer("{{ rationale }} So the answer is {{ gold }}.")
     ('So the answer is', '.', 2)
-    >>> concludes("{{ rationale }}\\n{{ answer | capitalize }}")
+    >>> literals_around_answer("{{ rationale }}\\n{{ answer | capitalize }}")
     ('', '', 2)
     """
     parts: list[str | None] = []  # literals; None for a slot
