@@ -1,3 +1,5 @@
+"""The pack pass as a whole: windows, limits, seeds and the certificate."""
+
 from itertools import pairwise
 from typing import Any
 
@@ -5,23 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packers import best_fit_decreasing
 
-from flancompile.compiler.packing.pack import PackPlan, lower_bound, pack, plan_histogram
-from flancompile.compiler.packing.vector import pack_vectors
+from flancompile.compiler.packing.pack import PackPlan, pack, plan_histogram
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=200)
 PAIRS = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 12)), min_size=1, max_size=150)
-
-
-def naive_best_fit_decreasing(lengths: list[int], capacity: int) -> int:
-    free: list[int] = []
-    for length in sorted(lengths, reverse=True):
-        fitting = [i for i, f in enumerate(free) if f >= length]
-        if fitting:
-            free[min(fitting, key=lambda i: free[i])] -= length
-        else:
-            free.append(capacity - length)
-    return len(free)
 
 
 def check(plan: PackPlan, lengths: Any, capacity: Any, max_examples: int | None) -> None:
@@ -56,10 +47,7 @@ def test_as_few_packs_as_best_fit_decreasing(lengths: list[int], capacity: int) 
     capacity = max(capacity, *lengths)
     plan = pack(np.array(lengths), capacity, window=10**6)
     assert plan.certificate.method.startswith("best-fit-decreasing")
-    assert len(plan) <= naive_best_fit_decreasing(lengths, capacity)
-    operations = plan_histogram(np.bincount(lengths, minlength=capacity + 1), capacity)
-    opened = operations[operations[:, 1] == capacity, 2].sum()
-    assert opened == naive_best_fit_decreasing(lengths, capacity)
+    assert len(plan) <= len(best_fit_decreasing(lengths, capacity))
 
 
 @settings(max_examples=100, deadline=None)
@@ -67,49 +55,6 @@ def test_as_few_packs_as_best_fit_decreasing(lengths: list[int], capacity: int) 
 def test_two_dimensions(pairs: list[tuple[int, int]], most: int | None, window: int) -> None:
     plan = pack(np.array(pairs), (50, 16), window=window, max_examples=most)
     check(plan, pairs, (50, 16), most)
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 900), st.integers(1, 70)), min_size=1, max_size=150),
-    st.integers(900, 2000),
-)
-def test_a_pack_takes_all_that_fits_before_the_next_is_opened(
-    pairs: list[tuple[int, int]], wide: int
-) -> None:
-    sizes = np.array(pairs)
-    pack_of = pack_vectors(sizes, (wide, 100))
-    for p in range(pack_of.max() + 1):
-        free = (wide, 100) - sizes[pack_of == p].sum(axis=0)
-        assert not (sizes[pack_of > p] <= free).all(axis=1).any()
-
-
-def test_each_choice_leaves_the_shortest_remainder() -> None:
-    # Demand is equal in both dimensions, so the weights are. (60, 60) leaves least of all; then of
-    # (40, 10), (10, 40) and (30, 30), which all fit, the last; then (10, 10), all that still fits.
-    sizes = np.array([[40, 10], [10, 40], [30, 30], [60, 60], [10, 10]])
-    assert pack_vectors(sizes, (100, 100)).tolist() == [1, 1, 0, 0, 0]
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=9), st.integers(12, 20))
-def test_the_bound_is_below_the_best_packing(lengths: list[int], capacity: int) -> None:
-    best = len(lengths)
-
-    def search(rest: list[int], free: list[int]) -> None:
-        nonlocal best
-        if len(free) >= best:
-            return
-        if not rest:
-            best = len(free)
-            return
-        for i in range(len(free)):
-            if free[i] >= rest[0]:
-                search(rest[1:], [*free[:i], free[i] - rest[0], *free[i + 1 :]])
-        search(rest[1:], [*free, capacity - rest[0]])
-
-    search(sorted(lengths, reverse=True), [])
-    assert lower_bound(np.array(lengths)[:, None], np.array([capacity])) <= best
 
 
 def test_windows_mix_only_by_packs_with_room() -> None:
@@ -157,17 +102,6 @@ def test_no_examples_no_packs() -> None:
 def test_a_length_out_of_range_is_refused(lengths: list[int]) -> None:
     with pytest.raises(ValueError, match="example 1 has length"):
         pack(np.array(lengths), 10)
-
-
-def test_operations_place_every_example_once() -> None:
-    rng = np.random.default_rng(1)
-    counts = rng.integers(0, 10**9, 2049)
-    counts[0] = 0
-    operations = plan_histogram(counts, 2048)
-    placed = np.zeros(2049, dtype=np.int64)
-    np.add.at(placed, operations[:, 0], operations[:, 2] * operations[:, 3])
-    assert np.array_equal(placed, counts)
-    assert len(operations) < 20_000
 
 
 def test_a_lognormal_mixture_is_packed_to_the_bound() -> None:
