@@ -127,18 +127,6 @@ def test_a_lowered_expression_gives_what_the_sandbox_gives(text: str) -> None:
     assert compare(evaluate(text, scope(ROWS)), by_row(compile_expression(text), ROWS)) == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("{% macro a() %}{% endmacro %}", "macro"),
-        ("{% for v in xs %}{{ loop.previtem }}{% endfor %}", "a loop's own methods"),
-        ("{% for v in xs %}{{ t }}{% endfor %}{% set t = n %}", "reads a name before it is set"),
-    ],
-)
-def test_what_is_not_lowered_is_named(text: str, reason: str) -> None:
-    assert reason in str(why_not(text))
-
-
 ATOMS = st.sampled_from(
     ["t", "n", "x", "b", "xs", "ps", "m", "o", "m.k", "m.count", "xs[0]", "ps[0].v", "'lit'", "2",
      "none", "true", "[]", "missing", "xs[1:]", "ps[-1].k", "''", "0"]

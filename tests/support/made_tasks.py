@@ -1,26 +1,17 @@
-"""Examples made by columns against the same made row by row: equal tables, whatever the task."""
+"""Generated tasks and rows, and their examples by both engines."""
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flancompile import draw
-from flancompile.compiler.columns.examples import arm_draws as chosen
-from flancompile.compiler.columns.examples.assemble import assemble
-from flancompile.compiler.columns.jinja.unlowered import unlowered
-from flancompile.compiler.columns.ropes.segments import SegmentCache
 from flancompile.compiler.objects.build import examples_of
 from flancompile.compiler.objects.fit import Budget
-from flancompile.compiler.render import arms
-from flancompile.compiler.render.arms import ArmShares, draw_arms
-from flancompile.compiler.render.block_cache import BlockCache
+from flancompile.compiler.render.arms import ArmShares
 from flancompile.compiler.render.exemplars import Pools, item_rows
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
@@ -28,6 +19,19 @@ from flancompile.dsl.library.library import load_library
 from flancompile.dsl.models.style import OptionStyle, ShotsStyle
 from flancompile.dsl.models.task import Task, Variable
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
+
+__all__ = [
+    "ROWS",
+    "SHARES",
+    "STYLES",
+    "TASK",
+    "both",
+    "made_rows",
+    "pools_of",
+    "row_set",
+    "spec_of",
+    "task_of",
+]
 
 LIBRARY, _ = load_library([])
 BYTES = Tokenizer("bytes", b"", "bytes", Specials(None, 257, None))
@@ -208,127 +212,3 @@ def both(
             )
         )
     return made[0], made[1]
-
-
-@pytest.mark.parametrize("tokenizer", ["bytes", "bpe", "unigram", "pieces"])
-@given(
-    about=TASK,
-    rows=ROWS,
-    shares=st.sampled_from(SHARES),
-    budget=st.sampled_from([Budget(total=2000), Budget(total=60), Budget(input=40, target=9)]),
-    epoch=st.integers(0, 2),
-    styles=st.sampled_from(range(len(STYLES))),
-)
-@settings(max_examples=90, deadline=None, suppress_health_check=list(HealthCheck))
-def test_generated_tasks_agree(
-    request: pytest.FixtureRequest,
-    tokenizer: str,
-    about: dict[str, Any],
-    rows: list[dict[str, Any]],
-    shares: ArmShares,
-    budget: Budget,
-    epoch: int,
-    styles: int,
-) -> None:
-    task = task_of(about)
-    if task is None:
-        return
-    by = BYTES if tokenizer == "bytes" else request.getfixturevalue(tokenizer)
-    columns, alone = both(task, rows, shares, budget, epoch, styles, by)
-    for name in alone.schema.names:
-        assert columns[name].to_pylist() == alone[name].to_pylist(), name
-    assert columns.equals(alone)
-
-
-@pytest.mark.slow
-@given(
-    about=TASK, rows=ROWS, shares=st.sampled_from(SHARES), by_columns=st.booleans(),
-    styles=st.sampled_from(range(len(STYLES))),
-)  # fmt: skip
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_what_was_kept_of_earlier_passes_changes_no_later_one(
-    bpe: Tokenizer,
-    about: dict[str, Any],
-    rows: list[dict[str, Any]],
-    shares: ArmShares,
-    by_columns: bool,
-    styles: int,
-) -> None:
-    task = task_of(about)
-    if task is None:
-        return
-    kept, segment_cache = BlockCache(), SegmentCache(bpe)
-    ids = pa.array([str(i) for i in range(len(rows))]), pa.array(range(len(rows)))
-    for epoch in (0, 1, 2, 5, 3, 3):
-        made = []
-        for shared, held in ((kept, segment_cache), (BlockCache(), SegmentCache(bpe))):
-            block = replace(row_set(task, rows, 0, epoch), shared=shared)
-            pools = pools_of(task, block, rows[: len(rows) // 2])
-            means = {"by_columns": by_columns}
-            spec, budget = spec_of(task, shares, styles), Budget(total=2000)
-            made.append(
-                examples_of(spec, (block, *ids), pools, bpe, budget, segment_cache=held, **means)
-            )
-        assert made[0].equals(made[1])
-
-
-@pytest.mark.parametrize("by_columns", [True, False])
-def test_a_pass_draws_on_from_the_one_before(
-    monkeypatch: pytest.MonkeyPatch, by_columns: bool
-) -> None:
-    about = {"templates": [{"input": "{{ q }}{{ options }}", "target": "{{ a }}"}] * 2}
-    about["choices"] = {"options": ["yes", "no"], "gold": "a"}
-    task = task_of(about)
-    assert task is not None
-    drawn: list[int] = []
-    for module in (arms, chosen):
-        monkeypatch.setattr(module, "draw_arms", lambda *a: drawn.append(a[2]) or draw_arms(*a))
-    rows, shared = made_rows(1, 20, plain=True), BlockCache()
-    ids = pa.array(list("abcdefghijklmnopqrst")), pa.array(range(20))
-    for epoch in range(1, 9):
-        block = replace(row_set(task, rows, 0, epoch), shared=shared)
-        made = (block, *ids), Pools(task.exemplars, block), BYTES, Budget(total=2000)
-        examples_of(spec_of(task, SHARES[0]), *made, by_columns=by_columns)
-    assert drawn == [0, 1, *range(2, 9)]
-
-
-CARRIED: list[dict[str, Any]] = [
-    {},
-    {"choices": {"options": ["yes", "no", "maybe"], "gold": "a"}},
-    {"choices": {"distractors": 2, "gold": "q"}},
-    {"exemplars": {"from": "column", "rows": "own", "explanation": "item.e"}},
-    {"exemplars": {"from": "file", "file": "f", "fields": {"q": "item.q", "a": "item.a"}}},
-    {"let": {"k": "pick(['k', 'l'])"}, "instruction": "Kind {{ k }}."},
-]
-
-
-@pytest.mark.parametrize("more", CARRIED, ids=lambda m: ", ".join(m) or "plain")
-def test_the_columns_carry_the_work(more: dict[str, Any]) -> None:
-    about = {"templates": [{"input": "{{ q }}{{ options }}", "target": "{{ a }}"}], **more}
-    task = task_of(about)
-    assert task is not None
-    block = row_set(task, made_rows(1, 200, plain=True), 0)
-    shares = ArmShares(shots=((0, 1.0), (2, 1.0)))
-    made = assemble(
-        spec_of(task, shares), block, pools_of(task, block, []), {}, SegmentCache(BYTES)
-    )
-    assert made is not None
-    assert (len(made.rest), len(made.rows) + len(made.reasons)) == (0, 200)
-
-
-def test_what_goes_row_by_row_is_told_with_its_reason() -> None:
-    recursive = "{% for x in xs recursive %}{{ x }}{% endfor %}"
-    about = {
-        "templates": [
-            {"input": "{{ q }}", "target": "{{ a }}"},
-            {"input": recursive, "target": "{{ a }}"},
-            {"input": "{{ p }}", "target": "{{ a }}", "let": {"p": "pick(xs)"}},
-        ]
-    }
-    task = task_of(about)
-    assert task is not None
-    spec = spec_of(task, SHARES[0])
-    assert [(u.template, u.reason) for u in unlowered(spec)] == [("t1", "input: a recursive loop")]
-    odd = replace(spec, shots_styles={"odd": ShotsStyle(zero=recursive + "{{ input }}")})
-    assert {u.reason for u in unlowered(odd)} == {"the layout odd: a recursive loop"}
-    assert len(unlowered(replace(spec, wrap=True))) == 3
