@@ -32,6 +32,11 @@ from tokenizer_fixtures import (  # noqa: E402, F401
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make our warnings errors: here, since pyproject.toml would import before coverage starts."""
+    config.addinivalue_line("filterwarnings", "error::flancompile.errors.FlancompileWarning")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["FLANCOMPILE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
