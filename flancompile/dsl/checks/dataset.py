@@ -211,7 +211,7 @@ class _Checker:
             spot = (*key, "templates", index, "input")
             hint = "word it differently, or take one out"
             self.report("FC213", message, spot, hint, severity="warning")
-        used = [used_names(t) for t in task_texts(task)]
+        used = [used_names(*text) for text in task_texts(task)]
         shown = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:
             if name in self.fields and name not in shown and None not in used:
@@ -353,7 +353,9 @@ class _Checker:
     ) -> None:
         """Check that a target shows an output, and in a chain of thought a rationale first."""
         outputs = frozenset(task.signature.outputs)
-        condition_names = (used_names(template.when) if template.when else None) or frozenset[str]()
+        condition_names = (used_names(template.when, True) if template.when else None) or frozenset[
+            str
+        ]()
         if outputs <= self.fields and not (shown | condition_names) & (
             outputs | set(lets) | {"gold"}
         ):

@@ -52,7 +52,8 @@ def name_diagnostics(file: DatasetFile, document: Document) -> Iterator[Diagnost
             yield from _taken(document, (*spot, "let"), template.let, _TAKEN)
             if template.turns is not None:
                 turns = template.turns
-                used = [used_names(t) or frozenset() for t in (turns.role, turns.text, turns.loss)]
+                texts = (turns.role, turns.text, turns.loss)
+                used = [used_names(text, True) or frozenset() for text in texts]
                 of_turns = dict.fromkeys(TURN_NAMES & frozenset().union(*used), _TURN)
                 yield from _taken(document, ("fields",), file.fields, of_turns)
                 yield from _taken(document, (*spot, "let"), template.let, of_turns)

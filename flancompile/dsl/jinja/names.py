@@ -13,31 +13,30 @@ from flancompile.errors import TextError
 __all__ = ["names_in_order", "task_texts", "used_names"]
 
 
-def task_texts(task: Task) -> Iterator[str]:
-    """All templates and expressions of a task that may use an input."""
-    yield from (e for e in task.let.values())
+def task_texts(task: Task) -> Iterator[tuple[str, bool]]:
+    """All texts of a task that may use an input, each with whether it is an expression."""
+    yield from ((text, True) for text in task.let.values())
     if task.instruction is not None:
-        yield task.instruction
+        yield task.instruction, False
     for choices in (task.choices, *(t.choices for t in task.templates)):
         if choices is not None:
-            yield from (
-                c for c in (choices.options, choices.labels, choices.gold) if isinstance(c, str)
-            )
-            yield from (choices.same,) if choices.same else ()
+            given = (choices.options, choices.labels, choices.gold, choices.same)
+            yield from ((text, True) for text in given if isinstance(text, str))
     for template in task.templates:
         if template.turns is not None:
-            yield from template.turns.model_dump().values()
+            yield from ((text, True) for text in template.turns.model_dump().values())
         else:
-            yield from (template.input, template.target)
-        yield from template.let.values()
-        yield from (template.when,) if template.when else ()
+            yield from ((text, False) for text in (template.input, template.target))
+        yield from ((text, True) for text in template.let.values())
+        if template.when is not None:
+            yield template.when, True
 
 
 @lru_cache(maxsize=65_536)
-def used_names(text: str) -> frozenset[str] | None:
-    """Names that a template or expression uses; None if it does not compile."""
+def used_names(text: str, is_expression: bool) -> frozenset[str] | None:
+    """Names that an expression or a template uses; None if it does not compile."""
     try:
-        return compile_template(text).names if "{" in text else compile_expression(text).names
+        return compile_expression(text).names if is_expression else compile_template(text).names
     except TextError:
         return None
 
