@@ -190,7 +190,8 @@ class ExpressionTypes:
             self.report("FC223", node, message, _word(node.left), "join them as text with ~")
         if left.is_number and right.is_number:
             return common_type([left, right]) or ANY
-        return left if left.kind == right.kind else ANY
+        same = left.kind == right.kind and left.kind in ("text", "list")
+        return (common_type([left, right]) or ANY) if same else ANY
 
     def _arithmetic(self, node: Any) -> Type:
         left, right = self.of(node.left), self.of(node.right)
@@ -281,8 +282,11 @@ class ExpressionTypes:
         if name in RETURNS_TEXT:
             return TEXT
         if name in RETURNS_INTEGER:
-            return INTEGER
-        if name in ("float", "round", "sum"):
+            return self._or_given(INTEGER, node, 0, "default") if name == "int" else INTEGER
+        if name in ("float", "sum"):
+            place, parameter = (0, "default") if name == "float" else (1, "start")
+            return self._or_given(NUMBER, node, place, parameter)
+        if name == "round":
             return NUMBER
         if name in ("split", "words", "regex_findall"):
             return list_of(TEXT if name != "regex_findall" else ANY)
@@ -294,7 +298,13 @@ class ExpressionTypes:
             return base.item or ANY
         if name == "map" and base.kind == "list":
             return list_of(self._mapped(node, base.item or ANY))
-        return base if name in ("abs",) else ANY
+        return base if name == "abs" and base.is_number else ANY
+
+    def _or_given(self, type_: Type, node: nodes.Filter, place: int, parameter: str) -> Type:
+        """Result of a filter that gives a number, or a value made of one of its arguments."""
+        named = {str(k.key): k.value for k in node.kwargs}
+        given = node.args[place] if len(node.args) > place else named.get(parameter)
+        return type_ if given is None else common_type([type_, self.quietly(given)]) or ANY
 
     def _mapped(self, node: nodes.Filter, item: Type) -> Type:
         named = {str(k.key): k.value for k in node.kwargs}
