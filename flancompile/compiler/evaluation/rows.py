@@ -42,7 +42,7 @@ from flancompile.store.schema import EVAL
 
 __all__ = ["EvalJob", "Lost", "build_eval", "eval_key", "eval_metadata", "read_eval"]
 
-EVAL_VERSION = 11
+EVAL_VERSION = 12
 ANSWER_METRICS = frozenset({"exact_match", "exact_match_number", "squad_em", "squad_f1"})
 # Examples are numbered when blocks are joined; `fewer_shots` goes to manifest and ledger.
 _COLUMNS = pa.schema([*(f for f in EVAL if f.name != "example"), ("fewer_shots", pa.string())])

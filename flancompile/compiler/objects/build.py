@@ -64,7 +64,7 @@ __all__ = [
     "write_object",
 ]  # fmt: skip
 
-OBJECT_VERSION = 17
+OBJECT_VERSION = 18
 # One example in so many is compared with the reference encoder, and at least so many an object: in
 # a block's first epoch, which encodes nearly all of its texts, and in later ones.
 PROVEN_FIRST, PROVEN_LATER = (1024, 2), (4096, 1)

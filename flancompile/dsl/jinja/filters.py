@@ -43,7 +43,10 @@ def _regex_search(text: str, pattern: str) -> str:
     match = _pattern(pattern).search(text)
     if match is None:
         raise ValueError(f"no match of {pattern!r}")
-    return str(match[1] if match.re.groups else match[0])
+    found = match[1] if match.re.groups else match[0]
+    if found is None:  # an optional group beside the match
+        raise ValueError(f"group 1 of {pattern!r} matches nothing")
+    return str(found)
 
 
 def _regex_findall(text: str, pattern: str) -> list[Any]:
@@ -98,11 +101,16 @@ def _words(text: str) -> list[str]:
 
 
 def _number(value: Any, form: str = ",") -> str:
-    return format(float(value) if isinstance(value, str) else value, form)
+    number = float(value) if isinstance(value, str) else value
+    if isinstance(number, float) and not math.isfinite(number):
+        raise ValueError(f"{value!r} is no number")
+    return format(number, form)
 
 
 def _ordinal(value: Any) -> str:
     number = int(value)
+    if not isinstance(value, str) and number != value:
+        raise ValueError(f"{value!r} is no whole number")
     teens = 10 <= abs(number) % 100 <= 20
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(abs(number) % 10, 'th')}"
 

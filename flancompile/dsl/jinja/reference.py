@@ -131,9 +131,9 @@ ENTRIES: tuple[Entry, ...] = (
        ["1", "22"]),
     _e(_REGEX, "regex_replace", "Every match replaced; `\\1` is a group.",
        "'2, 3' | regex_replace('(\\\\d), (\\\\d)', '\\\\2, \\\\1')", "3, 2"),
-    _e(_NUMBERS, "number", "In a form of Python's `format`; by default with commas.",
-       "score | number(',.2f')", "1,234.57"),
-    _e(_NUMBERS, "ordinal", "1st, 2nd, 3rd.", "22 | ordinal", "22nd"),
+    _e(_NUMBERS, "number", "In a form of Python's `format`; by default with commas. A text "
+       "that is no finite number drops the row.", "score | number(',.2f')", "1,234.57"),
+    _e(_NUMBERS, "ordinal", "1st, 2nd, 3rd. A fraction drops the row.", "22 | ordinal", "22nd"),
     _e(_NUMBERS, "int", "A whole number from a text. Any other value drops the row, unless "
        "a default is given.", "'7' | int", 7),
     _e(_NUMBERS, "float", "A number of a text; as `int`.", "'7.5' | float", 7.5),
