@@ -31,7 +31,6 @@ COVERED_BY_OTHERS = {
     "compiler/plan": "feasibility members",
     "compiler/render": "block_cache exemplar_files exemplar_pools exemplars row_set",
     "dsl/checks": "allowed dataset dialogues names source style types",
-    "dsl/jinja": "environment expression_types filter_types filters infer messages names paths row_arguments strict_filters",
     "dsl/library": "folders key_reference ladder lock memo",
     "dsl/models": "base mixture scoring source style task warnings",
     "dsl/yaml": "advice keys model_members repair validate",
