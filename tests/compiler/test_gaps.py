@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toys import Library
 
+from flancompile.errors import FlancompileError
 from flancompile.store.build import Build
 from flancompile.store.verify import verify
 
@@ -91,7 +92,7 @@ def test_a_misnamed_column_empties_its_own_task_alone(tmp_path: Path) -> None:
     assert set(fates(build, "toy/other").values()) == {("dropped", "field b: no 'b'")}
 
 
-@pytest.mark.parametrize("how", [{"from": "reserved", "count": 4}, {"from": "split", "split": "train", "order": "file"}, {"from": "split", "split": "train", "same": "t"}])  # fmt: skip
+@pytest.mark.parametrize("how", [{"from": "reserved", "count": 9}, {"from": "split", "split": "train", "order": "file"}, {"from": "split", "split": "train", "same": "t"}])  # fmt: skip
 def test_rows_without_a_field_are_no_exemplars(tmp_path: Path, how: dict[str, Any]) -> None:
     rows = [
         {"id": i, "q": f"why {i} of them", "t": i % 4 > 1, **({"a": f"<{i}>"} if i % 2 else {})}
@@ -108,6 +109,9 @@ def test_rows_without_a_field_are_no_exemplars(tmp_path: Path, how: dict[str, An
     assert shown_ and lost.isdisjoint(shown_)
     kept = sum(x["disposition"] == "kept" for x in lines)
     assert kept and sum(shown_.values()) >= kept
+    reserved = {x["row"] for x in lines if x["disposition"] == "reserved"}
+    assert len(reserved) == how.get("count", 0)
+    assert not reserved or reserved == set(shown_)
 
 
 def test_where_of_the_file_drops_the_row_for_all(tmp_path: Path) -> None:
@@ -135,3 +139,15 @@ def test_rows_are_one_s_own_in_evaluation_too(tmp_path: Path) -> None:
     counts = {t.task: (t.rows, t.dropped) for t in build.manifest.evaluation}
     assert {k: v[0] for k, v in counts.items()} == {"toy/one": 20, "toy/two": 30}
     assert counts["toy/one"][1] == 10
+
+
+def test_rows_without_a_field_cannot_be_reserved(tmp_path: Path) -> None:
+    rows = [{"id": i, "q": f"q{i}", **({"a": "y"} if i % 4 == 0 else {})} for i in range(20)]
+    few = task("q", "a", exemplars={"from": "reserved", "count": 5})
+    with pytest.raises(FlancompileError, match="5 rows reserved of 5") as caught:
+        built(tmp_path / "few", {"one": few}, ("q", "a"), rows)
+    assert caught.value.code == "FC302"
+    few["exemplars"]["count"] = 4
+    build = built(tmp_path / "more", {"one": few}, ("q", "a"), rows)
+    found = Counter(disposition for disposition, _ in fates(build, "toy/one").values())
+    assert found == {"dropped": 15, "reserved": 4, "kept": 1}

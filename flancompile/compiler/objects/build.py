@@ -167,10 +167,8 @@ def object_table(job: ObjectJob, *, by_columns: bool = True) -> pa.Table:
     """A job's examples. by_columns: false renders each row by itself, with the same result."""
     block, lost = block_rows(job), lost_rows(job)
     pools, tokenizer = pools_of(job, block[0]), job.tokenizer.load()
-    reserved, gaps = job.reserved, _gaps(job)
-    if reserved and gaps:  # the reserved rows are counted before those with gaps are removed
-        reserved = len(without_gaps(_batch(job).slice(0, reserved), gaps))
-    cache = _thread_caches.segment_cache(_scope(job, gaps), job.block, tokenizer)
+    reserved = min(job.reserved, len(block[0]))  # of the rows with all fields, as in `pool_batch`
+    cache = _thread_caches.segment_cache(_scope(job, _gaps(job)), job.block, tokenizer)
     table = examples_of(
         job.spec, block, pools, tokenizer, job.budget, reserved=reserved,
         by_columns=by_columns, segment_cache=cache,

@@ -165,8 +165,9 @@ class CompileContext:
         if not blocks.kept_for(fields):
             message = f"{task.id}: the split {exemplars.split!r} has no rows for exemplars"
             raise fail("FC302", message, span=task.span("exemplars", "split"))
-        if exemplars.count is not None and blocks.block_rows[0] <= exemplars.count:
-            message = f"{task.id}: {exemplars.count} rows reserved of {blocks.kept}"
+        needed = () if evaluated else fields  # queries of an evaluation are not reserved
+        if exemplars.count is not None and blocks.rows_for(needed)[0] <= exemplars.count:
+            message = f"{task.id}: {exemplars.count} rows reserved of {blocks.kept_for(needed)}"
             raise fail("FC302", message, span=task.span("exemplars", "count"))
         digest = pool_digest(blocks, exemplars)
         folder = str(blocks.folder)
