@@ -1,6 +1,5 @@
-"""Joins of every kind, and exemplar files of every format."""
+"""Joins of every kind, and files of a source that are missing."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 from toys import Library, dataset_of
 
 from flancompile.compiler.check.libraries import check_libraries
-from flancompile.compiler.render.exemplar_files import exemplar_items
-from flancompile.dsl.library.library import load_library
 from flancompile.dsl.models.source import Source
 from flancompile.errors import FlancompileError
 from flancompile.lint.data import check_rows
@@ -78,78 +75,6 @@ def test_a_cross_join_with_no_rows_or_a_key_is_an_error(tmp_path: Path) -> None:
         pairs(tmp_path, {"by": "cross", "key": "a"}, [{"a": 1}], [])
 
 
-ROWS = [{"question": "x; y?", "answer": "X"}, {"question": "é?", "answer": "null"}]
-
-
-def written(folder: Path, name: str, read: dict[str, Any]) -> None:
-    path = folder / "datasets" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix in (".csv", ".tsv"):
-        encoding, delimiter = read.get("encoding", "utf-8"), read.get("delimiter", ",")
-        with path.open("w", encoding=encoding, newline="") as file:
-            writer = csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else delimiter)
-            writer.writerows([list(ROWS[0]), *(list(r.values()) for r in ROWS)])
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(r) + "\n" for r in ROWS))
-    else:  # JSON is YAML
-        path.write_text(json.dumps({"rows": ROWS} if read else ROWS))
-
-
-@pytest.mark.parametrize(
-    ("name", "read"),
-    [
-        ("shots_{{ lang.name }}.csv", {"delimiter": ";", "encoding": "utf-16"}),
-        ("{{ lang.name }}/shots.tsv", {}), ("shots.jsonl", {}), ("shots.yaml", {}),
-        ("shots.json", {}), ("{{ lang.name }}.json", {"rows": "rows"}),
-    ],
-)  # fmt: skip
-def test_exemplar_files_of_every_format_and_value(
-    tmp_path: Path, name: str, read: dict[str, Any]
-) -> None:
-    made = Library(tmp_path)
-    made.dataset(rows=4)
-    about = dataset_of("toy")
-    about["for_each"] = {"lang": [{"name": "en"}, {"name": "de"}]}
-    exemplars: dict[str, Any] = {"from": "file", "file": name, **({"read": read} if read else {})}
-    about["tasks"]["qa"]["exemplars"] = exemplars
-    made.write("datasets/toy.yaml", about)
-    for lang in ("en", "de"):
-        written(tmp_path, name.replace("{{ lang.name }}", lang), read)
-    assert [d for d in check_libraries([tmp_path]) if d.severity == "error"] == []
-    library, _ = load_library([tmp_path])
-    tasks = [t for t in library.tasks().values() if t.variable is not None]
-    assert len(tasks) == 2
-    for task in tasks:
-        assert exemplar_items(task) == ROWS
-    made.mixture({"select": "all", "shots": {2: 1}})
-    made.recipe(size={"examples": 6})
-    build = made.compile(tmp_path / "build", tmp_path / "cache")
-    assert build.manifest.counts["examples"] > 0
-    if "{{" in name:
-        exemplars["file"] = name.replace("lang", "language")
-        made.write("datasets/toy.yaml", about)
-        assert "FC202" in [d.code for d in check_libraries([tmp_path])]
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [("question,answer\nx\n", "1 values for 2 columns"), ("question,answer\n", "no exemplars")],
-)
-def test_an_exemplar_file_with_a_bad_row_or_none_is_an_error(
-    tmp_path: Path, text: str, why: str
-) -> None:
-    made = Library(tmp_path)
-    made.dataset(rows=4)
-    about = dataset_of("toy")
-    about["tasks"]["qa"]["exemplars"] = {"from": "file", "file": "shots.csv"}
-    made.write("datasets/toy.yaml", about)
-    made.write("datasets/shots.csv", text)
-    library, _ = load_library([tmp_path])
-    with pytest.raises(FlancompileError, match=why) as caught:
-        exemplar_items(next(iter(library.tasks().values())))
-    assert caught.value.code == "FC303"
-
-
 def test_missing_files_are_reported_where_they_are_named(tmp_path: Path) -> None:
     made = Library(tmp_path)
     made.dataset(rows=4)
@@ -157,7 +82,7 @@ def test_missing_files_are_reported_where_they_are_named(tmp_path: Path) -> None
     about["source"]["files"] = {"train": "toy.jsonl", "validation": "tpy.jsonl"}
     about["tasks"]["qa"]["exemplars"] = {"from": "file", "file": "shots.jsonl"}
     path = made.write("datasets/toy.yaml", about)
-    made.write("datasets/shot.jsonl", ROWS)
+    made.write("datasets/shot.jsonl", [{"question": "x?", "answer": "X"}])
     found = {d.message: d for d in check_libraries([tmp_path])}
     rows = found["there is no file 'tpy.jsonl'"]
     shots = found["there is no exemplar file 'shots.jsonl'"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +52,24 @@ def exemplar_items(task: TaskDef) -> list[Any]:
 
     Raises FC301, FC303 and the errors of the readers.
     """
-    path, settings = exemplar_path(task), task.task.exemplars
-    span = task.span("exemplars", "file")
+    path, span = exemplar_path(task), task.span("exemplars", "file")
+    found = list(_items(task, path))
+    if not found:
+        raise fail("FC303", f"{path.name}: there are no exemplars in the file", span=span)
+    return found
+
+
+def _items(task: TaskDef, path: Path) -> Iterator[Any]:
+    settings, span = task.task.exemplars, task.span("exemplars", "file")
     if path.suffix in _YAML and settings.format is None:
         items = yaml.read(path).data
         if not isinstance(items, list):
             message = f"{path.name}: a YAML file of exemplars is a list of rows"
             raise fail("FC303", message, span=span, hint="begin each row with `- `")
-        return [plain(item) for item in items]
-    found = []
+        yield from map(plain, items)
+        return
     for row in read_rows(path, format_of(path, settings.format), settings.read):
         if isinstance(row, BadRow):
             hint = "correct the row: fixed exemplars are shown as they are"
             raise fail("FC303", f"{path.name}: {row.reason} ({row.where})", span=span, hint=hint)
-        found.append(row)
-    if not found:
-        raise fail("FC303", f"{path.name}: there are no exemplars in the file", span=span)
-    return found
+        yield row
