@@ -2,10 +2,13 @@
 
 import math
 import random
+from datetime import date
+from typing import Any
 
 import pyarrow as pa
 
 from flancompile.compiler.render.duplicates import fold, folded_digests
+from flancompile.dsl.jinja.values import compared_key
 
 LETTERS = [
     *"aAbB zZ019 .,-_!?", "é", "É", "e\u0301", "ß", "Σ", "ς", "İ", "ﬁ", "…", "“", "—", "½", "²",
@@ -43,3 +46,34 @@ def test_a_null_is_no_text() -> None:
     digests = folded_digests([values]).tolist()
     assert digests[0] == digests[1] and digests[2] == digests[3]
     assert len(set(digests)) == len(values) - 2
+
+
+EQUAL: list[list[Any]] = [
+    [1, 1.0, "1"], [0, 0.0, -0.0, "0"], [-7, -7.0, "-7"], [2**60, float(2**60), str(2**60)], [0.5, "0.5"],
+    [True, "True"], [False, "False"], [None, math.nan, math.inf, -math.inf], ["None"], ["null"], ["nan"], [""], [" "],
+    ["a"], ["A"], ["1.0"], ["é"], ["e\u0301"], [[]], ["[]"], [{}], ["{}"], [[1, "a"], [1.0, "a"], ["1", "a"]], [["a", 1]],
+    [[None]], [["None"]], [[[1], [2]], [[1.0], ["2"]]], [{"k": 1, "l": None}, {"l": math.nan, "k": 1.0}], [{"k": None}],
+    [date(2001, 2, 3), "2001-02-03"],
+]  # fmt: skip
+
+
+def test_equal_values_have_one_key_and_others_another() -> None:
+    keys = [{compared_key(value) for value in values} for values in EQUAL]
+    assert all(len(found) == 1 for found in keys)
+    assert len(set.union(*keys)) == len(EQUAL) > 20
+
+
+def test_digests_of_unlike_agree_with_the_keys() -> None:
+    """But for case, white space and Unicode form, which digests fold."""
+    apart = [v for v in EQUAL if v[0] not in ("A", "e\u0301", " ", "null", "nan") and v != ["None"]]
+    digests = [set(folded_digests([values]).tolist()) for values in apart]
+    assert all(len(found) == 1 for found in digests)
+    plain = [v for v in apart if not isinstance(v[0], list | dict)]
+    assert len(set.union(*(set(folded_digests([v]).tolist()) for v in plain))) == len(plain) > 10
+
+
+def test_arrow_columns_of_two_types_have_equal_digests() -> None:
+    whole, fraction = pa.array([1, None, 3]), pa.array([1.0, None, 3.0])
+    text = pa.array(["1", None, "3"])
+    found = {tuple(folded_digests([column]).tolist()) for column in (whole, fraction, text)}
+    assert len(found) == 1

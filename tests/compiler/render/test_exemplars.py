@@ -1,25 +1,34 @@
-"""Which rows are shown as exemplars, against a brute-force reference, in both engines."""
+"""Exemplar pools: which rows are shown, against a brute-force reference, in both engines."""
 
+import math
 import unicodedata
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from engines import both_engines
+from engines import row_set as rows_of
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flancompile import draw
 from flancompile.compiler.objects.build import examples_of
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.render.arms import ArmShares
-from flancompile.compiler.render.block_cache import BlockCache
-from flancompile.compiler.render.exemplars import Pools, item_rows
+from flancompile.compiler.render.exemplars import (
+    EXPLANATION,
+    Pool,
+    Pools,
+    explanation_text,
+    item_digest,
+    item_rows,
+)
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
-from flancompile.dsl.models.style import OptionStyle, ShotsStyle
-from flancompile.dsl.models.task import Task
+from flancompile.dsl.jinja.expression import RowError
+from flancompile.dsl.models.style import ShotsStyle
+from flancompile.dsl.models.task import Task, Variable
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
 BYTES = Tokenizer("bytes", b"", "bytes", Specials(None, 257, None))
@@ -189,10 +198,153 @@ def test_exemplars_of_a_value_are_those_of_any_type(
         texts = [f"{name}{i}" for i in range(len(numbers))]
         return {"q": texts, "a": texts, "n": list(map(FORMS[form], numbers))}
 
-    dev = row_set(task, columns("p", pool, forms[1]), origin="dev")
+    dev = rows_of(task, columns("p", pool, forms[1]), origin="dev")
     shown = both_engines(task, columns("q", queries, forms[0]), dev, shots=12)
     assert len(shown) == len(queries)
     for number, one in zip(queries, shown, strict=True):
         assert isinstance(one, tuple)
         found = {i for i in range(len(pool)) if f"p{i};" in one[0]}
         assert found == {i for i, n in enumerate(pool) if (n == number) == (by == "same")}
+
+
+def qa(**exemplars: Any) -> Task:
+    template = {"name": "t", "input": "{{ q }}", "target": "{{ a }}"}
+    return Task.model_validate(
+        {"signature": "q -> a", "templates": [template], "exemplars": exemplars}
+    )
+
+
+def column(**more: Any) -> Task:
+    return qa(**{"from": "column", "rows": "own", **more})
+
+
+ITEMS: list[Any] = [{"q": "1?", "a": "one"}, {"q": "2?"}, "text", None, {"q": "3?", "a": None}]
+
+
+def test_items_are_rows_of_the_fields_that_they_have() -> None:
+    rows = rows_of(column(), {"q": ["?"], "a": ["!"], "own": [ITEMS]})
+    found = item_rows(rows, ITEMS, rows.task.exemplars)
+    assert found.columns == {
+        "q": ["1?", "2?", None, None, "3?"], "a": ["one", None, None, None, None],
+        "own": [None] * 5,
+    }  # fmt: skip
+    assert found.digests.tolist() == [item_digest(item) for item in ITEMS]
+
+
+def test_items_whose_fields_fail_are_left_out() -> None:
+    task = column(
+        fields={"q": "item.q ~ lang.mark", "a": "item['a'] | upper"}, explanation="item.w"
+    )
+    rows = rows_of(task, {"q": ["?"], "a": ["!"], "own": [ITEMS]})
+    rows.variable = ("lang", Variable({"name": "x", "mark": "*"}))
+    why = {"q": "4?", "a": "four", "w": "so"}
+    found = item_rows(rows, [*ITEMS, why], task.exemplars)
+    assert [found.columns[n] for n in ("q", "a", "own")] == [
+        ["1?*", "4?*"], ["ONE", "FOUR"], [None] * 2,
+    ]  # fmt: skip
+    assert found.columns[EXPLANATION] == [None, "so"]
+    assert found.digests.tolist() == [item_digest(ITEMS[0]), item_digest(why)]
+
+
+def test_an_item_s_digest_ignores_the_order_of_its_keys() -> None:
+    assert item_digest({"a": 1, "b": [2]}) == item_digest({"b": [2], "a": 1})
+    others = [{"a": 1, "b": [2]}, {"a": "1", "b": [2]}, {"a": 1}, [1], "1", 1, None]
+    assert len({item_digest(item) for item in others}) == len(others)
+
+
+@pytest.mark.parametrize("items", ["text", {"q": "1?"}, 3, None])
+def test_a_column_without_a_list_has_no_pool(items: Any) -> None:
+    rows = rows_of(column(), {"q": ["?"], "a": ["!"], "own": [items]})
+    pools = Pools(rows.task.exemplars, rows)
+    with pytest.raises(RowError, match="exemplars: not a list"):
+        pools.of(rows, 0)
+    found = pools.column_pools(rows, [0])
+    assert (found.counts.tolist(), len(found.pool)) == ([-1], 0)
+
+
+VALUE = st.sampled_from(["1", "2", "", None])
+ITEM = st.fixed_dictionaries({"q": VALUE}, optional={"a": VALUE, "w": VALUE}) | st.none()
+OWN = st.lists(st.lists(ITEM, max_size=4) | st.none() | st.just("text"), min_size=1, max_size=6)
+
+
+@given(OWN, st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_pools_of_a_column_are_ranges_of_one_pool(own: list[Any], named: bool) -> None:
+    fields = {"fields": {"q": "item.q", "a": "item.a ~ '.'"}, "explanation": "item.w"}
+    task = column(**(fields if named else {}))
+    rows = rows_of(task, {"q": ["?"] * len(own), "a": ["!"] * len(own), "own": own})
+    pools = Pools(task.exemplars, rows)
+    found = pools.column_pools(rows, range(len(own)))
+    for row, (start, count) in enumerate(zip(found.starts, found.counts, strict=True)):
+        if not isinstance(own[row], list):
+            assert count == -1
+            continue
+        pool, part = pools.of(rows, row).rows, slice(start, start + count)
+        assert found.pool.digests[part].tolist() == pool.digests.tolist()
+        assert {n: c[part] for n, c in found.pool.columns.items()} == pool.columns
+    assert len(found.counts) == len(own)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, None), ("", None), (" \n", None), (math.nan, None), (" so ", " so "), (2.5, "2.5"), (0, "0")],
+)  # fmt: skip
+def test_an_empty_rationale_is_none(value: Any, text: str | None) -> None:
+    assert explanation_text(value) == text
+
+
+@pytest.mark.parametrize("value", [[], ["so"], {"k": "so"}])
+def test_a_rationale_is_one_text(value: Any) -> None:
+    with pytest.raises(RowError, match="the explanation"):
+        explanation_text(value)
+
+
+def test_a_rationale_that_cannot_be_computed_is_absent() -> None:
+    rows = rows_of(qa(explanation="n // a"), {"q": ["x", "y"], "a": [0, 2], "n": [4, 4]})
+    pool = Pool(rows, rows.task.exemplars)
+    assert [pool.explanation(row) for row in (0, 1)] == [None, "2"]
+
+
+def offered(rows: RowSet, pool: RowSet, row: int, shots: int, take: bool) -> list[int]:
+    """Candidates of a query. take: each of them is shown."""
+    found, one = [], Pool(pool, rows.task.exemplars)
+    for candidate in one.candidates(rows, row, shots):
+        found.append(candidate)
+        if take:
+            one.take(candidate)
+    return found
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=40), st.integers(0, 3))
+@settings(max_examples=80, deadline=None)
+def test_every_row_that_may_be_shown_is_offered_once(texts: list[str], shots: int) -> None:
+    rows = rows_of(qa(), {"q": texts, "a": ["x"] * len(texts)})
+    for row in range(len(texts)):
+        every = offered(rows, rows, row, shots, take=False)
+        assert sorted(every) == [i for i, t in enumerate(texts) if t != texts[row]]
+        shown = offered(rows, rows, row, shots, take=True)
+        assert sorted(texts[i] for i in shown) == sorted({*texts} - {texts[row]})
+        assert shown == [
+            i for n, i in enumerate(every) if texts[i] not in [texts[j] for j in every[:n]]
+        ]
+
+
+def test_fixed_exemplars_keep_their_order_and_duplicates() -> None:
+    task = qa(**{"from": "split", "split": "dev", "order": "file"})
+    texts = ["b", "a", "B ", "c", "b"]
+    pool = rows_of(task, {"q": texts, "a": ["x"] * 5}, origin="dev")
+    rows = rows_of(task, {"q": ["a", "z"], "a": ["x", "x"]})
+    assert offered(rows, pool, 0, 2, take=True) == [0, 2, 3, 4]  # without the query's duplicate
+    assert offered(rows, pool, 1, 2, take=True) == [0, 1, 2, 3, 4]
+
+
+def test_draws_of_exemplars_depend_on_the_query_and_the_pool_alone() -> None:
+    task = qa(**{"from": "split", "split": "dev"})
+    names = [f"p{i}" for i in range(20)]
+    pool = rows_of(task, {"q": names, "a": names}, origin="dev")
+    texts = [f"q{i}" for i in range(8)]
+    whole = rows_of(task, {"q": texts, "a": texts})
+    part = rows_of(task, {"q": texts[:3], "a": texts[:3]})
+    found = [offered(whole, pool, row, 3, take=True)[:3] for row in range(8)]
+    assert found[:3] == [offered(part, pool, row, 3, take=True)[:3] for row in range(3)]
+    assert len({tuple(f) for f in found}) > 5
