@@ -59,7 +59,7 @@ def check(
         report = progress or (lambda *_: None)
         try:
             absent = {d.span.path for d in found if d.code == "FC319" and d.span}
-            rows = check_rows(folders, overlay, data, loose=loose, tell=report)
+            rows = check_rows(folders, overlay, data, loose=loose, progress=report)
             found += [d for d in rows if not _reported(d, absent)]
         except FlancompileError as error:  # files that do not load are reported already
             found += [d for d in error.diagnostics if d not in found]
@@ -234,31 +234,31 @@ def evaluate_run(
     from flancompile.trainer.log import read_run
 
     place = Path(folder)
-    about = read_run(place)
-    opened = _to_score(place, about, build)
+    run_info = read_run(place)
+    opened = _to_score(place, run_info, build)
     _need_jax()
     from flancompile.trainer.restore import trained_model
 
-    trained = trained_model(place, about, opened, step)
+    trained = trained_model(place, run_info, opened, step)
     results = evaluate_build(opened, trained, place, max_rows=max_rows, progress=progress)
     own = opened
-    if opened.manifest.root_digest != about["root_digest"]:
-        if not Path(about["build"]).is_dir():
+    if opened.manifest.root_digest != run_info["root_digest"]:
+        if not Path(run_info["build"]).is_dir():
             return results  # there is nothing to report on the run's own build
-        own = Build.open(about["build"])
+        own = Build.open(run_info["build"])
     _report(place, own)
     return results
 
 
-def _to_score(place: Path, about: dict[str, Any], build: str | Path | None) -> Build:
+def _to_score(place: Path, run_info: dict[str, Any], build: str | Path | None) -> Build:
     """Open the build with the evaluation tasks: the run's own, or another one that fits."""
     from flancompile.store.build import Build
 
-    if build is None and not Path(about["build"]).is_dir():
-        message = f"the run's build {about['build']!r} is no longer there"
+    if build is None and not Path(run_info["build"]).is_dir():
+        message = f"the run's build {run_info['build']!r} is no longer there"
         raise fail("FC504", message, hint="name its folder with --build FOLDER")
-    opened = Build.open(build if build is not None else about["build"])
-    if opened.manifest.tokenizer.digest != about["tokenizer"]:
+    opened = Build.open(build if build is not None else run_info["build"])
+    if opened.manifest.tokenizer.digest != run_info["tokenizer"]:
         hint = "name a build with the run's tokenizer with --build"
         message = (
             f"{str(opened.path)!r} does not have the tokenizer that {str(place)!r} was trained with"
@@ -296,12 +296,12 @@ def _need_jax() -> None:
 
 
 def _request(
-    recipe: str | Path, library: Folders, overlay: str | None, cache: Path | None, **means: Any
+    recipe: str | Path, library: Folders, overlay: str | None, cache: Path | None, **arguments: Any
 ) -> CompileRequest:
     from flancompile.compiler.request import request_of
 
     place = _cache(cache)
-    return request_of(recipe, library=tuple(library), overlay=overlay, cache=place, **means)
+    return request_of(recipe, library=tuple(library), overlay=overlay, cache=place, **arguments)
 
 
 def _cache(folder: str | Path | None) -> Cache:

@@ -36,7 +36,7 @@ class DropReason(StrEnum):
     NOT_REACHED = "not reached"
     VALUES = ""
 
-    def about(self, detail: str) -> str:
+    def with_detail(self, detail: str) -> str:
         """The reason's text with a detail."""
         return f"{self}: {detail}" if self else detail
 
@@ -72,7 +72,7 @@ class Dropped(NamedTuple):
         return cls(DropReason.VALUES, text) if reason is None else cls(reason, detail)
 
     def __str__(self) -> str:
-        return self.reason.about(self.detail) if self.detail else str(self.reason)
+        return self.reason.with_detail(self.detail) if self.detail else str(self.reason)
 
     @property
     def is_intended(self) -> bool:
@@ -89,7 +89,7 @@ class Dropped(NamedTuple):
         if not self.detail:
             return str(self.reason)
         detail = _PARTICULAR.sub(lambda m: "'…'" if m[0][0] == "'" else "…", self.detail)
-        return self.reason.about(detail)
+        return self.reason.with_detail(detail)
 
 
 _CONDITIONS = frozenset({DropReason.WHERE, DropReason.NO_TEMPLATE})

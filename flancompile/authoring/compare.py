@@ -83,7 +83,7 @@ def compare_builds(first: Manifest, second: Manifest) -> list[Difference]:
     """Compare each task's counts, shares, lengths, arms and templates."""
     here, there = ({t.task: t for t in m.tasks} for m in (first, second))
     found = _compare(here, there, _count_details)
-    about = [
+    details = [
         f"{name} {a!r} → {b!r}"
         for name, a, b in (
             ("tokenizer", first.tokenizer.name, second.tokenizer.name),
@@ -96,7 +96,7 @@ def compare_builds(first: Manifest, second: Manifest) -> list[Difference]:
         )
         if a != b
     ]
-    return [Difference("(the build)", "changed", tuple(about)), *found] if about else found
+    return [Difference("(the build)", "changed", tuple(details)), *found] if details else found
 
 
 def _compare(first: Mapping[str, Any], second: Mapping[str, Any], details: Any) -> list[Difference]:

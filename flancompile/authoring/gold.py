@@ -31,20 +31,20 @@ class Gold:
         return [f"options: {self.options}", *labels, f"gold: {gold}", f"by: {self.by}"]
 
 
-def gold_of(rows: Sequence[Mapping[str, Any]], options: str, asked: str) -> Gold | None:
+def gold_of(rows: Sequence[Mapping[str, Any]], options: str, answer: str) -> Gold | None:
     """Infer how field `asked` names one of the options in field `options`; None if it does not.
 
     rows: their fields by name.
     """
     best: tuple[float, Gold] | None = None
-    for guess in _guesses(options, asked):
+    for guess in _guesses(options, answer):
         share = sum(_holds(guess, row) for row in rows) / max(1, len(rows))
         if share >= MOST and (best is None or share > best[0]):
             best = share, guess
     return best[1] if best else None
 
 
-def _guesses(options: str, asked: str) -> Iterator[Gold]:
+def _guesses(options: str, answer: str) -> Iterator[Gold]:
     """Candidates in order of likelihood; the first of those that fit most rows is used."""
     texts = (
         (options, None),
@@ -52,13 +52,13 @@ def _guesses(options: str, asked: str) -> Iterator[Gold]:
         (f"{options}.text", f"{options}.label"),
     )
     for listed, labels in texts:
-        yield Gold(listed, asked, "text")
+        yield Gold(listed, answer, "text")
         if labels is not None:
-            yield Gold(listed, asked, "label", labels)
-        yield Gold(listed, f"{asked} | int", "index")
-        yield Gold(listed, f"{asked} | int - 1", "index")
-        yield Gold(listed, f"{_LETTERS}({asked} | trim | upper)", "index")
-        number = f"{asked} | regex_search('[0-9]+$') | int"
+            yield Gold(listed, answer, "label", labels)
+        yield Gold(listed, f"{answer} | int", "index")
+        yield Gold(listed, f"{answer} | int - 1", "index")
+        yield Gold(listed, f"{_LETTERS}({answer} | trim | upper)", "index")
+        number = f"{answer} | regex_search('[0-9]+$') | int"
         yield Gold(listed, number, "index")
         yield Gold(listed, f"{number} - 1", "index")
 

@@ -30,7 +30,7 @@ from flancompile.tokenizer.chat import ChatTemplate
 
 __all__ = [
     "Preview",
-    "Wanted",
+    "PreviewSettings",
     "is_evaluated",
     "pools_for",
     "pools_found",
@@ -43,7 +43,7 @@ SAMPLE_ROWS = 200
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PreviewSettings:
     """Request for a preview. None leaves a choice to the draws."""
 
     template: str | None = None
@@ -114,25 +114,25 @@ def _draws(draft: Draft, spec: RenderSpec, rows: RowSet) -> dict[str, str]:
 
 
 def preview(
-    request: CompileRequest, task: TaskDef, split: str, wanted: Wanted
+    request: CompileRequest, task: TaskDef, split: str, settings: PreviewSettings
 ) -> tuple[list[Preview], dict[str, int]]:
     """Examples of a task, and counts of dropped rows of the sample (reason -> rows)."""
     place, evaluated = split_spec(request, task, split), is_evaluated(task, split)
     fields = task_fields(task, evaluated=evaluated)
     rows, dropped = sample(place, SAMPLE_ROWS, fields)
-    only = None if wanted.row is None else _place_of(wanted.row, rows)
-    if wanted.row is not None and only is None:
-        rows, dropped = sample(place, SAMPLE_ROWS, fields, wanted.row)
-        only = _place_of(wanted.row, rows)
+    only = None if settings.row is None else _place_of(settings.row, rows)
+    if settings.row is not None and only is None:
+        rows, dropped = sample(place, SAMPLE_ROWS, fields, settings.row)
+        only = _place_of(settings.row, rows)
         if only is None:
-            raise _no_row(wanted.row, rows, dropped)
-    spec = spec_of(request, task, wanted)
-    set_ = row_set(spec, rows, wanted.epoch, split)
+            raise _no_row(settings.row, rows, dropped)
+    spec = spec_of(request, task, settings)
+    set_ = row_set(spec, rows, settings.epoch, split)
     pools = pools_for(request, task, spec, set_, split)
     renderer = Renderer(spec, set_, pools, {}, evaluated=evaluated)
     found: list[Preview] = []
     for draft in renderer:
-        if only in (None, draft.row) and len(found) < wanted.count:
+        if only in (None, draft.row) and len(found) < settings.count:
             try:
                 found.append(Preview.of(draft, rows, spec, set_))
             except RowError as error:  # a chat layout refuses it
@@ -168,40 +168,44 @@ def _no_row(
     return fail("FC308", f"there is no row {row!r}", hint=hint)
 
 
-def spec_of(request: CompileRequest, task: TaskDef, wanted: Wanted) -> RenderSpec:
+def spec_of(request: CompileRequest, task: TaskDef, settings: PreviewSettings) -> RenderSpec:
     """Render spec of the requested templates. Raises FC203, FC411."""
     names = [t.name for t in task.task.templates]
-    if wanted.template is not None and wanted.template not in names:
-        hint = nearest(wanted.template, names) or f"templates: {', '.join(names)}"
-        raise fail("FC203", f"{task.id} has no template {wanted.template!r}", hint=hint)
-    allowed = [i for i, n in enumerate(names) if wanted.template in (None, n)]
-    if wanted.cot is not None:
-        allowed = [i for i in allowed if task.task.templates[i].cot == wanted.cot] or allowed
-    shown = (1.0, 1.0) if wanted.options is None else (1.0, 0.0) if wanted.options else (0.0, 1.0)
+    if settings.template is not None and settings.template not in names:
+        hint = nearest(settings.template, names) or f"templates: {', '.join(names)}"
+        raise fail("FC203", f"{task.id} has no template {settings.template!r}", hint=hint)
+    allowed = [i for i, n in enumerate(names) if settings.template in (None, n)]
+    if settings.cot is not None:
+        allowed = [i for i in allowed if task.task.templates[i].cot == settings.cot] or allowed
+    option_weights = (
+        (1.0, 1.0) if settings.options is None else (1.0, 0.0) if settings.options else (0.0, 1.0)
+    )
     library, own = request.library, task.task.styles
     return render_spec(
         task,
-        ArmShares(((wanted.shots, 1.0),), shown),
+        ArmShares(((settings.shots, 1.0),), option_weights),
         allowed,
-        chosen_styles(library.option_styles, _patterns(wanted.option_style, own.options), "option"),
-        chosen_styles(library.shots_styles, _patterns(wanted.shots_style, own.shots), "shots"),
+        chosen_styles(
+            library.option_styles, _patterns(settings.option_style, own.options), "option"
+        ),
+        chosen_styles(library.shots_styles, _patterns(settings.shots_style, own.shots), "shots"),
         seed=request.recipe.model.seed,
-        chat_styles=_chat_styles(library, wanted),
+        chat_styles=_chat_styles(library, settings),
     )
 
 
-def _patterns(wanted: str | None, own: tuple[str, ...] | None) -> tuple[str, ...]:
+def _patterns(settings: str | None, own: tuple[str, ...] | None) -> tuple[str, ...]:
     """The styles that are asked for, else the task's own, else all."""
-    return (wanted,) if wanted is not None else own if own is not None else ("*",)
+    return (settings,) if settings is not None else own if own is not None else ("*",)
 
 
-def _chat_styles(library: Library, wanted: Wanted) -> dict[str, ChatLayout]:
-    if wanted.chat_style != TOKENIZERS_OWN:
-        return chosen_styles(library.chat_styles, [wanted.chat_style], "chat")
-    if wanted.chat is None:
+def _chat_styles(library: Library, settings: PreviewSettings) -> dict[str, ChatLayout]:
+    if settings.chat_style != TOKENIZERS_OWN:
+        return chosen_styles(library.chat_styles, [settings.chat_style], "chat")
+    if settings.chat is None:
         hint = "name one that has a chat template: --tokenizer FOLDER"
         raise fail("FC417", "the tokenizer has no chat template", hint=hint)
-    return {TOKENIZERS_OWN: wanted.chat}
+    return {TOKENIZERS_OWN: settings.chat}
 
 
 def row_set(spec: RenderSpec, rows: Sequence[Mapping[str, Any]], epoch: int, split: str) -> RowSet:

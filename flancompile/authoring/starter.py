@@ -127,8 +127,10 @@ def is_headerless(rows: Sequence[dict[str, Any]]) -> bool:
     """Whether a delimited file's first line, read as its header, looks like one of its rows."""
     names = list(rows[0]) if rows else []
     numbers = sum(_NUMBER.fullmatch(name.strip()) is not None for name in names)
-    again = any(row.get(name) == name for row in rows for name in names if name)
-    return bool(names) and (numbers > 0 or again or any(len(name) > LONG for name in names))
+    repeats_header = any(row.get(name) == name for row in rows for name in names if name)
+    return bool(names) and (
+        numbers > 0 or repeats_header or any(len(name) > LONG for name in names)
+    )
 
 
 def starter(
@@ -145,10 +147,10 @@ def starter(
     """
     row_id = next((c for c in columns if _ID.match(c.name) and c.distinct == c.rows), None)
     rest = [c for c in columns if c is not row_id]
-    said = next((c for c in rest if _is_dialogue(c)), None)
-    options, asked, gold = _options(rest, rows)
-    given = [c for c in rest if c not in (asked, options) and c.kind == "text"][:4]
-    given = given or [c for c in rest if c not in (asked, options)][:1]
+    dialogue = next((c for c in rest if _is_dialogue(c)), None)
+    options, answer, gold = _options(rest, rows)
+    given = [c for c in rest if c not in (answer, options) and c.kind == "text"][:4]
+    given = given or [c for c in rest if c not in (answer, options)][:1]
     lines = [
         f"# yaml-language-server: $schema={schema}",
         f"id: {id_}",
@@ -157,15 +159,15 @@ def starter(
         *([f"  id: {_expression(row_id)}"] if row_id else []),
         "  license: unknown # fill in",
         "fields:",
-        *(f"  {c.field}: {_expression(c)} # {_remark(c)}" for c in rest if c is not said),
+        *(f"  {c.field}: {_expression(c)} # {_remark(c)}" for c in rest if c is not dialogue),
         *(
-            [f"  messages: {_expression(said)} | chat # a list of {{role, content}}"]
-            if said
+            [f"  messages: {_expression(dialogue)} | chat # a list of {{role, content}}"]
+            if dialogue
             else []
         ),
-        *([f"where: {asked.field} | trim"] if asked.has_blanks and said is None else []),
+        *([f"where: {answer.field} | trim"] if answer.has_blanks and dialogue is None else []),
         "tasks:",
-        *(f"  {x}".rstrip() for x in (_dialogue() if said else _task(given, asked, gold))),
+        *(f"  {x}".rstrip() for x in (_dialogue() if dialogue else _task(given, answer, gold))),
     ]
     return "\n".join(lines) + "\n"
 
@@ -178,10 +180,10 @@ def _options(
     named = [c for c in columns if c.kind in ("list", "mapping") and _OPTIONS.search(c.name)]
     for options in named:
         first = _target_column(columns, options)
-        for asked in (first, *(c for c in columns if c not in (first, options))):
-            gold = gold_of(fields, options.field, asked.field)
+        for answer in (first, *(c for c in columns if c not in (first, options))):
+            gold = gold_of(fields, options.field, answer.field)
             if gold is not None:
-                return options, asked, gold
+                return options, answer, gold
     return None, _target_column(columns, None), None
 
 
@@ -201,35 +203,35 @@ def _dialogue() -> list[str]:
     ]
 
 
-def _task(given: Sequence[Column], asked: Column, gold: Gold | None) -> list[str]:
-    left = ", ".join(c.field for c in given)
-    label = asked.is_label and gold is None
+def _task(given: Sequence[Column], answer: Column, gold: Gold | None) -> list[str]:
+    inputs = ", ".join(c.field for c in given)
+    label = answer.is_label and gold is None
     name = "classification" if label else "multiple_choice_qa" if gold else "generation"
-    target = "{{ gold }}" if label or gold else _slot(asked)
-    metric = "accuracy" if label or gold else "rouge_l" if asked.length > 40 else "exact_match"
+    target = "{{ gold }}" if label or gold else _slot(answer)
+    metric = "accuracy" if label or gold else "rouge_l" if answer.length > 40 else "exact_match"
     slots = [_slot(c) for c in given]
     keyed = [
         f"{c.field.replace('_', ' ').capitalize()}: {s}" for c, s in zip(given, slots, strict=True)
     ]
-    wanted = asked.field.replace("_", " ")
+    answer_name = answer.field.replace("_", " ")
     arm = ["options: optional"] if label or gold else []
     texts = [
-        ("plain", [*slots, "", f"What is the {wanted}?"]),
-        ("keyed", [*keyed, f"{wanted.capitalize()}:"]),
-        ("asked_first", [f"Give the {wanted} for the following.", "", *slots]),
+        ("plain", [*slots, "", f"What is the {answer_name}?"]),
+        ("keyed", [*keyed, f"{answer_name.capitalize()}:"]),
+        ("asked_first", [f"Give the {answer_name} for the following.", "", *slots]),
     ]
     lines = [
         f"{name}:",
         f"  cluster: {name}",
-        f"  signature: {left} -> {asked.field}",
-        *_choices(asked, gold),
+        f"  signature: {inputs} -> {answer.field}",
+        *_choices(answer, gold),
         f"  eval: {{metric: {metric}}}",
         "  templates:",
     ]
     for title, text in texts:
-        shown = [*text, "{{ options }}"] if arm and title != "keyed" else text
+        lines_of_input = [*text, "{{ options }}"] if arm and title != "keyed" else text
         lines += [f"    - name: {title}", *(f"      {a}" for a in arm if title != "keyed")]
-        lines += ["      input: |-", *(f"        {t}".rstrip() for t in shown)]
+        lines += ["      input: |-", *(f"        {t}".rstrip() for t in lines_of_input)]
         lines += [f'      target: "{target}"']
     return lines
 
@@ -239,17 +241,19 @@ def _slot(column: Column) -> str:
     return f"{{{{ {column.field}{' | tojson' if column.nested else ''} }}}}"
 
 
-def _choices(asked: Column, gold: Gold | None) -> list[str]:
+def _choices(answer: Column, gold: Gold | None) -> list[str]:
     if gold is not None:
         return ["  choices:", *(f"    {line}" for line in gold.lines())]
-    if not asked.is_label:
+    if not answer.is_label:
         return []
-    if asked.kind == "text" and all(v.strip() for v in asked.values):
-        listed = ", ".join(json.dumps(str(v), ensure_ascii=False) for v in asked.values)
-        return [f"  choices: {{options: [{listed}], gold: {asked.field}}}"]
-    said = {True: "yes", False: "no"} if asked.kind == "truth value" else {}
-    pairs = ", ".join(f"{_quoted(v)}: {_quoted(said.get(v, v) or 'none')}" for v in asked.values)
-    return [f"  choices: {{options: {{{pairs}}}, gold: {asked.field}}} # say what each label means"]
+    if answer.kind == "text" and all(v.strip() for v in answer.values):
+        listed = ", ".join(json.dumps(str(v), ensure_ascii=False) for v in answer.values)
+        return [f"  choices: {{options: [{listed}], gold: {answer.field}}}"]
+    labels = {True: "yes", False: "no"} if answer.kind == "truth value" else {}
+    pairs = ", ".join(f"{_quoted(v)}: {_quoted(labels.get(v, v) or 'none')}" for v in answer.values)
+    return [
+        f"  choices: {{options: {{{pairs}}}, gold: {answer.field}}} # say what each label means"
+    ]
 
 
 def _target_column(columns: Sequence[Column], options: Column | None) -> Column:
@@ -274,8 +278,8 @@ def _printed(value: Any) -> str:
 def _remark(column: Column) -> str:
     if column.distinct <= FEW and column.kind not in ("list", "mapping"):
         values = ", ".join(_printed(v) for v in column.values[:6])
-        said = f"{column.kind}, {column.distinct} values: {values}"[:90]
-        return " ".join("".join(c if c.isprintable() else " " for c in said).split())
+        remark = f"{column.kind}, {column.distinct} values: {values}"[:90]
+        return " ".join("".join(c if c.isprintable() else " " for c in remark).split())
     return (
         f"{column.kind}, {column.distinct} values in {column.rows} rows, mean {column.length:.0f}"
     )

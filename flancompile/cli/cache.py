@@ -24,15 +24,17 @@ def run(action: str, limit: str | None, cache: Path | None, *, as_json: bool) ->
     most = bytes_of(limit) if limit is not None else found.limit_bytes
     if action == "gc":
         swept = found.collect(most)
-        about = {"entries": swept.entries, "bytes": swept.total_bytes}
-        about |= {"removed": swept.removed, "removed_bytes": swept.removed_bytes}
+        summary = {"entries": swept.entries, "bytes": swept.total_bytes}
+        summary |= {"removed": swept.removed, "removed_bytes": swept.removed_bytes}
     else:
         entries = list(found.entries())
-        about = {"entries": len(entries), "bytes": sum(s for _, s, _ in entries)}
+        summary = {"entries": len(entries), "bytes": sum(s for _, s, _ in entries)}
     if as_json:
-        print_json({"path": str(found.root), "limit_bytes": most, **about})
+        print_json({"path": str(found.root), "limit_bytes": most, **summary})
         return
     out = console()
-    out.print(f"{found.root}: {about['entries']:,} entries, {size(about['bytes'])} of {size(most)}")
+    out.print(
+        f"{found.root}: {summary['entries']:,} entries, {size(summary['bytes'])} of {size(most)}"
+    )
     if action == "gc":
-        out.print(f"removed {about['removed']:,} entries, {size(about['removed_bytes'])}")
+        out.print(f"removed {summary['removed']:,} entries, {size(summary['removed_bytes'])}")

@@ -77,11 +77,11 @@ def run(paths: list[Path], look: Look, form: str, *, strict: bool, builtin: bool
     elif form == "sarif":
         print_json(sarif(every))
     else:
-        _tell(found, errors, len(every) - len(found))
+        _print_summary(found, errors, len(every) - len(found))
     return int(errors > 0 or (strict and len(found) > errors))
 
 
-def _tell(found: list[Diagnostic], errors: int, allowed: int) -> None:
+def _print_summary(found: list[Diagnostic], errors: int, allowed: int) -> None:
     """Print diagnostics as text, with counts of errors, warnings and allowed ones."""
     for diagnostic in found:
         print(diagnostic.render(), end="\n\n")

@@ -21,11 +21,11 @@ def _is_of_another(folder: Path, root_digest: str, library: Path) -> bool:
     if not (folder / RUN).is_file():
         return False
     try:
-        about = read_run(folder)
+        run_info = read_run(folder)
     except FlancompileError:
         return True  # damaged
     now = load_run("demo", [library]).run.model_dump(mode="json")
-    return bool(about["root_digest"] != root_digest or about["run"] != now)
+    return bool(run_info["root_digest"] != root_digest or run_info["run"] != now)
 
 
 def run(out: Path) -> int:
@@ -46,11 +46,11 @@ def run(out: Path) -> int:
     say.print("\n3/3 evaluate", style="bold")
     evaluate.run(folder, None, None, None, as_json=False)
     say.print(f"\nDone in {time.perf_counter() - began:.0f} seconds.", style="bold")
-    for path, what in (
+    for path, label in (
         (library, "the library: datasets, mixture, recipe and run, to copy from"),
         (build, "the build: packs, examples, evaluation, ledger, manifest"),
         (folder, "the run: metrics, checkpoints, answers and scores"),
         (folder / "report.html", "open this in a browser"),
     ):
-        say.print(f"{path}  {what}")
+        say.print(f"{path}  {label}")
     return 0

@@ -27,9 +27,9 @@ def run(first: Path, second: Path, *, as_json: bool) -> int:
 
 
 def _library(folder: Path) -> Library:
-    library, complaints = load_library([folder], builtin=False)
-    if complaints:
-        raise FlancompileError(complaints)
+    library, diagnostics = load_library([folder], builtin=False)
+    if diagnostics:
+        raise FlancompileError(diagnostics)
     return library
 
 

@@ -45,8 +45,8 @@ def _table(results: list[TaskResult]) -> Table:
             r.name + (" (held out)" if r.held_out else ""),
             r.metric,
             f"{r.trained.rows:,}",
-            _shown(r.trained),
-            _shown(r.untrained) if r.untrained else "",
+            _score_text(r.trained),
+            _score_text(r.untrained) if r.untrained else "",
             f"{r.chance:.1%}",
             "above both" if r.beats_baselines else "",
         )
@@ -70,5 +70,5 @@ def _groups(results: list[TaskResult]) -> Table:
     return table
 
 
-def _shown(score: Score) -> str:
+def _score_text(score: Score) -> str:
     return f"{score.mean:.1%} [{score.low:.1%}, {score.high:.1%}]"

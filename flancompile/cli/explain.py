@@ -32,14 +32,14 @@ def run(
     build = Build.open(path)
     index = _pack(build, pack, step, row, batch_packs, seed)
     example_id, tokens = build.example_ids(index, segment)
-    about = _about(build, example_id)
+    info = _example_info(build, example_id)
     loss_spans = build.packs[index].loss_spans[segment]
     if as_json:
         ids = {name: [int(i) for i in part] for name, part in tokens.items()}
-        print_json({**about, "tokens": ids, "runs": loss_spans.tolist()})
+        print_json({**info, "tokens": ids, "runs": loss_spans.tolist()})
         return
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in about.items():
+    for name, value in info.items():
         table.add_row(name, " ".join(map(str, value)) if isinstance(value, list) else str(value))
     out = console()
     out.print(table)
@@ -62,13 +62,13 @@ def explain_evaluation(path: Path, name: str, row: int, *, as_json: bool) -> Non
         return
     out = console()
     table = Table(box=None, show_header=False, pad_edge=False)
-    shown = {"set": name, "task": entry.task, "split": entry.split, "template": line["template"]}
-    shown |= {"file": file, "row_id": line["row_id"], "shots": line["shots"]}
+    info = {"set": name, "task": entry.task, "split": entry.split, "template": line["template"]}
+    info |= {"file": file, "row_id": line["row_id"], "shots": line["shots"]}
     if why := build.fewer_shots(name, line["row"], evaluated=True):
-        shown["fewer shots"] = f"{entry.shots_requested} requested: {why}"
+        info["fewer shots"] = f"{entry.shots_requested} requested: {why}"
     names = build.exemplar_names(entry.task) | build.evaluation_names(name)
-    shown["exemplars"] = " ".join(names.get(e) or f"{e:016x}" for e in line["exemplars"])
-    for key, value in shown.items():
+    info["exemplars"] = " ".join(names.get(e) or f"{e:016x}" for e in line["exemplars"])
+    for key, value in info.items():
         table.add_row(key, str(value))
     out.print(table)
     print_evaluation_row(line, f"row {row} of {name}", out)
@@ -91,19 +91,19 @@ def _pack(
     return int(indexes[row])
 
 
-def _about(build: Build, example_id: int) -> dict[str, Any]:
+def _example_info(build: Build, example_id: int) -> dict[str, Any]:
     """Provenance of an example, with its exemplars' row ids.
 
     The split or file precedes the row id of an exemplar from elsewhere.
     """
-    about = build.example(example_id)
-    exemplars = about["exemplars"]
-    names = build.exemplar_names(about["task"]) if exemplars else {}
-    about["exemplars"] = [names.get(e) or f"{e:016x}" for e in exemplars]
-    if about["shots"] < about["shots_asked"]:
-        about["fewer_shots"] = build.fewer_shots(about["task"], about["row"], about["pass"])
-    about["row"] = f"{about['row']:016x}"
-    about["file"] = build.template_places(about["task"]).get(about["template"])
-    about["seed"] = build.manifest.recipe["seed"]
-    about["recipe"] = build.manifest.recipe["recipe"]
-    return about
+    info = build.example(example_id)
+    exemplars = info["exemplars"]
+    names = build.exemplar_names(info["task"]) if exemplars else {}
+    info["exemplars"] = [names.get(e) or f"{e:016x}" for e in exemplars]
+    if info["shots"] < info["shots_asked"]:
+        info["fewer_shots"] = build.fewer_shots(info["task"], info["row"], info["pass"])
+    info["row"] = f"{info['row']:016x}"
+    info["file"] = build.template_places(info["task"]).get(info["template"])
+    info["seed"] = build.manifest.recipe["seed"]
+    info["recipe"] = build.manifest.recipe["recipe"]
+    return info

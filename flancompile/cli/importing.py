@@ -25,7 +25,7 @@ class _Kind:
 
     pattern: str
     one: Callable[[Path], Imported | None]
-    beside: Mapping[str, str]
+    extra_files: Mapping[str, str]
 
 
 def _kinds(split: str) -> dict[str, _Kind]:
@@ -54,7 +54,7 @@ def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -
     if not found:
         names = ", ".join(str(path) for path in given)
         raise fail("FC302", f"nothing to import in {names}", hint=f"{kind} reads files of tasks")
-    files = {f"styles/{name}.yaml": text for name, text in kinds[kind].beside.items()}
+    files = {f"styles/{name}.yaml": text for name, text in kinds[kind].extra_files.items()}
     for imported in found:
         if imported.text:
             first, number = imported.id, 2
@@ -65,43 +65,43 @@ def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -
                 text = text.replace(f"id: {first}\n", f"id: {imported.id}\n", 1)
                 text = text.replace(f" {first}.shots.jsonl\n", f" {imported.id}.shots.jsonl\n", 1)
                 imported.files = {
-                    name.replace(f"datasets/{first}.", f"datasets/{imported.id}.", 1): beside
-                    for name, beside in imported.files.items()
+                    name.replace(f"datasets/{first}.", f"datasets/{imported.id}.", 1): extra_files
+                    for name, extra_files in imported.files.items()
                 }
             files[f"datasets/{imported.id}.yaml"] = text
         files |= imported.files
     _write(files, out)
-    left = [(one.id, x.name, x.reason) for one in found for x in one.left_out]
+    left_out = [(one.id, x.name, x.reason) for one in found for x in one.left_out]
     notes = [(one.id, x.name, x.reason) for one in found for x in one.notes]
     tried = try_out([one for one in found if one.text], out)
     count = sum(len(one.templates) for one in found)
     if as_json:
-        about = {"files": len(found), "templates": count, "left_out": left}
-        print_json({**about, "notes": notes, "tried": tried})
+        summary = {"files": len(found), "templates": count, "left_out": left_out}
+        print_json({**summary, "notes": notes, "tried": tried})
     else:
-        _tell(left, notes, tried, count, out)
-    return int(bool(left))
+        _print_report(left_out, notes, tried, count, out)
+    return int(bool(left_out))
 
 
-def _tell(
-    left: list[tuple[str, str, str]],
+def _print_report(
+    left_out: list[tuple[str, str, str]],
     notes: list[tuple[str, str, str]],
     tried: dict[str, str],
     count: int,
     out: Path,
 ) -> None:
-    say = console()
+    printer = console()
     for id_, name, reason in notes:
-        say.print(f"{id_}: {name}: {reason}", style="dim", highlight=False, markup=False)
+        printer.print(f"{id_}: {name}: {reason}", style="dim", highlight=False, markup=False)
     for task, verdict in tried.items():
         style = "green" if verdict == RENDERS else "yellow"
-        say.print(f"{task}: {verdict}", style=style, highlight=False, markup=False)
-    for id_, name, reason in left:
-        about = id_ if id_ == name else f"{id_} · {name}"
-        say.print(f"left out: {about}: {reason}", style="yellow", highlight=False, markup=False)
-    total = count + len(left)
-    say.print(f"{count:,} of {total:,} templates ({count / max(1, total):.1%})", style="bold")
-    say.print(f"{out} · flancompile check {out}", style="dim")
+        printer.print(f"{task}: {verdict}", style=style, highlight=False, markup=False)
+    for id_, name, reason in left_out:
+        label = id_ if id_ == name else f"{id_} · {name}"
+        printer.print(f"left out: {label}: {reason}", style="yellow", highlight=False, markup=False)
+    total = count + len(left_out)
+    printer.print(f"{count:,} of {total:,} templates ({count / max(1, total):.1%})", style="bold")
+    printer.print(f"{out} · flancompile check {out}", style="dim")
 
 
 def _files(path: Path, pattern: str) -> list[Path]:

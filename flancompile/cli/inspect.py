@@ -112,8 +112,8 @@ def _print_notices(build: Build, out: Console) -> None:
     if c.get("unknown_prompts"):
         out.print(f"{c['unknown_prompts']:,} prompts contain the tokenizer's unknown token")
     if c.get("special_in_data"):
-        as_what = m.recipe.get("tokenizer", {}).get("special_in_data", "text")
-        encoded = "ordinary text" if as_what == "text" else "special tokens"
+        special_in_data = m.recipe.get("tokenizer", {}).get("special_in_data", "text")
+        encoded = "ordinary text" if special_in_data == "text" else "special tokens"
         out.print(
             f"{c['special_in_data']:,} examples have data that contains special tokens, encoded as"
             f" {encoded}"
@@ -197,9 +197,9 @@ def _evaluation(entries: Sequence[EvalEntry], out: Console) -> None:
 def show_evaluation(build: Build, name: str, *, as_json: bool) -> None:
     """The first rows of an evaluation set: prompt, target, options and accepted answers."""
     entry = build.evaluation_entry(name)
-    rows, about = build.evaluation(name)
+    rows, metadata = build.evaluation(name)
     if as_json:
-        print_json({"entry": entry.model_dump(mode="json"), "about": about})
+        print_json({"entry": entry.model_dump(mode="json"), "about": metadata})
         return
     out = console()
     _evaluation([entry], out)
@@ -229,10 +229,8 @@ def show_pack(build: Build, index: int, out: Console) -> None:
     pack = build.packs[index]
     for segment in range(len(pack.examples)):
         example_id, tokens = build.example_ids(index, segment)
-        about = build.example(example_id)
-        title = (
-            f"── segment {segment} · example {example_id} · {about['task']} · {about['template']}"
-        )
+        info = build.example(example_id)
+        title = f"── segment {segment} · example {example_id} · {info['task']} · {info['template']}"
         out.print(title, style="dim")
         out.print(pack_text(build, pack.loss_spans[segment], tokens, tokenizer), soft_wrap=True)
 
@@ -248,9 +246,9 @@ def pack_text(build: Build, loss_spans: Any, tokens: dict[str, Any], tokenizer: 
     text = Text()
     for ids, loss in sides:
         for part, special in _split(np.asarray(ids).tolist(), frame):
-            shown = tokenizer.token_text(part[0]) if special else tokenizer.decode(part)
+            printed = tokenizer.token_text(part[0]) if special else tokenizer.decode(part)
             style = LOSS if loss else ""
-            text.append(shown, style=f"bold {style}".strip() if special else style)
+            text.append(printed, style=f"bold {style}".strip() if special else style)
         if not loss and len(sides) == 2:
             text.append("\n")
     return text

@@ -30,9 +30,9 @@ def run(
     as_json: bool,
 ) -> None:
     """Print the available and the missing tasks of each rung."""
-    means: dict[str, Any] = {"overlay": overlay, "cache": cache, "tokenizer": tokenizer}
+    arguments: dict[str, Any] = {"overlay": overlay, "cache": cache, "tokenizer": tokenizer}
     with progress() as report:
-        found = ladder(mixture, library=folders(library), progress=report, **means)
+        found = ladder(mixture, library=folders(library), progress=report, **arguments)
     if as_json:
         print_json([r.as_dict() for r in found])
         return

@@ -16,20 +16,22 @@ __all__ = ["run"]
 KINDS = ("tasks", "mixtures", "recipes", "styles", "overlays")
 
 
-def run(what: str, select: str, library: list[Path], overlay: str | None, *, as_json: bool) -> None:
+def run(
+    listing: str, select: str, library: list[Path], overlay: str | None, *, as_json: bool
+) -> None:
     """Print a library's tasks, mixtures, recipes, styles or overlays."""
-    if what not in KINDS:
-        raise fail("FC416", f"there is no list of {what!r}", hint=nearest(what, KINDS))
+    if listing not in KINDS:
+        raise fail("FC416", f"there is no list of {listing!r}", hint=nearest(listing, KINDS))
     loaded, found = load_library(folders(library), memo=memo_of(folders(library)))
     if found:
         raise FlancompileError(found)
-    rows = _tasks(loaded, select, overlay) if what == "tasks" else _others(loaded, what)
+    rows = _tasks(loaded, select, overlay) if listing == "tasks" else _others(loaded, listing)
     if as_json:
         print_json(rows)
         return
     out = console()
     print(_table(rows), end="")
-    out.print(f"{len(rows)} {what}", style="dim")
+    out.print(f"{len(rows)} {listing}", style="dim")
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
@@ -61,14 +63,14 @@ def _tasks(library: Library, select: str, overlay: str | None) -> list[dict[str,
     ]
 
 
-def _others(library: Library, what: str) -> list[dict[str, Any]]:
-    if what == "styles":
+def _others(library: Library, listing: str) -> list[dict[str, Any]]:
+    if listing == "styles":
         kinds = library.styles.items()
         return [{"style": i, "kind": kind} for kind, table in kinds for i in sorted(table)]
-    table = getattr(library, what)
+    table = getattr(library, listing)
     return [
         {
-            what.removesuffix("s"): id_,
+            listing.removesuffix("s"): id_,
             "file": table[id_].document.path,
             "description": getattr(table[id_].model, "description", None) or "",
         }

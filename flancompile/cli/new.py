@@ -28,26 +28,29 @@ def run(
 ) -> None:
     """Sample a source's rows and write a first dataset file."""
     folder = (out.parent if out is not None else Path()).resolve()
-    about: dict[str, Any] = {"explode": explode} if explode else {}
-    read, base = about, Path()
+    source_keys: dict[str, Any] = {"explode": explode} if explode else {}
+    read, base = source_keys, Path()
     if source.startswith("hub:"):
-        about |= {"hub": source.removeprefix("hub:"), **({"config": config} if config else {})}
+        source_keys |= {
+            "hub": source.removeprefix("hub:"),
+            **({"config": config} if config else {}),
+        }
     else:
         path = Path(source)
         if not path.is_file():
             raise fail("FC301", f"there is no file {source!r}", hint="or say hub:OWNER/NAME")
-        about["files"] = {"train": os.path.relpath(path.resolve(), folder)}
-        read, base = {**about, "files": {"train": path.name}}, path.parent
+        source_keys["files"] = {"train": os.path.relpath(path.resolve(), folder)}
+        read, base = {**source_keys, "files": {"train": path.name}}, path.parent
     rows, dropped = _sampled(read, base)
-    delimited = "files" in about and format_of(Path(source), None) in ("csv", "tsv")
+    delimited = "files" in source_keys and format_of(Path(source), None) in ("csv", "tsv")
     if delimited and is_headerless([dict(r["row"]) for r in rows]):
-        about["read"] = {"header": "false"}
+        source_keys["read"] = {"header": "false"}
         rows, dropped = _sampled({**read, "read": {"header": False}}, base)
     if not rows and dropped:
         raise fail("FC303", f"no row of {source!r} can be read: {dropped[0].reason}")
     seen = [dict(r["row"]) for r in rows]
     columns = columns_of(seen)
-    place = "\n  ".join(f"{key}: {_flow(value)}" for key, value in about.items())
+    place = "\n  ".join(f"{key}: {_flow(value)}" for key, value in source_keys.items())
     text = starter(name or default_id(source), place, columns, _schema(folder), seen)
     if out is None:
         print(text, end="")
@@ -56,14 +59,14 @@ def run(
         raise fail("FC501", f"{str(out)!r} is there already", hint="choose another name")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-    _tell(out)
+    _print_lints(out)
 
 
-def _tell(out: Path) -> None:
+def _print_lints(out: Path) -> None:
     """Print the lints of the written file over the sampled rows."""
     from flancompile.lint.task import Reading
 
-    for complaint in check(out, data=Reading(ROWS, keep=False)):
+    for complaint in check(out, data=Reading(ROWS, write_lock=False)):
         print(complaint.render(), end="\n\n")
     console().print(f"{out}: look it over, then `flancompile check --data {out}`")
 

@@ -37,17 +37,17 @@ def run(
     as_json: bool,
 ) -> None:
     """Print a forecast."""
-    means: dict[str, Any] = {"library": folders(library), "overlay": overlay, "cache": cache}
+    arguments: dict[str, Any] = {"library": folders(library), "overlay": overlay, "cache": cache}
     with progress() as report:
-        made = plan(recipe, **means, settings=settings, progress=report)
+        forecast = plan(recipe, **arguments, settings=settings, progress=report)
     if as_json:
-        print_json({**made.as_dict(), "steps": made.steps(batch_packs)})
+        print_json({**forecast.as_dict(), "steps": forecast.steps(batch_packs)})
         return
     out = console()
     table = Table(box=None, pad_edge=False)
     for name in NAMES:
         table.add_column(name, justify="left" if name in ("task", "member") else "right")
-    for task in made.tasks:
+    for task in forecast.tasks:
         table.add_row(
             task.task,
             task.member,
@@ -60,19 +60,22 @@ def run(
             f"{task.mean_target_tokens:.0f}",
         )
     out.print(table)
-    for task_id, why in sorted(made.held_out.items()):
+    for task_id, why in sorted(forecast.held_out.items()):
         out.print(f"held out: {task_id} ({why})", style="dim")
-    for task_id, why in sorted(made.left_out.items()):
+    for task_id, why in sorted(forecast.left_out.items()):
         out.print(f"left out: {task_id} ({why})", style="yellow")
-    by_column = made.templates - len(made.by_row)
-    out.print(f"{by_column:,} of {made.templates:,} templates are rendered by columns", style="dim")
-    for one in made.by_row[:SHOWN]:
-        out.print(f"row by row: {one.task} {one.template} ({one.reason})", style="dim")
-    if len(made.by_row) > SHOWN:
-        out.print(f"and {len(made.by_row) - SHOWN:,} more; --json lists all", style="dim")
+    by_column = forecast.templates - len(forecast.by_row)
     out.print(
-        f"about {made.examples:,} examples, {made.tokens:,} tokens ({made.target_tokens:,} with "
-        f"loss), {made.packs:,} packs, {made.steps(batch_packs):,} steps of {batch_packs}, "
-        f"{size(made.bytes)}, {made.seconds:.0f} s on one core",
+        f"{by_column:,} of {forecast.templates:,} templates are rendered by columns", style="dim"
+    )
+    for one in forecast.by_row[:SHOWN]:
+        out.print(f"row by row: {one.task} {one.template} ({one.reason})", style="dim")
+    if len(forecast.by_row) > SHOWN:
+        out.print(f"and {len(forecast.by_row) - SHOWN:,} more; --json lists all", style="dim")
+    out.print(
+        f"about {forecast.examples:,} examples, {forecast.tokens:,} tokens "
+        f"({forecast.target_tokens:,} with loss), {forecast.packs:,} packs, "
+        f"{forecast.steps(batch_packs):,} steps of {batch_packs}, "
+        f"{size(forecast.bytes)}, {forecast.seconds:.0f} s on one core",
         style="bold",
     )

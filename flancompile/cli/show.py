@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from flancompile.authoring.preview import Preview, Wanted, preview
+from flancompile.authoring.preview import Preview, PreviewSettings, preview
 from flancompile.cli.console import console, folders, print_json, tinted
 from flancompile.compiler.check.recipe import splits_of_task
 from flancompile.compiler.request import bare_request
@@ -23,7 +23,7 @@ __all__ = ["run"]
 
 def run(  # noqa: PLR0913
     task: str,
-    wanted: Wanted,
+    settings: PreviewSettings,
     split: str | None,
     seed: int,
     tokenizer: Path | None,
@@ -40,9 +40,9 @@ def run(  # noqa: PLR0913
         raise fail("FC402", f"there is no task {task!r}", hint=hint)
     request.check({task})
     loaded = load_file(tokenizer) if tokenizer is not None else None
-    wanted = replace(wanted, chat=loaded.chat if loaded is not None else None)
+    settings = replace(settings, chat=loaded.chat if loaded is not None else None)
     chosen = split or _default_split(request.tasks[task], request.overlay)
-    found, reasons = preview(request, request.tasks[task], chosen, wanted)
+    found, reasons = preview(request, request.tasks[task], chosen, settings)
     if as_json:
         print_json({"examples": [_as_json(p) for p in found], "dropped": reasons})
         return
@@ -67,8 +67,8 @@ def _default_split(task: TaskDef, overlay: Loaded[Overlay] | None) -> str:
 def _as_json(one: Preview) -> dict[str, Any]:
     """An example as JSON; a prompt and target pair also by name."""
     pair = dict(zip(("prompt", "target"), one.spans, strict=True)) if len(one.spans) == 2 else {}
-    about = asdict(one)
-    return {**about, "runs": about.pop("spans"), **pair}
+    fields = asdict(one)
+    return {**fields, "runs": fields.pop("spans"), **pair}
 
 
 def _title(task: str, one: Preview, tokenizer: Tokenizer | None) -> str:

@@ -59,17 +59,17 @@ def _stopping() -> Iterator[Callable[[], bool]]:
     """Stop after the current step on the first Ctrl-C or SIGTERM, at once on the second."""
     requested = False
 
-    def ask(number: int, _: Any) -> None:
+    def request_stop(number: int, _: Any) -> None:
         nonlocal requested
         requested = True
         signal.signal(number, signal.default_int_handler)
         print("stopping after this step; once more to stop at once", file=sys.stderr)
 
-    before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {n: signal.signal(n, request_stop) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: requested
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
 
 
@@ -91,39 +91,39 @@ def _display() -> Iterator[Callable[[Any], None]]:
 
     err = Console(stderr=True)
     bars = Progress(
-        TextColumn("train"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=err,
-        disable=not err.is_terminal,
+        TextColumn("train"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[metrics]}"), TimeElapsedColumn(), TextColumn("left"),
+        TimeRemainingColumn(), console=err, disable=not err.is_terminal,
     )  # fmt: skip
     state: dict[str, Any] = {}
 
     def report(event: Any) -> None:
         if not isinstance(event, dict):
-            about = event.about
-            going = f", going on from step {event.step}" if event.step else ""
+            run_info = event.run_info
+            resumed = f", going on from step {event.step}" if event.step else ""
             err.print(
-                f"{about['run']['run']}: {about['parameters']:,} parameters, "
-                f"{event.steps:,} steps, mesh {about['mesh']} of {about['device']}, "
-                f"attention by {about['attention']}{going}",
+                f"{run_info['run']['run']}: {run_info['parameters']:,} parameters, "
+                f"{event.steps:,} steps, mesh {run_info['mesh']} of {run_info['device']}, "
+                f"attention by {run_info['attention']}{resumed}",
                 highlight=False,
             )
-            state.update(steps=event.steps, told=event.step)
+            state.update(steps=event.steps, printed=event.step)
             state["bar"] = bars.add_task(
-                "", total=event.steps, completed=event.step, said="compiling the step"
+                "", total=event.steps, completed=event.step, metrics="compiling the step"
             )
             return
-        said = _said(event)
-        bars.update(state["bar"], completed=event["step"], said=said)
-        due = event["step"] - state["told"] >= state["steps"] / LINES
+        metrics = _metrics_text(event)
+        bars.update(state["bar"], completed=event["step"], metrics=metrics)
+        due = event["step"] - state["printed"] >= state["steps"] / LINES
         if not err.is_terminal and (due or event["step"] == state["steps"]):
-            state["told"] = event["step"]
-            err.print(f"step {event['step']}/{state['steps']}  {said}", highlight=False)
+            state["printed"] = event["step"]
+            err.print(f"step {event['step']}/{state['steps']}  {metrics}", highlight=False)
 
     with bars:
         yield report
 
 
-def _said(line: dict[str, Any]) -> str:
+def _metrics_text(line: dict[str, Any]) -> str:
     parts = [f"loss {line['loss']:.3f}", f"{line['targets_per_second']:,.0f} targets/s"]
     if line["mfu"] is not None:
         parts.append(f"MFU {line['mfu']:.1%}")

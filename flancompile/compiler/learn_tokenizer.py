@@ -14,7 +14,7 @@ from flancompile.compiler.link.quota import apportion
 from flancompile.compiler.objects.build import block_rows, json_digest, pools_of
 from flancompile.compiler.objects.jobs import CompileContext
 from flancompile.compiler.plan.members import PlannedTask
-from flancompile.compiler.recipe_tokenizer import as_asked, pin_path
+from flancompile.compiler.recipe_tokenizer import pin_path, with_recipe_settings
 from flancompile.compiler.render.renderer import Renderer
 from flancompile.compiler.request import CompileRequest
 from flancompile.dsl.jinja.expression import RowError
@@ -44,7 +44,7 @@ def learnt_tokenizer(
         tokenizer = train(spec.train, texts, spec.vocab_size)
     ref = TokenizerRef.save(tokenizer, request.cache.tokenizers)
     _pin(request, tokenizer, ref, json_digest(texts))
-    return as_asked(request.recipe, tokenizer)
+    return with_recipe_settings(request.recipe, tokenizer)
 
 
 def _texts(context: CompileContext, planned: PlannedTask, rows: int) -> Iterator[str]:
@@ -58,9 +58,9 @@ def _texts(context: CompileContext, planned: PlannedTask, rows: int) -> Iterator
     for block in range(len(blocks.block_rows)):
         if rows <= 0:
             return
-        made = job(block, 0)
-        set_, _, _ = block_rows(made)
-        for draft in Renderer(spec, set_, pools_of(made, set_), {}):
+        object_job = job(block, 0)
+        set_, _, _ = block_rows(object_job)
+        for draft in Renderer(spec, set_, pools_of(object_job, set_), {}):
             try:
                 yield from (unmarked(text)[:most] for text in draft.texts(spec))
             except RowError:
@@ -73,7 +73,7 @@ def _texts(context: CompileContext, planned: PlannedTask, rows: int) -> Iterator
 def _pin(request: CompileRequest, tokenizer: Tokenizer, ref: TokenizerRef, texts: str) -> None:
     path = pin_path(request.recipe, request.cache)
     spec = request.recipe.model.tokenizer
-    about = {
+    lock = {
         "recipe": request.recipe.id,
         "tokenizer": {
             "train": spec.train,
@@ -84,6 +84,6 @@ def _pin(request: CompileRequest, tokenizer: Tokenizer, ref: TokenizerRef, texts
         },
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(path.parent / str(about["tokenizer"]["file"]))  # type: ignore[index]
+    tokenizer.save(path.parent / str(lock["tokenizer"]["file"]))  # type: ignore[index]
     with making_file(path) as partial:
-        partial.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -67,7 +67,7 @@ def prepare(request: CompileRequest, executor: Executor | None) -> PreparedRecip
     with request.stage("plan"):
         span = request.recipe.document.span(("mixture",))
         clusters = clusters_of(request.recipe)
-        node, held = resolve(request.library, request.tasks, recipe.mixture, span, clusters)
+        node, held_out = resolve(request.library, request.tasks, recipe.mixture, span, clusters)
         check_size(request.recipe, node)
         planned = {p.task.id: p for p in node.all_tasks()}
         request.check(set(planned))
@@ -81,7 +81,7 @@ def prepare(request: CompileRequest, executor: Executor | None) -> PreparedRecip
     if not planned:
         why = f"{tasks[0].id}: {left_out[tasks[0].id]}"
         raise fail("FC407", f"no task of {recipe.mixture!r} has its rows here", span=span, hint=why)
-    rows = {i: _kept(reads, p.task, recipe.split) for i, p in planned.items()}
+    rows = {i: _usable_rows(reads, p.task, recipe.split) for i, p in planned.items()}
     shares_ = shares(node, rows)
     if tokenizer is None:
         draft = TokenizerRef("", "")
@@ -95,7 +95,7 @@ def prepare(request: CompileRequest, executor: Executor | None) -> PreparedRecip
         request.library, recipe, request.cache, ref, budget, reads, tokenizer.chat
     )
     return PreparedRecipe(
-        request, node, held, planned, shares_, tokenizer, frame, context, left_out
+        request, node, held_out, planned, shares_, tokenizer, frame, context, left_out
     )
 
 
@@ -127,12 +127,12 @@ def rows_over(prepared: PreparedRecipe, member: str | None) -> dict[str, float]:
     nodes = [c for c in prepared.node.children if member is None or c.name == member]
     reads, split = prepared.context.reads, prepared.context.recipe.split
     tasks = [t for n in nodes for t in n.all_tasks()]
-    return {t.task.id: float(t.capped(_kept(reads, t.task, split))) for t in tasks}
+    return {t.task.id: float(t.capped(_usable_rows(reads, t.task, split))) for t in tasks}
 
 
-def _kept(reads: Mapping[tuple[str, str], SplitBlocks], task: TaskDef, split: str) -> int:
+def _usable_rows(reads: Mapping[tuple[str, str], SplitBlocks], task: TaskDef, split: str) -> int:
     """Number of rows of a split that have every field that a task reads."""
-    return reads[task.source_id, split].kept_for(task_fields(task))
+    return reads[task.source_id, split].rows_with(task_fields(task))
 
 
 def quotas_of(prepared: PreparedRecipe, streams: Streams) -> Quotas:
@@ -148,8 +148,8 @@ def quotas_of(prepared: PreparedRecipe, streams: Streams) -> Quotas:
         )
         return "; ".join(text for text in of_each if text) or None
 
-    with prepared.request.stage("render and tokenise") as tell:
-        streams.progress = tell
+    with prepared.request.stage("render and tokenise") as report:
+        streams.progress = report
         over = partial(rows_over, prepared)
         return quotas(streams, prepared.shares, recipe.size, mixture.rate_in, over, why)
 

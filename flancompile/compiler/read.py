@@ -47,7 +47,7 @@ def split_spec(request: CompileRequest, task: TaskDef, split: str) -> SplitSpec:
 
 
 def read_all(
-    request: CompileRequest, wanted: Iterable[tuple[TaskDef, str]], executor: Executor | None
+    request: CompileRequest, splits: Iterable[tuple[TaskDef, str]], executor: Executor | None
 ) -> tuple[Reads, dict[tuple[str, str], str]]:
     """Read splits. -> (the read splits, reasons for missing ones), by (source id, split)
 
@@ -56,21 +56,21 @@ def read_all(
     specs: dict[tuple[str, str], SplitSpec] = {}
     missing: dict[tuple[str, str], str] = {}
     may_miss = request.recipe.model.missing == "leave_out"
-    for task, split in wanted:
+    for task, split in splits:
         key = (task.source_id, split)
         if key not in specs and key not in missing:
             try:
                 specs[key] = split_spec(request, task, split)
             except FlancompileError as error:
                 missing[key] = _excused(error, may_miss)
-    with request.stage("read") as tell:
+    with request.stage("read") as report:
         jobs: Iterator[Callable[[], str]]
         if executor is None:
             jobs = (partial(_read_here, request, spec) for spec in specs.values())
         else:
-            means = (request.cache.reads, request.memory_bytes)
-            asked = [executor.submit(_read, (spec, *means)) for spec in specs.values()]
-            jobs = (one.result for one in asked)
+            arguments = (request.cache.reads, request.memory_bytes)
+            futures = [executor.submit(_read, (spec, *arguments)) for spec in specs.values()]
+            jobs = (one.result for one in futures)
         found: Reads = {}
         for done, (key, read) in enumerate(zip(specs, jobs, strict=True), 1):
             try:
@@ -78,7 +78,7 @@ def read_all(
                 _pin(request, specs[key], found[key].commit)
             except FlancompileError as error:
                 missing[key] = _excused(error, may_miss)
-            tell(done, len(specs))
+            report(done, len(specs))
     return found, missing
 
 
@@ -86,8 +86,8 @@ def _pin(request: CompileRequest, spec: SplitSpec, commit: str | None) -> None:
     """Record the commit of a Hub repository for the build's lock."""
     place = spec.place
     if place.hub is not None and not Path(place.hub).is_dir():
-        about = {"repository": place.hub, "config": place.config, "revision": place.revision}
-        request.pins[f"{spec.source_id}:{place.split}"] = {**about, "commit": commit}
+        pin = {"repository": place.hub, "config": place.config, "revision": place.revision}
+        request.pins[f"{spec.source_id}:{place.split}"] = {**pin, "commit": commit}
 
 
 def _excused(error: FlancompileError, may_miss: bool) -> str:
@@ -111,24 +111,24 @@ def missing_for(
 
 def splits_of(tasks: Iterable[TaskDef], split: str) -> list[tuple[TaskDef, str]]:
     """The split of each task, and the splits of its exemplars."""
-    wanted = []
+    pairs = []
     for task in tasks:
-        wanted.append((task, split))
+        pairs.append((task, split))
         other = task.task.exemplars.split
         if other is not None:
-            wanted.append((task, other))
-    return wanted
+            pairs.append((task, other))
+    return pairs
 
 
 def _read_here(request: CompileRequest, spec: SplitSpec) -> str:
     """Read a split in this process, reporting progress by rows."""
 
-    def tell(rows: int) -> None:
+    def report(rows: int) -> None:
         if request.progress is not None:
             request.progress(f"read {spec.source_id}", rows, None)
 
     memory = request.memory_bytes
-    return str(read_split(spec, request.cache.reads, memory_bytes=memory, progress=tell).folder)
+    return str(read_split(spec, request.cache.reads, memory_bytes=memory, progress=report).folder)
 
 
 def _read(job: tuple[SplitSpec, Path, int]) -> str:

@@ -24,7 +24,7 @@ from flancompile.tokenizer.load import (
 )
 from flancompile.tokenizer.tokenizer import Tokenizer
 
-__all__ = ["as_asked", "named_tokenizer", "pin_path"]
+__all__ = ["named_tokenizer", "pin_path", "with_recipe_settings"]
 
 
 def named_tokenizer(
@@ -36,10 +36,10 @@ def named_tokenizer(
     a tokenizer that cannot be loaded, FC414 for a pin that does not match the recipe.
     """
     found = _named(recipe, cache, relearn, offline)
-    return None if found is None else as_asked(recipe, found)
+    return None if found is None else with_recipe_settings(recipe, found)
 
 
-def as_asked(recipe: Loaded[Recipe], tokenizer: Tokenizer) -> Tokenizer:
+def with_recipe_settings(recipe: Loaded[Recipe], tokenizer: Tokenizer) -> Tokenizer:
     """The tokenizer with the recipe's chat template and its setting for special tokens in data."""
     spec = recipe.model.tokenizer
     tokenizer = tokenizer.reading_special(spec.special_in_data == "token")
@@ -67,9 +67,9 @@ def pin_path(recipe: Loaded[Recipe], cache: Cache) -> Path:
     """Path of the file that pins a recipe's learnt tokenizer."""
     file = Path(recipe.document.path)
     own = file.resolve().is_relative_to(builtin_library().resolve())
-    beside = file.with_name(f"{file.name.removesuffix(file.suffix)}.lock.json")
-    if not own and (beside.exists() or os.access(beside.parent, os.W_OK)):
-        return beside
+    lock_file = file.with_name(f"{file.name.removesuffix(file.suffix)}.lock.json")
+    if not own and (lock_file.exists() or os.access(lock_file.parent, os.W_OK)):
+        return lock_file
     spec = recipe.model.tokenizer
     name = f"{recipe.id}-{spec.train}-{spec.vocab_size}"
     return cache.root / "locks" / f"{name}.lock.json"
@@ -98,8 +98,8 @@ def _pinned(recipe: Loaded[Recipe], cache: Cache) -> Tokenizer | None:
 def _pin_in(path: Path) -> dict[str, Any]:
     """The pin in a lock file. Raises FC414 for a damaged one."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))["tokenizer"]
-        return {key: about[key] for key in ("train", "vocab_size", "digest", "file")}
+        pin = json.loads(path.read_text(encoding="utf-8"))["tokenizer"]
+        return {key: pin[key] for key in ("train", "vocab_size", "digest", "file")}
     except (ValueError, KeyError, TypeError) as error:
         message = f"{path} is damaged: {type(error).__name__}: {error}"
         hint = "restore the file, or learn the tokenizer anew: --relearn"

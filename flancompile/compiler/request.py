@@ -62,12 +62,12 @@ class CompileRequest:
         """Time a pass of the compile, and report its progress under its name."""
         started = time.perf_counter()
 
-        def tell(done: int, total: int | None = None) -> None:
+        def report(done: int, total: int | None = None) -> None:
             if self.progress is not None:
                 self.progress(name, done, total)
 
-        tell(0)
-        yield tell
+        report(0)
+        yield report
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
     @contextmanager
@@ -128,7 +128,7 @@ def request_of(
     library: tuple[Path | str, ...] = (),
     overlay: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    **means: Any,
+    **arguments: Any,
 ) -> CompileRequest:
     """Load a recipe with its library and overlay. Raises FC1xx for files, FC402 for ids.
 
@@ -143,7 +143,7 @@ def request_of(
     chosen = None
     if name is not None:
         chosen = loaded.overlay(name, None if overlay else found.document.span(("overlay",)))
-    return CompileRequest(found, loaded, chosen, loaded.tasks(chosen), **means)
+    return CompileRequest(found, loaded, chosen, loaded.tasks(chosen), **arguments)
 
 
 def _with_settings(recipe: Loaded[Recipe], settings: Mapping[str, Any]) -> Recipe:

@@ -55,8 +55,10 @@ def frame_ids(recipe: Loaded[Recipe], tokenizer: Any) -> FrameIds:
     """The frame of a recipe in a tokenizer's ids. Raises FC410 for a token that it lacks."""
     frame, layout = recipe.model.frame, recipe.model.layout
     join = frame.join or ("eos" if layout == "decoder" else "none")
-    asks = "eos" if frame.eos else "join"
-    eos = _needed(recipe, tokenizer.eos_id, "eos", asks) if frame.eos or join == "eos" else NONE
+    frame_key = "eos" if frame.eos else "join"
+    eos = (
+        _needed(recipe, tokenizer.eos_id, "eos", frame_key) if frame.eos or join == "eos" else NONE
+    )
     side = join == "eos" if layout == "decoder" else frame.eos
     return FrameIds(
         layout=layout,
@@ -66,13 +68,15 @@ def frame_ids(recipe: Loaded[Recipe], tokenizer: Any) -> FrameIds:
     )
 
 
-def _needed(recipe: Loaded[Recipe], token: int | None, name: str, asks: str) -> int:
+def _needed(recipe: Loaded[Recipe], token: int | None, name: str, frame_key: str) -> int:
     """A special token. asks: the key of `frame` that needs it, by its default or in the file."""
     if token is None:
-        written = recipe.document.value(("frame", asks)) is not None
-        span = recipe.document.span(("frame", asks) if written else ("tokenizer",))
-        off = "none" if asks == "join" else "false"
-        hint = f"say `{name}: TEXT` under the recipe's tokenizer, or `frame: {{{asks}: {off}}}`"
+        written = recipe.document.value(("frame", frame_key)) is not None
+        span = recipe.document.span(("frame", frame_key) if written else ("tokenizer",))
+        off = "none" if frame_key == "join" else "false"
+        hint = (
+            f"say `{name}: TEXT` under the recipe's tokenizer, or `frame: {{{frame_key}: {off}}}`"
+        )
         raise fail("FC410", f"the tokenizer has no {name} token", span=span, hint=hint)
     return token
 

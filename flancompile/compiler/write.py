@@ -64,11 +64,11 @@ def write_build(
     """Write a build and rename it into place."""
     recipe, request = prepared.context.recipe, prepared.request
     dtype = "uint16" if prepared.tokenizer.vocab_size <= 1 << 16 else "uint32"
-    means: dict[str, Any] = {"recipe": recipe.recipe, "overwrite": overwrite}
-    with BuildWriter(out, recipe.layout, _lengths(prepared), dtype, **means) as writer:
+    arguments: dict[str, Any] = {"recipe": recipe.recipe, "overwrite": overwrite}
+    with BuildWriter(out, recipe.layout, _lengths(prepared), dtype, **arguments) as writer:
         pad = prepared.tokenizer.pad_id or 0
-        with _beside(threads_within(request.memory_bytes)) as pool:
-            with request.stage("write") as tell:
+        with _write_pool(threads_within(request.memory_bytes)) as pool:
+            with request.stage("write") as report:
                 in_packs = linked.order[packs.items]
                 table = PackTable(packs.offsets, in_packs, linked.loss_spans.take(in_packs))
                 writer.create_packs(table, recipe.shards.packs, pad)
@@ -76,7 +76,7 @@ def write_build(
                 one = partial(_write_object, writer, prepared, linked)
                 for done, examples in enumerate(_some_ahead(pool, one, linked.taken), 1):
                     writer.write_examples(examples)
-                    tell(done, len(linked.taken))
+                    report(done, len(linked.taken))
             with request.stage("ledger"):
                 ledger.result()
         evaluation = [write_evaluation_set(writer, t) for t in tables]
@@ -89,7 +89,7 @@ def write_build(
 
 
 @contextmanager
-def _beside(count: int) -> Iterator[ThreadPoolExecutor]:
+def _write_pool(count: int) -> Iterator[ThreadPoolExecutor]:
     """A thread pool for independent writes; an error cancels those that have not begun."""
     pool = ThreadPoolExecutor(count, "write")
     try:
@@ -174,8 +174,8 @@ def _write_names(writer: BuildWriter, prepared: PreparedRecipe) -> dict[str, int
     lines: list[tuple[str, int, str]] = []
     for id_, planned in sorted(prepared.planned.items()):
         settings = planned.task.task.exemplars
-        shown = any(shots > 0 for shots, _ in planned.arms.shots)
-        if shown and settings.source in ("split", "file"):
+        has_exemplars = any(shots > 0 for shots, _ in planned.arms.shots)
+        if has_exemplars and settings.source in ("split", "file"):
             ref = context.pool(planned.task, context.recipe.split)
             names = pool_names(ref, settings) if ref is not None else {}
             lines += [(id_, row, name) for row, name in names.items()]
@@ -266,11 +266,11 @@ def _manifest(
     tasks = task_counts(prepared, streams, linked, mixture.rate_in)
     counts["unknown_prompts"] = sum(t.unknown_prompts for t in tasks)
     counts["special_in_data"] = sum(t.special_in_data for t in tasks)
-    about = recipe.model_dump(mode="json", by_alias=True, exclude={"overlay", "description"})
+    recipe_keys = recipe.model_dump(mode="json", by_alias=True, exclude={"overlay", "description"})
     return Manifest(
         flancompile_version=__version__,
-        recipe=about,
-        recipe_digest=json_digest(about),
+        recipe=recipe_keys,
+        recipe_digest=json_digest(recipe_keys),
         layout=recipe.layout,
         lengths=_lengths(prepared),
         token_dtype=dtype,

@@ -90,11 +90,11 @@ class _Evaluation:
 
     def task(self, entry: EvalEntry) -> TaskResult:
         """Evaluate one entry of the manifest's `evaluation`."""
-        rows, about = self.build.evaluation(entry.name)
+        rows, metadata = self.build.evaluation(entry.name)
         rows = rows if self.most is None else rows.slice(0, self.most)
         untrained = None
         if self.models.evaluation.untrained:
-            untrained = self._answer("untrained", entry, rows, about)
+            untrained = self._answer("untrained", entry, rows, metadata)
         return TaskResult(
             name=entry.name,
             task=entry.task,
@@ -104,16 +104,18 @@ class _Evaluation:
             group=entry.group,
             chance=entry.random_baseline or 0.0,
             held_out=entry.task not in self.models.tasks,
-            trained=self._answer("trained", entry, rows, about),
+            trained=self._answer("trained", entry, rows, metadata),
             untrained=untrained,
         )
 
-    def _answer(self, who: Any, entry: EvalEntry, rows: pa.Table, about: dict[str, Any]) -> Score:
+    def _answer(
+        self, who: Any, entry: EvalEntry, rows: pa.Table, metadata: dict[str, Any]
+    ) -> Score:
         stage = f"{entry.name} ({who})"
         self.progress(stage, 0, len(rows))
         found = answers(
             rows,
-            about,
+            metadata,
             self.models.trained if who == "trained" else self.models.untrained,
             self.frame,
             self.decode,

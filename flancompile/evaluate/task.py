@@ -105,7 +105,7 @@ class Score:
 
 def answers(
     rows: pa.Table,
-    about: dict[str, Any],
+    metadata: dict[str, Any],
     model: Answerer,
     frame: PromptFrame,
     decode: Callable[[Sequence[int]], str],
@@ -114,18 +114,18 @@ def answers(
 ) -> pa.Table:
     """Answer a task's rows with a model and score each row. -> a table of ANSWERS
 
-    rows: the build's evaluation rows; about: their metric, stop, extract, filters, ignore and
+    rows: the build's evaluation rows; metadata: their metric, stop, extract, filters, ignore and
     between; decode: ids -> text; progress: called with the number of rows answered. Raises FC609
     for an unknown metric, FC610 for an empty prompt, FC613 for a row without options to rank.
     """
-    scoring = metric(about["metric"])
+    scoring = metric(metadata["metric"])
     lines = rows.to_pylist()
     if scoring.kind == "rank":
         _rank(lines, model, frame, progress)
     else:
         _generate(lines, model, frame, decode, max_new_tokens, progress)
     for line in lines:
-        _score_row(line, scoring, about)
+        _score_row(line, scoring, metadata)
     return pa.Table.from_pylist([{n: x[n] for n in ANSWERS.names} for x in lines], schema=ANSWERS)
 
 
@@ -171,24 +171,24 @@ def _generate(
     progress: Progress,
 ) -> None:
     prompts = [frame.prompt(line["prompt_ids"]) for line in lines]
-    made = model.generate(prompts, most, progress) if prompts else []
-    for line, ids in zip(lines, made, strict=True):
+    outputs = model.generate(prompts, most, progress) if prompts else []
+    for line, ids in zip(lines, outputs, strict=True):
         line |= {"option_scores": None, "output": decode(np.asarray(ids).tolist())}
 
 
-def _score_row(line: dict[str, Any], scoring: Metric, about: dict[str, Any]) -> None:
+def _score_row(line: dict[str, Any], scoring: Metric, metadata: dict[str, Any]) -> None:
     """Reduce a row's output to its answer, and add `answer` and `score` to the row."""
     output = line["output"]
     if "chosen" in line:
         correct = line["chosen"] == line["gold"] or output in line["accepted"]
         line |= {"answer": output, "score": float(correct)}
         return
-    for stop in about["stop"]:
+    for stop in metadata["stop"]:
         output = output.split(stop, 1)[0]
-    pattern, accepted = about["extract"], line["accepted"]
-    between = (about.get("between") or {}).get(line["template"])
-    if about.get("filters"):
-        answer = apply_filters(output, about["filters"])
+    pattern, accepted = metadata["extract"], line["accepted"]
+    between = (metadata.get("between") or {}).get(line["template"])
+    if metadata.get("filters"):
+        answer = apply_filters(output, metadata["filters"])
     elif between is not None:
         answer = conclusion(output, *between)
         accepted = [conclusion(a, *between) for a in accepted]
@@ -197,7 +197,7 @@ def _score_row(line: dict[str, Any], scoring: Metric, about: dict[str, Any]) -> 
         accepted = [_last(pattern, a) or a for a in accepted]
     else:
         answer = output.strip()
-    if (ignore := about.get("ignore")) is not None:
+    if (ignore := metadata.get("ignore")) is not None:
         score = float(
             strip_ignored(answer, ignore) in {strip_ignored(a.strip(), ignore) for a in accepted}
         )

@@ -15,11 +15,11 @@ from pathlib import Path
 from flancompile.authoring.preview import is_evaluated
 from flancompile.compiler.check.row_types import (
     Broken,
-    keep_schemas,
     linted_splits,
     located,
     schemas_of,
     splits_read,
+    update_schemas_lock,
 )
 from flancompile.compiler.read import NOT_HERE, split_spec
 from flancompile.compiler.request import CompileRequest, bare_request
@@ -39,7 +39,7 @@ _SHARED_ID = (
     "all of them are kept, but an id then names several rows: add what tells them apart, such as "
     "`id: id ~ '-' ~ row_number`"
 )
-Tell = Callable[[str, int, int | None], None]
+Progress = Callable[[str, int, int | None], None]
 
 
 def check_rows(
@@ -48,7 +48,7 @@ def check_rows(
     reading: Reading,
     *,
     loose: Sequence[Path] = (),
-    tell: Tell = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> list[Diagnostic]:
     """Lint every task of some libraries whose files have no errors.
 
@@ -64,23 +64,23 @@ def check_rows(
     if reading.on_hand:
         tasks = [t for t in tasks if known[t.id]]
     found: list[Diagnostic] = []
-    wanted = {t.id: splits_read(t, known[t.id]) for t in tasks}
-    schemas = schemas_of(request, tasks, wanted, broken)
+    read_of = {t.id: splits_read(t, known[t.id]) for t in tasks}
+    schemas = schemas_of(request, tasks, read_of, broken)
     found += [d for diagnostics in broken.values() for d in diagnostics]
     for id_, schema in schemas.items():
         dataset = request.library.datasets[id_]
         found += mark_allowed(dataset, check_types(dataset, schema))
-    if reading.keep:
-        keep_schemas(request, schemas, folders)
+    if reading.write_lock:
+        update_schemas_lock(request, schemas, folders)
     for done, task in enumerate(tasks):
-        tell("rows", done, len(tasks))
+        progress("rows", done, len(tasks))
         if not any(
             d.severity == "error" for d in check_dataset(task.dataset, request.library.memo)
         ):
             found += mark_allowed(
                 task.dataset, _task(request, task, known[task.id], reading, broken), task.category
             )
-    tell("rows", len(tasks), len(tasks))
+    progress("rows", len(tasks), len(tasks))
     return list(dict.fromkeys(found))
 
 
@@ -113,11 +113,11 @@ def _task(
     linted = linted_splits(task, splits) if reading.split is None else [reading.split]
     found: list[Diagnostic] = []
     for split in (s for s in linted if (task.source_id, s) not in broken):
-        told = {(d.code, d.span) for d in found}
+        reported = {(d.code, d.span) for d in found}
         evaluated = split != splits[0] or is_evaluated(task, split)
         try:
-            complaints = lint_task(request, task, split, reading, evaluated=evaluated)
-            found += [d for d in complaints if (d.code, d.span) not in told]
+            diagnostics = lint_task(request, task, split, reading, evaluated=evaluated)
+            found += [d for d in diagnostics if (d.code, d.span) not in reported]
             found += _double_ids(request, task, split, reading)
         except FlancompileError as error:
             found += _unread(error, task)

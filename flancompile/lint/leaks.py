@@ -20,7 +20,7 @@ from flancompile.dsl.jinja.paths import Path, paths_read
 from flancompile.dsl.library.library import TaskDef
 from flancompile.dsl.models.task import Template
 
-__all__ = ["Leaks", "answer_is_asked", "lacks_rationale", "made_of_answers", "texts_of"]
+__all__ = ["Leaks", "fields_from_answers", "lacks_rationale", "repeats_prompt", "texts_of"]
 
 SHARE = 0.5  # of a template's rows
 SEVERAL = 3  # words of a target
@@ -44,7 +44,7 @@ class Leaks:
     copied: frozenset[str]
     tagged: bool
     extractive: bool
-    said: str
+    own_words: str
     rows: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
     words: int = 0
@@ -52,15 +52,15 @@ class Leaks:
     @classmethod
     def of(cls, task: TaskDef, template: Template) -> Leaks:
         """Settings from the texts of a task and of its template."""
-        said = _JINJA.sub("", template.input)
+        own_words = _JINJA.sub("", template.input)
         names = (*task.task.tags, task.category, task.task.cluster or "")
         extractive = any(_EXTRACTIVE.search(name) for name in names)
         return cls(
-            derived=made_of_answers(task),
+            derived=fields_from_answers(task),
             copied=compile_template(template.target).names & {*task.task.signature.inputs},
             tagged="extractive" in task.task.tags,
-            extractive=extractive or _ASKS_FOR_A_COPY.search(said) is not None,
-            said=said,
+            extractive=extractive or _ASKS_FOR_A_COPY.search(own_words) is not None,
+            own_words=own_words,
         )
 
     def look(
@@ -81,19 +81,19 @@ class Leaks:
             return True
         if len(text) < LEAST or text not in prompt:
             return False
-        if text in self.said or any(other in prompt for other in others):
+        if text in self.own_words or any(other in prompt for other in others):
             return False
         holding = {n: v for n, values in fields.items() for v in values if text in v}
         if not holding:
             return True
-        told = (n for n, value in holding.items() if self._tells(n, value, text))
-        if (name := next(told, None)) is not None:
+        leaking = (n for n, value in holding.items() if self._is_leak(n, value, text))
+        if (name := next(leaking, None)) is not None:
             self.rows[name] += 1
             self.first.setdefault(name, row)
             self.words += len(text.split())
         return False
 
-    def _tells(self, name: str, value: str, text: str) -> bool:
+    def _is_leak(self, name: str, value: str, text: str) -> bool:
         """Whether a field that contains the target is a leak."""
         if self.tagged or name in self.copied:
             return False
@@ -101,28 +101,28 @@ class Leaks:
             return True
         return not self.extractive and len(text.split()) >= SEVERAL
 
-    def told(self, rows: int) -> Iterator[tuple[str, str, int, str]]:
+    def findings(self, rows: int) -> Iterator[tuple[str, str, int, str]]:
         """(message, remedy, row count, example row) for the field that leaks most targets."""
         for name, count in self.rows.most_common(1):
             if count >= SHARE * rows:
                 words = self.words / sum(self.rows.values())
                 size = "one word" if words < 1.5 else f"{words:.0f} words"
-                what = f"its whole target ({size} on average) in the field {name!r}"
+                finding = f"its whole target ({size} on average) in the field {name!r}"
                 advice = "take the answer out, or tag the task `extractive`"
                 if name in self.derived:
                     advice = "the field is made of the same column as the answer; " + advice
-                yield what, advice, count, self.first[name]
+                yield finding, advice, count, self.first[name]
 
 
-def made_of_answers(task: TaskDef) -> frozenset[str]:
+def fields_from_answers(task: TaskDef) -> frozenset[str]:
     """Inputs computed from a column, or a part of one, that an output is computed from too."""
     file, signature = task.dataset.model, task.task.signature
     fields = {name: _columns(text, file.let) for name, text in file.fields.items()}
-    asked = {p for n in signature.outputs for p in fields.get(n, ())}
+    answer_paths = {p for n in signature.outputs for p in fields.get(n, ())}
     return frozenset(
         name
         for name in signature.inputs
-        if any(_overlap(p, q) for p in fields.get(name, ()) for q in asked)
+        if any(_overlap(p, q) for p in fields.get(name, ()) for q in answer_paths)
     )
 
 
@@ -143,7 +143,7 @@ def _columns(text: str, let: Mapping[str, str]) -> list[Path]:
     return found
 
 
-def answer_is_asked(turns: Sequence[Turn]) -> bool:
+def repeats_prompt(turns: Sequence[Turn]) -> bool:
     """Whether an answer of several words repeats an earlier user or system turn.
 
     Answers that repeat a tool's result, or a short phrase such as a greeting, are legitimate.

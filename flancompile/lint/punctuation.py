@@ -27,11 +27,11 @@ def doubles_a_mark(
 
     names: gives the slots' values, or None; called only if a mark is beside a slot.
     """
-    borders = _marked_slots(text)
-    context = names() if borders else None
+    marked = _marked_slots(text)
+    context = names() if marked else None
     if context is None:
         return False
-    return any(_meets(*border, rendered, context) for border in borders)
+    return any(_meets(*border, rendered, context) for border in marked)
 
 
 def _meets(

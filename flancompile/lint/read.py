@@ -42,9 +42,9 @@ def header_hint(place: Resolved) -> str | None:
     row = next(read_rows(path, format_of(path, place.format), place.read), None)
     if row is None or isinstance(row, BadRow) or not looks_like_values(row):
         return None
-    shown = ", ".join(repr(n if len(n) < 30 else f"{n[:27]}...") for n in list(row)[:_NAMES])
+    listed = ", ".join(repr(n if len(n) < 30 else f"{n[:27]}...") for n in list(row)[:_NAMES])
     return (
-        f"the first line gives the names of the columns: {shown}; where it is a row, say "
+        f"the first line gives the names of the columns: {listed}; where it is a row, say "
         "`read: {header: false, columns: [...]}`"
     )
 
@@ -62,6 +62,8 @@ def looks_like_values(names: Iterable[str]) -> bool:
 def lost_characters(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
     """Characters that encoding and decoding lose, each counted once."""
     every = sorted(set("".join(texts)))
-    held = [f"a{char}a" for char in every]
-    exact = tokenizer.exact(held, tokenizer.encode(held))
-    return Counter(char for char, kept in zip(every, exact.tolist(), strict=True) if not kept)
+    probes = [f"a{char}a" for char in every]
+    exact = tokenizer.exact(probes, tokenizer.encode(probes))
+    return Counter(
+        char for char, is_exact in zip(every, exact.tolist(), strict=True) if not is_exact
+    )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flancompile.authoring.preview import Wanted, pools_found, row_set, spec_of
+from flancompile.authoring.preview import PreviewSettings, pools_found, row_set, spec_of
 from flancompile.compiler.objects.jobs import task_fields
 from flancompile.compiler.objects.used_fields import used_fields
 from flancompile.compiler.read import split_spec
@@ -28,7 +28,7 @@ from flancompile.dsl.library.library import TaskDef
 from flancompile.dsl.models.task import Choices, Template
 from flancompile.dsl.yaml.document import Key
 from flancompile.errors import Diagnostic
-from flancompile.lint.leaks import Leaks, answer_is_asked, lacks_rationale, texts_of
+from flancompile.lint.leaks import Leaks, lacks_rationale, repeats_prompt, texts_of
 from flancompile.lint.punctuation import doubles_a_mark
 from flancompile.lint.read import commonest, empty_files, header_hint, lost_characters
 from flancompile.sources.blocks import read_to_the_end, sample
@@ -54,15 +54,16 @@ _SYNTAX = re.compile(r"\{\{|\{%")
 class Reading:
     """Settings of a data check.
 
-    rows: rows per split, None for all; length: maximum tokens per example; keep: write the types
-    of columns to the library's schemas.lock; select: a selector of tasks; on_hand: skip tasks whose
-    data is not on this machine; split: lint this split only. Default: training and evaluation.
+    rows: rows per split, None for all; length: maximum tokens per example; write_lock: write the
+    types of columns to the library's schemas.lock; select: a selector of tasks; on_hand: skip tasks
+    whose data is not on this machine; split: lint this split only. Default: training and
+    evaluation.
     """
 
     rows: int | None = SAMPLE_ROWS
     tokenizer: Tokenizer | None = None
     length: int | None = None
-    keep: bool = True
+    write_lock: bool = True
     select: str = "all"
     on_hand: bool = False
     split: str | None = None
@@ -81,9 +82,9 @@ class _Facts:
     first: dict[str, str] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
 
-    def note(self, fault: str, row: str) -> None:
-        self.faults[fault] += 1
-        self.first.setdefault(fault, row)
+    def note(self, check: str, row: str) -> None:
+        self.faults[check] += 1
+        self.first.setdefault(check, row)
 
 
 def lint_task(
@@ -94,10 +95,10 @@ def lint_task(
     evaluated: the rows are evaluation queries, which need no rationale. Raises FC3xx if the rows
     cannot be read.
     """
-    spec, wanted = split_spec(request, task, split), reading.rows or 1 << 62
-    rows, dropped = sample(spec, wanted, task_fields(task, evaluated=evaluated))
+    spec, limit = split_spec(request, task, split), reading.rows or 1 << 62
+    rows, dropped = sample(spec, limit, task_fields(task, evaluated=evaluated))
     lint = _Linter(request, task, split, rows, reading)
-    lint.evaluated, lint.whole = evaluated, read_to_the_end(rows, dropped, wanted)
+    lint.evaluated, lint.whole = evaluated, read_to_the_end(rows, dropped, limit)
     lint.rows_alone([str(r.reason) for r in dropped])
     for index, template in enumerate(task.task.templates):
         lint.template(index, template)
@@ -119,9 +120,9 @@ class _Linter:
         self.evaluated = False
         self.whole = True  # whether the rows are all of the split
         self.found: list[Diagnostic] = []
-        self.golds: Counter[str] = Counter()
+        self.gold_counts: Counter[str] = Counter()
 
-    def say(self, code: str, message: str, key: Key, hint: str | None = None) -> None:
+    def report(self, code: str, message: str, key: Key, hint: str | None = None) -> None:
         span = self.task.span(*key)
         name = f"{self.task.id} on {self.split!r}" if self.evaluated else self.task.id
         self.found.append(Diagnostic(code, f"{name}: {message}", span, hint, "warning"))
@@ -137,11 +138,13 @@ class _Linter:
             left = f"; `where` leaves out all {len(reasons):,}" if reasons else ""
             if not self.whole:
                 message = f"`where` leaves out all of the {len(reasons):,} rows that were read of"
-                self.say("FC320", f"{message} the split {self.split!r}", (), "read more: `--rows`")
+                self.report(
+                    "FC320", f"{message} the split {self.split!r}", (), "read more: `--rows`"
+                )
                 return
             for name in empty_files(split_spec(self.request, self.task, self.split).place)[:1]:
                 left += f"; the file {name!r} is empty"
-            self.say("FC320", f"the split {self.split!r} has no rows{left}", ())
+            self.report("FC320", f"the split {self.split!r} has no rows{left}", ())
         elif faults:
             why = commonest(faults)
             message = f"{self.share(len(faults), total)} are dropped when read; mostly: {why}"
@@ -150,7 +153,7 @@ class _Linter:
                 hint = "a label outside its list? `where` can leave those rows out"
             elif len(faults) == total:
                 hint = header_hint(split_spec(self.request, self.task, self.split).place)
-            self.say("FC320", message, (), hint)
+            self.report("FC320", message, (), hint)
         names = self.task.task.signature.inputs
         marked = [
             str(row["_id"])
@@ -159,7 +162,7 @@ class _Linter:
         ]
         if marked:
             message = f"values hold template syntax in {self.share(len(marked), total, marked[0])}"
-            self.say("FC333", message, (), _MARKED)
+            self.report("FC333", message, (), _MARKED)
         self.messages()
         self.special_tokens()
 
@@ -177,37 +180,39 @@ class _Linter:
             found.update(sorted(names))
             ids += [str(row["_id"])] if names else []
         if found:
-            what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(5))
+            listed = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(5))
             share = self.share(len(ids), len(self.rows), ids[0])
             hint = (
                 "they are encoded as text; take them off in `fields`, or allow them in a recipe by "
                 "`tokenizer: {special_in_data: token}`"
             )
-            self.say("FC336", f"values spell special tokens in {share}: {what}", (), hint)
+            self.report("FC336", f"values spell special tokens in {share}: {listed}", (), hint)
 
     def messages(self) -> None:
         """Keys and content parts of messages that the texts of turns omit."""
         texts = [t.turns.text for t in self.task.task.templates if t.turns is not None]
-        shown = {"name"} if any(("turn", "name") in paths_read(text) for text in texts) else set()
+        shown_keys = (
+            {"name"} if any(("turn", "name") in paths_read(text) for text in texts) else set()
+        )
         found: Counter[str] = Counter()
         ids: list[str] = []
         for row in self.rows:
-            names = {name for v in row.values() for name in left_out_of(v)} - shown
+            names = {name for v in row.values() for name in left_out_of(v)} - shown_keys
             found.update(sorted(names))
             ids += [str(row["_id"])] if names else []
         if found:
-            what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common())
+            listed = ", ".join(f"{name} ({count:,})" for name, count in found.most_common())
             share = self.share(len(ids), len(self.rows), ids[0])
-            message = f"messages have keys or parts that no turn's text shows in {share}: {what}"
+            message = f"messages have keys or parts that no turn's text shows in {share}: {listed}"
             hint = "put them into `text`, or into the content that `chat` reads"
-            self.say("FC335", message, (), hint)
+            self.report("FC335", message, (), hint)
 
     def template(self, index: int, template: Template) -> None:
         """One template in each of its arms."""
         key = ("templates", index)
         for options in sorted(option_arms([template])):
-            wanted = Wanted(template=template.name, options=options, cot=template.cot)
-            spec = spec_of(self.request, self.task, wanted)
+            settings = PreviewSettings(template=template.name, options=options, cot=template.cot)
+            spec = spec_of(self.request, self.task, settings)
             rows = row_set(spec, self.rows, 0, self.split)
             pools, unread = pools_found(self.request, self.task, spec, rows, self.split)
             self.found += unread
@@ -215,7 +220,7 @@ class _Linter:
             facts = _Facts(rows, Leaks.of(self.task, template))
             for draft in renderer:
                 self.look(facts, draft, template)
-            self.tell(facts, template, key, options)
+            self.template_diagnostics(facts, template, key, options)
             self.lost(facts, renderer, template, key)
 
     def lost(self, facts: _Facts, renderer: Renderer, template: Template, key: Key) -> None:
@@ -225,12 +230,12 @@ class _Linter:
         if facts.rows == 0 and self.rows:
             why = reasons.most_common(1)
             hint = f"mostly: {why[0][0]}" if why else "its `when` holds for none"
-            self.say("FC321", f"{named} fits no row", key, hint)
+            self.report("FC321", f"{named} fits no row", key, hint)
         elif reasons:
             most = reasons.most_common(1)[0][0]
             count = sum(reasons.values())
             message = f"{named} drops {self.share(count, facts.rows + count)}; mostly: {most}"
-            self.say("FC323", message, key, "a `where` can leave them out")
+            self.report("FC323", message, key, "a `where` can leave them out")
 
     def look(self, facts: _Facts, draft: Draft, template: Template) -> None:
         """Count one example."""
@@ -239,8 +244,8 @@ class _Linter:
         facts.rows += 1
         facts.prompts.add(hash((prompt, draft.turns)))
         names = self.task.task.signature.inputs
-        shown = [turn.text for turn in draft.turns if not turn.learnt]
-        facts.inputs.add(hash((*(str(row.get(n)) for n in names), *shown)))
+        context = [turn.text for turn in draft.turns if not turn.learnt]
+        facts.inputs.add(hash((*(str(row.get(n)) for n in names), *context)))
         if draft.turns:
             self.dialogue(facts, id_, draft)
             return
@@ -254,14 +259,14 @@ class _Linter:
             if holds():
                 facts.note(name, id_)
         if draft.options is not None:
-            self.golds[str(draft.options.texts[draft.options.gold])] += 1
+            self.gold_counts[str(draft.options.texts[draft.options.gold])] += 1
         self.measure(facts, id_, prompt, target)
 
     def _leaks(self, leaks: Leaks, draft: Draft, template: Template, rows: RowSet) -> bool:
-        row, asked = self.rows[draft.row], self.task.task.signature.outputs
+        row, outputs = self.rows[draft.row], self.task.task.signature.outputs
         if draft.options is not None:
             return draft.input.strip() == draft.target.strip()
-        fields = {n: texts_of(v) for n, v in row.items() if n[0] != "_" and n not in asked}
+        fields = {n: texts_of(v) for n, v in row.items() if n[0] != "_" and n not in outputs}
         others = self._others(draft, template, rows)
         return leaks.look(str(row["_id"]), draft.input, draft.target, fields, others)
 
@@ -304,10 +309,10 @@ class _Linter:
     def dialogue(self, facts: _Facts, row: str, draft: Draft) -> None:
         """Count a chat: its answers, and its length in a layout."""
         answers = [turn.text for turn in draft.turns if turn.learnt]
-        asked = [turn.text for turn in draft.turns if not turn.learnt]
-        if answer_is_asked(draft.turns):
+        context = [turn.text for turn in draft.turns if not turn.learnt]
+        if repeats_prompt(draft.turns):
             facts.note("leak", row)
-        self.measure(facts, row, "".join(asked), "".join(answers))
+        self.measure(facts, row, "".join(context), "".join(answers))
 
     def _is_bare(self, target: str, row: dict[str, Any]) -> bool:
         return not self.evaluated and lacks_rationale(target, self._outputs(row))
@@ -316,18 +321,22 @@ class _Linter:
         names = self.task.task.signature.outputs
         return [str(row[n]) for n in names if row.get(n) is not None]
 
-    def tell(self, facts: _Facts, template: Template, key: Key, options: bool) -> None:
+    def template_diagnostics(
+        self, facts: _Facts, template: Template, key: Key, options: bool
+    ) -> None:
         """Diagnostics of one template, from its counts."""
         arm = " with options" if options and template.options == "optional" else ""
         where = f"the template {template.name!r}{arm}"
         if facts.rows > 1 and len(facts.prompts) == 1 and len(facts.inputs) > 1:
             message = f"{where} gives one prompt for {facts.rows:,} rows that differ"
-            self.say("FC322", message, (*key, "input"), "show the fields that tell rows apart")
-        asks = bool(self.task.task.signature.inputs) or template.turns is not None
-        same = asks and not self.task.task.inverted and len(facts.inputs) == 1
+            self.report("FC322", message, (*key, "input"), "show the fields that tell rows apart")
+        has_inputs = bool(self.task.task.signature.inputs) or template.turns is not None
+        same = has_inputs and not self.task.task.inverted and len(facts.inputs) == 1
         if facts.rows >= SAME and same:
             message = f"all {facts.rows:,} rows have the same inputs"
-            self.say("FC322", message, ("signature",), "does a name hide the column that is meant?")
+            self.report(
+                "FC322", message, ("signature",), "does a name hide the column that is meant?"
+            )
         texts = {
             "leak": ("FC324", "input", "its target in the input", "take the answer out"),
             "end": ("FC325", "input", "white space before its target", "trim the last field"),
@@ -336,35 +345,35 @@ class _Linter:
             "long": ("FC328", "input", f"more than {self.reading.length} tokens", "`truncate:`"),
             "lossy": ("FC329", "input", "characters that the tokenizer loses", None),
         }
-        for what, advice, count, row in facts.leaks.told(facts.rows):
+        for finding, advice, count, row in facts.leaks.findings(facts.rows):
             share = self.share(count, facts.rows, row)
-            self.say("FC324", f"{where} has {what} in {share}", (*key, "input"), advice)
-        for fault, (code, side, what, hint) in texts.items():
+            self.report("FC324", f"{where} has {finding} in {share}", (*key, "input"), advice)
+        for check, (code, side, finding, hint) in texts.items():
             side = "turns" if template.turns is not None else side
-            if count := facts.faults[fault]:
-                share = self.share(count, facts.rows, facts.first[fault])
-                if fault == "lossy" and facts.lost:
+            if count := facts.faults[check]:
+                share = self.share(count, facts.rows, facts.first[check])
+                if check == "lossy" and facts.lost:
                     lost = ", ".join(f"{c!r}" for c, _ in facts.lost.most_common(LOST_SHOWN))
-                    what = f"{what} ({lost})"
-                self.say(code, f"{where} has {what} in {share}", (*key, side), hint)
+                    finding = f"{finding} ({lost})"
+                self.report(code, f"{where} has {finding} in {share}", (*key, side), hint)
 
     def labels(self) -> None:
         """Diagnostics of the whole task's answers."""
         settings = self.task.task.choices
         if settings is not None:
             self.without_options(settings)
-        if settings is None or (settings.distractors is None and not self.golds):
+        if settings is None or (settings.distractors is None and not self.gold_counts):
             names = self.task.task.signature.outputs
             given = ([row[n] for n in names if row.get(n) is not None] for row in self.rows)
-            self.golds.update(", ".join(map(str, values)) for values in given if values)
+            self.gold_counts.update(", ".join(map(str, values)) for values in given if values)
         elif settings.distractors is not None:
             return
-        total = sum(self.golds.values())
-        label, count = self.golds.most_common(1)[0] if total else ("", 0)
+        total = sum(self.gold_counts.values())
+        label, count = self.gold_counts.most_common(1)[0] if total else ("", 0)
         if count > SKEW * total and total >= 20:
             message = f"{count / total:.0%} of the answers are {label!r}"
             place = "choices" if settings is not None else "signature"
-            self.say("FC331", message, (place,), "a constant guess scores as much")
+            self.report("FC331", message, (place,), "a constant guess scores as much")
         elif total and self.whole:
             self.never_met(total)
 
@@ -377,14 +386,16 @@ class _Linter:
             listed = [str(v) for v in (given.values() if isinstance(given, dict) else given)]
         elif settings is None and len(names := self.task.task.signature.outputs) == 1:
             place, listed = "signature", label_names(self.task.dataset.model.fields[names[0]])
-        never = [repr(name) for name in listed if name not in self.golds]
+        never = [repr(name) for name in listed if name not in self.gold_counts]
         if listed and never and len(self.rows) >= EACH * len(listed) and len(never) < len(listed):
             message = f"no answer of {total:,} rows is {' or '.join(never)}"
-            self.say("FC331", message, (place,), "are the labels in the data's order?")
+            self.report("FC331", message, (place,), "are the labels in the data's order?")
 
     def without_options(self, settings: Choices) -> None:
         """Rows whose options or gold answer cannot be computed."""
-        rows = row_set(spec_of(self.request, self.task, Wanted()), self.rows, 0, self.split)
+        rows = row_set(
+            spec_of(self.request, self.task, PreviewSettings()), self.rows, 0, self.split
+        )
         wrong: Counter[str] = Counter()
         cut = doubled = 0
         for row in range(len(self.rows)):
@@ -397,11 +408,11 @@ class _Linter:
         if wrong:
             share = self.share(sum(wrong.values()), len(self.rows))
             message = f"no options in {share}; mostly: {wrong.most_common(1)[0][0]}"
-            self.say("FC330", message, ("choices",), "see `options`, `gold` and `by`")
+            self.report("FC330", message, ("choices",), "see `options`, `gold` and `by`")
         if doubled:
             message = f"options that read alike in {self.share(doubled, len(self.rows))}"
-            self.say("FC338", message, ("choices",), "one of them is shown; mend the data")
+            self.report("FC338", message, ("choices",), "one of them is shown; mend the data")
         if cut:
             message = f"more than {MAX_OPTIONS} options in {self.share(cut, len(self.rows))}"
             hint = f"the right one and {MAX_OPTIONS - 1} others are shown"
-            self.say("FC334", message, ("choices",), hint)
+            self.report("FC334", message, ("choices",), hint)

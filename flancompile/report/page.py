@@ -68,9 +68,9 @@ def _lengths(build: Build) -> list[dict[str, Any]]:
              "low": int(edges[i]), "high": int(edges[i + 1])}
             for i, c in enumerate(counts)
         ]  # fmt: skip
-        about = {"mean": float(values.mean()), "p95": float(np.percentile(values, 95))}
+        statistics = {"mean": float(values.mean()), "p95": float(np.percentile(values, 95))}
         found.append(
-            {"name": name.replace("_", " "), "bars": bars, "most": int(values.max()), **about}
+            {"name": name.replace("_", " "), "bars": bars, "most": int(values.max()), **statistics}
         )
     return found
 
@@ -81,11 +81,11 @@ def _samples(build: Build, decode: Decode) -> list[dict[str, Any]]:
     packs = len(build.packs)
     for index in np.unique(np.linspace(0, packs - 1, min(SAMPLES, packs)).astype(int)).tolist():
         example_id, tokens = build.example_ids(index, 0)
-        about = build.example(example_id)
+        example = build.example(example_id)
         if build.manifest.layout == "decoder":
             parts = np.split(tokens["tokens"], np.cumsum(build.packs[index].loss_spans[0])[:-1])
         else:
             parts = [tokens["inputs"], tokens["targets"]]
         texts = [(decode(part.tolist()), place % 2 == 1) for place, part in enumerate(parts)]
-        found.append({**about, "runs": texts})
+        found.append({**example, "runs": texts})
     return found

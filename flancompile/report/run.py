@@ -22,31 +22,31 @@ CURVES = {
 
 def run_view(folder: Path) -> dict[str, Any]:
     """Template variables of run.html. Raises FC605 if the folder is not a run."""
-    about, metrics, scores = read_run(folder), read_metrics(folder), read_scores(folder)
+    run_info, metrics, scores = read_run(folder), read_metrics(folder), read_scores(folder)
     devices = 1
-    for count in about["mesh"].values():
+    for count in run_info["mesh"].values():
         devices *= count
     last = metrics[-1] if metrics else {"step": 0, "epoch": 0.0}
     return {
-        "name": about["run"]["run"],
-        "about": about,
-        "parameters": about["parameters"],
-        "devices": f"{devices} × {about['device']}",
+        "name": run_info["run"]["run"],
+        "about": run_info,
+        "parameters": run_info["parameters"],
+        "devices": f"{devices} × {run_info['device']}",
         "steps_done": last["step"],
         "epochs": last["epoch"],
         "curves": [_curve(metrics, key, name) for key, name in CURVES.items()] if metrics else [],
         "speed": _speed(metrics),
         "eval_step": scores["step"] if scores else None,
-        "eval_build": _other_build(about, scores or {}),
+        "eval_build": _other_build(run_info, scores or {}),
         "groups": scores["groups"] if scores else {},
         "tasks": [_task(folder, t) for t in scores["tasks"]] if scores else [],
     }
 
 
-def _other_build(about: dict[str, Any], scores: dict[str, Any]) -> str | None:
+def _other_build(run_info: dict[str, Any], scores: dict[str, Any]) -> str | None:
     """Build that was evaluated, if it is not the build that the run was trained on."""
-    digest = scores.get("root_digest", about["root_digest"])
-    if digest == about["root_digest"]:
+    digest = scores.get("root_digest", run_info["root_digest"])
+    if digest == run_info["root_digest"]:
         return None
     return f"{scores['build']} (build {digest[:16]})"
 

@@ -208,5 +208,5 @@ def _mapping(pairs: list[list[Any]], by_text: bool) -> Any:
         return Unreadable(bad.reason, pairs)
     if not by_text:
         return pairs
-    made = dict(map(tuple, pairs))
-    return made if len(made) == len(pairs) else Unreadable("two keys are equal", pairs)
+    mapping = dict(map(tuple, pairs))
+    return mapping if len(mapping) == len(pairs) else Unreadable("two keys are equal", pairs)

@@ -81,25 +81,25 @@ class SplitBlocks:
     @classmethod
     def open(cls, folder: Path) -> SplitBlocks:
         """Open a folder written by `read_split`."""
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        metadata = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         return cls(
             folder,
-            about["rows"],
-            about["kept"],
-            tuple(about["block_rows"]),
-            tuple(about["column_digests"]),
-            tuple(about["columns"]),
-            about.get("commit"),
-            tuple((tuple(names), rows) for names, rows in about.get("gaps", ())),
+            metadata["rows"],
+            metadata["kept"],
+            tuple(metadata["block_rows"]),
+            tuple(metadata["column_digests"]),
+            tuple(metadata["columns"]),
+            metadata.get("commit"),
+            tuple((tuple(names), rows) for names, rows in metadata.get("gaps", ())),
         )
 
-    def kept_for(self, fields: Collection[str]) -> int:
+    def rows_with(self, fields: Collection[str]) -> int:
         """Number of kept rows with a value in each of the fields."""
         return self.kept - count_gaps(self.gaps, fields)
 
     def rows_for(self, fields: Collection[str]) -> tuple[int, ...]:
         """Rows of each block with a value in each of the fields."""
-        if self.kept_for(fields) == self.kept:
+        if self.rows_with(fields) == self.kept:
             return self.block_rows
         return tuple(len(without_gaps(self.block(i), fields)) for i in range(self.batches))
 
@@ -139,7 +139,7 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
             for path in sorted(p for p in folder.rglob("*") if p.is_file()):
                 content += [path.relative_to(folder).as_posix(), file_digest(path, cache)]
     content += [file_digest(Path(f), cache) for f in place.all_files()]
-    about = {
+    metadata = {
         "version": READ_VERSION,
         "source": spec.source_id,
         "content": content,
@@ -152,7 +152,7 @@ def read_key(spec: SplitSpec, cache: Path) -> str:
         "variable": spec.variable,
         "block_rows": spec.block_rows,
     }
-    text = json.dumps(about, sort_keys=True)
+    text = json.dumps(metadata, sort_keys=True)
     return str(blake3.blake3(text.encode()).hexdigest())[:40]
 
 
@@ -250,9 +250,9 @@ def sample(
     ], dropped
 
 
-def read_to_the_end(kept: Sequence[Any], dropped: Sequence[Any], wanted: int) -> bool:
+def read_to_the_end(kept: Sequence[Any], dropped: Sequence[Any], requested: int) -> bool:
     """Whether a `sample` of so many wanted rows has read all rows of its split."""
-    return len(kept) < wanted and len(dropped) < DROPPED_PER_ROW * wanted
+    return len(kept) < requested and len(dropped) < DROPPED_PER_ROW * requested
 
 
 def _fitting(row: FieldRow, types: ColumnTypes) -> FieldRow:
@@ -361,7 +361,7 @@ class _Reader:
         for path in self.spilled:
             path.unlink()
         place = self.spec.place
-        about: dict[str, Any] = {
+        metadata: dict[str, Any] = {
             "rows": self.rows,
             "kept": self.kept,
             "block_rows": sizes,
@@ -370,8 +370,8 @@ class _Reader:
             **({"gaps": sorted(self.gaps.items())} if self.gaps else {}),
         }
         if place.hub is not None and (commit := hub_commit(place.hub, place.revision)) is not None:
-            about["commit"] = commit
-        (self.work / "about.json").write_text(json.dumps(about), encoding="utf-8")
+            metadata["commit"] = commit
+        (self.work / "about.json").write_text(json.dumps(metadata), encoding="utf-8")
 
     def _blocks(self, sizes: Sequence[int]) -> Iterator[pa.RecordBatch]:
         ready: list[pa.Table] = []

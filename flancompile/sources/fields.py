@@ -116,10 +116,10 @@ def column_rows(spec: SplitSpec, rows: int) -> Iterator[Row]:
         raw = {n: None if isinstance(v, Unreadable) else v for n, v in row.items()}
         context = _context(raw, number, variable)
         with suppress(RowError):
-            made: dict[str, object] = {}
+            values: dict[str, object] = {}
             for name, expression in columns:
-                made[name] = _or_null(expression, {**made, **context})
-            context |= made
+                values[name] = _or_null(expression, {**values, **context})
+            context |= values
             if where is not None and not where(context):
                 continue
             yield {n: v for n, v in context.items() if n in raw or n in spec.place.columns}
@@ -173,11 +173,11 @@ class _Evaluator:
         context = _context(raw, ordinal, self.variable)
         digest, id_, spot = 0, "", "identity"
         try:
-            made: dict[str, object] = {}
+            values: dict[str, object] = {}
             for name, expression in self.columns:  # at once: the data's own columns come first
                 spot = f"column {name}"
-                made[name] = _or_null(expression, {**made, **context})
-            context |= made
+                values[name] = _or_null(expression, {**values, **context})
+            context |= values
             if not self.id_of_lets:  # a row that `let` drops still has its identity
                 spot = "id"
                 digest, id_ = self._identity(context, raw)

@@ -29,30 +29,30 @@ def instruction_rows(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
     """
     with open_text(path, encoding, "strict", "\n") as text:
         try:
-            about = json.load(text)
+            task_file = json.load(text)
         except ValueError as error:
             raise fail("FC304", f"{path}: not JSON: {error}") from None
-    if not isinstance(about, dict) or not isinstance(about.get("Instances"), list):
+    if not isinstance(task_file, dict) or not isinstance(task_file.get("Instances"), list):
         raise fail("FC304", f"{path}: no Natural Instructions task: there are no `Instances`")
     name = bare_name(path)
-    examples = about.get("Examples")
-    examples = examples if isinstance(examples, dict) else about
+    examples = task_file.get("Examples")
+    examples = examples if isinstance(examples, dict) else task_file
     shared = {
         "task_name": name,
-        "title": _remark(about.get("Title")),
-        "definition": _remark(about.get("Definition")),
-        "prompt": _remark(about.get("Prompt")),
-        "caution": _remark(about.get("Emphasis & Caution")),
-        "avoid": _remark(about.get("Things to Avoid")),
+        "title": _remark(task_file.get("Title")),
+        "definition": _remark(task_file.get("Definition")),
+        "prompt": _remark(task_file.get("Prompt")),
+        "caution": _remark(task_file.get("Emphasis & Caution")),
+        "avoid": _remark(task_file.get("Things to Avoid")),
         "positive": [_example(e) for e in _listed(examples.get("Positive Examples")) if _whole(e)],
         "negative": [_example(e) for e in _listed(examples.get("Negative Examples")) if _whole(e)],
-        "categories": _texts(about.get("Categories")),
-        "sources": _texts(about.get("Source")),
-        "domains": _texts(about.get("Domains")),
-        "input_language": _texts(about.get("Input_language")),
-        "output_language": _texts(about.get("Output_language")),
+        "categories": _texts(task_file.get("Categories")),
+        "sources": _texts(task_file.get("Source")),
+        "domains": _texts(task_file.get("Domains")),
+        "input_language": _texts(task_file.get("Input_language")),
+        "output_language": _texts(task_file.get("Output_language")),
     }
-    for number, instance in enumerate(about["Instances"]):
+    for number, instance in enumerate(task_file["Instances"]):
         if not isinstance(instance, Mapping) or not {"input", "output"} <= set(instance):
             raise fail("FC304", f"{path}: instance {number} has no `input` and `output`")
         yield {

@@ -266,8 +266,8 @@ def _by_line(
 ) -> Iterator[Row | BadRow]:
     for number, (row, other) in enumerate(zip_longest(rows, others), 1):
         if row is None or other is None:
-            which = "the joined file" if other is None else "this file"
-            message = f"join by line: {which} ends at row {number - 1}, the other goes on"
+            shorter = "the joined file" if other is None else "this file"
+            message = f"join by line: {shorter} ends at row {number - 1}, the other goes on"
             raise fail("FC305", f"{', '.join(merged.joined.files)}: {message}")
         bad = row if isinstance(row, BadRow) else other
         yield bad if isinstance(bad, BadRow) else merged(row, other)

@@ -144,12 +144,12 @@ class _Unmarked(io.TextIOWrapper):
             return line
         return super().__next__()
 
-    def _bare(self, text: str, again: Callable[[], str]) -> str:
+    def _bare(self, text: str, read_more: Callable[[], str]) -> str:
         """Remove the mark from the first text; `again` reads more if nothing else was read."""
         if self._begun or not text:
             return text
         self._begun = True
-        return text.removeprefix(_MARK) or again()
+        return text.removeprefix(_MARK) or read_more()
 
 
 def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:

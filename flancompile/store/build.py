@@ -133,8 +133,8 @@ class PackStore:
 
     @cached_property
     def _decoder_parts(self) -> list[DecoderPart]:
-        about = zip(self._views["tokens"], self._examples, self._runs, strict=True)
-        return [(view, offsets, *loss_spans) for view, (offsets, _), loss_spans in about]
+        packs = zip(self._views["tokens"], self._examples, self._runs, strict=True)
+        return [(view, offsets, *loss_spans) for view, (offsets, _), loss_spans in packs]
 
     def gather(
         self, indexes: npt.NDArray[np.int64]
@@ -190,13 +190,13 @@ class Build:
             hint = nearest(folder.name, near) or "a build is a folder with a manifest.json"
             raise fail("FC504", f"{str(folder)!r} is no build", hint=hint)
         try:
-            about = json.loads(file.read_text(encoding="utf-8"))
-            version = about.get("format_version", 0)
+            data = json.loads(file.read_text(encoding="utf-8"))
+            version = data.get("format_version", 0)
             if version > FORMAT_VERSION:
                 hint = "upgrade flancompile to read it"
                 message = f"{str(folder)!r} has format {version}; this reads up to {FORMAT_VERSION}"
                 raise fail("FC505", message, hint=hint)
-            manifest = Manifest.model_validate(about)
+            manifest = Manifest.model_validate(data)
         except (ValueError, ValidationError, AttributeError, TypeError) as error:
             first = str(error).splitlines()[0]
             raise fail("FC504", f"{str(file)!r} is damaged: {first}") from None

@@ -93,11 +93,11 @@ def check_out(out: Path, recipe: str, overwrite: bool) -> None:
     _check_place(out.resolve())
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    about = _about(out)
-    if about is None:
+    manifest = _manifest(out)
+    if manifest is None:
         hint = "give another folder, or remove it yourself: only a build is ever replaced"
         raise fail("FC501", f"{str(out)!r} is there and is no build", hint=hint)
-    named = about.get("recipe")
+    named = manifest.get("recipe")
     other = named.get("recipe") if isinstance(named, dict) else None
     if other != recipe and not overwrite:
         hint = "give another folder, or say --overwrite"
@@ -112,18 +112,18 @@ def _check_place(out: Path) -> None:
         raise fail("FC516", message, hint="give another folder by --out")
 
 
-def _about(folder: Path) -> dict[str, object] | None:
+def _manifest(folder: Path) -> dict[str, object] | None:
     """The manifest of a build, unchecked; None for any other folder."""
     try:
-        about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    is_ours = isinstance(about, dict) and all(mark in about for mark in _MARKS)
-    return about if is_ours else None
+    is_ours = isinstance(manifest, dict) and all(mark in manifest for mark in _MARKS)
+    return manifest if is_ours else None
 
 
 def _is_build(folder: Path) -> bool:
-    return _about(folder) is not None
+    return _manifest(folder) is not None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -100,9 +100,9 @@ def _forms(build: Build) -> Iterator[Problem]:
                 rows = sum(len(reader.get_batch(i)) for i in range(reader.num_record_batches))
                 yield from _form(entry.path, reader.schema, schema, rows, entry.rows)
     if m.ledger is not None:
-        about = parquet.read_metadata(build.path / m.ledger.path)
-        here = about.schema.to_arrow_schema()
-        yield from _form(m.ledger.path, here, LEDGER, about.num_rows, m.ledger.rows)
+        metadata = parquet.read_metadata(build.path / m.ledger.path)
+        here = metadata.schema.to_arrow_schema()
+        yield from _form(m.ledger.path, here, LEDGER, metadata.num_rows, m.ledger.rows)
 
 
 def _form(
@@ -127,12 +127,12 @@ def _packs(build: Build) -> Iterator[Problem]:
             return
         packs = np.repeat(np.arange(first, first + len(edges) - 1), np.diff(edges))
         segments = np.arange(len(known)) - np.repeat(edges[:-1], np.diff(edges))
-        again = pack_of[known] >= 0
+        repeated = pack_of[known] >= 0
         pack_of[known], segment_of[known], lengths[known] = packs, segments, sides
         pairs[known] = loss_spans.counts // 2
-        again |= (pack_of[known] != packs) | (segment_of[known] != segments)
-        if again.any():
-            at = int(np.argmax(again))
+        repeated |= (pack_of[known] != packs) | (segment_of[known] != segments)
+        if repeated.any():
+            at = int(np.argmax(repeated))
             yield _at(build, int(packs[at]), f"holds example {known[at]}, which is there twice")
             return
         if (loss_spans.counts % 2 == 1).any() or (loss_spans.counts == 0).any():
@@ -284,10 +284,10 @@ def _ledger(build: Build) -> Iterator[Problem]:
     used = table.filter(pc.is_in(table["disposition"], pa.array(["kept", "truncated"])))
     by_task = used.group_by("task").aggregate([("rows", "sum")]).to_pylist()
     counts = {r["task"]: r["rows_sum"] for r in by_task}
-    for about in build.manifest.tasks:
-        if counts.get(about.task, 0) != about.examples:
-            message = f"{counts.get(about.task, 0)} rows used, {about.examples} examples"
-            yield Problem(path, f"{about.task}: {message}")
+    for entry in build.manifest.tasks:
+        if counts.get(entry.task, 0) != entry.examples:
+            message = f"{counts.get(entry.task, 0)} rows used, {entry.examples} examples"
+            yield Problem(path, f"{entry.task}: {message}")
 
 
 def _eval_ledger(build: Build) -> Iterator[Problem]:

@@ -230,10 +230,10 @@ class BuildWriter:
         limit = self.lengths[token_columns(self.layout)[place]]
         assert (starts + lengths <= limit).all(), "tokens beyond their pack"
         firsts = np.array([f for f, _ in views])
-        which = np.searchsorted(firsts, packs, side="right") - 1
-        order = np.argsort(which, kind="stable")
-        edges = np.searchsorted(which[order], np.arange(len(views) + 1))
-        for index in np.unique(which):
+        shard = np.searchsorted(firsts, packs, side="right") - 1
+        order = np.argsort(shard, kind="stable")
+        edges = np.searchsorted(shard[order], np.arange(len(views) + 1))
+        for index in np.unique(shard):
             picked = order[edges[index] : edges[index + 1]]
             rows = packs[picked] - firsts[index]
             _copy(views[index][1], ids, begins[picked], lengths[picked], rows, starts[picked])
@@ -293,14 +293,14 @@ class BuildWriter:
         self._ledger = None
         return file_entry(self.folder, self.folder / "ledger.parquet", self._ledger_rows)
 
-    def write_eval(self, name: str, table: pa.Table, about: Mapping[str, Any]) -> FileEntry:
+    def write_eval(self, name: str, table: pa.Table, metadata: Mapping[str, Any]) -> FileEntry:
         """Write an evaluation set; `about` becomes JSON in the schema's metadata."""
         folder = self.folder / "eval"
         folder.mkdir(exist_ok=True)
         path = folder / f"{name.replace('/', '.')}.arrow"
         if path.exists():  # a.b/c and a/b.c are two tasks
             path = path.with_suffix(f".{blake3.blake3(name.encode()).hexdigest()[:8]}.arrow")
-        schema = EVAL.with_metadata({"flancompile": json.dumps(dict(about), sort_keys=True)})
+        schema = EVAL.with_metadata({"flancompile": json.dumps(dict(metadata), sort_keys=True)})
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             writer.write_table(table.cast(EVAL).replace_schema_metadata(schema.metadata))
         return file_entry(self.folder, path, len(table))
@@ -323,12 +323,12 @@ class BuildWriter:
         rest = tuple(file_entry(self.folder, self.folder / n, r) for n, r in sorted(others.items()))
         root = root_digest_of(self.layout, self.lengths, shards, examples)
         files = {"shards": shards, "examples": examples, "ledger": ledger, "others": rest}
-        done = manifest.model_copy(update={**files, "root_digest": root}).sealed()
-        self._check_files({*(f.path for f in done.files()), *unhashed})
-        done.write(self.folder / MANIFEST)
+        sealed = manifest.model_copy(update={**files, "root_digest": root}).sealed()
+        self._check_files({*(f.path for f in sealed.files()), *unhashed})
+        sealed.write(self.folder / MANIFEST)
         _sync(self.folder)
         self._claim.replace(self.recipe, self.overwrite)
-        return done
+        return sealed
 
     def _check_files(self, named: set[str]) -> None:
         files = (p for p in self.folder.rglob("*") if p.is_file())

@@ -138,28 +138,28 @@ class ChatTemplate:
 def chat_beside(folder: Path) -> ChatTemplate | None:
     """Chat template in a tokenizer's folder, or None. Raises ValueError for invalid JSON."""
     jinja, *configs = (folder / name for name in CHAT_FILES)
-    about: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     for path in reversed(configs):
         if path.is_file():
             try:
                 given = json.loads(path.read_text(encoding="utf-8"))
             except ValueError as error:
                 raise ValueError(f"{path.name}: not JSON: {error}") from None
-            about |= given if isinstance(given, dict) else {}
-    text = about.get("chat_template")
+            config |= given if isinstance(given, dict) else {}
+    text = config.get("chat_template")
     if isinstance(text, list):  # several by name
         named = {t.get("name"): t.get("template") for t in text if isinstance(t, dict)}
         text = named.get("default")
     if jinja.is_file():
         text = jinja.read_text(encoding="utf-8")
-    return ChatTemplate(text, token_texts(about)) if isinstance(text, str) else None
+    return ChatTemplate(text, token_texts(config)) if isinstance(text, str) else None
 
 
-def token_texts(about: Mapping[str, Any]) -> dict[str, str]:
+def token_texts(config: Mapping[str, Any]) -> dict[str, str]:
     """Texts of the special tokens of a tokenizer_config.json, by key: `bos_token`, ..."""
     found = {}
     for name in _TOKENS:
-        token = about.get(name)
+        token = config.get(name)
         text = token.get("content") if isinstance(token, dict) else token
         if isinstance(text, str):
             found[name] = text

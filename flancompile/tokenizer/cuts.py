@@ -93,10 +93,10 @@ def no_cuts() -> Cuts:
     return np.zeros((129, 129), np.bool_)
 
 
-def byte_level_cuts(about: Mapping[str, Any]) -> Cuts | None:
+def byte_level_cuts(parsed: Mapping[str, Any]) -> Cuts | None:
     """Cuts of a byte-level tokenizer.json, parsed; None if its split pattern is unknown."""
-    found = _split_cuts(about.get("pre_tokenizer") or {})
-    added: Iterable[dict[str, Any]] = about.get("added_tokens") or ()
+    found = _split_cuts(parsed.get("pre_tokenizer") or {})
+    added: Iterable[dict[str, Any]] = parsed.get("added_tokens") or ()
     if found is None or any(len(cut_places(t["content"], found)) for t in added):
         return None
     return found

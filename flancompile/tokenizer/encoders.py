@@ -92,8 +92,8 @@ class HubEncoder:
 
     def text_of(self, token: int) -> str:
         """Text of a token; a part of a character becomes U+FFFD."""
-        shown = self.model.decode([token], skip_special_tokens=False)
-        return str(shown) or str(self.model.id_to_token(token) or "")
+        text = self.model.decode([token], skip_special_tokens=False)
+        return str(text) or str(self.model.id_to_token(token) or "")
 
     def id_of(self, text: str) -> int | None:
         """Id of the token with this name, or None."""
@@ -105,10 +105,10 @@ class HubEncoder:
 
     def unknown(self) -> int | None:
         """Id of the model's unknown token, if it has one."""
-        about = json.loads(self.model.to_str())["model"]
-        if about.get("unk_id") is not None:
-            return int(about["unk_id"])
-        name = about.get("unk_token")
+        settings = json.loads(self.model.to_str())["model"]
+        if settings.get("unk_id") is not None:
+            return int(settings["unk_id"])
+        name = settings.get("unk_token")
         return self.id_of(name) if name is not None else None
 
 
@@ -142,10 +142,10 @@ class PieceEncoder:
 
     def decode(self, encoded: Ragged, skip: npt.NDArray[np.bool_] | None = None) -> list[str]:
         """Text of each list of ids; control tokens that are not skipped appear as their names."""
-        if skip is None and (shown := encoded.holds(self._control)).any():
+        if skip is None and (control := encoded.holds(self._control)).any():
             return [
                 self._with_controls(ids.tolist()) if show else str(self.model.decode(ids.tolist()))
-                for ids, show in zip(encoded, shown, strict=True)
+                for ids, show in zip(encoded, control, strict=True)
             ]
         return cast("list[str]", self.model.decode(_without(encoded, skip)))
 
@@ -218,8 +218,8 @@ class BytesEncoder:
         text = ids >= first
         if not show or text.all():
             return (ids[text] - first).astype(np.uint8).tobytes().decode(errors="replace")
-        shown = (bytes([i - first]) if i >= first else self.specials[i].encode() for i in ids)
-        return b"".join(shown).decode(errors="replace")
+        pieces = (bytes([i - first]) if i >= first else self.specials[i].encode() for i in ids)
+        return b"".join(pieces).decode(errors="replace")
 
     def size(self) -> int:
         """Number of tokens: 256 bytes and three special tokens."""

@@ -14,7 +14,7 @@ from typing import Literal
 from flancompile.errors import Span, fail, nearest
 from flancompile.tokenizer.chat import CHAT_FILES, ChatTemplate, chat_beside
 from flancompile.tokenizer.tekken import converted, is_tekken
-from flancompile.tokenizer.tokenizer import ABOUT, FILES, Kind, Specials, Tokenizer
+from flancompile.tokenizer.tokenizer import FILES, METADATA_FILE, Kind, Specials, Tokenizer
 from flancompile.unfinished import making_folder, remove
 
 __all__ = [
@@ -62,9 +62,11 @@ class TokenizerRef:
 
 def _is_saved(folder: Path, digest: str) -> bool:
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        kind = about["kind"]
-        return about["digest"] == digest and (kind not in FILES or (folder / FILES[kind]).is_file())
+        metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+        kind = metadata["kind"]
+        return metadata["digest"] == digest and (
+            kind not in FILES or (folder / FILES[kind]).is_file()
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -85,14 +87,14 @@ def _loaded(folder: str, digest: str) -> Tokenizer:
 def load_folder(folder: Path) -> Tokenizer:
     """Load a tokenizer from a folder that `Tokenizer.save` wrote. Raises FC412."""
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        kind: Kind = about["kind"]
+        metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+        kind: Kind = metadata["kind"]
         data = (folder / FILES[kind]).read_bytes() if kind in FILES else b""
-        specials = Specials(about["bos_id"], about["eos_id"], about["pad_id"])
-        known = about.get("chat_template")
+        specials = Specials(metadata["bos_id"], metadata["eos_id"], metadata["pad_id"])
+        known = metadata.get("chat_template")
         chat = None if known is None else ChatTemplate(known["text"], known["tokens"])
         return Tokenizer(
-            kind, data, about["name"], specials, chat, about.get("reads_special", False)
+            kind, data, metadata["name"], specials, chat, metadata.get("reads_special", False)
         )
     except (OSError, ValueError, KeyError) as error:
         message = f"{folder} does not contain a saved tokenizer: {type(error).__name__}: {error}"
@@ -124,8 +126,8 @@ def load_file(
         return from_bytes("sentencepiece", data, name, declared, span).with_chat(chat)
     data = _as_hub_json(data, name, span)
     declared = {k: v for k, v in (declared or {}).items() if v is not None}
-    beside = {k: v for k, v in _beside(path, span).items() if k not in declared}
-    return from_bytes("hf", data, name, declared, span, beside).with_chat(chat)
+    from_config = {k: v for k, v in _config_tokens(path, span).items() if k not in declared}
+    return from_bytes("hf", data, name, declared, span, from_config).with_chat(chat)
 
 
 def _in_folder(folder: Path, span: Span | None) -> Path:
@@ -150,8 +152,8 @@ def _path_hint(path: Path) -> str:
 
 @lru_cache(maxsize=2)
 def _converted(data: bytes) -> bytes:
-    about = json.loads(data)
-    return converted(about) if is_tekken(about) else data
+    content = json.loads(data)
+    return converted(content) if is_tekken(content) else data
 
 
 def _as_hub_json(data: bytes, name: str, span: Span | None) -> bytes:
@@ -225,12 +227,12 @@ def from_bytes(
     name: str,
     declared: Mapping[str, str | None] | None = None,
     span: Span | None = None,
-    beside: Mapping[str, str] | None = None,
+    from_config: Mapping[str, str] | None = None,
 ) -> Tokenizer:
     """Make a tokenizer from its file's bytes. Raises FC412 if invalid, or a token is missing.
 
-    declared: texts of bos, eos and pad that must be tokens; beside: texts from other files, used
-    if they are tokens.
+    declared: texts of bos, eos and pad that must be tokens; from_config: texts from other files,
+    used if they are tokens.
     """
     bare = Tokenizer(kind, data, name, Specials())
     try:
@@ -239,7 +241,9 @@ def from_bytes(
         message = f"{name} is not a valid {kind} tokenizer: {error}"
         hint = f"tokenizer files are {', '.join(_NAMES)}, and others of these formats"
         raise fail("FC412", message, span=span, hint=hint) from None
-    bos, eos, pad = (_special(bare, role, declared or {}, beside or {}, span) for role in _ROLES)
+    bos, eos, pad = (
+        _special(bare, role, declared or {}, from_config or {}, span) for role in _ROLES
+    )
     assert all(i is None or i < size for i in (bos, eos, pad))
     return bare.with_specials(Specials(bos, eos, pad))
 
@@ -248,7 +252,7 @@ def _special(
     tokenizer: Tokenizer,
     role: Role,
     declared: Mapping[str, str | None],
-    beside: Mapping[str, str],
+    from_config: Mapping[str, str],
     span: Span | None,
 ) -> int | None:
     if (text := declared.get(role)) is not None:
@@ -260,12 +264,12 @@ def _special(
         return token
     if tokenizer.kind != "hf":
         return tokenizer.own_special(role)
-    if role in beside:
-        return tokenizer.token_id(beside[role])
+    if role in from_config:
+        return tokenizer.token_id(from_config[role])
     return next((i for t in _USUAL[role] if (i := tokenizer.token_id(t)) is not None), None)
 
 
-def _beside(path: Path, span: Span | None) -> dict[str, str]:
+def _config_tokens(path: Path, span: Span | None) -> dict[str, str]:
     """Texts of bos, eos and pad from the files beside a tokenizer.json."""
     found: dict[str, str] = {}
     for name in _BESIDE:
@@ -273,11 +277,11 @@ def _beside(path: Path, span: Span | None) -> dict[str, str]:
         if not file.is_file():
             continue
         try:
-            about = json.loads(file.read_text(encoding="utf-8"))
+            config = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise fail("FC412", f"{file}: not JSON: {error}", span=span) from None
         for role in _ROLES:
-            token = about.get(f"{role}_token") if isinstance(about, dict) else None
+            token = config.get(f"{role}_token") if isinstance(config, dict) else None
             text = token.get("content") if isinstance(token, dict) else token
             if isinstance(text, str):
                 found[role] = text

@@ -89,14 +89,14 @@ def text_data(kind: str, data: bytes, roles: tuple[str, ...] = ()) -> bytes:
             for p in PieceModel.of(data).pieces
         ]
         return with_kinds(data, kinds)
-    about = json.loads(data)
-    _rename(about, names)
-    return json.dumps(about, ensure_ascii=False).encode()
+    parsed = json.loads(data)
+    _rename(parsed, names)
+    return json.dumps(parsed, ensure_ascii=False).encode()
 
 
-def _special_added(about: dict[str, Any]) -> Iterable[str]:
+def _special_added(parsed: dict[str, Any]) -> Iterable[str]:
     """Texts of special added tokens. A single character encodes to the same id as text."""
-    for token in about.get("added_tokens") or []:
+    for token in parsed.get("added_tokens") or []:
         text = token["content"]
         if (token.get("special") or _BARS.fullmatch(text)) and len(text) > 1:
             yield text
@@ -106,11 +106,11 @@ def _is_control(text: str, kind: int) -> bool:
     return kind == CONTROL or (kind == USER_DEFINED and _FORM.fullmatch(text) is not None)
 
 
-def _rename(about: dict[str, Any], names: frozenset[str]) -> None:
+def _rename(parsed: dict[str, Any], names: frozenset[str]) -> None:
     """Mark the names of tokens throughout a tokenizer.json, in place."""
-    model = about["model"]
-    known = {t["content"] for t in about.get("added_tokens") or []}
-    added: list[dict[str, Any]] = about.setdefault("added_tokens", [])
+    model = parsed["model"]
+    known = {t["content"] for t in parsed.get("added_tokens") or []}
+    added: list[dict[str, Any]] = parsed.setdefault("added_tokens", [])
     vocabulary = model.get("vocab") or {}
     ids = (
         vocabulary if isinstance(vocabulary, dict)
@@ -135,7 +135,7 @@ def _rename(about: dict[str, Any], names: frozenset[str]) -> None:
         model["merges"] = [m for m in model["merges"] if not _makes(m, names)]
     if isinstance(model.get("unk_token"), str):
         model["unk_token"] = _new(model["unk_token"], names)
-    about["post_processor"] = None  # it only adds special tokens, by their old names
+    parsed["post_processor"] = None  # it only adds special tokens, by their old names
 
 
 def _new(text: str, names: frozenset[str]) -> str:

@@ -20,25 +20,25 @@ __all__ = ["converted", "is_tekken"]
 _KNOWN = {0: "<unk>", 1: "<s>", 2: "</s>", 3: "[INST]", 4: "[/INST]", 11: "<pad>"}
 
 
-def is_tekken(about: Mapping[str, Any]) -> bool:
+def is_tekken(tekken: Mapping[str, Any]) -> bool:
     """Whether a parsed JSON file is a tekken.json."""
-    vocabulary = about.get("vocab")
-    return isinstance(vocabulary, list) and "pattern" in (about.get("config") or {})
+    vocabulary = tekken.get("vocab")
+    return isinstance(vocabulary, list) and "pattern" in (tekken.get("config") or {})
 
 
-def converted(about: Mapping[str, Any]) -> bytes:
+def converted(tekken: Mapping[str, Any]) -> bytes:
     """Convert a parsed tekken.json to a tokenizer.json. Raises ValueError, KeyError if invalid."""
-    config = about["config"]
+    config = tekken["config"]
     specials = int(config["default_num_special_tokens"])
     count = int(config["default_vocab_size"]) - specials
-    tokens = [base64.b64decode(t["token_bytes"]) for t in about["vocab"][:count]]
+    tokens = [base64.b64decode(t["token_bytes"]) for t in tekken["vocab"][:count]]
     ranks = {token: rank for rank, token in enumerate(tokens)}
     if len(ranks) < len(tokens):
         raise ValueError("two tokens have the same bytes")
     letters = _letters()
-    shown = ["".join(letters[b] for b in token) for token in tokens]
-    vocabulary = {text: specials + rank for rank, text in enumerate(shown)}
-    listed = {int(t["rank"]): str(t["token_str"]) for t in about.get("special_tokens") or []}
+    spelled = ["".join(letters[b] for b in token) for token in tokens]
+    vocabulary = {text: specials + rank for rank, text in enumerate(spelled)}
+    listed = {int(t["rank"]): str(t["token_str"]) for t in tekken.get("special_tokens") or []}
     added = []
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     for rank in range(specials):
@@ -47,7 +47,7 @@ def converted(about: Mapping[str, Any]) -> bytes:
         vocabulary[text] = rank
         added.append({"id": rank, "content": text, **flags, "special": True})
     merges = []
-    for token, text in zip(tokens, shown, strict=True):
+    for token, text in zip(tokens, spelled, strict=True):
         pairs = [
             (ranks[token[:i]], ranks[token[i:]], text[:i], text[i:])
             for i in range(1, len(token))

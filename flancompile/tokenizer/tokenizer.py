@@ -34,11 +34,11 @@ from flancompile.tokenizer.special import special_texts, text_data
 from flancompile.tokenizer.text import Texts
 from flancompile.tokenizer.words import WordEncoder, word_encoder
 
-__all__ = ["ABOUT", "FILES", "Kind", "Specials", "Tokenizer"]
+__all__ = ["FILES", "METADATA_FILE", "Kind", "Specials", "Tokenizer"]
 
 Kind = Literal["hf", "sentencepiece", "bytes"]
 FILES: dict[Kind, str] = {"hf": "tokenizer.json", "sentencepiece": "tokenizer.model"}
-ABOUT = "about.json"
+METADATA_FILE = "about.json"
 _building = threading.RLock()  # so that concurrent threads build an encoder once
 REFERENCE_ONLY = "FLANCOMPILE_REFERENCE_ENCODER"
 
@@ -150,8 +150,8 @@ class Tokenizer:
         specials = [self.bos_id, self.eos_id, self.pad_id]
         chat = [] if self._chat is None else [self._chat.as_json()]
         reads = ["reads special tokens"] if self.reads_special else []
-        about = json.dumps([self.kind, specials, *chat, *reads], sort_keys=True).encode()
-        return str(blake3.blake3(about + b"\n" + self.data).hexdigest())
+        settings = json.dumps([self.kind, specials, *chat, *reads], sort_keys=True).encode()
+        return str(blake3.blake3(settings + b"\n" + self.data).hexdigest())
 
     @cached_property
     def _reference(self) -> Encoder:
@@ -182,8 +182,8 @@ class Tokenizer:
     @cached_property
     def lossless(self) -> bool:
         """Whether decoding restores every text, as for byte-level BPE and bytes."""
-        about = self._text_data
-        return self.kind == "bytes" or (self.kind == "hf" and _byte_level(_parsed(about)))
+        data = self._text_data
+        return self.kind == "bytes" or (self.kind == "hf" and _byte_level(_parsed(data)))
 
     @cached_property
     def _special(self) -> npt.NDArray[np.bool_]:
@@ -216,12 +216,14 @@ class Tokenizer:
             self._count(self._reference.name, len(texts))
             return self._reference.encode(texts.strings())
         found, uncertain = fast.encode(texts)
-        left = np.flatnonzero(uncertain)
-        self._count(fast.name, len(texts) - len(left))
-        if len(left) == 0:
+        uncertain_rows = np.flatnonzero(uncertain)
+        self._count(fast.name, len(texts) - len(uncertain_rows))
+        if len(uncertain_rows) == 0:
             return found
-        self._count(self._reference.name, len(left))
-        return found.replaced(left, self._reference.encode(texts.strings(left.tolist())))
+        self._count(self._reference.name, len(uncertain_rows))
+        return found.replaced(
+            uncertain_rows, self._reference.encode(texts.strings(uncertain_rows.tolist()))
+        )
 
     @cached_property
     def cuts(self) -> Cuts | None:
@@ -294,7 +296,7 @@ class Tokenizer:
         folder.mkdir(parents=True, exist_ok=True)
         if self.kind in FILES:
             (folder / FILES[self.kind]).write_bytes(self.data)
-        about = {
+        metadata = {
             "kind": self.kind,
             "name": self.name,
             "digest": self.digest,
@@ -304,8 +306,8 @@ class Tokenizer:
             "chat_template": None if self._chat is None else self._chat.as_json(),
             "reads_special": self.reads_special,
         }
-        text = json.dumps(about, indent=2, sort_keys=True) + "\n"
-        (folder / ABOUT).write_text(text, encoding="utf-8")
+        text = json.dumps(metadata, indent=2, sort_keys=True) + "\n"
+        (folder / METADATA_FILE).write_text(text, encoding="utf-8")
 
     def _count(self, path: str, texts: int) -> None:
         if texts:
@@ -361,10 +363,10 @@ def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]
     if isinstance(reference, PieceEncoder):
         controls = [*reference.not_text(), OPEN, CLOSE]
         return controls, controls[:-2]
-    about = _parsed(data)
-    added: list[dict[str, Any]] = about.get("added_tokens") or []
+    parsed = _parsed(data)
+    added: list[dict[str, Any]] = parsed.get("added_tokens") or []
     # These flags depend on the characters around the token, or on the normalised text.
-    odd = ("single_word", "lstrip", "rstrip", *(["normalized"] if about.get("normalizer") else []))
+    odd = ("single_word", "lstrip", "rstrip", *(["normalized"] if parsed.get("normalizer") else []))
     controls = [t["content"] for t in added if any(t.get(flag) for flag in odd)]
     # Normalised tokens are matched after the others, which matters where the two overlap.
     kinds: list[list[str]] = [
@@ -383,26 +385,26 @@ def _spellings(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _parsed(data: bytes) -> dict[str, Any]:
     """Parsed tokenizer.json; cached because parsing takes up to half a second."""
-    about: dict[str, Any] = json.loads(data)
-    return about
+    parsed: dict[str, Any] = json.loads(data)
+    return parsed
 
 
-def _byte_level(about: dict[str, Any]) -> bool:
+def _byte_level(parsed: dict[str, Any]) -> bool:
     """Whether a tokenizer.json is byte-level BPE that preserves every byte of a text."""
-    model, before = about["model"], about.get("pre_tokenizer") or {}
+    model, before = parsed["model"], parsed.get("pre_tokenizer") or {}
     steps = before.get("pretokenizers", [before])
-    added: list[dict[str, Any]] = about.get("added_tokens") or []
+    added: list[dict[str, Any]] = parsed.get("added_tokens") or []
     # The 256 characters of bytes; an added token made only of these is decoded as bytes.
     letters = {chr(c) for c in (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x144))}
     return (
-        about.get("normalizer") is None
+        parsed.get("normalizer") is None
         and model.get("type", "BPE") == "BPE"
         and not (model.get("continuing_subword_prefix") or model.get("end_of_word_suffix"))
         and letters <= set(model["vocab"])
         and {s.get("type") for s in steps} <= {"ByteLevel", "Split", "Digits", "Punctuation"}
         and any(s.get("type") == "ByteLevel" for s in steps)
         and not any(s.get("add_prefix_space") or s.get("behavior") == "Removed" for s in steps)
-        and (about.get("decoder") or {}).get("type") == "ByteLevel"
+        and (parsed.get("decoder") or {}).get("type") == "ByteLevel"
         and not any(t.get("lstrip") or t.get("rstrip") for t in added)
         and all(t["content"].isascii() or not set(t["content"]) <= letters for t in added)
     )

@@ -187,8 +187,8 @@ class WordEncoder:
         table.put(first, encoded)
         if self._paths is not None:
             last = first + len(words)
-            shown = [w.replace(" ", SPACE) for w in words]
-            texts = Texts.of(self._reference.normalized(words) if self._single else shown)
+            spaced = [w.replace(" ", SPACE) for w in words]
+            texts = Texts.of(self._reference.normalized(words) if self._single else spaced)
             table.scores[first:last], table.limits[first:last] = self._paths.limits(texts)
 
 

@@ -59,11 +59,11 @@ class CheckpointStore:
         """Whether the settings ask for a checkpoint after `step` steps."""
         return self._every is not None and step % self._every == 0
 
-    def save(self, step: int, state: State, about: CheckpointMetadata) -> None:
+    def save(self, step: int, state: State, metadata: CheckpointMetadata) -> None:
         """Save the state after `step` steps, unless that checkpoint exists."""
         if step not in self.steps:
             parts = ocp.args.Composite(
-                state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(asdict(about))
+                state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(asdict(metadata))
             )
             self._manager.save(step, args=parts)
 

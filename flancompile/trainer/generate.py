@@ -55,11 +55,11 @@ def generate(
             tokens[place, width - len(given[row]) :] = given[row]
             real[place, width - len(given[row]) :] = 1
         real[len(rows) :, -1] = 1  # filler rows need a visible token, or softmax has no input
-        made = np.asarray(
+        output_ids = np.asarray(
             _generate(shape, compute, max_new_tokens, params, tokens, real, end, len(rows))
         )
         for place, row in enumerate(rows):
-            found[row] = _before_eos(made[place], end)
+            found[row] = _before_eos(output_ids[place], end)
         progress(start + len(rows))
     return found
 
@@ -95,25 +95,25 @@ def _generate(
     first, cache = read(tokens, positions, cache, 0, seen, causal=True)
     first = jnp.where(jnp.arange(rows) < count, first, eos)
     lengths = real.sum(axis=1)
-    made = jnp.full((rows, steps), eos, jnp.int32).at[:, 0].set(first)
+    output_ids = jnp.full((rows, steps), eos, jnp.int32).at[:, 0].set(first)
 
     def unfinished(carry: Any) -> jax.Array:
-        done, token, *_ = carry
-        return jnp.logical_and(done < steps, jnp.any(token != eos))
+        step, token, *_ = carry
+        return jnp.logical_and(step < steps, jnp.any(token != eos))
 
     def decode_step(carry: Any) -> Any:
-        done, token, made, seen, cache = carry
-        at = width + done - 1
+        step, token, output_ids, seen, cache = carry
+        at = width + step - 1
         seen = jax.lax.dynamic_update_slice(seen, jnp.ones((rows, 1), jnp.int32), (0, at))
-        spots = (lengths + done - 1)[:, None]
+        spots = (lengths + step - 1)[:, None]
         new, cache = read(token[:, None], spots, cache, at, seen, causal=False)
         new = jnp.where(token == eos, eos, new)
-        made = jax.lax.dynamic_update_slice(made, new[:, None], (0, done))
-        return done + 1, new, made, seen, cache
+        output_ids = jax.lax.dynamic_update_slice(output_ids, new[:, None], (0, step))
+        return step + 1, new, output_ids, seen, cache
 
-    start = (1, first, made, seen, cache)
-    _, _, made, _, _ = jax.lax.while_loop(unfinished, decode_step, start)
-    return made
+    start = (1, first, output_ids, seen, cache)
+    _, _, output_ids, _, _ = jax.lax.while_loop(unfinished, decode_step, start)
+    return output_ids
 
 
 def _read(

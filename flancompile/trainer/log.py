@@ -45,10 +45,10 @@ def _damaged(file: Path, why: str) -> FlancompileError:
     return fail("FC605", f"{str(file)!r} is damaged: {why}", hint=hint)
 
 
-def write_run(folder: Path, about: dict[str, Any]) -> None:
+def write_run(folder: Path, run_info: dict[str, Any]) -> None:
     """Write a run's run.json. Atomic: an interrupted write leaves no file."""
     partial = folder / f".{RUN}"
-    partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(run_info, indent=2) + "\n", encoding="utf-8")
     partial.replace(folder / RUN)
 
 

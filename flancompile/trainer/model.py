@@ -63,10 +63,10 @@ def init(model: ModelShape, vocab: int, key: jax.Array) -> Params:
         shapes(model, vocab), is_leaf=lambda x: isinstance(x, tuple)
     )
     keys = jax.random.split(key, len(leaves))
-    made = [
+    arrays = [
         _leaf(str(p[-1].key), shape, k, model) for (p, shape), k in zip(leaves, keys, strict=True)
     ]
-    filled: Params = jax.tree.unflatten(tree, made)
+    filled: Params = jax.tree.unflatten(tree, arrays)
     return filled
 
 

@@ -19,19 +19,19 @@ from flancompile.trainer.config import Optimizer
 __all__ = ["make_optimizer", "rate", "stacked"]
 
 
-def rate(about: Optimizer, steps: int) -> optax.Schedule:
+def rate(settings: Optimizer, steps: int) -> optax.Schedule:
     """Learning rate by step: a linear warm-up, then the decay over the remaining steps.
 
     steps: of the run.
     """
-    peak, warm = about.learning_rate, about.warmup_steps
+    peak, warm = settings.learning_rate, settings.warmup_steps
     left = max(1, steps - warm)
     after: optax.Schedule
-    if about.decay == "linear":
-        after = optax.linear_schedule(peak, peak * about.end_factor, left)
-    elif about.decay == "cosine":
-        after = optax.cosine_decay_schedule(peak, left, about.end_factor)
-    elif about.decay == "rsqrt":
+    if settings.decay == "linear":
+        after = optax.linear_schedule(peak, peak * settings.end_factor, left)
+    elif settings.decay == "cosine":
+        after = optax.cosine_decay_schedule(peak, left, settings.end_factor)
+    elif settings.decay == "rsqrt":
         after = _rsqrt(peak, max(warm, 1))
     else:
         after = optax.constant_schedule(peak)
@@ -49,19 +49,19 @@ def _rsqrt(peak: float, warm: int) -> optax.Schedule:
     return schedule
 
 
-def make_optimizer(about: Optimizer, steps: int) -> optax.GradientTransformation:
+def make_optimizer(settings: Optimizer, steps: int) -> optax.GradientTransformation:
     """Optimiser of a run. Does not clip the global norm: the training step does."""
-    if about.name == "adafactor":
+    if settings.name == "adafactor":
         parts = [optax.scale_by_factored_rms(decay_rate=0.8), optax.clip_by_block_rms(1.0)]
-        if about.parameter_scale:
+        if settings.parameter_scale:
             parts.append(optax.scale_by_param_block_rms())
         scale = stacked(optax.chain(*parts))
     else:
-        scale = optax.scale_by_adam(about.beta1, about.beta2, eps=1e-8)
+        scale = optax.scale_by_adam(settings.beta1, settings.beta2, eps=1e-8)
     return optax.chain(
         scale,
-        optax.add_decayed_weights(about.weight_decay, mask=_matrices),
-        optax.scale_by_learning_rate(rate(about, steps)),
+        optax.add_decayed_weights(settings.weight_decay, mask=_matrices),
+        optax.scale_by_learning_rate(rate(settings, steps)),
     )
 
 

@@ -56,21 +56,21 @@ class TrainedModel:
 
 
 def trained_model(
-    folder: Path, about: dict[str, Any], build: Build, step: int | None = None
+    folder: Path, run_info: dict[str, Any], build: Build, step: int | None = None
 ) -> TrainedModel:
     """Open the model in a run's folder. Raises FC605 without a checkpoint.
 
-    about: the run's run.json; build: one of layout decoder with the run's tokenizer; step: default
-    the latest checkpoint. The mesh covers the present devices: sharded as in training where sizes
-    divide evenly, else replicated.
+    run_info: the run's run.json; build: one of layout decoder with the run's tokenizer; step:
+    default the latest checkpoint. The mesh covers the present devices: sharded as in training where
+    sizes divide evenly, else replicated.
     """
-    run = Run.model_validate(about["run"])
+    run = Run.model_validate(run_info["run"])
     place = checkpoints_folder(folder)
     with CheckpointStore(place) as checkpoints:
         step, _ = checkpoints.metadata(step)
     mesh = make_mesh(_mesh_here(run.mesh, len(jax.devices())))
-    program = Program(run, mesh, about["vocab"], build.manifest.lengths["tokens"])
-    eos, tasks = build.manifest.tokenizer.eos_id, frozenset(about["tasks"])
+    program = Program(run, mesh, run_info["vocab"], build.manifest.lengths["tokens"])
+    eos, tasks = build.manifest.tokenizer.eos_id, frozenset(run_info["tasks"])
     return TrainedModel(run, program, place, step, eos, tasks)
 
 

@@ -44,11 +44,11 @@ class Interrupted(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True)
 class Started:
-    """Progress event before the first step. step: the one resumed from; about: run.json."""
+    """Progress event before the first step. step: the one resumed from; run_info: run.json."""
 
     step: int
     steps: int
-    about: dict[str, Any]
+    run_info: dict[str, Any]
 
 
 Progress = Callable[[Started | dict[str, Any]], None]
@@ -83,21 +83,21 @@ def train(
     """
     program = make_program(run, build, devices)
     source = feed.open(build, run.batch_packs, run.seed)
-    about, first = _about(program, build, source), jax.process_index() == 0
+    run_info, first = run_info_of(program, build, source), jax.process_index() == 0
     if first:
-        _make_folder(out, about, overwrite)
+        _make_folder(out, run_info, overwrite)
     with CheckpointStore(checkpoints_folder(out), run.checkpoints) as checkpoints:
         start, span = _resume(run, source, checkpoints)
         state = program.new_state() if start == 0 else checkpoints.restore(program, start)
         if first:
-            write_run(out, about)
-        progress(Started(start, run.steps, about))
+            write_run(out, run_info)
+        progress(Started(start, run.steps, run_info))
         if start >= run.steps:
             return state
         return _Loop(program, source, checkpoints, out, progress, stop, span).run(state, start)
 
 
-def _make_folder(out: Path, about: dict[str, Any], overwrite: bool) -> None:
+def _make_folder(out: Path, run_info: dict[str, Any], overwrite: bool) -> None:
     """Create the run's folder, with run.json as its first file. Raises FC608 if it is no run's."""
     present = {p.name for p in out.iterdir()} if out.is_dir() else set()
     if RUN not in present and present - {f".{RUN}"}:
@@ -107,37 +107,37 @@ def _make_folder(out: Path, about: dict[str, Any], overwrite: bool) -> None:
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     if not (out / RUN).is_file():
-        write_run(out, about)
+        write_run(out, run_info)
 
 
 def _resume(run: Run, source: Feed, checkpoints: CheckpointStore) -> tuple[int, _Span]:
     """Step to resume from, with its sums for the next line of metrics; 0 without a checkpoint."""
     if not checkpoints.steps:
         return 0, _Span()
-    step, about = checkpoints.metadata()
-    source.resume(FeedState(**about.feed))
+    step, metadata = checkpoints.metadata()
+    source.resume(FeedState(**metadata.feed))
     here = run.model_dump(mode="json")
     free = _MAY_CHANGE if run.optimizer.decay in _BY_STEPS else (*_MAY_CHANGE, "steps")
-    other = [k for k in here if k not in free and here[k] != about.run.get(k)]
+    other = [k for k in here if k not in free and here[k] != metadata.run.get(k)]
     if other:
         message = f"the checkpoint is of another run: {', '.join(other)} differ"
-        raise fail("FC606", message, hint=_other_run_hint(run, other, about.run))
-    return step, _Span(**about.span)
+        raise fail("FC606", message, hint=_other_run_hint(run, other, metadata.run))
+    return step, _Span(**metadata.span)
 
 
-def _other_run_hint(run: Run, other: list[str], before: dict[str, Any]) -> str:
+def _other_run_hint(run: Run, other: list[str], previous: dict[str, Any]) -> str:
     """Hint for a checkpoint of another run. other: keys that differ; before: its run file."""
     anew = "train into another folder, or give --overwrite to start anew"
     if other != ["steps"]:
         return anew
-    kind, steps = run.optimizer.decay, before["steps"]
+    kind, steps = run.optimizer.decay, previous["steps"]
     return (
         f"`decay: {kind}` depends on the number of steps: set `steps: {steps}` again; or {anew}. "
         "With `decay: constant` or `rsqrt` a run can be extended"
     )
 
 
-def _about(program: Program, build: Build, source: Feed) -> dict[str, Any]:
+def run_info_of(program: Program, build: Build, source: Feed) -> dict[str, Any]:
     """Content of run.json."""
     run, device = program.run, program.mesh.devices.flat[0]
     return {
@@ -242,24 +242,24 @@ class _Loop:
 
         work: of this step's batch, not of the step in flight.
         """
-        got = {name: float(value) for name, value in jax.device_get(metrics).items()}
-        if not math.isfinite(got["loss"]) or not math.isfinite(got["gradient_norm"]):
+        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
             hint = (
                 "lower the learning rate or lengthen the warm-up, and start anew: in another "
                 "folder, or with --overwrite"
             )
-            raise fail("FC607", f"step {step}: the loss is {got['loss']}", hint=hint)
+            raise fail("FC607", f"step {step}: the loss is {values['loss']}", hint=hint)
         span = self.span
         span.steps += 1
         span.tokens, span.flops = span.tokens + work[0], span.flops + work[1]
-        span.targets += got["targets"]
+        span.targets += values["targets"]
         for name, whole in (("loss", "loss"), ("z_loss", "z_loss"), ("hits", "accuracy")):
-            setattr(span, name, getattr(span, name) + got[whole] * got["targets"])
+            setattr(span, name, getattr(span, name) + values[whole] * values["targets"])
         run = self.program.run
         if step % run.log_steps == 0 or step == run.steps:
-            self._write_line(step, got)
+            self._write_line(step, values)
 
-    def _write_line(self, step: int, got: dict[str, float]) -> None:
+    def _write_line(self, step: int, values: dict[str, float]) -> None:
         span = self.span
         elapsed, count = span.elapsed(), max(span.targets, 1.0)
         peak = flops.peak_flops(self.program.mesh.devices.flat[0].device_kind)
@@ -268,8 +268,8 @@ class _Loop:
             "loss": span.loss / count,
             "z_loss": span.z_loss / count,
             "accuracy": span.hits / count,
-            "learning_rate": got["learning_rate"],
-            "gradient_norm": got["gradient_norm"],
+            "learning_rate": values["learning_rate"],
+            "gradient_norm": values["gradient_norm"],
             "targets": int(span.targets),
             "epoch": step / self.source.steps_per_epoch,
             "step_seconds": elapsed / span.steps,
@@ -284,7 +284,7 @@ class _Loop:
         self.span = _Span()
 
     def _save(self, step: int, state: State) -> None:
-        about = CheckpointMetadata(
+        metadata = CheckpointMetadata(
             run=self.program.run.model_dump(mode="json"),
             feed=self.source.state(step).as_dict(),
             tokenizer=self.source.build.manifest.tokenizer.digest,
@@ -292,4 +292,4 @@ class _Loop:
             versions=_versions(),
             span=self.span.as_dict(),
         )
-        self.checkpoints.save(step, state, about)
+        self.checkpoints.save(step, state, metadata)

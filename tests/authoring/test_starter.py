@@ -131,7 +131,7 @@ def test_files_of_others_give_what_checks_accept(name: str, shared: Path, tmp_pa
     path = min(p for p in place.rglob("*.json*")) if place.is_dir() else place
     out = tmp_path / "datasets" / "d.yaml"
     new.run(str(path), out, None, None, None)
-    found = flancompile.check(tmp_path, data=Reading(keep=False))
+    found = flancompile.check(tmp_path, data=Reading(write_lock=False))
     bad = [d for d in found if d.severity == "error" or d.code in ("FC321", "FC323", "FC330")]
     assert bad == []
 

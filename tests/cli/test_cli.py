@@ -57,8 +57,8 @@ def test_a_broken_file_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "datasets" / "a.yaml").write_text("a: [\n")
     (tmp_path / "datasets" / "m.yaml").write_bytes(b"\xff")
     (tmp_path / "datasets" / "z.yaml").write_text("a:   1\n")
-    told = run("fmt", ".", cwd=tmp_path, ok=2)
-    assert "a.yaml:1:4: error FC101" in told and "m.yaml:1:1: error FC101" in told
+    printed = run("fmt", ".", cwd=tmp_path, ok=2)
+    assert "a.yaml:1:4: error FC101" in printed and "m.yaml:1:1: error FC101" in printed
     assert (tmp_path / "datasets" / "z.yaml").read_text() == "a: 1\n"
     files = [f"datasets/{name}.yaml" for name in ("a", "m", "toy")]
     found = json.loads(
@@ -100,8 +100,8 @@ def test_what_is_allowed_is_counted_and_not_shown(tmp_path: Path) -> None:
     assert run("check", ".", cwd=tmp_path).strip() == "no errors or warnings"
     rows = ("check", ".", "--data", "--all", "--strict")
     assert run(*rows, cwd=tmp_path).strip() == "no errors or warnings (1 allowed)"
-    (told,) = json.loads(run(*rows, "--format", "json", cwd=tmp_path))
-    assert (told["code"], told["allowed"]) == ("FC332", "the splits are the same file")
+    (diagnostic,) = json.loads(run(*rows, "--format", "json", cwd=tmp_path))
+    assert (diagnostic["code"], diagnostic["allowed"]) == ("FC332", "the splits are the same file")
     assert run(*rows, "--format", "github", cwd=tmp_path) == ""
     (found,) = json.loads(run(*rows, "--format", "sarif", cwd=tmp_path))["runs"][0]["results"]
     assert found["ruleId"] == "FC332"
@@ -110,8 +110,8 @@ def test_what_is_allowed_is_counted_and_not_shown(tmp_path: Path) -> None:
     ]
     library.dataset()
     assert "0 errors, 1 warning" in run(*rows, cwd=tmp_path, ok=1)
-    (told,) = json.loads(run(*rows, "--format", "json", cwd=tmp_path, ok=1))
-    assert "allowed" not in told
+    (diagnostic,) = json.loads(run(*rows, "--format", "json", cwd=tmp_path, ok=1))
+    assert "allowed" not in diagnostic
 
 
 def test_ls(home: Path) -> None:

@@ -61,11 +61,11 @@ def test_promptsource(tmp_path: Path) -> None:
     path = tmp_path / "given" / "templates.yaml"
     path.parent.mkdir()
     path.write_text(PROMPTSOURCE)
-    told = run(
+    printed = run(
         "import", "promptsource", str(path.parent), "-o", str(tmp_path / "lib"), cwd=tmp_path, ok=1
     )
-    assert "left out: colours · bad: no separator between input and target" in told
-    assert "1 of 2 templates (50.0%)" in told
+    assert "left out: colours · bad: no separator between input and target" in printed
+    assert "1 of 2 templates (50.0%)" in printed
     shown = tried(tmp_path / "lib", "colours", "colours/thing_to_label")
     assert "Is the sea really blue?" in shown or "Is the sea truly blue?" in shown
     assert "drawn_1:" in shown
@@ -85,8 +85,8 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     path.write_text(LM_EVAL)
     for code in (0, 2):
         run("import", "lm-eval", str(path), "-o", str(tmp_path / "lib"), cwd=tmp_path, ok=code)
-    told = run("import", "lm-evil", str(path), "-o", str(tmp_path / "other"), cwd=tmp_path, ok=2)
-    assert "did you mean 'lm-eval'" in told
+    printed = run("import", "lm-evil", str(path), "-o", str(tmp_path / "other"), cwd=tmp_path, ok=2)
+    assert "did you mean 'lm-eval'" in printed
     run(
         "import",
         "lm-eval",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Library, dataset_of
 
-from flancompile.authoring.preview import Wanted, spec_of
+from flancompile.authoring.preview import PreviewSettings, spec_of
 from flancompile.compiler.check.recipe import check_recipe
 from flancompile.compiler.objects.used_fields import query_fields, used_fields
 from flancompile.compiler.request import bare_request
@@ -29,7 +29,7 @@ def compiled(root: Path, dataset: dict[str, Any], files: dict[str, str], **entry
     library.dataset()
     library.write("datasets/suite.yaml", dataset)
     library.write("styles/standard.yaml", LAYOUT)
-    found = check_rows([library.root], None, Reading(keep=False))
+    found = check_rows([library.root], None, Reading(write_lock=False))
     codes = {d.code for d in found if d.allowed is None}
     assert not codes & {"FC320", "FC321", "FC323", "FC327"}, found
     library.mixture({"select": "toy/qa"})
@@ -335,9 +335,9 @@ def test_styles_that_do_not_exist_are_found_where_they_are_named(tmp_path: Path)
     library.recipe(evaluate=[{"select": "toy/qa", "styles": {"shots": ["missing"]}}])
     loaded, found = load_library([library.root])
     assert not found
-    complaints = [*check_library(loaded), *check_recipe(loaded, loaded.recipes["r"])]
+    diagnostics = [*check_library(loaded), *check_recipe(loaded, loaded.recipes["r"])]
     places = {
-        Path(d.span.path).name for d in complaints if d.code == "FC411" and d.span is not None
+        Path(d.span.path).name for d in diagnostics if d.code == "FC411" and d.span is not None
     }
     assert places == {"toy.yaml", "r.yaml"}
 
@@ -350,6 +350,6 @@ def test_show_draws_from_the_styles_of_the_task(tmp_path: Path) -> None:
     request = bare_request((library.root,), None)
     (task,) = (t for t in request.tasks.values() if t.id == "toy/qa")
     for asked, want in ((None, {"arrows"}), ("markdown", {"markdown"})):
-        spec = spec_of(request, task, Wanted(shots_style=asked))
+        spec = spec_of(request, task, PreviewSettings(shots_style=asked))
         drawn = {n for n in spec.shots_styles if not n.startswith("plain,")}
         assert drawn == want

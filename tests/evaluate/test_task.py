@@ -12,7 +12,7 @@ from flancompile.evaluate.task import PromptFrame, answers, conclusion, score_of
 from flancompile.store.schema import EVAL
 
 FRAME = PromptFrame(1, 3, 2)
-ABOUT = {"metric": "exact_match", "extract": None, "stop": []}
+METADATA = {"metric": "exact_match", "extract": None, "stop": []}
 
 
 class Parrot:
@@ -48,7 +48,7 @@ def decode(ids: Any) -> str:
 def test_prompts_are_given_in_the_build_s_frame() -> None:
     parrot = Parrot(["x", "y"])
     seen: list[int] = []
-    found = answers(rows(2), ABOUT, parrot, FRAME, decode, 8, seen.append)
+    found = answers(rows(2), METADATA, parrot, FRAME, decode, 8, seen.append)
     assert parrot.given == [[1, 9, 8, 3]] * 2
     assert found["score"].to_pylist() == [1.0, 0.0]
     assert seen == [2]
@@ -67,7 +67,9 @@ def test_stops_cut_and_extract_takes_the_last_match_of_both_sides() -> None:
 def test_the_most_likely_option_is_the_answer() -> None:
     options = {"options": ["no", "maybe"], "option_ids": [[4], [5, 6]], "gold": 1}
     parrot = Parrot()
-    found = answers(rows(3, **options), {**ABOUT, "metric": "accuracy"}, parrot, FRAME, decode, 8)
+    found = answers(
+        rows(3, **options), {**METADATA, "metric": "accuracy"}, parrot, FRAME, decode, 8
+    )
     assert parrot.given[:2] == [([1, 9, 8, 3], [4, 2]), ([1, 9, 8, 3], [5, 6, 2])]
     assert found["output"].to_pylist() == ["maybe"] * 3
     assert found["option_scores"].to_pylist()[0] == [2.0, 3.0]
@@ -76,20 +78,24 @@ def test_the_most_likely_option_is_the_answer() -> None:
 
 def test_equal_options_differ_by_place() -> None:
     options = {"options": ["no", "no"], "option_ids": [[4], [5, 6]], "gold": 0}
-    found = answers(rows(1, **options), {**ABOUT, "metric": "accuracy"}, Parrot(), FRAME, decode, 8)
+    found = answers(
+        rows(1, **options), {**METADATA, "metric": "accuracy"}, Parrot(), FRAME, decode, 8
+    )
     assert found["score"].to_pylist() == [0.0]
 
 
 def test_a_row_without_options_cannot_be_ranked() -> None:
     parrot = Parrot(["x"])
     with pytest.raises(FlancompileError, match=r"FC613.*row r[\s\S]*compile the recipe again"):
-        answers(rows(1), {**ABOUT, "metric": "accuracy"}, parrot, FRAME, decode, 8)
+        answers(rows(1), {**METADATA, "metric": "accuracy"}, parrot, FRAME, decode, 8)
     assert parrot.given == []
 
 
 def test_a_prompt_of_nothing_is_an_error() -> None:
     with pytest.raises(FlancompileError, match="FC610"):
-        answers(rows(1, prompt_ids=[]), ABOUT, Parrot(["x"]), PromptFrame(None, None, 2), decode, 8)
+        answers(
+            rows(1, prompt_ids=[]), METADATA, Parrot(["x"]), PromptFrame(None, None, 2), decode, 8
+        )
 
 
 CONCLUSIONS = [

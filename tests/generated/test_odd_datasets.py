@@ -83,7 +83,7 @@ def compile_usable(root: Path, place: Path) -> tuple[Build | None, list[str]]:
 def outcome(root: Path, place: Path) -> dict[str, Any]:
     """Check, compile and verify one library. -> codes by kind, and whether a build came of it."""
     static = flancompile.check(root)
-    data = flancompile.check(root, data=Reading(rows=None, keep=False))
+    data = flancompile.check(root, data=Reading(rows=None, write_lock=False))
     codes = Counter(d.code for d in data)
     errors = [d for d in static if d.severity == "error"]
     assert not errors, errors

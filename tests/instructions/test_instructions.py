@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import flancompile
-from flancompile.authoring.preview import Wanted, preview
+from flancompile.authoring.preview import PreviewSettings, preview
 from flancompile.compiler.request import bare_request
 from flancompile.lint.task import Reading
 
@@ -23,7 +23,7 @@ TASKS = {
 
 @pytest.mark.slow
 def test_all_files_read_and_render(shared: Path) -> None:
-    found = flancompile.check(LIBRARY, overlay="shared", data=Reading(rows=40, keep=False))
+    found = flancompile.check(LIBRARY, overlay="shared", data=Reading(rows=40, write_lock=False))
     unread = {"FC319", "FC320", "FC321"}
     assert [d.render() for d in found if d.severity == "error" or d.code in unread] == []
 
@@ -37,7 +37,7 @@ def test_each_task_gives_a_prompt_with_its_own_examples(shared: Path) -> None:
     for id_, task in request.tasks.items():
         if task.dataset.id == "niv2_definitions":
             continue
-        wanted = Wanted(count=1, shots=1, shots_style="because")
+        wanted = PreviewSettings(count=1, shots=1, shots_style="because")
         (found,), _ = preview(request, task, "train", wanted)
         assert found.spans[0].startswith("# Instructions\n"), id_
         assert found.shots == 1, id_

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from flancompile.authoring.preview import Wanted, pools_for, row_set, spec_of
+from flancompile.authoring.preview import PreviewSettings, pools_for, row_set, spec_of
 from flancompile.compiler.evaluation.rows import _accepted, eval_metadata
 from flancompile.compiler.read import split_spec
 from flancompile.compiler.render.renderer import Renderer
@@ -42,7 +42,9 @@ def scores(request: CompileRequest, task: TaskDef, *, options: bool, cot: bool) 
         return []
     found: list[float] = []
     for template in arm:
-        spec = spec_of(request, task, Wanted(template=template.name, options=options, cot=cot))
+        spec = spec_of(
+            request, task, PreviewSettings(template=template.name, options=options, cot=cot)
+        )
         set_ = row_set(spec, rows, 0, split)
         renderer = Renderer(spec, set_, pools_for(request, task, spec, set_, split), {})
         how = eval_metadata(about, pa.chunked_array([pa.array([], pa.null())]), spec)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import flancompile
-from flancompile.authoring.preview import Wanted, spec_of
+from flancompile.authoring.preview import PreviewSettings, spec_of
 from flancompile.cli.catalogue import catalogue
 from flancompile.compiler.columns.jinja.unlowered import unlowered
 from flancompile.compiler.plan.plan import resolve, shares
@@ -130,8 +130,8 @@ def datasets(overlay: str) -> list[str]:
     return sorted(id_ for id_ in known if id_ in loaded.datasets)
 
 
-def complaints(overlay: str, dataset: str) -> list[str]:
-    reading = Reading(ROWS, select=f"source:{dataset}", keep=False, on_hand=True)
+def codes_of(overlay: str, dataset: str) -> list[str]:
+    reading = Reading(ROWS, select=f"source:{dataset}", write_lock=False, on_hand=True)
     found = check_rows([builtin_library(), HERE], overlay, reading)
     known = OF_THE_SAMPLES.get(dataset, "")
     return [d.render() for d in found if d.allowed is None and d.code != known]
@@ -140,13 +140,13 @@ def complaints(overlay: str, dataset: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", datasets("fixtures"))
 def test_templates_on_rows_of_ours(dataset: str) -> None:
-    assert complaints("fixtures", dataset) == []
+    assert codes_of("fixtures", dataset) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", datasets("shared"))
 def test_templates_on_real_rows(dataset: str, shared: Path) -> None:
-    assert complaints("shared", dataset) == []
+    assert codes_of("shared", dataset) == []
 
 
 def test_every_dataset_has_rows(library: Library) -> None:
@@ -222,7 +222,7 @@ def test_nearly_all_templates_go_by_columns(library: Library) -> None:
     request = bare_request((builtin_library(), HERE), None)
     total, left = 0, []
     for task in request.tasks.values():
-        spec = spec_of(request, task, Wanted())
+        spec = spec_of(request, task, PreviewSettings())
         total += len(spec.templates)
         left += unlowered(spec)
     assert len(left) <= 0.05 * total, left[:5]

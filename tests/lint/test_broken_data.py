@@ -197,7 +197,7 @@ def test_a_sample_that_stops_early_does_not_call_its_split_empty(
             "tasks": {"answer": task},
         },
     )
-    found = check_rows([library.root], None, Reading(rows=rows, keep=False))
+    found = check_rows([library.root], None, Reading(rows=rows, write_lock=False))
     empty = [d for d in found if d.code == "FC320"]
     assert all("has no rows" not in d.message for d in empty)
     assert [("rows that were read" in d.message) for d in empty] == [True] * stopped

@@ -11,7 +11,7 @@ from flancompile.evaluate.results import FOLDER, write_answers
 from flancompile.report.run import ANSWERS, CURVES, run_view
 from flancompile.trainer.log import MetricsLog, write_run
 
-ABOUT = {
+RUN_INFO = {
     "run": {"run": "toy"}, "build": "b", "root_digest": "a" * 64, "tokenizer": "t", "tasks": [],
     "vocab": 128, "mesh": {"data": 2, "fsdp": 2, "tensor": 1}, "parameters": 10, "device": "cpu",
 }  # fmt: skip
@@ -23,7 +23,7 @@ def line(step: int, **more: Any) -> dict[str, Any]:
 
 
 def test_a_run_without_metrics_or_scores(tmp_path: Path) -> None:
-    write_run(tmp_path, ABOUT)
+    write_run(tmp_path, RUN_INFO)
     found = run_view(tmp_path)
     assert (found["name"], found["devices"], found["steps_done"]) == ("toy", "4 × cpu", 0)
     assert found["curves"] == found["tasks"] == [] and found["eval_build"] is None
@@ -32,7 +32,7 @@ def test_a_run_without_metrics_or_scores(tmp_path: Path) -> None:
 
 
 def test_curves_fill_their_box_and_speed_ignores_the_first_line(tmp_path: Path) -> None:
-    write_run(tmp_path, ABOUT)
+    write_run(tmp_path, RUN_INFO)
     log = MetricsLog(tmp_path, 0)
     for step, loss, speed in ((1, 4.0, 1.0), (2, 2.0, 50.0), (3, 3.0, 70.0), (5, 2.5, 60.0)):
         log.write(line(step, loss=loss, tokens_per_second=speed))
@@ -48,7 +48,7 @@ def test_curves_fill_their_box_and_speed_ignores_the_first_line(tmp_path: Path) 
 def test_answers_are_spread_over_the_rows(tmp_path: Path) -> None:
     import json
 
-    write_run(tmp_path, ABOUT)
+    write_run(tmp_path, RUN_INFO)
     write_answers(tmp_path, "a", "trained", pa.table({"row_id": [str(i) for i in range(20)]}))
     tasks = [{"name": "a", "task": "a"}, {"name": "b", "task": "b"}]
     scores = {"step": 3, "build": "other", "root_digest": "b" * 64, "groups": {}, "tasks": tasks}

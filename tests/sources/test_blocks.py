@@ -342,7 +342,7 @@ def test_rows_that_cannot_be_stored_are_dropped(tmp_path: Path) -> None:
     assert read.dropped()["reason"].to_pylist() == ["id: a lone surrogate in the text"]
     at = values(read, "_id").index("3")
     assert values(read, "_gap:b")[at] == "field b: nested too deep"
-    assert read.gaps == ((("b",), 1),) and read.kept_for(["a"]) == 3 and read.kept_for(["b"]) == 2
+    assert read.gaps == ((("b",), 1),) and read.rows_with(["a"]) == 3 and read.rows_with(["b"]) == 2
 
 
 def test_a_reason_may_quote_half_a_character(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from flancompile.trainer.config import Checkpoints, MeshShape
 from flancompile.trainer.mesh import make_mesh
 from flancompile.trainer.step import Program
 
-ABOUT = CheckpointMetadata({"run": "toy"}, {"step": 1}, "digest", 128, {"jax": "1"}, {"loss": 2.0})
+METADATA = CheckpointMetadata(
+    {"run": "toy"}, {"step": 1}, "digest", 128, {"jax": "1"}, {"loss": 2.0}
+)
 
 
 def test_states_and_metadata_are_restored(tmp_path: Path, one_device: list[Any]) -> None:
@@ -25,10 +27,10 @@ def test_states_and_metadata_are_restored(tmp_path: Path, one_device: list[Any])
         with pytest.raises(FlancompileError, match=r"FC605.*no checkpoint[\s\S]*train first"):
             checkpoints.metadata()
         for step in (2, 4, 6, 6):
-            checkpoints.save(step, state, ABOUT)
+            checkpoints.save(step, state, METADATA)
     with CheckpointStore(tmp_path) as checkpoints:
         assert checkpoints.steps == [4, 6] and not checkpoints.due(2)
-        assert checkpoints.metadata() == (6, ABOUT) and checkpoints.metadata(4) == (4, ABOUT)
+        assert checkpoints.metadata() == (6, METADATA) and checkpoints.metadata(4) == (4, METADATA)
         with pytest.raises(FlancompileError, match=r"FC605.*of step 2[\s\S]*there are: 4, 6"):
             checkpoints.restore(program, 2)
         found = checkpoints.restore(program)

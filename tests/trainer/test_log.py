@@ -7,24 +7,24 @@ import pytest
 from flancompile.errors import FlancompileError
 from flancompile.trainer.log import METRICS, RUN, MetricsLog, read_metrics, read_run, write_run
 
-ABOUT = dict.fromkeys(("run", "build", "root_digest", "tokenizer", "tasks", "vocab", "mesh"), 1)
+RUN_INFO = dict.fromkeys(("run", "build", "root_digest", "tokenizer", "tasks", "vocab", "mesh"), 1)
 
 
 def test_a_run_is_read_back(tmp_path: Path) -> None:
-    write_run(tmp_path, ABOUT)
-    assert read_run(tmp_path) == ABOUT
+    write_run(tmp_path, RUN_INFO)
+    assert read_run(tmp_path) == RUN_INFO
     assert [p.name for p in tmp_path.iterdir()] == [RUN], "no partial file is left"
 
 
 def test_a_folder_that_is_no_run_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "demo").mkdir()
-    write_run(tmp_path / "demo", ABOUT)
+    write_run(tmp_path / "demo", RUN_INFO)
     with pytest.raises(FlancompileError, match=r"FC605.*is no run[\s\S]*did you mean 'demo'"):
         read_run(tmp_path / "dmeo")
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
-    write_run(tmp_path, {k: v for k, v in ABOUT.items() if k not in ("vocab", "mesh")})
+    write_run(tmp_path, {k: v for k, v in RUN_INFO.items() if k not in ("vocab", "mesh")})
     with pytest.raises(FlancompileError, match=r"FC605.*is damaged: it lacks mesh, vocab"):
         read_run(tmp_path)
 

@@ -94,11 +94,11 @@ def first_line(error: Exception) -> str:
 
 def through(names: set[str], let: dict[str, str]) -> set[str]:
     """Names that some names depend on, with `let` names expanded."""
-    found, left = set(names), list(names & set(let))
-    while left:
-        new = names_of("{{ " + let[left.pop()] + " }}") - {"pick"} - found
+    found, pending = set(names), list(names & set(let))
+    while pending:
+        new = names_of("{{ " + let[pending.pop()] + " }}") - {"pick"} - found
         found |= new
-        left += new & set(let)
+        pending += new & set(let)
     return found
 
 
@@ -108,9 +108,9 @@ def renames(columns: Iterable[str], reserved: Collection[str] = ()) -> dict[str,
     A field's name is ASCII, begins with a letter and is no reserved word of the language. reserved:
     further names that a field may not have; a column's own name is not among them.
     """
-    wanted = sorted(set(columns))
-    bad = [n for n in wanted if n in TAKEN or not _FIELD.fullmatch(n)]
-    taken = {*reserved, *wanted, *TAKEN}
+    every = sorted(set(columns))
+    bad = [n for n in every if n in TAKEN or not _FIELD.fullmatch(n)]
+    taken = {*reserved, *every, *TAKEN}
     return {n: slug(f"{n.encode('ascii', 'replace').decode()}_column", taken) for n in bad}
 
 

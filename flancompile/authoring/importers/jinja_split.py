@@ -139,7 +139,7 @@ def _block(parts: Sequence[tuple[str, str]], at: int, name: str) -> tuple[Block,
 
 def halves(nodes: Sequence[Node], separator: str = "|||") -> tuple[list[Node], list[Node]]:
     """The parts before and after the separator. Raises SplitError if they are not unique."""
-    left: list[Node] = []
+    before_separator: list[Node] = []
     right: list[Node] = []
     for place, node in enumerate(nodes):
         if isinstance(node, Text) and separator in node.text:
@@ -148,8 +148,8 @@ def halves(nodes: Sequence[Node], separator: str = "|||") -> tuple[list[Node], l
             ):
                 raise SplitError("more than one separator")
             before, after = node.text.split(separator)
-            left.append(Text(before))
-            return left, [*_sets(nodes[:place]), Text(after), *nodes[place + 1 :]]
+            before_separator.append(Text(before))
+            return before_separator, [*_sets(nodes[:place]), Text(after), *nodes[place + 1 :]]
         if isinstance(node, Block) and _holds(node, separator):
             first, second = _cut(node, separator)
             rest = nodes[place + 1 :]
@@ -159,8 +159,8 @@ def halves(nodes: Sequence[Node], separator: str = "|||") -> tuple[list[Node], l
             if not covered and any(not isinstance(n, Text) or n.text.strip() for n in rest):
                 raise SplitError("text after a block in which the separator may be missing")
             right = [*_sets(nodes[:place]), second, *(rest if covered else ())]
-            return [*left, first], right
-        left.append(node)
+            return [*before_separator, first], right
+        before_separator.append(node)
     raise SplitError("no separator between input and target")
 
 

@@ -82,14 +82,14 @@ def import_task(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Imported | N
     seen: cache of files that have been read. Raises FC301 for a missing `include`, FC304 for
     invalid YAML.
     """
-    about = loaded(path, seen)
-    name = about.get("task")
-    if not isinstance(name, str) or "group" in about:
+    task_config = loaded(path, seen)
+    name = task_config.get("task")
+    if not isinstance(name, str) or "group" in task_config:
         return None
     found = Imported(re.sub(r"\W+", "_", name), "")
     try:
-        found.text = _dataset(found, about)
-        found.templates[name] = (_category(about), "template")
+        found.text = _dataset(found, task_config)
+        found.templates[name] = (_category(task_config), "template")
     except (SplitError, TextError) as error:
         found.left_out.append(LeftOut(name, first_line(error)))
     return found
@@ -102,11 +102,11 @@ def layouts() -> str:
 
 def loaded(path: Path, seen: dict[Path, Mapping[str, Any]]) -> dict[str, Any]:
     """Load a task file with its includes; its own keys win. seen: cache of files read."""
-    about = dict(_read(path, seen))
-    included = about.pop("include", None)
+    task_config = dict(_read(path, seen))
+    included = task_config.pop("include", None)
     for name in reversed([included] if isinstance(included, str) else included or []):
-        about = {**loaded(path.parent / name, seen), **about}
-    return about
+        task_config = {**loaded(path.parent / name, seen), **task_config}
+    return task_config
 
 
 def _read(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -133,31 +133,33 @@ def _functions(value: Any) -> Iterator[str]:
             yield from _functions(inner)
 
 
-def _category(about: Mapping[str, Any]) -> str:
-    return _CATEGORIES.get(str(about.get("output_type")), "generation")
+def _category(task_config: Mapping[str, Any]) -> str:
+    return _CATEGORIES.get(str(task_config.get("output_type")), "generation")
 
 
-def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
+def _dataset(found: Imported, task_config: Mapping[str, Any]) -> str:
     for key in _PYTHON:
-        for name in _functions(about.get(key)):
+        for name in _functions(task_config.get(key)):
             raise SplitError(f"`{key}` needs Python: {name}")
-        if key in ("class", "custom_dataset", "doc_to_image", "doc_to_audio") and about.get(key):
+        if key in ("class", "custom_dataset", "doc_to_image", "doc_to_audio") and task_config.get(
+            key
+        ):
             raise SplitError(f"`{key}` is no text template")
-    if about.get("output_type") == "loglikelihood_rolling":
+    if task_config.get("output_type") == "loglikelihood_rolling":
         raise SplitError("no prompt: the likelihood of whole texts is asked for")
-    if about.get("use_prompt"):
+    if task_config.get("use_prompt"):
         raise SplitError("`use_prompt` takes a template of promptsource: import that")
-    if not about.get("dataset_path"):
+    if not task_config.get("dataset_path"):
         raise SplitError("no `dataset_path`")
-    one = _task(about)
+    one = _task(task_config)
     columns, aliases = _sides(one)
-    splits = _splits(about)
+    splits = _splits(task_config)
     task: dict[str, Any] = {
         "signature": f"{', '.join(columns[0])} -> {', '.join(columns[1])}",
         **({"choices": one.choices} if one.choices else {}),
-        **_instruction(about),
-        **_exemplars(found, about, splits),
-        "eval": _evaluation(found, about, splits, one),
+        **_instruction(task_config),
+        **_exemplars(found, task_config, splits),
+        "eval": _evaluation(found, task_config, splits, one),
         "templates": [{"name": "template", "input": one.input, "target": one.target}],
     }
     for text in (one.input, one.target):
@@ -169,34 +171,34 @@ def _dataset(found: Imported, about: Mapping[str, Any]) -> str:
     fields = {
         n: f"row[{json.dumps(aliases.get(n, n))}]" for n in (*columns[0], *columns[1], *spoken)
     }
-    origin = _source(found, about, splits)
-    name, styles = layout(about)
+    origin = _source(found, task_config, splits)
+    name, styles = layout(task_config)
     if styles != layouts():
         found.files[f"styles/{name}.yaml"] = styles
-    layout_notes(about, name, found.note)
-    few_shot_notes(about, found.note)
+    layout_notes(task_config, name, found.note)
+    few_shot_notes(task_config, found.note)
     notes = "".join(f"\n{n.name}: {n.reason}." for n in found.notes)
     data = {
         "id": found.id,
-        "description": f"lm-evaluation-harness: {about['task']}{notes}",
+        "description": f"lm-evaluation-harness: {task_config['task']}{notes}",
         "source": origin,
         "fields": fields,
-        "tasks": {_category(about): task},
+        "tasks": {_category(task_config): task},
     }
     return dumped(data)
 
 
-def _task(about: Mapping[str, Any]) -> _Task:
-    text = _template(about.get("doc_to_text"))
-    if prefix := about.get("gen_prefix"):
+def _task(task_config: Mapping[str, Any]) -> _Task:
+    text = _template(task_config.get("doc_to_text"))
+    if prefix := task_config.get("gen_prefix"):
         meets = bool(text) and not text[-1:].isspace() and not str(prefix)[:1].isspace()
-        between = str(about.get("target_delimiter", " ")) if meets else ""
+        between = str(task_config.get("target_delimiter", " ")) if meets else ""
         text = f"{text}{between}{_template(prefix)}"
     if not text.strip():
         raise SplitError("no prompt: `doc_to_text` is empty")
-    text, target = text.rstrip(), about.get("doc_to_target")
-    if _category(about) == "multiple_choice" or about.get("doc_to_choice") is not None:
-        options = _options(about.get("doc_to_choice"))
+    text, target = text.rstrip(), task_config.get("doc_to_target")
+    if _category(task_config) == "multiple_choice" or task_config.get("doc_to_choice") is not None:
+        options = _options(task_config.get("doc_to_choice"))
         gold, answers = _gold(target, options)
         choices = {"options": options, "gold": gold, "by": "index", "shuffle": False}
         return _Task(text, "{{ gold }}", choices, answers)
@@ -287,18 +289,18 @@ def _gold(given: object, options: Any) -> tuple[str, str | None]:
 def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
     """The signature's sides, and field -> column where names differ; texts are renamed to match."""
     codes = [v for v in (one.choices or {}).values() if isinstance(v, str) and v != "index"]
-    shown = names_of(one.input) - FUNCTIONS
+    input_names = names_of(one.input) - FUNCTIONS
     target = names_of(one.target) if one.choices is None else set[str]()
     codes += [one.answers] if one.choices is not None and one.answers is not None else []
-    asked = target.union(*(names_of("{{ " + c + " }}") for c in codes)) - FUNCTIONS
-    clash = renames(shown | asked)
+    target_names = target.union(*(names_of("{{ " + c + " }}") for c in codes)) - FUNCTIONS
+    clash = renames(input_names | target_names)
     right = dict(clash)
-    outputs = sorted(asked - shown)
+    outputs = sorted(target_names - input_names)
     if not outputs:
-        if not asked:
+        if not target_names:
             raise SplitError("the target shows no column")
-        right |= {n: f"{clash.get(n, n)}_asked" for n in asked}
-        outputs = sorted(asked)
+        right |= {n: f"{clash.get(n, n)}_asked" for n in target_names}
+        outputs = sorted(target_names)
     one.input = source(parse(one.input), lambda code: renamed(code, clash))
     if one.choices is None:
         one.target = source(parse(one.target), lambda code: renamed(code, right))
@@ -309,33 +311,35 @@ def _sides(one: _Task) -> tuple[tuple[list[str], list[str]], dict[str, str]]:
         }
     if one.answers is not None:
         one.answers = renamed(one.answers, right)
-    sides = [clash.get(n, n) for n in sorted(shown)], [right.get(n, n) for n in outputs]
+    sides = [clash.get(n, n) for n in sorted(input_names)], [right.get(n, n) for n in outputs]
     columns = {alias: name for table in (right, clash) for name, alias in table.items()}
     return sides, columns
 
 
-def _splits(about: Mapping[str, Any]) -> dict[str, str]:
+def _splits(task_config: Mapping[str, Any]) -> dict[str, str]:
     keys = {"train": "training_split", "validation": "validation_split", "test": "test_split"}
-    found = {ours: str(about[key]) for ours, key in keys.items() if about.get(key)}
-    few = _few_shot_split(about)
+    found = {ours: str(task_config[key]) for ours, key in keys.items() if task_config.get(key)}
+    few = _few_shot_split(task_config)
     if few and few not in found.values():
         found[re.sub(r"\W+", "_", str(few))] = str(few)
     return found
 
 
-def _few_shot_split(about: Mapping[str, Any]) -> str | None:
+def _few_shot_split(task_config: Mapping[str, Any]) -> str | None:
     """The split of the exemplars: of two that are named the configuration's, else the harness's
     own rule, training before validation."""
-    config = about.get("fewshot_config")
+    config = task_config.get("fewshot_config")
     config = config if isinstance(config, Mapping) else {}
-    named = config.get("split") or about.get("fewshot_split")
+    named = config.get("split") or task_config.get("fewshot_split")
     if named is None and config.get("samples") is None:
-        named = about.get("training_split") or about.get("validation_split")
+        named = task_config.get("training_split") or task_config.get("validation_split")
     return str(named) if named else None
 
 
-def _source(found: Imported, about: Mapping[str, Any], splits: Mapping[str, str]) -> dict[str, Any]:
-    path, kwargs = str(about["dataset_path"]), about.get("dataset_kwargs") or {}
+def _source(
+    found: Imported, task_config: Mapping[str, Any], splits: Mapping[str, str]
+) -> dict[str, Any]:
+    path, kwargs = str(task_config["dataset_path"]), task_config.get("dataset_kwargs") or {}
     for key in set(kwargs) - {"data_files", "trust_remote_code", "revision"}:
         found.note("dataset_kwargs", f"`{key}: {kwargs[key]}` has no place; say it in `source`")
     if path in ("json", "csv", "parquet", "text") or "data_files" in kwargs:
@@ -345,7 +349,7 @@ def _source(found: Imported, about: Mapping[str, Any], splits: Mapping[str, str]
             raise SplitError("data files at an address of their own, not a Hub dataset")
         return {"files": {ours: listed.get(theirs, listed.get(ours)) for ours, theirs in
                           splits.items()}}  # fmt: skip
-    config = about.get("dataset_name")
+    config = task_config.get("dataset_name")
     return {
         "hub": path,
         **({"config": str(config)} if config else {}),
@@ -354,18 +358,18 @@ def _source(found: Imported, about: Mapping[str, Any], splits: Mapping[str, str]
     }
 
 
-def _instruction(about: Mapping[str, Any]) -> dict[str, str]:
-    text = str(about.get("description") or "").strip()
+def _instruction(task_config: Mapping[str, Any]) -> dict[str, str]:
+    text = str(task_config.get("description") or "").strip()
     return {"instruction": source(parse(text))} if text else {}
 
 
 def _exemplars(
-    found: Imported, about: Mapping[str, Any], splits: Mapping[str, str]
+    found: Imported, task_config: Mapping[str, Any], splits: Mapping[str, str]
 ) -> dict[str, Any]:
-    config = about.get("fewshot_config") or {}
+    config = task_config.get("fewshot_config") or {}
     samples = config.get("samples") if isinstance(config, dict) else None
     order = {"order": "file"} if config.get("sampler") == "first_n" else {}
-    few = _few_shot_split(about)
+    few = _few_shot_split(task_config)
     if isinstance(samples, list) and few is None:
         name = f"{found.id}.shots.jsonl"
         rows = (json.dumps(s, ensure_ascii=False) for s in samples)
@@ -378,17 +382,17 @@ def _exemplars(
 
 
 def _evaluation(
-    found: Imported, about: Mapping[str, Any], splits: Mapping[str, str], one: _Task
+    found: Imported, task_config: Mapping[str, Any], splits: Mapping[str, str], one: _Task
 ) -> dict[str, Any]:
-    is_choice = _category(about) == "multiple_choice"
-    metric = metric_of(about, is_choice, found.note)
-    until = (about.get("generation_kwargs") or {}).get("until") or []
+    is_choice = _category(task_config) == "multiple_choice"
+    metric = metric_of(task_config, is_choice, found.note)
+    until = (task_config.get("generation_kwargs") or {}).get("until") or []
     stop = [until] if isinstance(until, str) else [str(u) for u in until]
     split = next((s for s in ("test", "validation", "train") if s in splits), None)
     return {
         "metric": metric,
         **({"answers": one.answers} if one.answers is not None else {}),
-        **scoring(about, metric, found.note),
+        **scoring(task_config, metric, found.note),
         **({"stop": stop} if stop and not is_choice else {}),
         **({"split": split} if split else {}),
     }

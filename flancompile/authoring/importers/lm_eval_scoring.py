@@ -25,18 +25,18 @@ _AGGREGATIONS = {"mean", "nanmean", "bleu", "chrf", "acc_all"}
 _DELIMITERS = {"target_delimiter": " ", "fewshot_delimiter": "\n\n"}
 
 
-def metric_of(about: Mapping[str, Any], is_choice: bool, note: Note) -> str:
+def metric_of(task_config: Mapping[str, Any], is_choice: bool, note: Note) -> str:
     """The metric's name here; other metrics are noted."""
     default = "accuracy" if is_choice else "exact_match"
     chosen: str | None = None
-    for given in _metrics(about):
+    for given in _metrics(task_config):
         name = given.get("metric")
         known = METRICS.get(str(name)) if type(name) is str else None
         if known is None:
             why = "has no place" if type(name) is str else "needs Python"
             note("metric_list", f"the metric {name} {why}; {chosen or default} is used")
         elif (known == "accuracy") != is_choice:
-            note("metric_list", f"the metric {name} is not for {about.get('output_type')}")
+            note("metric_list", f"the metric {name} is not for {task_config.get('output_type')}")
         elif chosen not in (None, known):
             note("metric_list", f"a task has one metric: {chosen}, not {known} too")
         else:
@@ -49,15 +49,15 @@ def metric_of(about: Mapping[str, Any], is_choice: bool, note: Note) -> str:
     return chosen or default
 
 
-def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]:
+def scoring(task_config: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]:
     """Keys of `eval` for filters and for exact_match's options."""
     found: dict[str, Any] = {}
     if metric != "accuracy":
-        found |= _filters(about, note)
-    elif about.get("filter_list"):
+        found |= _filters(task_config, note)
+    elif task_config.get("filter_list"):
         note("filter_list", "options are ranked, and no text is generated")
     flags: dict[str, Any] = {}
-    for given in _metrics(about):
+    for given in _metrics(task_config):
         for key, value in given.items():
             if key in _IGNORES and given.get("metric") == "exact_match":
                 flags[key] = _patterns(value, note) if key == "regexes_to_ignore" else bool(value)
@@ -67,9 +67,9 @@ def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]
         flags = {"ignore_case": False, **{k: v for k, v in flags.items() if v}}
         found |= flags
     for key in ("process_results", "repeats"):
-        if about.get(key) not in (None, 1):
-            note(key, f"{about[key]} has no place; {metric} scores one answer to each row")
-    kwargs = about.get("generation_kwargs") or {}
+        if task_config.get(key) not in (None, 1):
+            note(key, f"{task_config[key]} has no place; {metric} scores one answer to each row")
+    kwargs = task_config.get("generation_kwargs") or {}
     if kwargs.get("do_sample") or float(kwargs.get("temperature") or 0) > 0:
         note("generation_kwargs", "answers are greedy; do_sample and temperature have no place")
     if most := kwargs.get("max_gen_toks", kwargs.get("max_tokens")):
@@ -77,24 +77,27 @@ def scoring(about: Mapping[str, Any], metric: str, note: Note) -> dict[str, Any]
     return found
 
 
-def layout(about: Mapping[str, Any]) -> tuple[str, str]:
+def layout(task_config: Mapping[str, Any]) -> tuple[str, str]:
     """The layout's name and styles file, from the harness's delimiters.
 
     White space at the ends of `doc_to_text`, `doc_to_target` and `description` is part of it, as
     texts of ours have none at their ends.
     """
-    config = about.get("fewshot_config")
-    given = {**about, **({k: v for k, v in config.items() if v is not None}
+    config = task_config.get("fewshot_config")
+    given = {**task_config, **({k: v for k, v in config.items() if v is not None}
                          if isinstance(config, Mapping) else {})}  # fmt: skip
-    question, answer = str(about.get("doc_to_text") or ""), str(about.get("doc_to_target") or "")
+    question, answer = (
+        str(task_config.get("doc_to_text") or ""),
+        str(task_config.get("doc_to_target") or ""),
+    )
     before, after = _space(question)[1], _space(answer)
     between = before + str(given.get("target_delimiter", " ")) + after[0]
-    if prefix := about.get(
+    if prefix := task_config.get(
         "gen_prefix"
     ):  # the harness then writes a space, and only if none is there
         between = _space(str(prefix))[1] + after[0] or " "
     apart = after[1] + str(given.get("fewshot_delimiter", "\n\n"))
-    description = str(about.get("description") or "")
+    description = str(task_config.get("description") or "")
     opening = _space(description)[1] if description.strip() else "\n\n"
     name, parts = "lm_eval", (between, apart, opening)
     if parts != (" ", "\n\n", "\n\n"):
@@ -114,29 +117,35 @@ def _space(text: str) -> tuple[str, str]:
     return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
 
 
-def layout_notes(about: Mapping[str, Any], name: str, note: Note) -> None:
+def layout_notes(task_config: Mapping[str, Any], name: str, note: Note) -> None:
     """Notes on recipe settings for the task's delimiters."""
     if name == "lm_eval":
         return
-    said = [k for k, default in _DELIMITERS.items() if about.get(k, default) != default]
-    for key in said or ["layout"]:
-        value = json.dumps(str(about[key]), ensure_ascii=False) if said else "its white space"
+    changed = [k for k, default in _DELIMITERS.items() if task_config.get(k, default) != default]
+    for key in changed or ["layout"]:
+        value = (
+            json.dumps(str(task_config[key]), ensure_ascii=False) if changed else "its white space"
+        )
         note(key, f"{value} is in the layout {name}: say `styles: {{shots: [{name}]}}`")
-    delimiter = str(about.get("target_delimiter", " "))
-    if delimiter != " " and not delimiter.strip() and about.get("output_type") != "loglikelihood":
+    delimiter = str(task_config.get("target_delimiter", " "))
+    if (
+        delimiter != " "
+        and not delimiter.strip()
+        and task_config.get("output_type") != "loglikelihood"
+    ):
         join = json.dumps(delimiter) if delimiter else "none"
         note("target_delimiter", f"say `frame: {{join: {join}}}` in the recipe for the query's own")
 
 
-def few_shot_notes(about: Mapping[str, Any], note: Note) -> None:
+def few_shot_notes(task_config: Mapping[str, Any], note: Note) -> None:
     """Notes on recipe settings for exemplars, and on few-shot settings without an equivalent."""
-    if shots := about.get("num_fewshot"):
+    if shots := task_config.get("num_fewshot"):
         note("num_fewshot", f"say `shots: {{{shots}: 1}}` in the mixture or the recipe")
-    config = about.get("fewshot_config")
+    config = task_config.get("fewshot_config")
     if not isinstance(config, Mapping):
         return
     for key, value in config.items():
-        same = value == about.get(key)
+        same = value == task_config.get(key)
         known = (key == "samples" and isinstance(value, list)) or (
             key == "sampler" and value in ("first_n", "default")
         )
@@ -144,8 +153,8 @@ def few_shot_notes(about: Mapping[str, Any], note: Note) -> None:
             note("fewshot_config", f"`{key}` has no place; exemplars are as the task's rows")
 
 
-def _metrics(about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [m for m in about.get("metric_list") or [] if isinstance(m, Mapping)]
+def _metrics(task_config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [m for m in task_config.get("metric_list") or [] if isinstance(m, Mapping)]
 
 
 def _patterns(given: Any, note: Note) -> list[str]:
@@ -159,11 +168,11 @@ def _patterns(given: Any, note: Note) -> list[str]:
     return found
 
 
-def _filters(about: Mapping[str, Any], note: Note) -> dict[str, Any]:
+def _filters(task_config: Mapping[str, Any], note: Note) -> dict[str, Any]:
     """Steps of the last filter pipeline; steps without an equivalent are noted."""
     chosen: list[dict[str, Any]] | None = None
     names: list[str] = []
-    for pipeline in reversed(about.get("filter_list") or []):
+    for pipeline in reversed(task_config.get("filter_list") or []):
         name = str(pipeline.get("name"))
         steps = [_step(step) for step in pipeline.get("filter") or []]
         if chosen is not None or None in steps:

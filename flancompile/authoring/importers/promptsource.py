@@ -58,7 +58,7 @@ _METRICS = {"ROUGE": "rouge_l", "BLEU": "bleu", "Squad": "squad_f1"}
 
 
 @dataclass
-class _Made:
+class _Converted:
     """A converted template: texts, names and requirements."""
 
     name: str
@@ -88,14 +88,14 @@ for _tag in ("!Template", "!TemplateMetadata"):
 def import_file(path: Path, split: str = "train") -> Imported:
     """Import one templates.yaml. Raises FC304 if the file is not valid."""
     try:
-        about = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-        given = list(about["templates"].values())
+        file = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        given = list(file["templates"].values())
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         first = str(error).splitlines()[0]
         raise fail("FC304", f"{path}: no promptsource file: {first}") from None
-    name = "_".join(str(about[k]) for k in ("dataset", "subset") if about.get(k))
+    name = "_".join(str(file[k]) for k in ("dataset", "subset") if file.get(k))
     found = Imported(re.sub(r"\W+", "_", name), "")
-    made: list[_Made] = []
+    converted: list[_Converted] = []
     taken: set[str] = set()
     reserved = _names(given)
     for template in given:
@@ -104,9 +104,9 @@ def import_file(path: Path, split: str = "train") -> Imported:
         except (SplitError, TextError) as error:
             found.left_out.append(LeftOut(str(template["name"]), first_line(error)))
             continue
-        made.append(one)
+        converted.append(one)
         found.templates[str(template["id"])] = (_category(one), one.name)
-    found.text = _dataset(found.id, about, made, split) if made else ""
+    found.text = _dataset(found.id, file, converted, split) if converted else ""
     return found
 
 
@@ -119,7 +119,7 @@ def _names(given: Sequence[dict[str, Any]]) -> set[str]:
     return found
 
 
-def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Made:
+def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Converted:
     """Convert one template. reserved: names that the file's templates read or set."""
     tree = parse(str(given["jinja"]))
     with_namespaces(tree)
@@ -134,20 +134,20 @@ def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Ma
     own = set(let) | FUNCTIONS
     fields = [through(names, let) - own for names in used]
     inputs = sorted(fields[0])
-    asked = sorted(fields[1] - fields[0])
+    outputs = sorted(fields[1] - fields[0])
     every = renames(reserved, reserved)  # of the whole file, so that a column has one field
     clash = {n: every[n] for n in sorted(fields[0] | fields[1]) if n in every}
     aliases: dict[str, str] = {}
-    if not asked:
+    if not outputs:
         if not fields[1] and not used[1] & set(let):
             raise SplitError("the target is one text for all rows")
-        asked_names = sorted(fields[1]) or inputs[:1]  # a target of draws alone asks for its input
-        if not asked_names:
+        aliased = sorted(fields[1]) or inputs[:1]  # a target of draws alone asks for its input
+        if not aliased:
             raise SplitError("the template shows no column")
-        aliases = {n: f"{clash.get(n, n)}_asked" for n in asked_names}
-        asked = list(aliases.values())
+        aliases = {n: f"{clash.get(n, n)}_asked" for n in aliased}
+        outputs = list(aliases.values())
     inputs = [clash.get(n, n) for n in inputs]
-    asked = [clash.get(n, n) for n in asked]
+    outputs = [clash.get(n, n) for n in outputs]
     for text in map(source, sides):
         optional |= sometimes_set(text)  # where its branch does not set it, a column or nothing
     lets: dict[str, str] = {n: renamed(code, clash) for n, code in let.items()}
@@ -160,18 +160,18 @@ def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Ma
         compile_template(text)
     for code in lets.values():
         compile_expression(code)
-    about = given.get("metadata") or {}
-    return _Made(
+    metadata = given.get("metadata") or {}
+    return _Converted(
         name=slug(str(given["name"]), taken),
         input=texts[0],
         target=texts[1],
         let=lets,
         inputs=inputs or [],
-        outputs=asked,
+        outputs=outputs,
         aliases={**{v: k for k, v in clash.items()}, **{v: k for k, v in aliases.items()}},
-        metric=_metric(about.get("metrics") or []),
-        tags=[*(["choices_in_prompt"] if about.get("choices_in_prompt") else []),
-              *([] if about.get("original_task") else ["variant"])],
+        metric=_metric(metadata.get("metrics") or []),
+        tags=[*(["choices_in_prompt"] if metadata.get("choices_in_prompt") else []),
+              *([] if metadata.get("original_task") else ["variant"])],
         optional=optional,
     )  # fmt: skip
 
@@ -212,50 +212,50 @@ _JOINED = re.compile(r"""(.*)\|\s*join\(\s*(['"])\s*\|\|\|\s*\2\s*\)""", re.DOTA
 
 def _trimmed(tree: list[Node]) -> list[Node]:
     """Strip a side's outer white space, by a filter if it depends on values."""
-    kept = list(tree)
-    while kept and isinstance(kept[0], Text) and not kept[0].text.strip():
-        kept.pop(0)
-    while kept and isinstance(kept[-1], Text) and not kept[-1].text.strip():
-        kept.pop()
-    if kept and isinstance(kept[0], Text):
-        kept[0] = Text(kept[0].text.lstrip())
-    if kept and isinstance(kept[-1], Text):
-        kept[-1] = Text(kept[-1].text.rstrip())
-    _trim_values(kept)
-    if _may_leave_space(kept):
-        wrapped = Block(["filter trim"], [kept], "endfilter")
+    nodes = list(tree)
+    while nodes and isinstance(nodes[0], Text) and not nodes[0].text.strip():
+        nodes.pop(0)
+    while nodes and isinstance(nodes[-1], Text) and not nodes[-1].text.strip():
+        nodes.pop()
+    if nodes and isinstance(nodes[0], Text):
+        nodes[0] = Text(nodes[0].text.lstrip())
+    if nodes and isinstance(nodes[-1], Text):
+        nodes[-1] = Text(nodes[-1].text.rstrip())
+    _trim_values(nodes)
+    if _may_leave_space(nodes):
+        wrapped = Block(["filter trim"], [nodes], "endfilter")
         return [wrapped]
-    return kept
+    return nodes
 
 
-def _may_leave_space(kept: Sequence[Node]) -> bool:
+def _may_leave_space(nodes: Sequence[Node]) -> bool:
     """Whether a side's outer white space depends on values."""
-    ends = [*kept[:1], *kept[-1:]]
+    ends = [*nodes[:1], *nodes[-1:]]
     if any(isinstance(n, Block | Set) for n in ends):
         return True
     # two values with only white space between them: both may be empty
-    solid = [n for n in kept if not (isinstance(n, Text) and not n.text.strip())]
+    solid = [n for n in nodes if not (isinstance(n, Text) and not n.text.strip())]
     pairs = (solid[:2], solid[-2:])
     return any(len(p) == 2 and all(not isinstance(n, Text) for n in p) for p in pairs)
 
 
-def _trim_values(kept: list[Node]) -> None:
+def _trim_values(nodes: list[Node]) -> None:
     """Strip the outermost values and the white space beside them, as values may be empty."""
     for edge, name in ((0, "lstrip"), (-1, "rstrip")):
-        end = kept[edge] if kept else None
+        end = nodes[edge] if nodes else None
         if not isinstance(end, Output):
             continue
-        code, place = end.code, 1 if edge == 0 else len(kept) - 2
-        beside = kept[place] if len(kept) - 1 > 0 else None
-        if isinstance(beside, Text):
-            bare = beside.text.lstrip() if edge == 0 else beside.text.rstrip()
-            space = len(beside.text) - len(bare)
+        code, place = end.code, 1 if edge == 0 else len(nodes) - 2
+        neighbor = nodes[place] if len(nodes) - 1 > 0 else None
+        if isinstance(neighbor, Text):
+            bare = neighbor.text.lstrip() if edge == 0 else neighbor.text.rstrip()
+            space = len(neighbor.text) - len(bare)
             if bare and space:
-                kept[place] = Text(bare)
-                part = beside.text[:space] if edge == 0 else beside.text[-space:]
+                nodes[place] = Text(bare)
+                part = neighbor.text[:space] if edge == 0 else neighbor.text[-space:]
                 quoted = json.dumps(part)
                 code = f"({code}) ~ {quoted}" if edge == 0 else f"{quoted} ~ ({code})"
-        kept[edge] = Output(_filtered(code, name))
+        nodes[edge] = Output(_filtered(code, name))
 
 
 def _filtered(code: str, name: str) -> str:
@@ -264,27 +264,27 @@ def _filtered(code: str, name: str) -> str:
     return f"{code} | {name}" if simple else f"({code}) | {name}"
 
 
-def _category(one: _Made) -> str:
+def _category(one: _Converted) -> str:
     sides = ["_and_".join(side) for side in (one.inputs, one.outputs)]
     return re.sub(r"\W+", "_", f"{sides[0] or 'nothing'}_to_{sides[1]}")
 
 
-def _dataset(id_: str, about: dict[str, Any], made: Sequence[_Made], split: str) -> str:
+def _dataset(id_: str, file: dict[str, Any], converted: Sequence[_Converted], split: str) -> str:
     """The dataset file's text, as YAML in canonical order."""
     columns: dict[str, str] = {}
     required: set[str] = set()
-    for one in made:
+    for one in converted:
         for name in (*one.inputs, *one.outputs):
             columns[name] = one.aliases.get(name, name)
             required |= (
                 {name} - one.optional if one.aliases.get(name, name) not in one.optional else set()
             )
-    tasks: dict[str, list[_Made]] = {}
-    for one in made:
+    tasks: dict[str, list[_Converted]] = {}
+    for one in converted:
         tasks.setdefault(_category(one), []).append(one)
-    hub = {"hub": str(about["dataset"])}
-    if about.get("subset"):
-        hub["config"] = str(about["subset"])
+    hub = {"hub": str(file["dataset"])}
+    if file.get("subset"):
+        hub["config"] = str(file["subset"])
     data = {
         "id": id_,
         "source": {**hub, "splits": {split: split}},
@@ -297,16 +297,16 @@ def _dataset(id_: str, about: dict[str, Any], made: Sequence[_Made], split: str)
     return dumped(data)
 
 
-def _task(group: Sequence[_Made]) -> dict[str, Any]:
+def _task(group: Sequence[_Converted]) -> dict[str, Any]:
     first = group[0]
     templates = []
     for one in group:
-        made: dict[str, Any] = {"name": one.name, "input": one.input, "target": one.target}
+        template: dict[str, Any] = {"name": one.name, "input": one.input, "target": one.target}
         if one.let:
-            made["let"] = one.let
+            template["let"] = one.let
         if one.tags:
-            made["tags"] = one.tags
-        templates.append(made)
+            template["tags"] = one.tags
+        templates.append(template)
     return {
         "signature": f"{', '.join(first.inputs)} -> {', '.join(first.outputs)}",
         "eval": {"metric": first.metric},

@@ -104,21 +104,21 @@ def with_optional(tree: list[Node]) -> set[str]:
         return f"{match['name']} is {'none' if is_absent else 'not none'}"
 
     def rewritten(code: str) -> str:
-        done, code = "", _DEFINED.sub(test, code)
+        converted, code = "", _DEFINED.sub(test, code)
         while match := _DEFAULT.search(code):
             name, end = match[1], _closing(code, match.end()) if match[2] else match.end()
             given = _arguments(code[match.end() : end - 1]) if match[2] else []
             instead = rewritten(given[0]) if given else '""'
             if name in own:
-                done, code = done + code[:end], code[end:]
+                converted, code = converted + code[:end], code[end:]
                 continue
             found.add(name)
             is_broad = len(given) > 1 and given[1].split("=")[-1].strip().lower() == "true"
             use = f"({name} or ({instead}))" if is_broad else (
                 f"({name} if {name} is not none else ({instead}))"
             )  # fmt: skip
-            done, code = done + code[: match.start()] + use, code[end:]
-        return done + code
+            converted, code = converted + code[: match.start()] + use, code[end:]
+        return converted + code
 
     def walk(body: list[Node]) -> None:
         for node in body:
@@ -182,16 +182,16 @@ def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
     """
     top = [n for n in tree if isinstance(n, Set)]
     every = [_bound(n) for n in _all(tree, Set)]
-    wanted = {name for code in let.values() for name in names_of("{{ " + code + " }}")}
+    read_names = {name for code in let.values() for name in names_of("{{ " + code + " }}")}
     chosen: list[Set] = []
     for node in reversed(top):
-        if _bound(node) in wanted:
+        if _bound(node) in read_names:
             chosen.insert(0, node)
-            wanted |= names_of("{{ " + node.code.split("=", 1)[1] + " }}")
+            read_names |= names_of("{{ " + node.code.split("=", 1)[1] + " }}")
     fixed = {_bound(n) for n in chosen}
     if fixed & TAKEN:  # no `let` may have that name
         return None
-    if wanted & set(every) - fixed or any(every.count(n) > 1 for n in fixed):
+    if read_names & set(every) - fixed or any(every.count(n) > 1 for n in fixed):
         return None
     order: dict[str, str] = {}
     for node in chosen:
@@ -226,35 +226,37 @@ def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
     codes = [n.code for n in _all(tree, Set)] + [n.code for n in _all(tree, Output)]
     maps = {m["name"] for code in codes if (m := _UPDATE.fullmatch(code.strip()))}
     lists = {m["name"] for code in codes if (m := _APPEND.fullmatch(code))}
-    held = {name: f"{name}_list.found" for name in lists if "." not in name}
+    namespaces = {name: f"{name}_list.found" for name in lists if "." not in name}
 
     def changed(code: str) -> str | None:
         if match := _APPEND.fullmatch(code):
-            spot = held.get(match["name"], match["name"])
-            return f"{spot} = {spot} + [{renamed(match['value'], held)}]"
+            spot = namespaces.get(match["name"], match["name"])
+            return f"{spot} = {spot} + [{renamed(match['value'], namespaces)}]"
         if match := _UPDATE.fullmatch(code.strip()):
-            return f"{match['name']}.{match['key']} = {renamed(match['value'], held)}"
+            return f"{match['name']}.{match['key']} = {renamed(match['value'], namespaces)}"
         return None
 
     def assigned(code: str) -> str:
         if found := changed(code):
             return found
         name, _, value = (part.strip() for part in code.partition("="))
-        if name in held:
-            return f"{name}_list = namespace(found={renamed(value, held)})"
+        if name in namespaces:
+            return f"{name}_list = namespace(found={renamed(value, namespaces)})"
         return (
-            f"{name} = namespace({value})" if name in maps else f"{name} = {renamed(value, held)}"
+            f"{name} = namespace({value})"
+            if name in maps
+            else f"{name} = {renamed(value, namespaces)}"
         )
 
     def walk(body: list[Node]) -> None:
         for place, node in enumerate(body):
             if isinstance(node, Block):
-                node.tags = [renamed(tag, held) for tag in node.tags]
+                node.tags = [renamed(tag, namespaces) for tag in node.tags]
                 for inner in node.bodies:
                     walk(inner)
             elif isinstance(node, Output):
                 found = changed(node.code)
-                body[place] = Set(found) if found else Output(renamed(node.code, held))
+                body[place] = Set(found) if found else Output(renamed(node.code, namespaces))
             elif isinstance(node, Set):
                 node.code = assigned(node.code)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flancompile.authoring.importers.imported import Imported
-from flancompile.authoring.preview import Wanted, preview
+from flancompile.authoring.preview import PreviewSettings, preview
 from flancompile.compiler.request import CompileRequest, bare_request
 from flancompile.dsl.library.library import TaskDef
 from flancompile.errors import FlancompileError
@@ -42,13 +42,13 @@ def try_out(imported: Sequence[Imported], out: Path) -> dict[str, str]:
 def _verdict(request: CompileRequest, task: TaskDef, template: str) -> str | None:
     """Whether a template renders on the first split with rows; None without such a split."""
     evaluation = task.task.eval
-    wanted = Wanted(template=template, count=1)
+    settings = PreviewSettings(template=template, count=1)
     source = task.dataset.model.source
     names = [*(source.files if isinstance(source.files, dict) else source.splits or ())]
     first = evaluation.split if evaluation is not None else None
     for split in sorted(names or ["train"], key=lambda name: name != first):
         try:
-            examples, reasons = preview(request, task, split, wanted)
+            examples, reasons = preview(request, task, split, settings)
         except FlancompileError:
             continue
         if examples:

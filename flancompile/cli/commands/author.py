@@ -70,7 +70,7 @@ def check(
 
 @app.command(rich_help_panel=PANEL)
 def ls(
-    what: Annotated[
+    kind: Annotated[
         str, typer.Argument(help="tasks, mixtures, recipes, styles or overlays.")
     ] = "tasks",
     select: Annotated[str, typer.Option("--select", "-s", help="A selector over tasks.")] = "all",
@@ -81,7 +81,7 @@ def ls(
     """List tasks with their labels, or mixtures, recipes, styles or overlays."""
     from flancompile.cli import ls as command
 
-    command.run(what, select, library, overlay, as_json=json)
+    command.run(kind, select, library, overlay, as_json=json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -121,12 +121,12 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a task's examples as the model sees them, with text under loss highlighted."""
-    from flancompile.authoring.preview import Wanted
+    from flancompile.authoring.preview import PreviewSettings
     from flancompile.cli import show as command
 
-    wanted = Wanted(template, row, shots, options, cot, option_style, shots_style,
+    settings = PreviewSettings(template, row, shots, options, cot, option_style, shots_style,
         chat_style, count)  # fmt: skip
-    command.run(task, wanted, split, seed, tokenizer, library, overlay, whitespace, as_json=json)
+    command.run(task, settings, split, seed, tokenizer, library, overlay, whitespace, as_json=json)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flancompile.compiler.plan.plan import held_clusters, held_tasks, mixture_tree
+from flancompile.compiler.plan.plan import held_out_clusters, held_out_tasks, mixture_tree
 from flancompile.dsl.library.library import Library, Loaded, TaskDef
 from flancompile.dsl.library.select import nearest_term, parse_selector
 from flancompile.dsl.models.mixture import Mixture, Recipe
@@ -46,8 +46,8 @@ def idle_clusters(
     chosen = _chosen(library, tasks, id_)
     clusters = {t.task.cluster for i, t in tasks.items() if i in chosen and t.task.cluster}
     for index, name in enumerate(recipe.model.hold_out_clusters):
-        held = held_clusters(library, tasks, id_, name).values()
-        if any(held) and not any(i in chosen for ids in held for i in ids):
+        held_out = held_out_clusters(library, tasks, id_, name).values()
+        if any(held_out) and not any(i in chosen for ids in held_out for i in ids):
             message = f"the mixture {id_!r} has no task of the cluster {name!r} to hold out"
             span = recipe.document.span(("hold_out_clusters", index))
             hint = nearest(name, clusters) or f"it has {', '.join(sorted(clusters))}"
@@ -77,8 +77,8 @@ def _idle(
 ) -> Iterator[Diagnostic]:
     for index, hold_out in enumerate(loaded.model.hold_out):
         ids = _picked(hold_out.select, tasks)
-        held = held_tasks(tasks, ids, hold_out.scope)
-        if ids and of_mixture and not any(i in of_mixture for i in held):
+        held_out = held_out_tasks(tasks, ids, hold_out.scope)
+        if ids and of_mixture and not any(i in of_mixture for i in held_out):
             message = f"the hold-out {hold_out.select!r} selects no task of {loaded.id!r}"
             span = loaded.document.span(("hold_out", index, "select"))
             near = nearest_term(parse_selector(hold_out.select), of_mixture.values())

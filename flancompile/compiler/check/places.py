@@ -74,8 +74,8 @@ def _has(place: PlaceOptions, split: str) -> bool:
 def _splits(dataset: Loaded[DatasetFile], places: Sequence[PlaceOptions]) -> Iterator[Diagnostic]:
     """Splits of `exemplars` and `eval` that no place of the source has."""
     for category, task in dataset.model.tasks.items():
-        asked = {"exemplars": task.exemplars.split, "eval": task.eval.split if task.eval else None}
-        for part, split in asked.items():
+        splits = {"exemplars": task.exemplars.split, "eval": task.eval.split if task.eval else None}
+        for part, split in splits.items():
             if split is None or not places or any(_has(p, split) for p in places):
                 continue
             known = sorted({s for p in places for s in named_splits(p) or ()})
@@ -86,21 +86,21 @@ def _splits(dataset: Loaded[DatasetFile], places: Sequence[PlaceOptions]) -> Ite
 
 def _exemplar_files(tasks: Sequence[TaskDef]) -> Iterator[Diagnostic]:
     """Missing files of exemplars, the first of each task."""
-    told: set[str] = set()
+    reported: set[str] = set()
     for task in tasks:
-        if task.task.exemplars.file is None or task.category in told:
+        if task.task.exemplars.file is None or task.category in reported:
             continue
         try:
             exemplar_path(task)
         except FlancompileError as error:
-            told.add(task.category)
+            reported.add(task.category)
             yield from (d for d in error.diagnostics if d.code == "FC301")
 
 
 def _data_files(tasks: Sequence[TaskDef]) -> Iterator[Diagnostic]:
     """Missing local files of a source, the first of each key."""
     source = tasks[0].dataset.model.source
-    told: set[Key] = set()
+    reported: set[Key] = set()
     for task in {t.source_id: t for t in tasks}.values():
         bare = source.model_copy(update={"join": (), "explode": None})
         parts: list[tuple[Key, Source]] = [(("source", "files"), bare)] if source.files else []
@@ -108,8 +108,8 @@ def _data_files(tasks: Sequence[TaskDef]) -> Iterator[Diagnostic]:
         for key, part in parts:
             for split in part.files if isinstance(part.files, dict) else ("train",):
                 spot = (*key, split) if isinstance(part.files, dict) else key
-                if spot not in told and (found := _absent(task, part, split, spot)) is not None:
-                    told.add(spot)
+                if spot not in reported and (found := _absent(task, part, split, spot)) is not None:
+                    reported.add(spot)
                     yield found
 
 

@@ -41,11 +41,11 @@ def check_recipe(library: Library, recipe: Loaded[Recipe]) -> Iterator[Diagnosti
     used = yield from _mixture(library, recipe, tasks, overlay)
     for index, choice in enumerate(recipe.model.evaluate):
         yield from _evaluation(recipe, tasks, overlay, ("evaluate", index), choice)
-    for key, what in {"file": "tokenizer file", "chat_template": "chat template"}.items():
+    for key, kind in {"file": "tokenizer file", "chat_template": "chat template"}.items():
         file = getattr(recipe.model.tokenizer, key)
         if file is not None and not (recipe.folder / file).exists():
             span = document.span(("tokenizer", key))
-            yield Diagnostic("FC412", f"there is no {what} {file!r}", span, _beside(recipe, file))
+            yield Diagnostic("FC412", f"there is no {kind} {file!r}", span, _beside(recipe, file))
     own = ("chat", TOKENIZERS_OWN)
     yield from unknown_styles(library, document, ("styles",), recipe.model.styles, own)
     for index, choice in enumerate(recipe.model.evaluate):

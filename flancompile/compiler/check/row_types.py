@@ -23,7 +23,13 @@ from flancompile.sources.fields import column_rows
 from flancompile.sources.place import Resolved, resolve_place
 
 __all__ = [
-    "Broken", "keep_schemas", "linted_splits", "located", "mark_stale", "schemas_of", "splits_read",
+    "Broken",
+    "linted_splits",
+    "located",
+    "mark_stale",
+    "schemas_of",
+    "splits_read",
+    "update_schemas_lock",
 ]  # fmt: skip
 
 Broken = dict[tuple[str, str], list[Diagnostic]]  # by source id and split
@@ -44,8 +50,10 @@ def linted_splits(task: TaskDef, known: Sequence[str]) -> list[str]:
 
 def splits_read(task: TaskDef, known: Sequence[str]) -> list[str]:
     """The splits for data lints, and the split of the task's exemplars."""
-    shown = task.task.exemplars.split
-    return list(dict.fromkeys([*linted_splits(task, known), *(s for s in known if s == shown)]))
+    exemplar_split = task.task.exemplars.split
+    return list(
+        dict.fromkeys([*linted_splits(task, known), *(s for s in known if s == exemplar_split)])
+    )
 
 
 def schemas_of(
@@ -74,21 +82,21 @@ def schemas_of(
             continue
         seen.setdefault(id_, {}).setdefault(split, []).extend(shapes)
         data.setdefault(id_, {}).setdefault(split, []).append(f"{source_id} {_digest(spec.place)}")
-    made = {}
+    schemas = {}
     partly = {t.dataset.id for t in tasks if any((t.source_id, s) in broken for s in splits[t.id])}
     for id_, by_split in seen.items():
         if id_ in partly:
             continue
         rows = [row for types in by_split.values() if (row := common_type(types)) is not None]
         if rows and all(row.kind == "map" for row in rows):
-            kept = {s: Seen(len(t), _joined(data[id_][s])) for s, t in by_split.items()}
+            sampled = {s: Seen(len(t), _joined(data[id_][s])) for s, t in by_split.items()}
             columns = dict.fromkeys(name for row in rows for name in row.keys)
             types = {n: common_type(r.keys[n] for r in rows if n in r.keys) for n in columns}
             absent = frozenset(name for row in rows for name in row.absent)
             whole = {n: t for n, t in types.items() if t is not None}
             digest = source_digest(request.library.datasets[id_].model.source)
-            made[id_] = Schema(whole, digest, kept, absent)
-    return made
+            schemas[id_] = Schema(whole, digest, sampled, absent)
+    return schemas
 
 
 def located(error: FlancompileError, task: TaskDef) -> list[Diagnostic]:
@@ -104,7 +112,7 @@ def _sources(
     return {(task.source_id, split): task for task in tasks for split in splits[task.id]}
 
 
-def keep_schemas(
+def update_schemas_lock(
     request: CompileRequest, schemas: Mapping[str, Schema], folders: Sequence[Path]
 ) -> None:
     """Update the lock of each library folder, if its schemas have changed."""
@@ -112,11 +120,11 @@ def keep_schemas(
         paths = {i: d.document.path for i, d in request.library.datasets.items()}
         own = {i: s for i, s in schemas.items() if Path(paths[i]).is_relative_to(folder)}
         try:
-            kept: dict[str, Schema] | None = read_lock(folder)
+            stored: dict[str, Schema] | None = read_lock(folder)
         except FlancompileError:  # a damaged lock is replaced
-            kept = None
-        known = {i: s for i, s in (kept or {}).items() if i in paths}
-        if own and {**known, **own} != kept:
+            stored = None
+        known = {i: s for i, s in (stored or {}).items() if i in paths}
+        if own and {**known, **own} != stored:
             write_lock(folder, {**known, **own})
 
 
@@ -126,21 +134,23 @@ def mark_stale(library: Library) -> None:
     if not marked:
         return
     found: dict[str, dict[str, list[str]]] = {}
-    done: set[str] = set()
+    checked: set[str] = set()
     for task in library.every_task():
         id_ = task.dataset.id
-        if id_ not in marked or task.source_id in done:
+        if id_ not in marked or task.source_id in checked:
             continue
-        done.add(task.source_id)
+        checked.add(task.source_id)
         source, folder = task.dataset.model.source, task.dataset.folder
         for split in library.schemas[id_].splits:
-            held = found.setdefault(id_, {}).setdefault(split, [])
+            digests = found.setdefault(id_, {}).setdefault(split, [])
             with suppress(FlancompileError):  # not on this machine, or located by an overlay
                 place = resolve_place(source, None, split, folder, None, task.variable)
-                held.append(f"{task.source_id} {_digest(place)}")
+                digests.append(f"{task.source_id} {_digest(place)}")
     for id_, by_split in found.items():
         schema = library.schemas[id_]
-        if any(held and schema.splits[s].data != _joined(held) for s, held in by_split.items()):
+        if any(
+            digests and schema.splits[s].data != _joined(digests) for s, digests in by_split.items()
+        ):
             library.schemas[id_] = replace(schema, stale=True)
 
 

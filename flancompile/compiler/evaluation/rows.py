@@ -116,13 +116,13 @@ def build_eval(job: EvalJob) -> str:
         others, other_ids, places, reasons = gaps
         keys = zip(others.digests.tolist(), other_ids.to_pylist(), places.to_pylist(), strict=True)
         lost += [(*key, why) for key, why in zip(keys, reasons, strict=True)]
-    table = pa.Table.from_pylist([*map(_shown, lines)], schema=_COLUMNS)
+    table = pa.Table.from_pylist([*map(_unmarked_line, lines)], schema=_COLUMNS)
     table = table.replace_schema_metadata({"dropped": json.dumps(lost)})
     write_object(path, table)
     return str(path)
 
 
-def _shown(line: dict[str, Any]) -> dict[str, Any]:
+def _unmarked_line(line: dict[str, Any]) -> dict[str, Any]:
     """A row with its texts as readers see them; special tokens are in its ids only."""
     texts = {"prompt", "target"}
     lists = {n: line[n] and [unmarked(t) for t in line[n]] for n in ("options", "accepted")}
@@ -183,14 +183,14 @@ def _lines(
     renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Iterable[Fitted]
 ) -> tuple[list[Fitted], list[dict[str, Any]]]:
     """The examples whose accepted answers are texts, and their lines; others are dropped."""
-    kept, lines = [], []
+    found, lines = [], []
     for one in fitted:
         try:
             lines.append(_line(renderer, rows, ids, one))
-            kept.append(one)
+            found.append(one)
         except RowError as error:
             renderer.reasons[one.draft.row] = str(error)
-    return kept, lines
+    return found, lines
 
 
 def _line(renderer: Renderer, rows: RowSet, ids: pa.Array, fitted: Fitted) -> dict[str, Any]:

@@ -46,13 +46,13 @@ def evaluation_sets(recipe: Loaded[Recipe], tasks: Mapping[str, TaskDef]) -> lis
     for id_, given in entries.items():
         for index, choice in given:
             arm = _arm_name(choice, recipe.model.evaluate) if are_named else None
-            made = _set(tasks[id_], choice, choice.name or arm)
-            if made.name in found:
+            set_ = _set(tasks[id_], choice, choice.name or arm)
+            if set_.name in found:
                 span = recipe.document.span(("evaluate", index))
-                message = f"two `evaluate` entries give the set {made.name!r}"
+                message = f"two `evaluate` entries give the set {set_.name!r}"
                 hint = "give one of them another `name`"
                 raise fail("FC426", message, span=span, hint=hint)
-            found[made.name] = made
+            found[set_.name] = set_
     return [found[name] for name in sorted(found)]
 
 

@@ -41,7 +41,7 @@ class EvalTable:
     set: EvalSet
     arms: ArmShares
     table: pa.Table
-    about: dict[str, Any]
+    metadata: dict[str, Any]
     dropped: list[Lost]
     unused: int
 
@@ -57,18 +57,18 @@ def evaluation_tables(
     if not sets:
         return [], {}
     request.check({s.task.id for s in sets})
-    wanted = [pair for s in sets for pair in splits_of([s.task], s.split)]
-    reads, missing = read_all(request, wanted, executor)
+    splits = [pair for s in sets for pair in splits_of([s.task], s.split)]
+    reads, missing = read_all(request, splits, executor)
     left_out: dict[str, str] = {}
     for one in sets:
         left_out |= missing_for([one.task], one.split, missing)
     context = replace(context, reads={**context.reads, **reads})
     here = [s for s in sets if s.task.id not in left_out]
     found = []
-    with request.stage("evaluation") as tell:
+    with request.stage("evaluation") as report:
         for done, one in enumerate(here, 1):
             found.append(_table(context, one, executor))
-            tell(done, len(here))
+            report(done, len(here))
     return found, left_out
 
 
@@ -83,8 +83,8 @@ def _table(context: CompileContext, set_: EvalSet, executor: Executor | None) ->
         for row in blocks.dropped().to_pylist()
     ]
     unused = blocks.kept - len(table) - len(lost)
-    about = eval_metadata(set_.task.task.eval, table["options"], spec)
-    return EvalTable(set_, spec.shares, table, about, [*unread, *lost], unused)
+    metadata = eval_metadata(set_.task.task.eval, table["options"], spec)
+    return EvalTable(set_, spec.shares, table, metadata, [*unread, *lost], unused)
 
 
 def _spec(context: CompileContext, task: TaskDef, choice: EvalChoice) -> RenderSpec:
@@ -98,27 +98,27 @@ def _jobs(
 ) -> Iterator[EvalJob]:
     blocks = context.reads[task.source_id, split]
     make = context.jobs(task, spec, split, evaluated=True)
-    left = choice.max_rows
+    remaining = choice.max_rows
     for block, rows in enumerate(blocks.block_rows):
-        if left is not None and left <= 0:
+        if remaining is not None and remaining <= 0:
             return
-        job = EvalJob(make(block, 0), None if left is None else min(left, rows))
+        job = EvalJob(make(block, 0), None if remaining is None else min(remaining, rows))
         key = eval_key(job, blocks.digests(block), context.tokenizer.digest)
         path = str(context.cache.object_path(key))
         yield replace(job, object=replace(job.object, key=key, path=path))
-        left = None if left is None else left - rows
+        remaining = None if remaining is None else remaining - rows
 
 
 def _templates(task: TaskDef, choice: EvalChoice) -> list[int]:
     names = [t.name for t in task.task.templates]
-    wanted = task.task.eval.templates if task.task.eval else ()
-    for name in wanted:
+    listed = task.task.eval.templates if task.task.eval else ()
+    for name in listed:
         if name not in names:
             span = task.span("eval", "templates")
             raise fail(
                 "FC203", f"there is no template {name!r}", span=span, hint=nearest(name, names)
             )
-    indexes = [i for i, n in enumerate(names) if not wanted or n in wanted]
+    indexes = [i for i, n in enumerate(names) if not listed or n in listed]
     reasoned = [i for i in indexes if task.task.templates[i].cot]
     if choice.cot and reasoned:  # `eval.templates` may exclude all of them
         return reasoned

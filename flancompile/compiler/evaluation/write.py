@@ -23,8 +23,8 @@ def write_evaluation_set(writer: BuildWriter, table: EvalTable) -> EvalEntry:
     one, rows = table.set, table.table
     names = {"name": one.name, "task": one.task.id, "entry": one.entry}
     written = rows.drop_columns(["fewer_shots"])
-    entry = writer.write_eval(one.name, written, {**table.about, **names})
-    about = {k: table.about[k] for k in ("metric", "group", "random_baseline")}
+    entry = writer.write_eval(one.name, written, {**table.metadata, **names})
+    scoring = {k: table.metadata[k] for k in ("metric", "group", "random_baseline")}
     reasons = Counter(Dropped.of(lost.reason).general for lost in table.dropped)
     fewer = Counter(rows["fewer_shots"].drop_null().to_pylist())
     return EvalEntry(
@@ -39,7 +39,7 @@ def write_evaluation_set(writer: BuildWriter, table: EvalTable) -> EvalEntry:
         dropped=len(table.dropped),
         reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         unused=table.unused,
-        **about,
+        **scoring,
     )
 
 

@@ -56,7 +56,7 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
 def _unbuilt(stream: Stream, blocks: SplitBlocks, split: str, epoch: int) -> pa.Table:
     """Rows that lack a field, in blocks without an object of the task in this epoch."""
     fields = task_fields(stream.planned.task)
-    if blocks.kept_for(fields) == blocks.kept:
+    if blocks.rows_with(fields) == blocks.kept:
         return LEDGER.empty_table()
     built = {p.block for p in stream.pieces if p.epoch == epoch}
     found = [LEDGER.empty_table()]

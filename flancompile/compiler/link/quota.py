@@ -113,18 +113,18 @@ class _Solver:
         whole = min(epochs * rows[i] / self.shares[i] for i in rows if self.shares.get(i, 0) > 0)
         return self.of_examples(max(1, round(whole)))
 
-    def of_tokens(self, wanted: int, column: str) -> dict[str, int]:
+    def of_tokens(self, requested: int, column: str) -> dict[str, int]:
         """The fewest examples in the mixture's ratio whose tokens reach `wanted`."""
         low, high = 0, 64
-        while self._tokens(self.of_examples(high), column) < wanted:
+        while self._tokens(self.of_examples(high), column) < requested:
             low, grown = high, self._tokens(self.of_examples(high), column)
-            guess = int(high * wanted / max(grown, 1) * 1.02) + 1
+            guess = int(high * requested / max(grown, 1) * 1.02) + 1
             if self._exhausted(high):
                 return self.of_examples(high)
             high = min(max(high + 1, guess), high * 64)
         while high - low > 1:
             middle = (low + high) // 2
-            if self._tokens(self.of_examples(middle), column) < wanted:
+            if self._tokens(self.of_examples(middle), column) < requested:
                 low = middle
             else:
                 high = middle

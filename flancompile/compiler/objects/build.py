@@ -203,18 +203,18 @@ def examples_of(
     before = dict(tokenizer.encoder_counts)
     dropped: dict[int, str] = dict.fromkeys(range(reserved), DropReason.RESERVED)
     segment_cache = segment_cache or SegmentCache(tokenizer)
-    made = assemble(spec, rows, pools, dropped, segment_cache) if by_columns else None
-    columns, left, known = None, None, dropped
-    if made is not None:
-        columns = fit_columns(made, segment_cache, budget, may_cut=bool(spec.task.truncate))
-        left, known = columns.left.tolist(), {**dropped, **made.reasons}
-    renderer = Renderer(spec, rows, pools, known, left)
+    assembly = assemble(spec, rows, pools, dropped, segment_cache) if by_columns else None
+    columns, fallback_rows, known = None, None, dropped
+    if assembly is not None:
+        columns = fit_columns(assembly, segment_cache, budget, may_cut=bool(spec.task.truncate))
+        fallback_rows, known = columns.fallback_rows.tolist(), {**dropped, **assembly.reasons}
+    renderer = Renderer(spec, rows, pools, known, fallback_rows)
     fitted = list(fit(renderer, tokenizer, budget))
     _prove(spec, rows, tokenizer, columns, fitted)
     wide = tokenizer.vocab_size > 1 << 16
     table = example_table(spec, rows, ids, ordinals, columns, fitted, renderer.reasons, wide)
     table = table.append_column(_SPELLS, pa.array(_spelling(rows, tokenizer)))
-    by_row = len(rows) - reserved if left is None else len(left)
+    by_row = len(rows) - reserved if fallback_rows is None else len(fallback_rows)
     paths = {
         n: c - before.get(n, 0) for n, c in tokenizer.encoder_counts.items() if c > before.get(n, 0)
     }
@@ -226,10 +226,10 @@ def examples_of(
 
 def _spelling(rows: RowSet, tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
     """Rows that spell a special token of the tokenizer in a field that the task reads."""
-    held = rows.columns
-    columns = held.arrays() if isinstance(held, Stored) else held
+    stored = rows.columns
+    columns = stored.arrays() if isinstance(stored, Stored) else stored
     names = sorted(columns)
-    return rows.once(
+    return rows.cached(
         rows.shared.spellings,
         (tokenizer.digest, *names),
         lambda: special_token_rows((columns[n] for n in names), tokenizer.special_texts, len(rows)),
@@ -248,17 +248,17 @@ def _prove(
     ids: list[npt.NDArray[np.uint32]] = []
     if columns is not None:
         some = _sampled(columns.places, rows)
-        held = columns.prompts.cache.fragments
-        texts += held.texts(columns.assembly.prompts(some)).to_pylist()
-        texts += held.texts(columns.assembly.targets.take(some)).to_pylist()
+        fragments = columns.prompts.cache.fragments
+        texts += fragments.texts(columns.assembly.prompts(some)).to_pylist()
+        texts += fragments.texts(columns.assembly.targets.take(some)).to_pylist()
         ids += [*columns.prompts.take(some), *columns.targets.take(some)]
     for one in _sampled(fitted, rows):
         spans = one.draft.texts(spec)
         whole = isinstance(spec.layout_of(one.draft), ChatTemplate)
         texts += ["".join(spans)] if whole else spans
         ids += [np.concatenate(one.parts)] if whole else one.parts
-    for text, found, wanted in zip(texts, ids, tokenizer.reference(texts), strict=True):
-        if not np.array_equal(found, wanted):
+    for text, found, expected in zip(texts, ids, tokenizer.reference(texts), strict=True):
+        if not np.array_equal(found, expected):
             message = f"{spec.task_id}: {tokenizer.encoder} gives other ids than the reference"
             raise fail("FC512", f"{message} for {text[:60]!r}", hint="please report this text")
 

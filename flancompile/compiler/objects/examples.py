@@ -32,7 +32,8 @@ FEWER_SHOTS = [reason.value for reason in FewerShots]
 class FittedColumns:
     """The assembled examples that fit. places: int64[m] into the assembly.
 
-    left: rows that do not fit; prompts, targets: ids of the whole assembly; exact: bool[m].
+    fallback_rows: rows left to the row engine; prompts, targets: ids of the whole assembly; exact:
+    bool[m].
     """
 
     assembly: Assembly
@@ -40,7 +41,7 @@ class FittedColumns:
     prompts: Spliced
     targets: Spliced
     exact: npt.NDArray[np.bool_]
-    left: Ints
+    fallback_rows: Ints
 
 
 def fit_columns(
@@ -54,10 +55,10 @@ def fit_columns(
         segment_cache.encode(assembly.first_prompts),
         segment_cache.encode(assembly.targets),
     )
-    told = targets.lengths
-    room = _room(budget, told)
+    target_lengths = targets.lengths
+    room = _room(budget, target_lengths)
     most = budget.target if budget.target is not None else budget.total
-    good = np.ones(len(told), np.bool_) if most is None else told <= most
+    good = np.ones(len(target_lengths), np.bool_) if most is None else target_lengths <= most
     _drop(assembly, np.flatnonzero(~good), DropReason.LONG_TARGET)
     _drop(assembly, np.flatnonzero(good & (room <= 0)), DropReason.LONG_PROMPT)
     good &= room > 0
@@ -71,9 +72,11 @@ def fit_columns(
     if not may_cut:
         _drop(assembly, over, DropReason.LONG_PROMPT)
     places = np.flatnonzero(good)
-    left = np.sort(np.concatenate([assembly.rest, assembly.rows[over if may_cut else over[:0]]]))
+    fallback_rows = np.sort(
+        np.concatenate([assembly.fallback_rows, assembly.rows[over if may_cut else over[:0]]])
+    )
     exact = _exact(segment_cache, assembly.targets.take(places), targets, places)
-    return FittedColumns(assembly, places, prompts, targets, exact, left)
+    return FittedColumns(assembly, places, prompts, targets, exact, fallback_rows)
 
 
 def _exact(
@@ -84,18 +87,20 @@ def _exact(
     if tokenizer.lossless:
         return np.ones(len(places), np.bool_)
     known = segment_cache.fragment_cache.exact
-    said = segment_cache.fragments.texts(texts).to_pylist()
-    new = list({text: i for i, text in enumerate(said) if text not in known}.values())
-    asked = [said[i] for i in new]
-    known.update(zip(asked, tokenizer.exact(asked, encoded.take(places[new])), strict=True))
-    return np.fromiter((known[t] for t in said), np.bool_, len(said))
+    targets = segment_cache.fragments.texts(texts).to_pylist()
+    new = list({text: i for i, text in enumerate(targets) if text not in known}.values())
+    new_targets = [targets[i] for i in new]
+    known.update(
+        zip(new_targets, tokenizer.exact(new_targets, encoded.take(places[new])), strict=True)
+    )
+    return np.fromiter((known[t] for t in targets), np.bool_, len(targets))
 
 
-def _room(budget: Budget, told: Ints) -> Ints:
+def _room(budget: Budget, target_lengths: Ints) -> Ints:
     """Tokens left for each prompt beside its target."""
-    room = np.full(len(told), np.iinfo(np.int64).max)
+    room = np.full(len(target_lengths), np.iinfo(np.int64).max)
     if budget.total is not None:
-        room = budget.total - told
+        room = budget.total - target_lengths
     return room if budget.input is None else np.minimum(room, budget.input)
 
 
@@ -130,7 +135,7 @@ def example_table(
     offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
     names = [t.name for t in spec.task.templates]
     options, layouts = sorted(spec.option_styles), lines.layout_ids
-    made: dict[str, pa.Array] = {
+    columns_: dict[str, pa.Array] = {
         "row": pa.array(rows.digests),
         "row_id": ids,
         "ordinal": ordinals,
@@ -138,7 +143,7 @@ def example_table(
         "template": _named(names, lines.template),
         "option_style": _named(options, lines.option_style),
         "shots_style": _named(layouts, lines.layout),
-        "shots_asked": pa.array(lines.shots_asked),
+        "shots_asked": pa.array(lines.shots_requested),
         "shots": pa.array(lines.shots),
         "fewer_shots": _named(FEWER_SHOTS, lines.fewer_shots),
         "options": pa.array(lines.options),
@@ -152,7 +157,7 @@ def example_table(
         "target_tokens": pa.array(lines.target_tokens),
         "ids": pa.LargeListArray.from_arrays(offsets, pa.array(flat)),
     }
-    return pa.table(made)
+    return pa.table(columns_)
 
 
 def _named(ids: Sequence[str], places: Ints) -> pa.Array:
@@ -171,7 +176,7 @@ class _Lines:
         self.template, self.option_style, self.layout, self.fewer_shots = (
             np.full(rows, -1) for _ in range(4)
         )
-        self.shots_asked, self.shots = (np.zeros(rows, np.uint8) for _ in range(2))
+        self.shots_requested, self.shots = (np.zeros(rows, np.uint8) for _ in range(2))
         self.prompt_tokens, self.target_tokens = (np.zeros(rows, np.uint32) for _ in range(2))
         self.kept, self.options, self.cot, self.truncated, self.exact, self.unknown = (
             np.zeros(rows, np.bool_) for _ in range(6)
@@ -179,25 +184,28 @@ class _Lines:
         self.loss_spans: list[list[int] | None] = [None] * rows
         self.exemplars: dict[int, Any] = {}
         self.taken = np.zeros(0, np.int64), np.zeros((0, 0), np.bool_)
-        self.shown = np.zeros(0, np.uint64)
+        self.exemplar_digests = np.zeros(0, np.uint64)
 
     def add_columns(self, columns: FittedColumns) -> None:
         """Add the assembled examples that fit."""
-        made, at = columns.assembly, columns.places
-        rows, drawn = made.rows[at], made.drawn
+        assembly, at = columns.assembly, columns.places
+        rows, drawn = assembly.rows[at], assembly.drawn
         self.kept[rows] = True
         self.template[rows] = drawn.template[at]
-        self.option_style[rows] = made.option_style[at]
-        self.layout[rows] = made.layout[at]
-        self.shots_asked[rows], self.options[rows] = drawn.shots[at], drawn.options[at]
+        self.option_style[rows] = assembly.option_style[at]
+        self.layout[rows] = assembly.layout[at]
+        self.shots_requested[rows], self.options[rows] = drawn.shots[at], drawn.options[at]
         self.cot[rows], self.exact[rows] = drawn.cot[at], columns.exact
         self.unknown[rows] = columns.prompts.unknown(at)
-        taken = made.exemplars[at]
-        self.shots[rows], self.fewer_shots[rows] = made.shots[at], made.fewer_shots[at]
+        taken = assembly.exemplars[at]
+        self.shots[rows], self.fewer_shots[rows] = assembly.shots[at], assembly.fewer_shots[at]
         self.prompt_tokens[rows] = columns.prompts.lengths[at]
         self.target_tokens[rows] = columns.targets.lengths[at]
         if taken.size:
-            self.taken, self.shown = (rows, taken >= 0), made.pool.digests[taken[taken >= 0]]
+            self.taken, self.exemplar_digests = (
+                (rows, taken >= 0),
+                assembly.pool.digests[taken[taken >= 0]],
+            )
 
     def add(self, one: Fitted) -> None:
         """Add the row engine's examples."""
@@ -208,7 +216,7 @@ class _Lines:
         if draft.option_style is not None:
             self.option_style[row] = self._option_of[draft.option_style]
         self.layout[row] = self._layout_of[draft.shots_style]
-        self.shots_asked[row], self.shots[row] = choice.shots, len(draft.shots)
+        self.shots_requested[row], self.shots[row] = choice.shots, len(draft.shots)
         if draft.fewer_shots is not None:
             self.fewer_shots[row] = FEWER_SHOTS.index(draft.fewer_shots)
         self.options[row], self.cot[row] = choice.options, choice.cot
@@ -220,16 +228,16 @@ class _Lines:
 
     def exemplar_lists(self) -> pa.Array:
         """The exemplars' digests of each row."""
-        rows, held = self.taken
+        rows, drawn_mask = self.taken
         counts = np.zeros(self.rows, np.int64)
-        counts[rows] = held.sum(axis=1)
+        counts[rows] = drawn_mask.sum(axis=1)
         for row, own in self.exemplars.items():
             counts[row] = len(own)
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         flat = np.zeros(int(ends[-1]), np.uint64)
         by_columns = np.zeros(self.rows, np.bool_)
         by_columns[rows] = True  # rows ascend, so their exemplars are in the same order
-        flat[np.repeat(by_columns, counts)] = self.shown
+        flat[np.repeat(by_columns, counts)] = self.exemplar_digests
         for row, own in self.exemplars.items():
             flat[ends[row] : ends[row + 1]] = own
         return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(flat))

@@ -156,9 +156,9 @@ def _tried(
 ) -> dict[int, Measured[_Try]]:
     """Encode drafts in their present state; `renderer.reasons` gets those that cannot fit."""
     texts = _texts(renderer, drafts)
-    shown = [t for spans in texts.values() for t in spans[::2]]
+    prompt_texts = [t for spans in texts.values() for t in spans[::2]]
     learnt = [t for spans in texts.values() for t in spans[1::2]]
-    prompts, targets = encoder.encode(shown), encoder.encode(learnt)
+    prompts, targets = encoder.encode(prompt_texts), encoder.encode(learnt)
     exact = encoder.exact(learnt, targets)
     found, at = {}, 0
     for i, spans in texts.items():
@@ -168,9 +168,9 @@ def _tried(
             parts = [part for k in here for part in (prompts[k], targets[k])]
             parts = span_ids(renderer.spec.layout_of(draft), encoder, spans, parts)
             excess = _excess(budget, [len(p) for p in parts])
-            kept = tuple(p.copy() for p in parts)
-            unknown = any(bool((p == encoder.unknown_id).any()) for p in kept[::2])
-            fitted = Fitted(draft, kept, bool(exact[here.start : here.stop].all()), unknown)
+            ids = tuple(p.copy() for p in parts)
+            unknown = any(bool((p == encoder.unknown_id).any()) for p in ids[::2])
+            fitted = Fitted(draft, ids, bool(exact[here.start : here.stop].all()), unknown)
             found[i] = Measured(sum(map(len, parts[::2])), excess, _Try(spans, fitted))
         except RowError as error:
             renderer.reasons[draft.row] = str(error)

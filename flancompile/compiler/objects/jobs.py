@@ -130,7 +130,7 @@ class CompileContext:
         blocks = self.reads[task.source_id, split]
         pool = self.pool(task, split, evaluated=evaluated)
         reserved = task.task.exemplars.count or 0
-        about = json_digest(spec.as_json())
+        spec_digest = json_digest(spec.as_json())
 
         def job(block: int, epoch: int) -> ObjectJob:
             base = ObjectJob(
@@ -145,7 +145,7 @@ class CompileContext:
                 reserved=reserved if block == 0 else 0,
                 pool=pool,
             )
-            key = object_key(base, blocks.digests(block), self.tokenizer.digest, about)
+            key = object_key(base, blocks.digests(block), self.tokenizer.digest, spec_digest)
             return replace(base, key=key, path=str(self.cache.object_path(key)))
 
         return job
@@ -159,10 +159,10 @@ class CompileContext:
         if exemplars.source not in ("split", "reserved"):
             return None
         fields = task_fields(task)
-        if not self.reads[task.source_id, split].kept_for(task_fields(task, evaluated=evaluated)):
+        if not self.reads[task.source_id, split].rows_with(task_fields(task, evaluated=evaluated)):
             return None  # no example to show exemplars to
         blocks = self.reads[task.source_id, exemplars.split or split]
-        if not blocks.kept_for(fields):
+        if not blocks.rows_with(fields):
             message = f"{task.id}: the split {exemplars.split!r} has no rows for exemplars"
             raise fail("FC302", message, span=task.span("exemplars", "split"))
         needed = () if evaluated else fields  # queries of an evaluation are not reserved

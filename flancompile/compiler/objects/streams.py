@@ -85,14 +85,14 @@ class Stream:
         """Number of examples so far."""
         return sum(len(p.usable) for p in self.pieces)
 
-    def next_jobs(self, wanted: int) -> Iterator[ObjectJob]:
+    def next_jobs(self, requested: int) -> Iterator[ObjectJob]:
         """Jobs to bring the stream to `wanted` examples, estimated from earlier objects."""
-        if self.ended or self.usable >= wanted or not self.blocks:
+        if self.ended or self.usable >= requested or not self.blocks:
             return
         done = len(self.pieces)
         rows_done = sum(self._rows(i) for i in range(done))
         ratio = self.usable / rows_done if rows_done else 1.0
-        missing = (wanted - self.usable) / max(ratio, 0.01)
+        missing = (requested - self.usable) / max(ratio, 0.01)
         place = done
         while missing > 0 and not self._is_over(place):
             yield self.job(place % len(self.blocks), place // len(self.blocks))
@@ -175,10 +175,12 @@ class Streams:
                 found.setdefault(kind, Counter()).update(counts)
         return {kind: dict(counts) for kind, counts in found.items()}
 
-    def ensure(self, wanted: Mapping[str, int]) -> None:
+    def ensure(self, requested: Mapping[str, int]) -> None:
         """Build objects until every stream has its number of examples, or is exhausted."""
         while True:
-            work = [(s, job) for s in self._short(wanted) for job in s.next_jobs(wanted[s.id])]
+            work = [
+                (s, job) for s in self._short(requested) for job in s.next_jobs(requested[s.id])
+            ]
             if not work:
                 return
             for done, (stream, path) in enumerate(self._run(work), 1):
@@ -186,8 +188,8 @@ class Streams:
                 if self.progress is not None:
                     self.progress(done, len(work))
 
-    def _short(self, wanted: Mapping[str, int]) -> Iterator[Stream]:
-        for id_, count in wanted.items():
+    def _short(self, requested: Mapping[str, int]) -> Iterator[Stream]:
+        for id_, count in requested.items():
             stream = self.streams[id_]
             limit = stream.limit()
             if not stream.ended and stream.usable < (count if limit is None else min(count, limit)):

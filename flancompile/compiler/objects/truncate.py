@@ -90,8 +90,8 @@ class Cutting(Generic[T]):
             return
         lengths = [len(t) for t in self.texts[: self.taken]]
         self.over, self._over_tokens = max(lengths), self.whole.tokens
-        left = sum(lengths) - self.whole.excess * self.characters / max(self.whole.tokens, 1)
-        self.cap = min(max(_level(lengths, left), 1), max(self.over - 1, 1))
+        allowed = sum(lengths) - self.whole.excess * self.characters / max(self.whole.tokens, 1)
+        self.cap = min(max(_level(lengths, allowed), 1), max(self.over - 1, 1))
 
     def _between(self, best: Measured[T]) -> int:
         """A length between the known ones: in proportion to tokens, and every third time midway."""
@@ -134,19 +134,19 @@ def head(text: str, length: int) -> str:
         length = kept if text[:kept].strip() else _border(text, length)
     if length <= first:  # the first grapheme is longer than that
         length = first + 1
-        while length < len(text) and _goes_on(text, length):
+        while length < len(text) and _continues(text, length):
             length += 1
     return text[:length].rstrip()
 
 
 def _border(text: str, place: int) -> int:
     """The last grapheme boundary at or before a place."""
-    while 0 < place < len(text) and _goes_on(text, place):
+    while 0 < place < len(text) and _continues(text, place):
         place -= 1
     return place
 
 
-def _goes_on(text: str, place: int) -> bool:
+def _continues(text: str, place: int) -> bool:
     """Whether the code point at a place continues a grapheme (UAX 29, roughly)."""
     before, after = text[place - 1], text[place]
     if after.isascii():
@@ -165,9 +165,9 @@ def _is_flag(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def _level(lengths: Sequence[int], left: float) -> int:
+def _level(lengths: Sequence[int], allowed: float) -> int:
     """The common length that leaves `left` characters when longer texts are cut to it."""
-    rest, count = left, len(lengths)
+    rest, count = allowed, len(lengths)
     for length in sorted(lengths):
         if length * count >= rest:
             break

@@ -14,9 +14,9 @@ __all__ = ["query_fields", "used_fields"]
 
 def used_fields(task: Task, known: Iterable[str]) -> frozenset[str]:
     """The fields that a task reads anywhere: signature, texts, expressions, choices, exemplars."""
-    shown = (task.exemplars.explanation, *task.exemplars.fields.values())
+    exemplar_texts = (task.exemplars.explanation, *task.exemplars.fields.values())
     names = {*task.signature.outputs, *_target_names(task.templates)}
-    names = names.union(*(_cached_names(t, True) for t in shown if t is not None))
+    names = names.union(*(_cached_names(t, True) for t in exemplar_texts if t is not None))
     return (_query_names(task) | names) & frozenset(known)
 
 

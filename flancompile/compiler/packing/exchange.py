@@ -34,16 +34,16 @@ def exchange(lengths: I64, pack_of: I64, capacity: int) -> I64:
     moved = _exchanged(lengths, pack_of.copy(), gaps, is_part)
     loose = np.flatnonzero(is_part[moved])
     rest = np.ascontiguousarray(lengths[loose])
-    again = place(
+    repacked = place(
         rest, plan_histogram(np.bincount(rest, minlength=capacity + 1), capacity), capacity
     )
-    needed = int(again.max()) + 1
+    needed = int(repacked.max()) + 1
     if needed > len(parts):
         return pack_of
-    moved[loose] = parts[again]
-    kept = np.ones(packs, np.bool_)
-    kept[parts[needed:]] = False
-    return np.asarray((np.cumsum(kept) - 1)[moved])
+    moved[loose] = parts[repacked]
+    used = np.ones(packs, np.bool_)
+    used[parts[needed:]] = False
+    return np.asarray((np.cumsum(used) - 1)[moved])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -73,10 +73,10 @@ def _exchanged(lengths, pack_of, gaps, is_part):  # type: ignore[no-untyped-def]
         while more > 0:
             for k in range(start[pack], start[pack + 1]):
                 item = items[k]
-                wanted = lengths[item] + more
-                if wanted <= longest and head[wanted] >= 0:
-                    other = head[wanted]
-                    head[wanted] = below[other]
+                length = lengths[item] + more
+                if length <= longest and head[length] >= 0:
+                    other = head[length]
+                    head[length] = below[other]
                     below[item] = head[lengths[item]]
                     head[lengths[item]] = item
                     pack_of[item], pack_of[other] = pack_of[other], pack

@@ -38,14 +38,18 @@ def impossible_arms(
     ):
         if weights is None or not arms:
             continue
-        what = "options" if arm == "options" else "a chain of thought"
+        feature = "options" if arm == "options" else "a chain of thought"
         if weights.with_ > 0 and arms == {False}:
-            message = f"the member {name!r} asks for {what}, and no template of its tasks has any"
+            message = (
+                f"the member {name!r} asks for {feature}, and no template of its tasks has any"
+            )
             hint = f"take `{arm}` out, or give a template `{arm}: "
             hint += "optional`" if arm == "options" else "true`"
             yield Diagnostic("FC419", message, span, hint)
         elif weights.with_ == 0 and arms == {True}:
-            message = f"the member {name!r} asks for prompts without {what}: all templates have it"
+            message = (
+                f"the member {name!r} asks for prompts without {feature}: all templates have it"
+            )
             yield Diagnostic("FC419", message, span, f"take `{arm}` out, or add a template without")
 
 
@@ -66,14 +70,14 @@ def unmet_rates(library: Library, id_: str, node: Node) -> Iterator[Diagnostic]:
 
 def short_size(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
     """A number of examples that exceeds the limits of caps and epochs, for any data."""
-    wanted = recipe.model.size.examples
-    if wanted is None:
+    examples = recipe.model.size.examples
+    if examples is None:
         return
     rates = [c.rate for c in node.children]
     total = sum(r or 0.0 for r in rates)
     span = recipe.document.span(("size", "examples"))
     for child in node.children if total and None not in rates else [node]:
-        share = wanted * ((child.rate or 0.0) / total if child is not node else 1.0)
+        share = examples * ((child.rate or 0.0) / total if child is not node else 1.0)
         tasks = child.all_tasks()
         most = [t.cap_rows * t.max_epochs for t in tasks if t.cap_rows and t.max_epochs]
         if tasks and len(most) == len(tasks) and sum(most) < share * 0.999:

@@ -20,7 +20,7 @@ from flancompile.dsl.models.mixture import Arms, HoldOut, Member, Mixture, Recip
 from flancompile.errors import Diagnostic, FlancompileError, Span, fail, nearest
 
 __all__ = [
-    "clusters_of", "held_clusters", "held_tasks", "mixture_tree", "resolve", "shares",
+    "clusters_of", "held_out_clusters", "held_out_tasks", "mixture_tree", "resolve", "shares",
 ]  # fmt: skip
 
 T = TypeVar("T", int, float)
@@ -46,21 +46,21 @@ class _Resolver:
     def __init__(self, library: Library, tasks: Mapping[str, TaskDef]) -> None:
         self.library = library
         self.tasks = tasks
-        self.held: dict[str, str] = {}
+        self.held_out: dict[str, str] = {}
         self.taken: dict[str, tuple[str, Span, PlannedTask]] = {}
         self.found: list[Diagnostic] = []
 
-    def clusters(self, wanted: Mapping[str, Span | None], mixture: str) -> None:
+    def clusters(self, requested: Mapping[str, Span | None], mixture: str) -> None:
         """Hold out clusters, and those that the mixture lists for them under `hold_out_with`."""
         known = sorted({t.task.cluster for t in self.tasks.values() if t.task.cluster})
-        for name, span in wanted.items():
+        for name, span in requested.items():
             if name not in known:
                 message = f"there is no cluster {name!r} to hold out"
                 hint = nearest(name, known) or f"clusters here: {', '.join(known[:12]) or 'none'}"
                 self.found.append(Diagnostic("FC406", message, span, hint))
-            for cluster, ids in held_clusters(self.library, self.tasks, mixture, name).items():
+            for cluster, ids in held_out_clusters(self.library, self.tasks, mixture, name).items():
                 for id_ in ids:
-                    self.held.setdefault(id_, f"cluster:{cluster}")
+                    self.held_out.setdefault(id_, f"cluster:{cluster}")
 
     def mixture(self, id_: str, scope: _Scope, span: Span | None) -> Node:
         if id_ in scope.path:
@@ -79,8 +79,8 @@ class _Resolver:
             (*scope.path, id_),
         )  # fmt: skip
         for index, member in enumerate(mixture.members):
-            said = "mixture" if member.select is None else "select"
-            place = loaded.document.span(("members", index, said))
+            key = "mixture" if member.select is None else "select"
+            place = loaded.document.span(("members", index, key))
             node.children.append(self.member(member, below, place))
         self.check_rates(node, loaded)
         self.found += double_names(loaded)
@@ -132,18 +132,18 @@ class _Resolver:
         self.found += impossible_arms(member, [self.tasks[i].task for i in ids], name, span)
         picked = []
         for id_ in ids:
-            if id_ in self.held:
+            if id_ in self.held_out:
                 continue
             task = self.tasks[id_]
             arms = arm_shares(task.task, scope.arms)
             path = "/".join((*scope.path, name))
             planned = PlannedTask(task, path, arms, scope.cap_rows, scope.max_epochs)
-            if id_ not in self.taken or self.kept(member, planned, name, span):
+            if id_ not in self.taken or self.takes_again(member, planned, name, span):
                 self.taken.setdefault(id_, (name, span, planned))
                 picked.append(planned)
         return picked
 
-    def kept(self, member: Member, planned: PlannedTask, name: str, span: Span) -> bool:
+    def takes_again(self, member: Member, planned: PlannedTask, name: str, span: Span) -> bool:
         """Whether to take a task that an earlier member has once more; else add a diagnostic."""
         if member.overlap is None:
             self.overlap(planned.task.id, name, span)
@@ -180,8 +180,8 @@ class _Resolver:
         for id_ in ids:
             if _scope_mark(self.tasks[id_], hold_out.scope) is None:
                 self.found.append(_without_cluster(id_, span))
-        for id_ in held_tasks(self.tasks, ids, hold_out.scope):
-            self.held.setdefault(id_, hold_out.select)
+        for id_ in held_out_tasks(self.tasks, ids, hold_out.scope):
+            self.held_out.setdefault(id_, hold_out.select)
 
 
 def _without_cluster(id_: str, span: Span) -> Diagnostic:
@@ -204,25 +204,25 @@ def mixture_tree(
     yield loaded
 
 
-def held_tasks(tasks: Mapping[str, TaskDef], ids: Collection[str], scope: str) -> list[str]:
+def held_out_tasks(tasks: Mapping[str, TaskDef], ids: Collection[str], scope: str) -> list[str]:
     """The tasks that a hold-out of tasks `ids` leaves out, depending on its scope."""
     marks = {_scope_mark(tasks[i], scope) for i in ids} - {None}
     return [i for i, t in tasks.items() if i in ids or _scope_mark(t, scope) in marks]
 
 
-def held_clusters(
+def held_out_clusters(
     library: Library, tasks: Mapping[str, TaskDef], mixture: str, name: str
 ) -> dict[str, list[str]]:
     """The tasks that a recipe's hold-out of a cluster leaves out of a mixture, by cluster or tag.
 
     The clusters are `name` and those that the mixture lists for it under `hold_out_with`.
     """
-    beside: dict[str, tuple[str, ...]] = {}
+    together: dict[str, tuple[str, ...]] = {}
     for loaded in mixture_tree(library, mixture):
-        beside |= loaded.model.hold_out_with
+        together |= loaded.model.hold_out_with
     return {
         cluster: [i for i, t in tasks.items() if cluster in (t.task.cluster, *t.task.tags)]
-        for cluster in (name, *beside.get(name, ()))
+        for cluster in (name, *together.get(name, ()))
     }
 
 
@@ -263,7 +263,7 @@ def resolve(
         raise FlancompileError(resolver.found)
     if not node.all_tasks():
         raise fail("FC407", f"the mixture {mixture!r} has no tasks left", span=span)
-    return node, resolver.held
+    return node, resolver.held_out
 
 
 def shares(node: Node, rows: Mapping[str, int]) -> dict[str, float]:

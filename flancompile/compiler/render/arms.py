@@ -53,7 +53,9 @@ class ArmShares:
 
 def option_arms(templates: Iterable[TaskTemplate]) -> set[bool]:
     """The arms that the templates have: with options (true), without (false), or both."""
-    return {shown for template in templates for shown in _OPTION_ARMS[template.options]}
+    return {
+        with_options for template in templates for with_options in _OPTION_ARMS[template.options]
+    }
 
 
 def cot_arms(templates: Iterable[TaskTemplate]) -> set[bool]:
@@ -61,11 +63,11 @@ def cot_arms(templates: Iterable[TaskTemplate]) -> set[bool]:
     return {template.cot for template in templates}
 
 
-def _open(wanted: tuple[float, float], arms: set[bool]) -> tuple[float, float]:
+def _open(weights: tuple[float, float], arms: set[bool]) -> tuple[float, float]:
     """Weights (with, without) under the possible arms."""
     if True not in arms:
         return 0.0, 1.0
-    return wanted if False in arms else (1.0, 0.0)
+    return weights if False in arms else (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ def arm_shares(task: Task, chain: Sequence[Arms]) -> ArmShares:
     shots = next((a.shots for a in chain if a.shots is not None), {0: 1.0})
     options = next((a.options for a in chain if a.options is not None), None)
     cot = next((a.cot for a in chain if a.cot is not None), None)
-    kept = tuple((k, w) for k, w in sorted(shots.items()) if w > 0)
+    positive = tuple((k, w) for k, w in sorted(shots.items()) if w > 0)
     pairs = [(arm.with_, arm.without) if arm else (1.0, 1.0) for arm in (options, cot)]
-    return ArmShares(kept, *pairs).within(task.templates)
+    return ArmShares(positive, *pairs).within(task.templates)
 
 
 def choose(
@@ -163,8 +165,8 @@ class _Walk:
         if previous == NO_TEMPLATE:
             raise RowError(self.why_none(row, usable))
         template = rows.task.templates[previous]
-        shown = show and template.options != "none"
-        return Choice(previous, int(self.draws(last)[0][row]), shown, template.cot)
+        with_options = show and template.options != "none"
+        return Choice(previous, int(self.draws(last)[0][row]), with_options, template.cot)
 
     def in_arm(self, row: int, usable: Sequence[int], show: bool, cot: bool) -> list[int]:
         rows, templates = self.rows, self.rows.task.templates
@@ -192,7 +194,7 @@ class _Walk:
         for template in (self.rows.task.templates[t] for t in usable):
             if template.cot and (lacking := self.lacks(row, template)):
                 verb = "is" if len(lacking) == 1 else "are"
-                return DropReason.NO_TEMPLATE.about(f"{' and '.join(lacking)} {verb} empty")
+                return DropReason.NO_TEMPLATE.with_detail(f"{' and '.join(lacking)} {verb} empty")
         return DropReason.NO_TEMPLATE
 
 

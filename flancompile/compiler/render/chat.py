@@ -72,18 +72,18 @@ def turns_of(context: Mapping[str, object], settings: Turns) -> tuple[Turn, ...]
             speaker = role_of(role(scope))
         except ValueError as error:
             raise RowError(f"turn {n}: {error}") from None
-        said = _text_of(text(scope), n)
+        content = _text_of(text(scope), n)
         left_out = _left_out(item, {"name"} if named else set())
-        if not said.strip() and speaker != "tool":  # a tool may return nothing
+        if not content.strip() and speaker != "tool":  # a tool may return nothing
             if speaker == "system" and not left_out:
                 continue
             if speaker != "assistant":
                 why = f": it has only {', '.join(left_out)}" if left_out else ""
                 raise RowError(f"turn {n} is empty{why}")
-        learnt = bool(loss({**scope, "role": speaker})) and bool(said.strip())
+        learnt = bool(loss({**scope, "role": speaker})) and bool(content.strip())
         if learnt and speaker != "assistant":
             raise RowError(f"turn {n} is to be learnt, and is the {speaker}'s")
-        turns.append(Turn(speaker, said, learnt, left_out))
+        turns.append(Turn(speaker, content, learnt, left_out))
     return _up_to_answer(turns)
 
 
@@ -94,20 +94,20 @@ def _text_of(value: object, n: int) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     kind = {Mapping: "a map", Sequence: "a list", bool: "true or false"}
-    what = next((name for type_, name in kind.items() if isinstance(value, type_)), "no text")
-    raise RowError(f"turn {n}: its text is {what}; `| chat` reads content of parts")
+    given = next((name for type_, name in kind.items() if isinstance(value, type_)), "no text")
+    raise RowError(f"turn {n}: its text is {given}; `| chat` reads content of parts")
 
 
-def _left_out(item: object, shown: set[str]) -> tuple[str, ...]:
+def _left_out(item: object, used: set[str]) -> tuple[str, ...]:
     """Parts of a message that the filter `chat` names and its text omits."""
     names = item.get("left_out") if isinstance(item, Mapping) else None
-    return tuple(str(name) for name in names or () if name not in shown)
+    return tuple(str(name) for name in names or () if name not in used)
 
 
-def without_last(turns: Sequence[Turn], kept: int) -> tuple[Turn, ...]:
+def without_last(turns: Sequence[Turn], answers: int) -> tuple[Turn, ...]:
     """The turns up to the answer number `kept` that carries loss; none if that is 0."""
     places = [i for i, t in enumerate(turns) if t.learnt]
-    return tuple(turns[: places[kept - 1] + 1]) if kept else ()
+    return tuple(turns[: places[answers - 1] + 1]) if answers else ()
 
 
 def chat_spans(layout: ChatLayout, turns: Sequence[Turn]) -> tuple[str, ...]:

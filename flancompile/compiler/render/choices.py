@@ -79,12 +79,12 @@ def _index(gold: object) -> int:
     return index
 
 
-def _listed(value: object, what: str) -> Sequence[object]:
+def _listed(value: object, part: str) -> Sequence[object]:
     """The items of a list. Raises RowError for another value, or if an item is null."""
     if isinstance(value, Mapping):
-        raise RowError(f"choices: {what} are a map, not a list; `| list` gives its keys")
+        raise RowError(f"choices: {part} are a map, not a list; `| list` gives its keys")
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise RowError(f"choices: {what} are no list")
+        raise RowError(f"choices: {part} are no list")
     if any(item is None for item in value):
-        raise RowError(f"choices: one of the {what} is null")
+        raise RowError(f"choices: one of the {part} is null")
     return value

@@ -24,7 +24,7 @@ from flancompile.dsl.jinja.values import compared_text
 __all__ = ["fold", "folded_digests", "read_form"]
 
 _MOST = 0x3000  # the table of folds has the characters below it
-_BETWEEN, _UNSURE = -1, -2
+_BETWEEN, _UNRESOLVED = -1, -2
 _NULL = "\0"  # the form of a null; no text of data contains it
 
 
@@ -118,8 +118,8 @@ def _buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.in
     kind = np.int64 if pa.types.is_large_string(column.type) else np.int32
     _, places, data = column.buffers()
     offsets = np.frombuffer(places, kind)[column.offset : column.offset + len(column) + 1]
-    held = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
-    return held, offsets.astype(np.int64)
+    characters = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    return characters, offsets.astype(np.int64)
 
 
 @lru_cache(maxsize=1)
@@ -129,7 +129,7 @@ def _folds() -> npt.NDArray[np.int32]:
     Only for alphabets and marks in which no character is composed with one before it: a text of
     these is folded character by character.
     """
-    table = np.full(_MOST, _UNSURE, np.int32)
+    table = np.full(_MOST, _UNRESOLVED, np.int32)
     for code in (*range(0x590), *range(0x2000, 0x2C00)):
         folded = unicodedata.normalize("NFD", chr(code)).casefold()
         folded = unicodedata.normalize("NFC", folded)
@@ -167,7 +167,7 @@ def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
                 place += 1
                 continue
             code, size = _code_at(data, place)
-            if code >= _MOST or folds[code] == _UNSURE:
+            if code >= _MOST or folds[code] == _UNRESOLVED:
                 found[row] = True
                 break
             place += size
@@ -187,7 +187,7 @@ def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
             if size == 4:  # there is no table of these
                 code = np.int32(data[place + 1]) << 12 | np.int32(data[place + 2]) << 6
                 code = _MOST + (code | np.int32(data[place + 3]))
-            elif code < _MOST and folds[code] != _UNSURE:
+            elif code < _MOST and folds[code] != _UNRESOLVED:
                 code = folds[code]
             place += size
             if code == _BETWEEN:

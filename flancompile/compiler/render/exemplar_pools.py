@@ -113,9 +113,9 @@ def _first_of_each(values: Sequence[str], places: Ints) -> Ints:
     """The first rows of each value, as many of each as make a pool of about `POOL_ROWS`."""
     most = max(LEAST_EACH, POOL_ROWS // max(1, len(set(values))))
     seen: dict[str, int] = {}
-    kept = []
+    first = []
     for place, value in enumerate(values):
         seen[value] = seen.get(value, 0) + 1
         if seen[value] <= most:
-            kept.append(place)
-    return places[kept]
+            first.append(place)
+    return places[first]

@@ -24,10 +24,16 @@ from flancompile.dsl.jinja.expression import RowError, compile_expression
 from flancompile.dsl.jinja.values import compared_key, one_text
 from flancompile.dsl.models.task import Exemplars
 
-EXPLANATION = "exemplar explanation"  # no field's name has a space
+RATIONALE = "exemplar explanation"  # no field's name has a space
 
 __all__ = [
-    "EXPLANATION", "ColumnPools", "Pool", "Pools", "explanation_text", "item_digest", "item_rows",
+    "RATIONALE",
+    "ColumnPools",
+    "Pool",
+    "Pools",
+    "item_digest",
+    "item_rows",
+    "rationale_text",
 ]  # fmt: skip
 
 
@@ -61,7 +67,7 @@ class Pool:
         if not self.settings.is_fixed:
             self._barred.add(int(self.rows.example_digest[candidate]))
 
-    def explanation(self, candidate: int) -> str | None:
+    def rationale(self, candidate: int) -> str | None:
         """The candidate's rationale; None if that is empty.
 
         Raises RowError if it is a list or a mapping.
@@ -70,13 +76,13 @@ class Pool:
         if text is None:
             return None
         if self.settings.source in ("column", "file"):
-            found = self.rows.columns[EXPLANATION][candidate]
+            found = self.rows.columns[RATIONALE][candidate]
         else:
             try:
                 found = compile_expression(text)(self.rows.fields(candidate))
             except RowError:
                 found = None
-        return explanation_text(found)
+        return rationale_text(found)
 
     def _offered(self, queries: RowSet, row: int, shots: int) -> Iterator[int]:
         peers = self._peers(queries, row)
@@ -180,7 +186,7 @@ def _scope(rows: RowSet, item: object) -> dict[str, object]:
 def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet:
     """Exemplars from a list or file as rows: `fields` are evaluated over each `item`."""
     columns: dict[str, list[Any]] = {name: [] for name in rows.columns}
-    explanations: list[Any] = []
+    rationales: list[Any] = []
     digests = []
     for item in items:
         values = _item_values(rows, item, settings)
@@ -189,7 +195,7 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         for name, column in columns.items():
             plain = item.get(name) if isinstance(item, Mapping) and not settings.fields else None
             column.append(values.get(name, plain))
-        explanations.append(_over(settings.explanation, _scope(rows, item)))
+        rationales.append(_over(settings.explanation, _scope(rows, item)))
         digests.append(item_digest(item))
     return RowSet(
         task_id=rows.task_id,
@@ -197,13 +203,13 @@ def item_rows(rows: RowSet, items: Sequence[Any], settings: Exemplars) -> RowSet
         seed=rows.seed,
         epoch=rows.epoch,
         digests=np.array(digests, dtype=np.uint64),
-        columns=columns if settings.explanation is None else {**columns, EXPLANATION: explanations},
+        columns=columns if settings.explanation is None else {**columns, RATIONALE: rationales},
         variable=rows.variable,
         origin="items",
     )
 
 
-def explanation_text(value: object) -> str | None:
+def rationale_text(value: object) -> str | None:
     """The text of a rationale; None if it is empty. Raises RowError for lists and mappings."""
     text = one_text(value, "the explanation")
     return text if text is not None and text.strip() else None

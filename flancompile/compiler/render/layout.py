@@ -82,18 +82,18 @@ def prompt_parts(
     instruction: whether there is one; explained: bit n is set if exemplar n has a rationale. The
     slot of an absent text is left out with its line.
     """
-    count, shown = ("count", shots), (("instruction", INSTRUCTION),) if instruction else ()
+    count, preamble = ("count", shots), (("instruction", INSTRUCTION),) if instruction else ()
     always: tuple[tuple[str, object], ...] = (
         (count,) if instruction else (count, ("instruction", ""))
     )
-    query = (*shown, ("input", QUERY))
+    query = (*preamble, ("input", QUERY))
 
     def text(source: str) -> str:
         return source if instruction else without_slot(source, "instruction")
 
     if not shots:
         return (Part(text(style.zero), always, query),)
-    parts = [Part(text(style.opening), always, shown)]
+    parts = [Part(text(style.opening), always, preamble)]
     for n in range(shots):
         first, exemplar = EXEMPLARS + len(EXEMPLAR_SLOTS) * n, text(style.exemplar)
         names: tuple[tuple[str, object], ...] = (*always, ("n", n + 1))
@@ -105,7 +105,7 @@ def prompt_parts(
                 (*names, (absent, "")),
                 slots[:-1],
             )
-        parts.append(Part(exemplar, names, (*shown, *slots)))
+        parts.append(Part(exemplar, names, (*preamble, *slots)))
         parts.append(Part(style.separator, is_literal=True))
     return (*parts, Part(text(style.query), (*always, ("n", shots + 1)), query))
 

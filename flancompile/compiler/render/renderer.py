@@ -200,14 +200,14 @@ class Renderer:
         task, style = self.spec.task, self.spec.option_styles.get(draft.option_style or "")
         template = task.templates[draft.choice.template]
         fields = {n: fields[n] for n in task.truncate if n in fields}
-        standing = _standing_names(task, template)
-        context = self.rows.shortened(draft.row, template, fields, standing)
+        unchanged = _unchanged_names(task, template)
+        context = self.rows.shortened(draft.row, template, fields, unchanged)
         if style is None and "gold" in compile_template(template.target).names:
             context["gold"] = draft.target  # the target is unchanged; only the input is needed
         text = self._input_of(context, template, style, draft.options)
         if task.instruction is None:
             return text, None
-        shorter = self.rows.shortened(draft.row, None, fields, standing)
+        shorter = self.rows.shortened(draft.row, None, fields, unchanged)
         return text, compile_template(task.instruction).render(shorter)
 
     def candidates(self, draft: Draft) -> tuple[list[str] | None, int | None]:
@@ -271,21 +271,25 @@ class Renderer:
                 break
             try:
                 shot = self._example(
-                    pool.rows, candidate, draft.choice.template, draft.option_style, shown=True
+                    pool.rows,
+                    candidate,
+                    draft.choice.template,
+                    draft.option_style,
+                    as_exemplar=True,
                 )
-                explanation = pool.explanation(candidate)
+                rationale = pool.rationale(candidate)
             except RowError:
                 continue
-            draft.shots.append((*shot, explanation))
+            draft.shots.append((*shot, rationale))
             draft.exemplars.append(int(pool.rows.digests[candidate]))
             pool.take(candidate)
         if len(draft.shots) < draft.choice.shots:
             draft.fewer_shots = FewerShots.TOO_FEW
 
     def _example(
-        self, rows: RowSet, row: int, index: int, style_id: str | None, shown: bool = False
+        self, rows: RowSet, row: int, index: int, style_id: str | None, as_exemplar: bool = False
     ) -> Texts:
-        """(input, target) of a row under a template. shown: the row is to be an exemplar."""
+        """(input, target) of a row under a template. as_exemplar: for an exemplar."""
         key = (id(rows), row, index, style_id)
         if key not in self._texts:
             try:
@@ -295,7 +299,7 @@ class Renderer:
         found = self._texts[key]
         if isinstance(found, str):
             raise RowError(found)
-        if shown:
+        if as_exemplar:
             self._check_exemplar(rows, row, self.spec.task.templates[index])
         return found
 
@@ -372,7 +376,7 @@ def hidden(text: str) -> str:
     return without_slot(text, "options")
 
 
-def _standing_names(task: Task, template: TaskTemplate) -> frozenset[str]:
+def _unchanged_names(task: Task, template: TaskTemplate) -> frozenset[str]:
     """The `let` names that the target or the choices read; shortened fields don't change them."""
     let = {**task.let, **template.let}
     choices = template.choices or task.choices

@@ -126,11 +126,11 @@ class RowSet:
         row: int,
         template: TaskTemplate | None,
         fields: Mapping[str, object],
-        standing: Set[str],
+        unchanged: Set[str],
     ) -> dict[str, object]:
         """The context with some fields replaced, and with the `let` names computed from those.
 
-        standing: names that keep their values, as do names that fail over the new fields.
+        unchanged: names that keep their values, as do names that fail over the new fields.
         """
         whole, found = self.context(row, template), {**self.fields(row), **fields}
         lets = [
@@ -140,7 +140,7 @@ class RowSet:
         for owner, let in lets:
             for name, text in let.items():
                 value = whole[name]
-                if name not in standing:
+                if name not in unchanged:
                     pick = Pick(self, row, f"let:{owner or ''}:{name}")
                     with suppress(RowError):
                         value = compile_expression(text)({**found, "pick": pick})
@@ -235,10 +235,10 @@ class RowSet:
 
     def _distractors(self, row: int, choices: Choices, gold: str) -> list[str]:
         peers, texts = self.peers(row, choices.same), self._gold_texts(choices)
-        wanted = min(choices.distractors or 0, MAX_OPTIONS - 1)
+        count = min(choices.distractors or 0, MAX_OPTIONS - 1)
         taken, found = {fold(gold)}, list[str]()
-        for attempt in range(4 * wanted + 8):
-            if len(found) == wanted:
+        for attempt in range(4 * count + 8):
+            if len(found) == count:
                 break
             bits = int(self.bits("distractor", attempt)[row])
             text = texts[peers[bits % len(peers)]]
@@ -258,7 +258,7 @@ class RowSet:
         names = [n for n in (*signature.inputs, *outputs) if n in self.columns]
         if not names:
             return self.digests
-        return self.once(
+        return self.cached(
             self.shared.digests,
             ("example", *names),
             lambda: folded_digests([self.arrays.get(n, self.columns[n]) for n in names]),
@@ -266,13 +266,13 @@ class RowSet:
 
     def folded(self, name: str) -> npt.NDArray[np.uint64]:
         """A digest of each row's normalised value of a field."""
-        return self.once(
+        return self.cached(
             self.shared.digests,
             name,
             lambda: folded_digests([self.arrays.get(name, self.columns[name])]),
         )
 
-    def once(self, table: Table[T], key: Hashable, make: Callable[[], T]) -> T:
+    def cached(self, table: Table[T], key: Hashable, make: Callable[[], T]) -> T:
         """A value of `shared`, computed once.
 
         It may depend on the key, the fields and the `for_each` variable alone.
@@ -287,7 +287,7 @@ class Stored(Mapping[str, Sequence[Any]]):
     """A block's columns as Python lists, each made on first use."""
 
     def __init__(self, arrays: Mapping[str, pa.Array], fields: Mapping[str, pa.Field]) -> None:
-        self._arrays, self._fields, self._made = arrays, fields, dict[str, list[Any]]()
+        self._arrays, self._fields, self._lists = arrays, fields, dict[str, list[Any]]()
 
     def arrays(self) -> Mapping[str, pa.Array]:
         """The columns as they are stored."""
@@ -298,9 +298,9 @@ class Stored(Mapping[str, Sequence[Any]]):
         return {n: a for n, a in self._arrays.items() if not is_json(self._fields[n])}
 
     def __getitem__(self, name: str) -> list[Any]:
-        if name not in self._made:
-            self._made[name] = restored(self._arrays[name], self._fields[name])
-        return self._made[name]
+        if name not in self._lists:
+            self._lists[name] = restored(self._arrays[name], self._fields[name])
+        return self._lists[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._arrays  # Mapping's own method would make the list
@@ -347,9 +347,9 @@ def without_doubles(texts: Sequence[str], gold: int) -> tuple[list[str], int]:
     Of equal options the right one stays, else the first.
     """
     right = read_form(texts[gold])
-    seen, kept = {right}, list[int]()
+    seen, distinct = {right}, list[int]()
     for index, form in enumerate(map(read_form, texts)):
         if index == gold or form not in seen:
             seen.add(form)
-            kept.append(index)
-    return [texts[i] for i in kept], kept.index(gold)
+            distinct.append(index)
+    return [texts[i] for i in distinct], distinct.index(gold)

@@ -18,7 +18,7 @@ S = TypeVar("S")
 
 def render_spec(
     task: TaskDef,
-    wanted: ArmShares,
+    requested: ArmShares,
     templates: Sequence[int],
     option_styles: Mapping[str, OptionStyle],
     shots_styles: Mapping[str, ShotsStyle],
@@ -28,7 +28,7 @@ def render_spec(
 ) -> RenderSpec:
     """The render spec of a task under some of its templates.
 
-    wanted: shares of arms, reduced to those that the templates have; more: other fields of the
+    requested: shares of arms, reduced to those that the templates have; more: other fields of the
     spec.
     """
     return RenderSpec(
@@ -36,7 +36,7 @@ def render_spec(
         task=task.task,
         option_styles=option_styles,
         shots_styles=_with_plain(shots_styles),
-        shares=wanted.within([task.task.templates[t] for t in templates]),
+        shares=requested.within([task.task.templates[t] for t in templates]),
         seed=seed,
         templates=tuple(templates),
         variable=task.variable,

@@ -64,11 +64,11 @@ def field_call_diagnostics(text: str, fields: frozenset[str]) -> Iterator[TextDi
 
 def _escapes(text: str) -> Iterator[TextDiagnostic]:
     r"""FC211 for `\b` and `\1` in a pattern, where they are control characters."""
-    near = ""  # the filter whose arguments these are
+    filter_name = ""  # the filter whose arguments these are
     for word in words(text):
         if word.part == "filter":
-            near = word.text
-        elif word.part == "text" and near in _REGEX_FILTERS:
+            filter_name = word.text
+        elif word.part == "text" and filter_name in _REGEX_FILTERS:
             for match in _CONTROL.finditer(word.text):
                 character = "a backspace" if match[1] == "b" else "a control character"
                 message = f"'\\{match[1]}' in a text is {character}"

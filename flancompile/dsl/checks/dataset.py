@@ -83,12 +83,12 @@ def check_library(library: Library, *, typed: bool = True) -> list[Diagnostic]:
 
 def check_dataset(dataset: Loaded[DatasetFile], memo: Memo) -> list[Diagnostic]:
     """Check one dataset file. memo: cache of earlier diagnostics."""
-    found = memo.complaints(dataset.document)
+    found = memo.diagnostics(dataset.document)
     if found is None:
         found = list(_Checker(dataset).run())
         if dataset.document.partial:
             found = [d for d in found if d.code not in _OF_THE_WHOLE]
-        memo.keep(dataset.document, found)
+        memo.store(dataset.document, found)
     return found
 
 
@@ -205,16 +205,16 @@ class _Checker:
                 message = f"the texts of {same!r} and {template.name!r} are equal"
                 hint = "word it differently, or take one out"
                 self.report("FC213", message, (*spot, "input"), hint, severity="warning")
-        for index, other, how in near_duplicates(task.templates):
+        for index, other, difference in near_duplicates(task.templates):
             name = task.templates[index].name
-            message = f"the texts of {other!r} and {name!r} differ in {how}"
+            message = f"the texts of {other!r} and {name!r} differ in {difference}"
             spot = (*key, "templates", index, "input")
             hint = "word it differently, or take one out"
             self.report("FC213", message, spot, hint, severity="warning")
         used = [used_names(*text) for text in task_texts(task)]
-        shown = frozenset[str]().union(*(u for u in used if u is not None))
+        used_by_templates = frozenset[str]().union(*(u for u in used if u is not None))
         for name in task.signature.inputs:
-            if name in self.fields and name not in shown and None not in used:
+            if name in self.fields and name not in used_by_templates and None not in used:
                 message = f"no template shows {name!r}, which the signature lists as an input"
                 hint = "show it, or take it out of the signature"
                 self.report("FC215", message, (*key, "signature"), hint, name, "warning")
@@ -225,9 +225,9 @@ class _Checker:
     def inversion(self, key: Key, task: Task) -> None:
         """FC219 unless an inverted task swaps an input and an output of another task."""
         direct = [t.signature for t in self.file.tasks.values() if not t.inverted]
-        shown = {name for s in direct for name in s.inputs} & set(task.signature.outputs)
+        inverted_inputs = {name for s in direct for name in s.inputs} & set(task.signature.outputs)
         reversed_outputs = {name for s in direct for name in s.outputs} & set(task.signature.inputs)
-        if task.inverted and direct and not shown and not reversed_outputs:
+        if task.inverted and direct and not inverted_inputs and not reversed_outputs:
             message = "an inverted task that turns none of the file's other tasks round"
             hint = "it asks for an input of theirs or shows an output; or take `inverted` out"
             self.report("FC219", message, (*key, "signature"), hint, severity="warning")
@@ -236,12 +236,12 @@ class _Checker:
         self, key: Key, let: Mapping[str, str], scope: Names, known: Mapping[str, bool]
     ) -> dict[str, bool]:
         """Names of `let`, each with whether an input may show it: it depends on inputs only."""
-        shown: dict[str, bool] = {}
+        found: dict[str, bool] = {}
         for name, text in let.items():
-            used = self.expression((*key, name), text, scope | set(known) | set(shown) | {"pick"})
+            used = self.expression((*key, name), text, scope | set(known) | set(found) | {"pick"})
             fields = used - {"pick"} - self.variable
-            shown[name] = all(shown.get(n, known.get(n, False)) for n in fields)
-        return shown
+            found[name] = all(found.get(n, known.get(n, False)) for n in fields)
+        return found
 
     def choices(self, key: Key, choices: Choices, scope: Names) -> None:
         self.expression((*key, "gold"), choices.gold, scope)
@@ -296,7 +296,7 @@ class _Checker:
             self.input_name((*key, "input"), name, inputs, outputs, own)
         known_targets = inputs | outputs | set(own) | self.variable
         self.options((*key,), task, template, names)
-        shown = self.compiled(
+        names_shown = self.compiled(
             compile_template, (*key, "target"), template.target, known_targets | {"gold"}
         )
         self.report_text(
@@ -307,25 +307,29 @@ class _Checker:
         )
         if template.options == "optional":
             self.report_text((*key, "input"), options_diagnostics(template.input))
-        self.target((*key, "target"), task, template, shown, own)
+        self.target((*key, "target"), task, template, names_shown, own)
 
     def turns(self, key: Key, task: Task, template: TaskTemplate, scope: Names) -> None:
         """Check `turns`: they show an output and exclude settings of input and target."""
         settings = template.turns
         assert settings is not None
-        shown = self.expression((*key, "turns", "each"), settings.each, scope)
+        names_shown = self.expression((*key, "turns", "each"), settings.each, scope)
         inner = scope | {"turn", "n", "count", "last"}
         for name in ("role", "text", "loss"):
             known = inner | {"role"} if name == "loss" else inner
             text = getattr(settings, name)
-            shown |= self.expression((*key, "turns", name), text, known)
+            names_shown |= self.expression((*key, "turns", name), text, known)
         outputs = frozenset(task.signature.outputs)
         lets = {*task.let, *template.let}
-        if outputs <= self.fields and shown <= inner | {"role"} and not shown & (outputs | lets):
+        if (
+            outputs <= self.fields
+            and names_shown <= inner | {"role"}
+            and not names_shown & (outputs | lets)
+        ):
             message = f"the turns show none of the outputs {', '.join(task.signature.outputs)}"
             hint = "the signature lists them on its right"
             self.report("FC214", message, (*key, "turns", "each"), hint)
-        beside = {
+        of_template = {
             ("options",): template.options != "none",
             ("cot",): template.cot,
             ("choices",): template.choices is not None,
@@ -335,10 +339,10 @@ class _Checker:
             "eval": "`explode` by `exchanges` gives a row for each answer, for input and target",
             "instruction": "put it into `each`, as a system's turn",
         }
-        for part, is_there in (*beside.items(), *of_task.items()):
+        for part, is_there in (*of_template.items(), *of_task.items()):
             if is_there:
                 name = str(part[0])
-                spot = (*key, *part) if part in beside else (*key[:2], *part)
+                spot = (*key, *part) if part in of_template else (*key[:2], *part)
                 message = f"`turns` do not go with `{name}`"
                 hint = advice.get(name, "that is for templates with input and target")
                 self.report("FC225", message, spot, hint)
@@ -348,7 +352,7 @@ class _Checker:
         key: Key,
         task: Task,
         template: TaskTemplate,
-        shown: Names,
+        names_shown: Names,
         lets: Mapping[str, bool],
     ) -> None:
         """Check that a target shows an output, and in a chain of thought a rationale first."""
@@ -356,14 +360,14 @@ class _Checker:
         condition_names = (used_names(template.when, True) if template.when else None) or frozenset[
             str
         ]()
-        if outputs <= self.fields and not (shown | condition_names) & (
+        if outputs <= self.fields and not (names_shown | condition_names) & (
             outputs | set(lets) | {"gold"}
         ):
             message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
             self.report("FC214", message, key, "the signature lists them on its right")
         choices = template.choices or task.choices
         answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
-        if not template.cot or not shown & (outputs | {"gold"}):
+        if not template.cot or not names_shown & (outputs | {"gold"}):
             return
         order = [n for n in names_in_order(template.target) if n in outputs | {"gold"}]
         if len(set(order)) < 2:

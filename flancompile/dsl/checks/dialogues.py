@@ -19,7 +19,7 @@ from flancompile.errors import Diagnostic, TextError
 __all__ = ["unread_columns"]
 
 # Columns of provenance and statistics, which are no part of a dialogue.
-_ABOUT = re.compile(
+_PROVENANCE = re.compile(
     r"(?:^|_)(?:id|ids|idx|index|uuid|hash|source|dataset|split|lang|language|license|url|date|"
     r"time|timestamp|model|score|rating|length|tokens?)$",
     re.IGNORECASE,
@@ -34,10 +34,10 @@ def unread_columns(dataset: Loaded[DatasetFile], schema: Schema) -> Iterator[Dia
         return
     paths = {path for text in texts.values() for path in paths_read(text)}
     read = {path[0] for path in paths} | {p[1] for p in paths if p[0] == "row" and len(p) > 1}
-    left = sorted(n for n in schema.columns.keys() - ROW_KEYS - read if not _ABOUT.search(n))
-    if left:
-        plural = "columns" if len(left) > 1 else "column"
-        message = f"`chat` does not read the {plural} {', '.join(map(repr, left))} of a row"
+    unread = sorted(n for n in schema.columns.keys() - ROW_KEYS - read if not _PROVENANCE.search(n))
+    if unread:
+        plural = "columns" if len(unread) > 1 else "column"
+        message = f"`chat` does not read the {plural} {', '.join(map(repr, unread))} of a row"
         hint = "show them in a turn or a field of their own, or say under `allow` why not"
         span = dataset.document.find(places[0], "row")
         yield Diagnostic("FC335", message, span, hint, "warning")

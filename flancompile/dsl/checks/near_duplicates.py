@@ -34,15 +34,15 @@ def near_duplicates(templates: Sequence[Template]) -> Iterator[tuple[int, str, s
         settings, words = _settings(template), _words(template)
         other = whole.setdefault((settings, words), place)
         if other != place:
-            how = "case, white space or punctuation alone"
-            yield place, templates[other].name, how
+            difference = "case, white space or punctuation alone"
+            yield place, templates[other].name, difference
             continue
-        near = None
+        match_ = None
         for shorter in _one_left_out(words):
             other = short_of.setdefault((settings, shorter), place)
-            near = other if other != place and near is None else near
-        if near is not None:
-            yield place, templates[near].name, f"one word of {len(words) - 1}"
+            match_ = other if other != place and match_ is None else match_
+        if match_ is not None:
+            yield place, templates[match_].name, f"one word of {len(words) - 1}"
 
 
 def _settings(template: Template) -> tuple[object, ...]:

@@ -56,12 +56,12 @@ def check_paths(
 ) -> list[Diagnostic]:
     """FC202 for names in paths of a place other than the variable of `for_each`."""
     found: list[Diagnostic] = []
-    for spot, text in _shown(place):
+    for spot, text in _texts_of_place(place):
         found += _path(document, (*key, *spot), text, variable)
     return found
 
 
-def _shown(place: PlaceOptions) -> Iterator[tuple[Key, str]]:
+def _texts_of_place(place: PlaceOptions) -> Iterator[tuple[Key, str]]:
     """Texts of a place that may show the variable of `for_each`, with their keys."""
     for name in ("hub", "config"):
         if (text := getattr(place, name)) is not None:

@@ -155,13 +155,13 @@ def _check_slots(
                 message = f"{name} of the layout {key[1]!r} has no {{{{ {slot} }}}}"
                 yield Diagnostic("FC209", message, document.span((*key, name)))
     few = [compile_template(getattr(style, n)).names for n in ("opening", "exemplar", "query")]
-    shown = sum("instruction" in names for names in few)
+    instructed = sum("instruction" in names for names in few)
     if (
-        shown != 1
+        instructed != 1
         and style.when != "zero"
         and misspelt.isdisjoint(("opening", "exemplar", "query"))
     ):
-        message = f"the layout {key[1]!r} shows the instruction {shown} times with exemplars"
+        message = f"the layout {key[1]!r} shows the instruction {instructed} times with exemplars"
         hint = "exactly one of opening, exemplar and query holds {{ instruction }}"
         yield Diagnostic("FC209", message, document.span(key, of_key=True), hint)
     if "instruction" not in compile_template(style.zero).names and not (

@@ -40,10 +40,10 @@ def cached_type_diagnostics(
     dataset: Loaded[DatasetFile], schema: Schema, memo: Memo
 ) -> list[Diagnostic]:
     """`check_types` with a cache; only warnings if the data has changed since the schema."""
-    found = memo.complaints(dataset.document, schema.digest)
+    found = memo.diagnostics(dataset.document, schema.digest)
     if found is None:
         found = check_types(dataset, schema)
-        memo.keep(dataset.document, found, schema.digest)
+        memo.store(dataset.document, found, schema.digest)
     return [replace(d, severity="warning", hint=_renew(d)) if schema.stale else d for d in found]
 
 

@@ -133,8 +133,8 @@ def _argument_diagnostic(
     try:
         signature.bind(*[None] * (own + count), **dict.fromkeys(keys))
     except TypeError:
-        takes = [str(p).partition(":")[0] for p in [*signature.parameters.values()][own:]]
-        accepts = f"takes ({', '.join(takes)})" if takes else "takes no arguments"
+        parameters = [str(p).partition(":")[0] for p in [*signature.parameters.values()][own:]]
+        accepts = f"takes ({', '.join(parameters)})" if parameters else "takes no arguments"
         given = f"{count + len(keys)} {'is' if count + len(keys) == 1 else 'are'} given"
         return Diagnostic("FC226", f"the {kind} {name!r} {accepts}, and {given}", None)
     return None
@@ -175,11 +175,11 @@ def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TextError:
     """FC103 at the line of the error, or at its unknown tag."""
     lines = text.split("\n")
     number = min(error.lineno, len(lines))
-    shown = lines[number - 1].strip()
-    start = sum(len(line) + 1 for line in lines[: number - 1]) + lines[number - 1].find(shown)
-    place = (start, len(shown))
-    shown = shown if len(shown) < 60 else shown[:57] + "..."
-    message = f"not a Jinja text: {error.message}, in {shown!r}"
+    excerpt = lines[number - 1].strip()
+    start = sum(len(line) + 1 for line in lines[: number - 1]) + lines[number - 1].find(excerpt)
+    place = (start, len(excerpt))
+    excerpt = excerpt if len(excerpt) < 60 else excerpt[:57] + "..."
+    message = f"not a Jinja text: {error.message}, in {excerpt!r}"
     hint = None
     reason = str(error.message)
     unknown = re.search(r"unknown tag '(\w+)'", reason)

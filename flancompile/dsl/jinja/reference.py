@@ -22,7 +22,7 @@ class Entry:
 
     group: str
     name: str
-    about: str
+    description: str
     example: str
     result: Any
     names: Mapping[str, Any] = field(default_factory=dict)
@@ -53,8 +53,8 @@ _ROW = {
 _SEEN = {**_ROW, "row": _ROW, "row_number": 41}
 
 
-def _e(group: str, name: str, about: str, example: str, result: Any) -> Entry:
-    return Entry(group, name, about, example, result, _SEEN)
+def _e(group: str, name: str, description: str, example: str, result: Any) -> Entry:
+    return Entry(group, name, description, example, result, _SEEN)
 
 
 _VALUES, _OPERATORS = "Values", "Operators"
@@ -206,8 +206,8 @@ ENTRIES: tuple[Entry, ...] = (
        "`query`, `reply`, `n`, `last`. With `explode`, one row for each answer.",
        "(said | exchanges)[0].reply", "Hello!"),
     *(
-        _e(_TESTS, name, about, example, True)
-        for name, about, example in (
+        _e(_TESTS, name, description, example, True)
+        for name, description, example in (
             ("defined", "The name or key is there.", "question is defined"),
             ("undefined", "It is not.", "answers.note is undefined"),
             ("none", "It is null.", "question is not none"),
@@ -286,14 +286,14 @@ def reference_page() -> str:
     """Text of docs/expressions.md: every entry with its example and result."""
     import json
 
-    shown = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in _ROW.items()]
-    parts = [_HEAD + "{\n" + ",\n".join(shown) + "\n}\n```\n"]
+    row_lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in _ROW.items()]
+    parts = [_HEAD + "{\n" + ",\n".join(row_lines) + "\n}\n```\n"]
     for group, entries in groupby(ENTRIES, key=lambda entry: entry.group):
         rows = [f"\n## {group}\n\n| | | Example | Gives |\n| --- | --- | --- | --- |"]
         for entry in entries:
             cells = (
                 f"`{entry.name}`" if " " not in entry.name or "|" in entry.name else entry.name,
-                entry.about,
+                entry.description,
                 f"`{entry.example}`",
                 f"`{json.dumps(entry.result, ensure_ascii=False)}`",
             )

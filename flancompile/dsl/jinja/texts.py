@@ -125,13 +125,13 @@ def single_braces(text: str, names: Iterable[str]) -> Iterator[TextDiagnostic]:
 def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[TextDiagnostic]:
     """Find placeholders such as `{premise}`, `{answers[0]}` and `{title | trim}`."""
     for match in _SINGLE.finditer(literal):
-        shown, name = match[1], match[2]
-        near = name if name in known | fields else _nearest(name, known)
-        if near is None or (near != name and shown != name):
+        written, name = match[1], match[2]
+        field = name if name in known | fields else _nearest(name, known)
+        if field is None or (field != name and written != name):
             continue
         message = f"{match[0]!r} is printed literally"
-        hint = f"write {{{{ {near}{shown[len(name) :]} }}}} to show the field"
-        if near not in known:
+        hint = f"write {{{{ {field}{written[len(name) :]} }}}} to show the field"
+        if field not in known:
             hint += ", where the signature lets it be shown"
         yield TextDiagnostic("FC210", message, hint, word=match[0], at=match.start())
 

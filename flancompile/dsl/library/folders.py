@@ -25,10 +25,10 @@ def unseen(folder: Path) -> list[Diagnostic]:
         return [Diagnostic("FC107", f"{str(folder)!r} cannot be read: {error.strerror}")]
     found = []
     for path in inside:
-        near = difflib.get_close_matches(path.name, known, 1, cutoff=0.75)
-        if path.name not in known and near and next(path.rglob("*.y*ml"), None) is not None:
+        similar = difflib.get_close_matches(path.name, known, 1, cutoff=0.75)
+        if path.name not in known and similar and next(path.rglob("*.y*ml"), None) is not None:
             message = f"the folder {str(path)!r} is not looked at"
-            found.append(Diagnostic("FC107", message, None, f"did you mean {near[0]!r}?"))
+            found.append(Diagnostic("FC107", message, None, f"did you mean {similar[0]!r}?"))
     if found or any(path.name in known for path in inside):
         return found
     hint = f"a library is a folder with {', '.join(f'{k}/' for k in KINDS)}"

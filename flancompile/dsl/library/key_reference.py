@@ -48,9 +48,9 @@ def key_reference(schemas: Mapping[str, Schema]) -> str:
         for name in _nested(schema):
             if name not in seen:
                 seen.add(name)
-                about = schema["$defs"][name]
-                text = _cell(_description(about))
-                parts.append("\n\n".join(p for p in (f"### {name}", text, _table(about)) if p))
+                definition = schema["$defs"][name]
+                text = _cell(_description(definition))
+                parts.append("\n\n".join(p for p in (f"### {name}", text, _table(definition)) if p))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -59,8 +59,8 @@ def undescribed_keys(schemas: Mapping[str, Schema]) -> list[str]:
     found = dict[str, None]()
     for schema in schemas.values():
         for owner, model in ((schema["title"], schema), *schema.get("$defs", {}).items()):
-            for key, about in model.get("properties", {}).items():
-                if not about.get("description"):
+            for key, property_ in model.get("properties", {}).items():
+                if not property_.get("description"):
                     found[f"{owner}.{key}"] = None
     return list(found)
 
@@ -68,11 +68,10 @@ def undescribed_keys(schemas: Mapping[str, Schema]) -> list[str]:
 def _table(model: Schema) -> str:
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
     needed = model.get("required", [])
-    for key, about in model.get("properties", {}).items():
-        default = "required" if key in needed else f"`{_json(about.get('default'))}`"
-        rows.append(
-            f"| `{key}` | {_type(about)} | {default} | {_cell(about.get('description', ''))} |"
-        )
+    for key, property_ in model.get("properties", {}).items():
+        default = "required" if key in needed else f"`{_json(property_.get('default'))}`"
+        description = _cell(property_.get("description", ""))
+        rows.append(f"| `{key}` | {_type(property_)} | {default} | {description} |")
     return "\n".join(rows) if len(rows) > 2 else ""
 
 
@@ -106,25 +105,25 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(item)
 
 
-def _type(about: Schema) -> str:
-    if "$ref" in about:
-        name = str(about["$ref"]).removeprefix(_REF)
+def _type(schema: Schema) -> str:
+    if "$ref" in schema:
+        name = str(schema["$ref"]).removeprefix(_REF)
         return f"[{name}](#{name.lower()})"
-    if "enum" in about:
-        return ", ".join(f"`{v}`" for v in about["enum"])
-    if "const" in about:
-        return f"`{about['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{v}`" for v in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
     for union in ("anyOf", "oneOf", "allOf"):
-        if union in about:
-            options = [o for o in about[union] if o.get("type") != "null"]
+        if union in schema:
+            options = [o for o in schema[union] if o.get("type") != "null"]
             return " or ".join(dict.fromkeys(_type(o) for o in options))
-    kind = about.get("type")
+    kind = schema.get("type")
     if kind == "array":
-        items = about.get("items") or {}
+        items = schema.get("items") or {}
         return f"list of {_type(items)}" if items else "list"
     if kind == "object":
-        patterns = list(about.get("patternProperties", {}).values())
-        values = patterns[0] if patterns else about.get("additionalProperties")
+        patterns = list(schema.get("patternProperties", {}).values())
+        values = patterns[0] if patterns else schema.get("additionalProperties")
         return f"map to {_type(values)}" if isinstance(values, Mapping) and values else "map"
     return {
         "string": "text",

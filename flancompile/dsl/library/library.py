@@ -82,16 +82,16 @@ class TaskDef:
             "cluster": (self.task.cluster,) if self.task.cluster else (),
             "tag": self.task.tags,
             "rung": self.rungs,
-            "language": self._shown(source.languages),
+            "language": self._with_variable(source.languages),
             "license": (source.license,) if source.license else (),
         }
 
     @cached_property
     def rungs(self) -> tuple[str, ...]:
         """Names of the ladder that this task covers."""
-        return self._shown(self.task.rungs)
+        return self._with_variable(self.task.rungs)
 
-    def _shown(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+    def _with_variable(self, texts: tuple[str, ...]) -> tuple[str, ...]:
         """Names with the variable of `for_each` inserted."""
         if not any("{{" in text for text in texts):
             return texts
@@ -102,7 +102,7 @@ class TaskDef:
     def flags(self) -> frozenset[str]:
         """Selector flags of the task."""
         task = self.task
-        held = {
+        flags = {
             "inverted": task.inverted,
             "cot": any(t.cot for t in task.templates),
             "options": any(t.options != "none" for t in task.templates),
@@ -110,7 +110,7 @@ class TaskDef:
             "eval": task.eval is not None,
             "chat": any(t.turns is not None for t in task.templates),
         }
-        return frozenset(name for name, holds in held.items() if holds)
+        return frozenset(name for name, is_set in flags.items() if is_set)
 
     def span(self, *key: str | int) -> Span:
         """The span of a part of this task in its file."""

@@ -66,8 +66,8 @@ class Schema:
 
 def source_digest(source: Source) -> str:
     """Digest of a source's definition; keys that are not set are not included."""
-    said = source.model_dump_json(exclude_defaults=True)
-    return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()
+    text = source.model_dump_json(exclude_defaults=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def read_lock(folder: Path) -> dict[str, Schema]:

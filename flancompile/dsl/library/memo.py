@@ -19,8 +19,8 @@ from flancompile.unfinished import making_file
 
 __all__ = ["Memo"]
 
-Kept = tuple[str, str, tuple[int, int, int, int] | None, str | None, Severity]
-Entry = tuple[Any, dict[str, list[Kept]]]  # parsed data; complaints by mark
+Stored = tuple[str, str, tuple[int, int, int, int] | None, str | None, Severity]
+Entry = tuple[Any, dict[str, list[Stored]]]  # parsed data; diagnostics by mark
 
 
 def _fingerprint() -> str:
@@ -70,27 +70,27 @@ class Memo:
             self._changed = True
         return document
 
-    def complaints(self, document: yaml.Document, mark: str = "") -> list[Diagnostic] | None:
+    def diagnostics(self, document: yaml.Document, mark: str = "") -> list[Diagnostic] | None:
         """Cached diagnostics of a document; None if it has not been checked.
 
         mark: digest of further inputs of the checks.
         """
-        kept = self._used.get(document.digest, (None, {}))[1].get(mark)
-        if kept is None:
+        stored = self._used.get(document.digest, (None, {}))[1].get(mark)
+        if stored is None:
             return None
         return [
             Diagnostic(
                 code, message, Span(document.path, *place) if place else None, hint, severity
             )
-            for code, message, place, hint, severity in kept
+            for code, message, place, hint, severity in stored
         ]
 
-    def keep(self, document: yaml.Document, found: Sequence[Diagnostic], mark: str = "") -> None:
+    def store(self, document: yaml.Document, found: Sequence[Diagnostic], mark: str = "") -> None:
         """Store a document's diagnostics."""
         if document.digest in self._used:
             data, others = self._used[document.digest]
-            still = {m: k for m, k in others.items() if m == "" and mark}
-            self._used[document.digest] = (data, {**still, mark: [_kept(d) for d in found]})
+            unmarked = {m: k for m, k in others.items() if m == "" and mark}
+            self._used[document.digest] = (data, {**unmarked, mark: [_as_stored(d) for d in found]})
             self._changed = True
 
     def save(self) -> None:
@@ -103,7 +103,7 @@ class Memo:
             self._changed = False
 
 
-def _kept(found: Diagnostic) -> Kept:
+def _as_stored(found: Diagnostic) -> Stored:
     span = found.span
     place = (span.line, span.column, span.end_line, span.end_column) if span else None
     return found.code, found.message, place, found.hint, found.severity

@@ -68,10 +68,10 @@ def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
     parts = schema.get("$defs", {})
     if "Task" in parts:
         signature = parts["Task"]["properties"]["signature"]
-        about = {k: signature.pop(k) for k in ("description",) if k in signature}
+        notes = {k: signature.pop(k) for k in ("description",) if k in signature}
         pattern = r"^\s*(\w+\s*(,\s*\w+\s*)*)?->\s*\w+\s*(,\s*\w+\s*)*$"
         text = {"type": "string", "pattern": pattern}
-        parts["Task"]["properties"]["signature"] = {"anyOf": [text, dict(signature)], **about}
+        parts["Task"]["properties"]["signature"] = {"anyOf": [text, dict(signature)], **notes}
         parts["ForEach"] = {"anyOf": [_FOR_EACH_SHORT, parts["ForEach"]]}
     for owner, key in (("Source", "join"), ("Place", "join"), ("PlaceChoice", "join")):
         if owner in parts:
@@ -83,5 +83,5 @@ def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
 
 def _or_one(properties: dict[str, Any], key: str) -> None:
     many = properties[key]
-    about = {k: many.pop(k) for k in ("description", "title", "default") if k in many}
-    properties[key] = {"anyOf": [many, many["items"]], **about}
+    notes = {k: many.pop(k) for k in ("description", "title", "default") if k in many}
+    properties[key] = {"anyOf": [many, many["items"]], **notes}

@@ -47,7 +47,7 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
-def _scalar(what: str, read: Callable[[str], object]) -> Callable[[Any, yaml.Node], object]:
+def _scalar(kind: str, read: Callable[[str], object]) -> Callable[[Any, yaml.Node], object]:
     """Constructor of scalars of one type; invalid ones are reported at their position."""
 
     def build(loader: Any, node: yaml.Node) -> object:
@@ -55,19 +55,19 @@ def _scalar(what: str, read: Callable[[str], object]) -> Callable[[Any, yaml.Nod
         try:
             return read(text)
         except (ValueError, KeyError):
-            said = f"{text if len(text) < 40 else text[:37] + '...'!r} is no {what}"
-            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from None
+            message = f"{text if len(text) < 40 else text[:37] + '...'!r} is no {kind}"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from None
 
     return build
 
 
 _BOOLEANS = {"true": True, "false": False}
-for _tag, _what, _read in (
+for _tag, _kind, _read in (
     ("int", "whole number", int),
     ("float", "number", float),
     ("bool", "boolean", lambda text: _BOOLEANS[text.lower()]),
 ):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _scalar(_what, _read))
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _scalar(_kind, _read))
 
 MAX_DEPTH = 100  # lists and maps within one another
 

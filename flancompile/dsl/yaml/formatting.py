@@ -34,11 +34,11 @@ def formatted(text: str, path: str = "") -> str:
         return text
     try:
         found = _written(text)
-        again = _written(found)
+        rewritten = _written(found)
     except YAMLError:  # of the writer's own parser, which is stricter
         return text
-    if again != found:
-        found = again
+    if rewritten != found:
+        found = rewritten
     try:
         same = yaml.parse(found, path).data == before
     except FlancompileError:
@@ -57,8 +57,8 @@ def _comments(text: str) -> list[tuple[str, int, bool]]:
         if style:  # a block's own comment stands on its first line
             end = text.find("\n", start)
         for match in _COMMENT.finditer(text, before, end if style else start):
-            beside = "\n" not in text[before : match.start()] or match.start() > start
-            found.append((match[0].rstrip(), number + (match.start() > start), beside))
+            is_trailing = "\n" not in text[before : match.start()] or match.start() > start
+            found.append((match[0].rstrip(), number + (match.start() > start), is_trailing))
     return found
 
 
@@ -114,8 +114,8 @@ def _written(text: str) -> str:
 
 
 def _is_flow(value: Any) -> bool:
-    about = getattr(value, "fa", None)
-    return about is not None and bool(about.flow_style())
+    format_ = getattr(value, "fa", None)
+    return format_ is not None and bool(format_.flow_style())
 
 
 def _fits_block(text: str) -> bool:

@@ -96,18 +96,18 @@ def without(
 def _rebuilt(data: Any, key: Key, edits: Mapping[Key, Edit], moved: dict[Key, Key]) -> Any:
     if not isinstance(data, dict | list):
         return data
-    made: Any = {} if isinstance(data, dict) else []
+    rebuilt: Any = {} if isinstance(data, dict) else []
     for name, item in list(data.items() if isinstance(data, dict) else enumerate(data)):
         spot = (*key, name)
         edit = edits.get(spot)
         if edit is not None and edit.name is None and edit.text is None:
             continue
         fresh = edit.name if edit is not None and edit.name is not None else name
-        moved[spot] = (*moved[key], fresh if isinstance(data, dict) else len(made))
+        moved[spot] = (*moved[key], fresh if isinstance(data, dict) else len(rebuilt))
         value = _rebuilt(item, spot, edits, moved)
         value = edit.text if edit is not None and edit.text is not None else value
         if isinstance(data, dict):
-            made[fresh] = value
+            rebuilt[fresh] = value
         else:
-            made.append(value)
-    return made
+            rebuilt.append(value)
+    return rebuilt

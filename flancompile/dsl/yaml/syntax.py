@@ -72,8 +72,8 @@ def _found(error: Any, mark: Any, lines: list[str], text: str, loader: Any) -> _
     for look in looks:
         if (fault := look()) is not None:
             return fault
-    said = ", ".join(str(p) for p in (error.context, error.problem) if p)
-    return _Mistake(mark.line, mark.column, said, "see the line before it too")
+    text = ", ".join(str(p) for p in (error.context, error.problem) if p)
+    return _Mistake(mark.line, mark.column, text, "see the line before it too")
 
 
 def _tokens(text: str, loader: Any) -> Iterator[Any]:
@@ -122,9 +122,9 @@ def _special(line: str, mark: Any, problem: str) -> _Mistake | None:
     if first in "|>":
         hint = f"the text of a block begins in the line after {first}, indented; or quote it"
         return _Mistake(mark.line, at, f"text after {first!r} in its line", hint)
-    what = {"*": "an alias", "&": "an anchor", "!": "a tag"}.get(first, "no plain text")
+    kind = {"*": "an alias", "&": "an anchor", "!": "a tag"}.get(first, "no plain text")
     hint = f"text that begins with {first} needs quotes"
-    return _Mistake(mark.line, at, f"{first!r} begins {what}", hint)
+    return _Mistake(mark.line, at, f"{first!r} begins {kind}", hint)
 
 
 def _quoted(
@@ -134,15 +134,15 @@ def _quoted(
     if "unknown escape" in problem:
         line = lines[mark.line] if mark.line < len(lines) else ""
         at = mark.column - (line[mark.column : mark.column + 1] != "\\")
-        shown = line[at : at + 2]
+        escape = line[at : at + 2]
         hint = "double the backslash, or use 'single quotes', in which it is itself"
-        return _Mistake(mark.line, at, f"the escape {shown!r} is not known", hint, 2)
+        return _Mistake(mark.line, at, f"the escape {escape!r} is not known", hint, 2)
     if "quoted scalar" in context:
         quoted = [t for t in tokens if isinstance(t, yaml.ScalarToken) and t.style in ('"', "'")]
         late = [t for t in quoted if t.start_mark.line < t.end_mark.line <= mark.line]
         if late and mark.line == late[-1].end_mark.line:
             return _unclosed(late[-1].start_mark.line, late[-1].start_mark.column)
-        early = (t for t in quoted if t.end_mark.line == mark.line and _goes_on(t, lines))
+        early = (t for t in quoted if t.end_mark.line == mark.line and _continues(t, lines))
         place = next((t.start_mark for t in early), mark)
         return _unclosed(place.line, place.column)
     before = [
@@ -166,7 +166,7 @@ def _quoted(
     return _Mistake(mark.line, place, "the quote closes here, and more follows", hint)
 
 
-def _goes_on(token: Any, lines: list[str]) -> bool:
+def _continues(token: Any, lines: list[str]) -> bool:
     """Whether text follows a closing quote directly, so that it was probably an opening one."""
     after = lines[token.end_mark.line][token.end_mark.column :][:1]
     return after not in ("", " ", ",", ":", "]", "}")
@@ -185,14 +185,14 @@ def _bracket(context: str, mark: Any, line: str, tokens: list[Any]) -> _Mistake 
         return _Mistake(mark.line, mark.column, f"nothing opens this {here!r}", "take it out")
     if opened is None or "flow" not in context:
         return None
-    shown = "{" if isinstance(opened, yaml.FlowMappingStartToken) else "["
+    bracket = "{" if isinstance(opened, yaml.FlowMappingStartToken) else "["
     place = opened.start_mark
     if place.line < mark.line or mark.column >= len(line.rstrip()):
-        close = {"{": "}", "[": "]"}[shown]
+        close = {"{": "}", "[": "]"}[bracket]
         hint = f"close it with {close}; a text with brackets in it needs quotes"
-        message = f"the {shown!r} that opens here is not closed"
+        message = f"the {bracket!r} that opens here is not closed"
         return _Mistake(place.line, place.column, message, hint)
-    message = f"within {shown!r} a comma or an end is wanted here"
+    message = f"within {bracket!r} a comma or an end is wanted here"
     hint = "text that holds , : { } [ or ] needs quotes there"
     return _Mistake(mark.line, mark.column, message, hint)
 
@@ -214,10 +214,10 @@ def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Mistake
     """A line without `key: `, or a colon within a plain text."""
     if "could not find expected ':'" in problem and error.context_mark is not None:
         place = error.context_mark
-        shown = lines[place.line].strip()
-        message = f"{_short(shown)!r} is no `key: value`"
+        excerpt = lines[place.line].strip()
+        message = f"{_short(excerpt)!r} is no `key: value`"
         hint = "write `key: value`; lines of a text are indented deeper than its key"
-        return _Mistake(place.line, place.column, message, hint, len(shown))
+        return _Mistake(place.line, place.column, message, hint, len(excerpt))
     if "mapping values are not allowed" not in problem:
         return None
     own = _KEY.match(lines[mark.line])
@@ -227,12 +227,12 @@ def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Mistake
             hint += ", and these must be straight ones"
         return _Mistake(mark.line, mark.column, "a second ': ' in one line", hint)
     above = _above(mark.line, lines)
-    shown = lines[above].strip()
-    if above < mark.line and _KEY.match(lines[above]) is None and not shown.startswith("- "):
-        first = shown.replace("=", " ").replace(":", " ").split()
+    excerpt = lines[above].strip()
+    if above < mark.line and _KEY.match(lines[above]) is None and not excerpt.startswith("- "):
+        first = excerpt.replace("=", " ").replace(":", " ").split()
         hint = f"write `{first[0]}: {' '.join(first[1:])}`" if first[1:] else f"write `{first[0]}:`"
-        message = f"{_short(shown)!r} is no `key: value`"
-        return _Mistake(above, lines[above].index(shown), message, hint, len(shown))
+        message = f"{_short(excerpt)!r} is no `key: value`"
+        return _Mistake(above, lines[above].index(excerpt), message, hint, len(excerpt))
     return None
 
 
@@ -261,10 +261,10 @@ def _indentation(problem: str, mark: Any, lines: list[str], tokens: list[Any]) -
         return _Mistake(mark.line, indent, message, "items of one list are indented alike")
     first = _dedented(mark.line, indent, tokens, lines)
     if first is not None:
-        shown = _name(lines[first])
+        excerpt = _name(lines[first])
         found = len(lines[first]) - len(lines[first].lstrip())
-        message = f"{shown} is indented by {found}, and the lines around it by {indent}"
-        return _Mistake(first, found, message, f"indent it by {indent}", len(shown))
+        message = f"{excerpt} is indented by {found}, and the lines around it by {indent}"
+        return _Mistake(first, found, message, f"indent it by {indent}", len(excerpt))
     message = f"{name} is indented by {indent}, and {before} before it by {of_above}"
     return _Mistake(mark.line, indent, message, "keys of one map are indented alike", len(name))
 

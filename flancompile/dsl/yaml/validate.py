@@ -67,13 +67,13 @@ def _follows(error: Any, document: Document, hurt: set[Key]) -> bool:
 def _diagnostics(model: type[BaseModel], document: Document, errors: list[Any]) -> list[Diagnostic]:
     moved = _misplaced(model, document, errors)
     names = {key[-1] for key in moved}
-    left = [
+    remaining = [
         e
         for e in _without_consequences(errors)
         if not any(tuple(e["loc"][: len(key)]) == key for key in moved)
         and not (e["type"] == "missing" and e["loc"][-1] in names)
     ]
-    found = [*moved.values(), *(_diagnostic(model, document, e) for e in left)]
+    found = [*moved.values(), *(_diagnostic(model, document, e) for e in remaining)]
     return _without_branches(_without_misspelt(found))
 
 
@@ -114,8 +114,8 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
         owner = key[:-1]
         span = document.span(owner, of_key=True)
         name = str(key[-1])
-        about = described(model, key)
-        advice = f"{name}: {about.removesuffix('.')}" if about else None
+        text = described(model, key)
+        advice = f"{name}: {text.removesuffix('.')}" if text else None
         return Diagnostic("FC106", f"the key {name!r} is missing", span, advice)
     message, advice = _message(error, keys_at(model, key))
     advice = advice_on(error, model, key) or advice
@@ -125,16 +125,16 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
         key = _named_in(message, document)
     of_key = key[-1:] == ("[key]",)
     key = key[:-1] if of_key else key
-    shown = key[:-1] if of_key else key
-    where = ".".join(str(k) for k in real_key(shown, document))
+    parent = key[:-1] if of_key else key
+    where = ".".join(str(k) for k in real_key(parent, document))
     if where and not message.startswith(where):
         message = f"{where}: {message}"
-    if advice is None and kind != "value_error" and (about := described(model, key)):
-        advice = f"{key[-1]}: {about.removesuffix('.')}"
+    if advice is None and kind != "value_error" and (text := described(model, key)):
+        advice = f"{key[-1]}: {text.removesuffix('.')}"
     return Diagnostic("FC201", message, document.span(key, of_key=of_key), advice)
 
 
-_WANTED = {
+_EXPECTED = {
     "dict_type": "keys with values are wanted here",
     "model_type": "keys with values are wanted here",
     "model_attributes_type": "keys with values are wanted here",
@@ -160,36 +160,36 @@ _LIMITS = {
 
 def _message(error: Any, known: list[str]) -> tuple[str, str | None]:
     """Message and hint for a model's error."""
-    kind, given, about = error["type"], error.get("input"), error.get("ctx") or {}
+    kind, given, context = error["type"], error.get("input"), error.get("ctx") or {}
     message = str(error["msg"]).removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
         advice = "a name begins with a letter and holds letters, digits, _ and - alone"
         return f"{given!r} is no name", advice
     if kind == "literal_error":
-        words = str(about.get("expected", ""))
+        words = str(context.get("expected", ""))
         names = re.findall(r"'([^']*)'", words)
         return f"{_short(given)} is none of {words}", nearest(str(given), names)
     if kind in _LIMITS:
-        name, said = _LIMITS[kind]
-        return f"{given} {said} {float(about[name]):g}", None
+        name, requirement = _LIMITS[kind]
+        return f"{given} {requirement} {float(context[name]):g}", None
     if kind == "too_short":
         return "at least one is wanted here, and there is none", "take the key out or fill it"
     if kind.startswith("string_too_"):
-        limits = [about[n] for n in ("min_length", "max_length") if n in about]
+        limits = [context[n] for n in ("min_length", "max_length") if n in context]
         return f"{_short(given)}: {limits[0]} character is wanted", None
-    if kind not in _WANTED:
+    if kind not in _EXPECTED:
         return message, None
-    message = f"{_WANTED[kind]}, and this is {_short(given)}"
+    message = f"{_EXPECTED[kind]}, and this is {_short(given)}"
     if kind == "string_type" and isinstance(given, dict) and "files" in given:
         path = given["files"] if isinstance(given["files"], str) else "PATH"
         return message, f"a split is a path, or a list of paths: write {path}, without `files:`"
     if kind == "string_type" and isinstance(given, bool | int | float):
-        shown = str(given).lower() if isinstance(given, bool) else given
-        return message, f'text that looks like a number or true needs quotes: "{shown}"'
+        quoted = str(given).lower() if isinstance(given, bool) else given
+        return message, f'text that looks like a number or true needs quotes: "{quoted}"'
     if kind in ("tuple_type", "list_type"):
         items = "begin each item with a dash: `- name: …`" if known else "write [a, b]"
         return message, f"[{given}]" if isinstance(given, str | int | float) else items
-    if _WANTED[kind].startswith("keys"):
+    if _EXPECTED[kind].startswith("keys"):
         return message, f"its keys: {', '.join(sorted(known))}" if known else "write name: value"
     return message, None
 
@@ -244,10 +244,10 @@ def _without_misspelt(found: list[Diagnostic]) -> list[Diagnostic]:
 def _without_branches(found: list[Diagnostic]) -> list[Diagnostic]:
     """Keep one diagnostic per place: a value of a union type fails once for each type."""
     seen: set[tuple[object, ...]] = set()
-    kept = []
+    distinct = []
     for item in found:
         place = (item.code == "FC201", item.span, item.message if item.code != "FC201" else None)
         if place not in seen:
             seen.add(place)
-            kept.append(item)
-    return kept
+            distinct.append(item)
+    return distinct

@@ -12,7 +12,7 @@ from promptsource_reference import ENV, ours, reference
 
 from flancompile import check
 from flancompile.authoring.importers.promptsource import Imported, _Loader, import_file
-from flancompile.authoring.preview import Wanted, spec_of
+from flancompile.authoring.preview import PreviewSettings, spec_of
 from flancompile.compiler.columns.jinja.unlowered import unlowered
 from flancompile.compiler.request import bare_request
 from flancompile.dsl.jinja.expression import RowError
@@ -117,7 +117,7 @@ def test_at_least_95_of_100_go_by_columns(
 ) -> None:
     written(imported, tmp_path)
     request = bare_request((tmp_path,), None)
-    specs = [spec_of(request, task, Wanted()) for task in request.tasks.values()]
+    specs = [spec_of(request, task, PreviewSettings()) for task in request.tasks.values()]
     total = sum(len(spec.templates) for spec in specs)
     left = [u for spec in specs for u in unlowered(spec)]
     assert total > 900

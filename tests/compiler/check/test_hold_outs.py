@@ -78,7 +78,7 @@ def test_a_hold_out_is_reported_where_no_mixture_above_it_has_its_tasks(
     toys: Loaded, made: list[dict[str, Any]]
 ) -> None:
     library = with_mixtures(toys, made)
-    told = [d.message.split("'")[1::2] for d in idle_hold_outs(library, library.tasks())]
+    reported = [d.message.split("'")[1::2] for d in idle_hold_outs(library, library.tasks())]
     below: dict[str, set[str]] = {}
     for m in made:
         inner = (x.get("mixture") for x in m["members"])
@@ -93,7 +93,7 @@ def test_a_hold_out_is_reported_where_no_mixture_above_it_has_its_tasks(
                 {"select": hold_out["select"]}]}]), "x")  # fmt: skip
             if not held & roots:
                 wanted.append([hold_out["select"], m["mixture"]])
-    assert told == wanted
+    assert reported == wanted
 
 
 @settings(max_examples=60, deadline=None)
@@ -114,10 +114,10 @@ def test_a_cluster_is_reported_where_holding_it_out_changes_nothing(
     first = toys.recipes["r"]
     model = first.model.model_copy(update={"hold_out_clusters": (cluster,)})
     recipe = replace(first, model=model)
-    told = [*idle_clusters(library, library.tasks(), recipe)]
+    reported = [*idle_clusters(library, library.tasks(), recipe)]
     names = {cluster, *company.get(cluster, ())}
     held = {i for i, t in library.tasks().items() if names & {t.task.cluster, *t.task.tags}}
-    assert bool(told) == (not held & reached(library, "m"))
+    assert bool(reported) == (not held & reached(library, "m"))
 
 
 def test_places_and_nearest_names(tmp_path: Path) -> None:
@@ -135,9 +135,11 @@ def test_places_and_nearest_names(tmp_path: Path) -> None:
     ))  # fmt: skip
     library.write("mixtures/n.yaml", "mixture: n\nmembers: [{select: a/qa}]\n")
     library.recipe(hold_out_clusters=["cluster_b"], mixture="n")
-    told = {(str(d.span).rpartition("/")[2], d.code, d.severity, d.hint) for d in check(tmp_path)}
+    reported = {
+        (str(d.span).rpartition("/")[2], d.code, d.severity, d.hint) for d in check(tmp_path)
+    }
     remedy = "take it out, or correct the selectors of the members"
-    assert told == {
+    assert reported == {
         ("m.yaml:4:14", "FC406", "warning", f"did you mean 'a/qa'? otherwise {remedy}"),
         ("m.yaml:5:14", "FC406", "error", "`flancompile ls` lists the tasks with their labels"),
         ("m.yaml:6:29", "FC406", "warning", "did you mean 'cluster_b'?"),

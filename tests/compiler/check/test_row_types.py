@@ -39,7 +39,7 @@ def made(root: Path, **splits: list[dict[str, Any]]) -> Library:
     return library
 
 
-def told(found: list[Diagnostic]) -> list[tuple[str, str]]:
+def codes(found: list[Diagnostic]) -> list[tuple[str, str]]:
     return [(d.code, d.severity) for d in found]
 
 
@@ -70,19 +70,19 @@ def test_types_of_changed_data_are_no_errors_and_are_renewed(tmp_path: Path) -> 
     library = made(tmp_path)
     check(tmp_path, data=Reading())
     library.write("datasets/d.yaml", {**DATASET, "fields": {"q": "qq", "a": "a"}})
-    assert told(check(tmp_path)) == [("FC222", "error")]
+    assert codes(check(tmp_path)) == [("FC222", "error")]
     for split in ("train", "test", "dev"):
         library.write(
             f"datasets/{split}.jsonl",
             [{"qq" if k == "q" else k: v for k, v in row.items()} for row in rows(split)],
         )
         found = check(tmp_path)
-        assert told(found) == [("FC222", "warning")]
+        assert codes(found) == [("FC222", "warning")]
         assert "`check --data` renews it" in str(found[0].hint)
     assert check(tmp_path, data=Reading()) == []
     assert check(tmp_path) == []
     (tmp_path / "datasets" / "train.jsonl").unlink()  # what is not here contradicts nothing
-    assert "FC222" not in dict(told(check(tmp_path)))
+    assert "FC222" not in dict(codes(check(tmp_path)))
 
 
 KINDS = {"text": "x", "integer": 3, "list": ["x"], "map": {"k": "x"}}

@@ -108,7 +108,7 @@ def library(zoo: dict[str, Tokenizer], tmp_path: Path) -> Library:
     return library_at(tmp_path, zoo, prompt, {})
 
 
-def told(root: Path) -> list[tuple[str, str, str, str]]:
+def reported(root: Path) -> list[tuple[str, str, str, str]]:
     return [(d.code, d.severity, str(d.span).rpartition("/")[2], d.hint or "") for d in check(root)]
 
 
@@ -117,7 +117,7 @@ def test_a_special_token_that_is_lacking_has_its_own_place(library: Library) -> 
     text = (library.root / "datasets" / "toy.yaml").read_text().splitlines()
     (line,) = [n for n, t in enumerate(text, 1) if "<|im_ent|>" in t]
     column = text[line - 1].index("<|im_ent|>") + 1
-    assert told(library.root) == [
+    assert reported(library.root) == [
         ("FC422", "error", f"toy.yaml:{line}:{column}", "did you mean '<|im_end|>'?")
     ]
 
@@ -131,7 +131,7 @@ def test_a_frame_without_its_token(library: Library, frame: str, place: str) -> 
         "recipe: r\nmixture: m\nsize: {examples: 3}\ntokenizer: {file: ../t5.json}\n"
         f"lengths: {{pack: 64}}\n{frame}\nlayout: decoder\n"
     ))  # fmt: skip
-    found = [d for d in told(library.root) if d[0] != "FC422"]
+    found = [d for d in reported(library.root) if d[0] != "FC422"]
     hint = "say `bos: TEXT` under the recipe's tokenizer, or `frame: {bos: false}`"
     assert found == [("FC410", "error", place, hint)]
 
@@ -142,7 +142,7 @@ def test_a_style_named_in_full_that_is_never_drawn(library: Library) -> None:
         "layout: encoder_decoder\nlengths: {input: 64, target: 16}\n"
         "styles: {shots: [fine, braces], options: ['*']}\n"
     ))  # fmt: skip
-    found = [d for d in told(library.root) if d[0] == "FC421"]
+    found = [d for d in reported(library.root) if d[0] == "FC421"]
     assert found == [
         ("FC421", "warning", "r.yaml:7:24", "take it out of the list, or choose another tokenizer")
     ]
@@ -164,21 +164,21 @@ def test_a_hub_is_never_asked(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     library.recipe(tokenizer={"hub": "org/name"})
-    assert not told(library.root)
+    assert not reported(library.root)
     snapshot = tmp_path / "hub" / "models--org--name" / "snapshots" / ("a" * 40)
     snapshot.mkdir(parents=True)
-    assert not told(library.root), "only a part of it is here"
+    assert not reported(library.root), "only a part of it is here"
     (snapshot / "tokenizer.json").write_bytes(zoo["gpt2"].data)
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("a" * 40)
-    assert [d[0] for d in told(library.root)] == ["FC422"]
+    assert [d[0] for d in reported(library.root)] == ["FC422"]
 
 
 def test_a_pinned_tokenizer_is_looked_at(library: Library, tmp_path: Path) -> None:
     library.write("datasets/toy.yaml", (library.root / "datasets" / "toy.yaml").read_text()
                   .replace("{{ ('<|im_ent|>') | special }}", ""))  # fmt: skip
     library.recipe(tokenizer={"train": "bpe", "vocab_size": 300}, size={"examples": 4})
-    assert not told(library.root), "it is still to be learnt"
+    assert not reported(library.root), "it is still to be learnt"
     with pytest.raises(FlancompileError, match="FC422"):
         library.compile(tmp_path / "a", tmp_path / "cache")
-    assert [d[0] for d in told(library.root)] == ["FC422"]
+    assert [d[0] for d in reported(library.root)] == ["FC422"]

@@ -117,8 +117,8 @@ def test_every_row_of_a_set_is_accounted_for(tmp_path: Path, seed: int) -> None:
         assert entry.rows + entry.dropped + entry.unused == count
         assert sum(entry.reasons.values()) == entry.dropped >= len(bad)
         assert sum(entry.shots.values()) == entry.rows
-        told = {k: ledger[entry.name, k] for k in ("kept", "dropped", "unused")}
-        assert told == {"kept": entry.rows, "dropped": entry.dropped, "unused": entry.unused}
+        counts = {k: ledger[entry.name, k] for k in ("kept", "dropped", "unused")}
+        assert counts == {"kept": entry.rows, "dropped": entry.dropped, "unused": entry.unused}
     assert verify(build) == []
 
 
@@ -137,8 +137,8 @@ def test_fewer_shots_than_requested_are_reported(tmp_path: Path) -> None:
     assert "11 with 2" in page and "fewer shots: too few exemplars to draw" in page
     assert entry.fewer_shots == {"too few exemplars to draw": 1}
     (row,) = [n for n, s in enumerate(build.evaluation("toy/qa")[0]["shots"].to_pylist()) if s == 0]
-    told = run("explain", str(build.path), "--eval", "toy/qa", "--row", str(row), cwd=tmp_path)
-    assert "2 requested: too few exemplars to draw" in told
+    printed = run("explain", str(build.path), "--eval", "toy/qa", "--row", str(row), cwd=tmp_path)
+    assert "2 requested: too few exemplars to draw" in printed
 
 
 def test_fewer_shots_of_tasks_are_reported_by_reason(tmp_path: Path) -> None:
@@ -209,5 +209,5 @@ def test_rows_given_again_in_place_of_unusable_ones_are_reported(
     build = compiled(tmp_path, library)
     (task,) = build.manifest.tasks
     assert task.examples == 20 and task.passes == pytest.approx(20 / (20 - unusable), abs=1e-5)
-    told = "some rows are used again" in run("inspect", str(build.path), cwd=tmp_path)
-    assert told == (unusable > 0)
+    is_reported = "some rows are used again" in run("inspect", str(build.path), cwd=tmp_path)
+    assert is_reported == (unusable > 0)

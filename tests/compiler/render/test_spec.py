@@ -2,7 +2,7 @@
 
 import pytest
 
-from flancompile.authoring.preview import Wanted, spec_of
+from flancompile.authoring.preview import PreviewSettings, spec_of
 from flancompile.compiler.render.arms import ArmShares
 from flancompile.compiler.render.spec import chosen_styles, render_spec
 from flancompile.compiler.request import bare_request
@@ -42,7 +42,7 @@ def test_a_preview_has_the_arms_of_the_templates_that_it_shows() -> None:
     for _, task in sorted(request.tasks.items()):
         for index, template in enumerate(task.task.templates):
             if template.options not in seen:
-                spec = spec_of(request, task, Wanted(template=template.name))
+                spec = spec_of(request, task, PreviewSettings(template=template.name))
                 assert spec.templates == (index,)
                 assert spec.shares == ArmShares().within([template])
                 seen.add(template.options)

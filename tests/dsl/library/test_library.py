@@ -21,7 +21,7 @@ def library(tmp_path: Path) -> Library:
     return Library(tmp_path / "a")
 
 
-def complaints(*folders: Path) -> list[tuple[str, int]]:
+def diagnostics(*folders: Path) -> list[tuple[str, int]]:
     loaded, found = load_library(folders)
     found += check_library(loaded)
     return [(d.code, d.span.line if d.span else 0) for d in found]
@@ -29,7 +29,7 @@ def complaints(*folders: Path) -> list[tuple[str, int]]:
 
 def test_the_built_in_library_is_sound() -> None:
     assert builtin_library().is_dir()
-    assert complaints() == []
+    assert diagnostics() == []
     loaded, _ = load_library()
     assert len(loaded.option_styles) >= 20
     assert len(loaded.shots_styles) >= 20
@@ -39,20 +39,20 @@ def test_an_id_twice_needs_overrides(library: Library, tmp_path: Path) -> None:
     library.dataset()
     other = Library(tmp_path / "b")
     other.dataset()
-    assert complaints(library.root, other.root) == [("FC109", 1)]
+    assert diagnostics(library.root, other.root) == [("FC109", 1)]
     other.dataset(overrides="toy")
-    assert complaints(library.root, other.root) == []
+    assert diagnostics(library.root, other.root) == []
     other.dataset(overrides="tyo")
-    assert [c for c, _ in complaints(library.root, other.root)] == ["FC109"]
+    assert [c for c, _ in diagnostics(library.root, other.root)] == ["FC109"]
 
 
 def test_styles_may_override(library: Library) -> None:
     library.write("styles/s.yaml", {"options": {"dash": {"item": "~ {{ text }}"}}})
-    assert complaints(library.root) == [("FC109", 2)]
+    assert diagnostics(library.root) == [("FC109", 2)]
     library.write(
         "styles/s.yaml", {"overrides": ["dash"], "options": {"dash": {"item": "~ {{ text }}"}}}
     )
-    assert complaints(library.root) == []
+    assert diagnostics(library.root) == []
     assert load_library([library.root])[0].option_styles["dash"].item == "~ {{ text }}"
 
 
@@ -120,7 +120,7 @@ def test_a_style_s_mistakes(library: Library) -> None:
         "options": {"a": {"item": "{{ txet }}"}},
         "shots": {"b": {"exemplar": "{{ input }}"}, "c": {"opening": "x"}},
     })  # fmt: skip
-    assert sorted(c for c, _ in complaints(library.root)) == ["FC202", "FC209", "FC209"]
+    assert sorted(c for c, _ in diagnostics(library.root)) == ["FC202", "FC209", "FC209"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ TEXTS = [
 MARKS = [*"{}[]:\"'-#|>&*!%@`,\n \t?", "  ", "{{", "}}", "- "]
 
 
-def complaints(text: str) -> list[Diagnostic]:
+def diagnostics(text: str) -> list[Diagnostic]:
     try:
         parse(text, "f")
     except FlancompileError as error:
@@ -33,7 +33,7 @@ def test_any_damage_has_a_place_and_a_remedy(text: str, draw: random.Random, edi
         mark = draw.choice(["", *MARKS])
         text = draw.choice([text[:at] + mark + text[at + draw.randint(0, 3) :], text[:at]])
     lines = text.split("\n")
-    for found in complaints(text):
+    for found in diagnostics(text):
         assert found.code in ("FC101", "FC102")
         assert found.hint
         assert found.span is not None
@@ -47,5 +47,5 @@ def test_a_line_that_is_indented_otherwise_is_the_one_reported(indent: int) -> N
     for moved in (3, 4, 5):
         lines = [*rest]
         lines[moved] = " " * indent + lines[moved].strip()
-        found = complaints("\n".join(lines))
+        found = diagnostics("\n".join(lines))
         assert [d.span.line for d in found if d.span] == [moved + 1], (lines, found)

@@ -68,8 +68,8 @@ def arm_draws(columns: RowSetColumns, shares: ArmShares, allowed: Sequence[int])
         previous, found = _next(open_, start, number, previous)
     rows.shared.templates[key] = LastTemplates(given, rows.epoch, previous)
     template = np.array(allowed, dtype=np.int64)[previous]
-    shown = show & np.array([t.options != "none" for t in templates])[previous]
-    return ArmDraws(template, shots, shown, cot[previous], resolved.all(axis=1) & found)
+    with_options = show & np.array([t.options != "none" for t in templates])[previous]
+    return ArmDraws(template, shots, with_options, cot[previous], resolved.all(axis=1) & found)
 
 
 def _digest(*arrays: npt.NDArray[np.generic]) -> bytes:
@@ -104,6 +104,6 @@ def _next(
         return found
 
     found = at(place)
-    again = (found == previous) & (counts > 1)
-    template = np.where(again, at((place + 1) % np.maximum(counts, 1)), found)
+    repeated = (found == previous) & (counts > 1)
+    template = np.where(repeated, at((place + 1) % np.maximum(counts, 1)), found)
     return np.where(counts > 0, template, NO_TEMPLATE), counts > 0

@@ -25,11 +25,11 @@ from flancompile.compiler.columns.jinja.unlowered import styles_why_not
 from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.columns.ropes.segments import SegmentCache
 from flancompile.compiler.render.exemplars import (
-    EXPLANATION,
+    RATIONALE,
     ColumnPools,
     Pool,
     Pools,
-    explanation_text,
+    rationale_text,
 )
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
@@ -51,8 +51,8 @@ class Assembly:
     drawn, option_style, layout, exemplars, first_prompts, targets: one item an example.
     option_style, layout: indexes into the sorted style ids, -1 for none; exemplars:
     int64[examples, most], rows of the pool, -1 for none; first_prompts: with all exemplars;
-    fewer_shots: places in `FewerShots`, -1 where no exemplar is lacking; rest: rows left to the
-    row engine; reasons: drop reasons by row.
+    fewer_shots: places in `FewerShots`, -1 where no exemplar is lacking; fallback_rows:
+    rows left to the row engine; reasons: drop reasons by row.
     """
 
     rows: Ints
@@ -62,7 +62,7 @@ class Assembly:
     exemplars: Ints
     first_prompts: Ropes
     targets: Ropes
-    rest: Ints
+    fallback_rows: Ints
     reasons: dict[int, str]
     pool: RowSet
     builder: PromptBuilder
@@ -136,7 +136,7 @@ class _Assembler:
         resolved = resolved & drawn.resolved
         excluded = np.flatnonzero(live & resolved & ~holds).tolist()
         reasons: dict[int, str] = dict.fromkeys(excluded, DropReason.WHERE)
-        left = live & ~(resolved & ~holds)
+        fallback_mask = live & ~(resolved & ~holds)
         at = np.flatnonzero(live & resolved & holds)
         styles = np.full(count, NO_STYLE, np.int64)
         if spec.option_styles:
@@ -145,10 +145,10 @@ class _Assembler:
         shots = np.where(drawn.shots > 0, drawn.shots, 0) if len(self.few) else np.zeros(count, int)
         if self.pools.settings.source == "column":
             at = self._read_column_pools(at, shots)
-        if not self._pool_is_sure():
+        if not self._pool_is_resolved():
             at, self.column_pools = at[shots[at] == 0], None
         taken = self._shots(drawn, at, shots[at], styles)
-        return self._assembly(drawn, at, taken, styles, left, reasons)
+        return self._assembly(drawn, at, taken, styles, fallback_mask, reasons)
 
     def _read_column_pools(self, at: Ints, shots: Ints) -> Ints:
         """Concatenate the pools that fields of rows list. -> the rows whose pools were read"""
@@ -169,7 +169,7 @@ class _Assembler:
     def _drawn(self, purpose: str, of: int) -> Ints:
         return (self.rows.bits(purpose) % np.uint64(of)).astype(np.int64)
 
-    def _pool_is_sure(self) -> bool:
+    def _pool_is_resolved(self) -> bool:
         """Whether all conditions are resolved for all rows of the pool."""
         task = self.spec.task
         conditions = [task.where, *(task.templates[t].when for t in self.spec.templates)]
@@ -199,15 +199,15 @@ class _Assembler:
         at: Ints,
         taken: Ints,
         styles: Ints,
-        left: Flags,
+        fallback_mask: Flags,
         reasons: dict[int, str],
     ) -> Assembly:
         """Build the examples of the rows `at` with the exemplars `taken` from the pool."""
         line, slot = np.nonzero(taken >= 0)
         owner, of = at[line], taken[line, slot]
-        queries, shown = self._instances(drawn, at, of, owner, styles)
+        queries, exemplars = self._instances(drawn, at, of, owner, styles)
         resolved = queries.resolved.copy()
-        resolved[line[~shown.resolved]] = False
+        resolved[line[~exemplars.resolved]] = False
         place = np.full(taken.shape, NONE, np.int64)
         place[line, slot] = np.arange(len(line))
         lines = np.zeros(len(self.rows), np.int64)
@@ -216,7 +216,7 @@ class _Assembler:
         few = self.few[self._drawn("few layout", len(self.few))] if len(self.few) else zero
         rationales, rationale_fallback = self._rationales()
         builder = PromptBuilder(
-            self.spec, self.fragments, lines, queries.input, shown, place, zero, few,
+            self.spec, self.fragments, lines, queries.input, exemplars, place, zero, few,
             self._instruction(at), rationales.take(pa.array(of)), rationale_fallback[of],
         )  # fmt: skip
         shots = np.asarray((taken >= 0).sum(axis=1), dtype=np.int64)
@@ -224,7 +224,7 @@ class _Assembler:
         texts, fallback = builder.prompts(at, layout, shots)
         places = np.flatnonzero(resolved & ~fallback)
         rows = at[places]
-        left[rows] = False
+        fallback_mask[rows] = False
         draws = ArmDraws(
             drawn.template[rows], drawn.shots[rows], drawn.options[rows], drawn.cot[rows],
             drawn.resolved[rows],
@@ -233,17 +233,21 @@ class _Assembler:
         fewer = np.where(shots[places] < draws.shots, _FEWER[why], NONE)
         return Assembly(
             rows, draws, styles[rows], layout[places], taken[places], texts.take(places),
-            queries.target.take(places), np.flatnonzero(left), reasons, self.pool.rows, builder,
-            fewer,
+            queries.target.take(places), np.flatnonzero(fallback_mask), reasons, self.pool.rows,
+            builder, fewer,
         )  # fmt: skip
 
     def _instances(
         self, drawn: ArmDraws, at: Ints, of: Ints, owner: Ints, styles: Ints
     ) -> tuple[Instances, Instances]:
         """Instances of the rows `at`, and of the pool's rows `of` under the draws of `owner`."""
-        whose = np.concatenate([at, owner])
-        rows, templates, own_styles = np.concatenate([at, of]), drawn.template[whose], styles[whose]
-        count, total = len(at), len(whose)
+        owners = np.concatenate([at, owner])
+        rows, templates, own_styles = (
+            np.concatenate([at, of]),
+            drawn.template[owners],
+            styles[owners],
+        )
+        count, total = len(at), len(owners)
         if self.pool is self.columns:
             both = instances(self.spec, self.columns, rows, templates, own_styles)
             return both.part(0, count), both.part(count, total)
@@ -268,7 +272,7 @@ class _Assembler:
         if settings.explanation is None:
             return pa.nulls(count, pa.string()), fallback
         if settings.source in ("column", "file"):
-            found = list(self.pool.rows.columns[EXPLANATION])
+            found = list(self.pool.rows.columns[RATIONALE])
         elif why_not(settings.explanation, expression=True) is None:
             column = evaluate(settings.explanation, self.pool.fields)
             found, fallback = column.values(count), column.fallback(count).copy()
@@ -277,7 +281,7 @@ class _Assembler:
         texts: list[str | None] = []
         for row, value in enumerate(found):
             try:
-                text = explanation_text(value)
+                text = rationale_text(value)
                 texts.append(text if text is None else text.encode().decode())
             except (RowError, UnicodeEncodeError):  # a list, or a lone surrogate
                 texts.append(None)

@@ -79,8 +79,10 @@ class _Offer:
                 self.fits, self.kinds, *self.pool, *self.mine, *self.unlike, taken, tried, found,
             )  # fmt: skip
         for row in open_[found[open_] < shots[open_]].tolist():
-            left = self._left(row, int(shots[row]), most, tried[row], taken[row, : found[row]])
-            more = left[: shots[row] - found[row]]
+            untried = self._untried(
+                row, int(shots[row]), most, tried[row], taken[row, : found[row]]
+            )
+            more = untried[: shots[row] - found[row]]
             taken[row, found[row] : found[row] + len(more)] = more
         return taken
 
@@ -92,7 +94,7 @@ class _Offer:
         bits = [self.queries.bits("exemplar", n, self.at[rows]) for n in range(first, end)]
         return (np.stack(bits) % counts).astype(np.int64)
 
-    def _left(self, row: int, shots: int, most: int, tried: Ints, taken: Ints) -> Ints:
+    def _untried(self, row: int, shots: int, most: int, tried: Ints, taken: Ints) -> Ints:
         """Untried peers in order that may be shown; no duplicates unless exemplars are fixed."""
         count, begin = int(self.counts[row]), int(self.starts[row])
         if self.by_file:
@@ -105,17 +107,17 @@ class _Offer:
         good = self.fits[self.kinds[row], offered] & ~np.isin(offered, tried)
         if self.own_split:
             good &= digests[offered] != self.mine[0][row]
-        shown = np.zeros(0, np.uint64) if self.fixed else examples[taken]
-        good &= ~np.isin(examples[offered], np.array([self.mine[1][row], *shown], np.uint64))
+        drawn = np.zeros(0, np.uint64) if self.fixed else examples[taken]
+        good &= ~np.isin(examples[offered], np.array([self.mine[1][row], *drawn], np.uint64))
         if self.own:
             good &= offered != self.at[row]
         if len(self.unlike[1]):
             good &= self.unlike[0][offered] != self.unlike[1][row]
-        left: Ints = offered[good]
+        untried: Ints = offered[good]
         if self.fixed:
-            return left
-        _, first = np.unique(examples[left], return_index=True)
-        found: Ints = left[np.sort(first)]
+            return untried
+        _, first = np.unique(examples[untried], return_index=True)
+        found: Ints = untried[np.sort(first)]
         return found
 
 

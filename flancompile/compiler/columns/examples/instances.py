@@ -58,7 +58,7 @@ def instances(
     """
     builder = _Instances(spec, columns, rows, templates, styles)
     for key, at in groups(templates * 2 + (styles != NO_STYLE)):
-        builder.add(spec.task.templates[key // 2], at, shown=bool(key % 2))
+        builder.add(spec.task.templates[key // 2], at, with_options=bool(key % 2))
     return builder.texts()
 
 
@@ -117,10 +117,10 @@ class _Instances:
         self.pieces = self._options(templates, styles)
 
     def _options(self, templates: Ints, styles: Ints) -> Ropes:
-        """Build option blocks and golds of instances with an option style; set their slots."""
+        """Build option blocks and gold texts of instances with an option style; set their slots."""
         task = self.spec.task
         option_styles = [self.spec.option_styles[i] for i in sorted(self.spec.option_styles)]
-        shown = np.flatnonzero(styles != NO_STYLE)
+        with_options = np.flatnonzero(styles != NO_STYLE)
         every = [t.choices or task.choices for t in task.templates]
         distinct = list({id(c): c for c in every if c is not None}.values())
         kinds = np.array(
@@ -128,10 +128,10 @@ class _Instances:
         )
         parts: list[Ropes] = []
         base = 0
-        for kind, among in groups(kinds[templates[shown]]):
+        for kind, among in groups(kinds[templates[with_options]]):
             if kind == len(distinct):
                 continue
-            at, table = shown[among], self.columns.options(distinct[kind])
+            at, table = with_options[among], self.columns.options(distinct[kind])
             given = table.given[self.rows[at]]
             self.fallback[at[~given]] = True
             at, numbers = at[given], self.columns.option_numbers(table)
@@ -145,9 +145,9 @@ class _Instances:
             base += 2 * len(at)
         return Ropes.joined(parts)
 
-    def add(self, template: Template, at: Rows, *, shown: bool) -> None:
-        """Add instances of one template. shown: whether all, or none, have an option style."""
-        source = template.input if shown else hidden(template.input)
+    def add(self, template: Template, at: Rows, *, with_options: bool) -> None:
+        """Add instances of one template: all, or none, with an option style."""
+        source = template.input if with_options else hidden(template.input)
         texts = (source, template.target)
         if template.turns is not None or any(why_not(text) is not None for text in texts):
             self.fallback[at] = True
@@ -156,7 +156,7 @@ class _Instances:
         scope, fallback = self.columns.scope(template, self.rows[at])
         self.fallback[at] |= fallback
         codes: dict[str, int] = {}
-        if shown and choices is not None:
+        if with_options and choices is not None:
             codes = {"options": _BLOCK, "gold": _GOLD}
         else:
             scope.set("options", Column.constant(""))
@@ -199,10 +199,10 @@ class _Instances:
         self, text: str, names: _Names, at: Rows, programs: _TextPrograms, slot: int
     ) -> None:
         """Render the instances in which a tested slot is empty."""
-        left = np.flatnonzero(self.fragments.is_empty(self._slot_values(slot, at)))
-        if len(left):
-            part = _Names(names.scope.sub(left), names.codes, names.own)
-            self._render(text, part, at[left], programs)
+        empty = np.flatnonzero(self.fragments.is_empty(self._slot_values(slot, at)))
+        if len(empty):
+            part = _Names(names.scope.sub(empty), names.codes, names.own)
+            self._render(text, part, at[empty], programs)
 
     def _slot_values(self, slot: int, at: Rows) -> Ints:
         """Values of a slot in some instances."""
@@ -220,14 +220,14 @@ class _Instances:
             self.table.append(numbers)
         return self.column_slots[key]
 
-    def _slot(self, name: str, how: Hashable, names: _Names, at: Rows) -> int:
-        """Slot of a name's text, filtered by `how`."""
+    def _slot(self, name: str, filters: Hashable, names: _Names, at: Rows) -> int:
+        """Slot of a name's text after some filters."""
         if name in names.codes:
             return names.codes[name]
         if name in names.own:
             column = names.scope.get(name)
             assert column is not None
-            numbers, fallback = self.columns.printed(column, len(at), how)
+            numbers, fallback = self.columns.printed(column, len(at), filters)
             if fallback is not None:
                 self.fallback[at] |= fallback
             if self.width == self.slots.shape[1]:
@@ -235,7 +235,7 @@ class _Instances:
             self.slots[at, self.width] = numbers
             self.width += 1
             return self.width - 1
-        return self._column((name, how), *self.columns.numbers(name, how), at)
+        return self._column((name, filters), *self.columns.numbers(name, filters), at)
 
     def _form(self, text: str, names: _Names) -> Form | None:
         """Form of a text over its names; None if it has no program."""
@@ -251,7 +251,9 @@ class _Instances:
             elif column is not None:
                 open_.append(name)
         form = template_form(text, tuple(open_), tuple(constants))
-        if form is None or any(n in names.codes and how is not None for n, how in form.slots):
+        if form is None or any(
+            n in names.codes and filters is not None for n, filters in form.slots
+        ):
             return None
         return form if all(self._is_text(name, names) for name in form.tested) else None
 

@@ -29,7 +29,7 @@ def option_blocks(
     style: Ints,
     styles: Sequence[OptionStyle],
 ) -> tuple[Ropes, Ropes, Flags]:
-    """Render each row's option block and `gold`. -> (blocks, golds, rows that fall back)
+    """Render each row's option block and `gold`. -> (blocks, gold texts, rows that fall back)
 
     numbers: fragments of the table's options; rows: int64[n], rows of the table that have options;
     style: int64[n], indexes into `styles`.

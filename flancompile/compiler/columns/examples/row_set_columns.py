@@ -99,7 +99,7 @@ class RowSetColumns:
             fallback = self._let(scope, None, let, everyone)
             return scope.own, fallback
 
-        columns, fallback = self.rows.once(self.rows.shared.lets, tuple(let.items()), make)
+        columns, fallback = self.rows.cached(self.rows.shared.lets, tuple(let.items()), make)
         for name, column in columns.items():
             self.shared.set(name, column)
         return fallback
@@ -124,7 +124,7 @@ class RowSetColumns:
         if condition is None:
             return np.ones(self.count, np.bool_), np.ones(self.count, np.bool_)
         conditions = self.rows.shared.conditions
-        return self.rows.once(conditions, condition, lambda: self._truth(condition))
+        return self.rows.cached(conditions, condition, lambda: self._truth(condition))
 
     def _truth(self, condition: str) -> tuple[Flags, Flags]:
         if why_not(condition, expression=True) is None:
@@ -137,24 +137,24 @@ class RowSetColumns:
         found = np.ones(self.count, np.bool_)
         filled = self.rows.shared.filled
         for name in compile_template(template.target).names & self.rows.columns.keys():
-            found &= self.rows.once(filled, name, partial(self._is_filled, name))
+            found &= self.rows.cached(filled, name, partial(self._is_filled, name))
         return found
 
     def _is_filled(self, name: str) -> Flags:
         values = self.rows.columns[name]
         return np.array([v is not None and bool(str(v).strip()) for v in values], np.bool_)
 
-    def numbers(self, name: str, how: Hashable = None) -> Printed:
+    def numbers(self, name: str, filters: Hashable = None) -> Printed:
         """Fragment of a name's text in each row. -> (fragments, rows that fall back, or None)
 
-        name: a field or a name of the task's `let`; how: filters over its values.
+        name: a field or a name of the task's `let`; filters: those over its values.
         """
         cached = self.cache.printed if self.is_own(name) else self._printed
-        if (name, how) not in cached:
+        if (name, filters) not in cached:
             column = self.shared.get(name)
             assert column is not None
-            cached[name, how] = self.printed(column, self.count, how)
-        return cached[name, how]
+            cached[name, filters] = self.printed(column, self.count, filters)
+        return cached[name, filters]
 
     def gold_numbers(self, choices: Choices) -> Printed:
         """Fragments of the right options. -> (fragments, rows that fall back, or None)"""
@@ -162,11 +162,13 @@ class RowSetColumns:
             self._gold_numbers[id(choices)] = self.printed(self.gold(choices), self.count)
         return self._gold_numbers[id(choices)]
 
-    def printed(self, column: Column, count: int, how: Hashable = None) -> Printed:
+    def printed(self, column: Column, count: int, filters: Hashable = None) -> Printed:
         """Fragments of a column's texts. -> (fragments, rows that fall back, or None)"""
-        shown = column.printed(count) if how is None else filtered_column(how, column, count)
-        fallback = shown.fallback(count)
-        return self.fragments.intern(shown.text(count)), fallback if fallback.any() else None
+        texts = (
+            column.printed(count) if filters is None else filtered_column(filters, column, count)
+        )
+        fallback = texts.fallback(count)
+        return self.fragments.intern(texts.text(count)), fallback if fallback.any() else None
 
     def option_numbers(self, table: OptionTable) -> Ints:
         """Fragments of a table's options. -> int64[table.flat]"""
@@ -202,4 +204,4 @@ class RowSetColumns:
             if id(choices) not in self._option_lists:
                 self._option_lists[id(choices)] = make()
             return self._option_lists[id(choices)]
-        return self.rows.once(self.rows.shared.option_lists, repr(choices), make)
+        return self.rows.cached(self.rows.shared.option_lists, repr(choices), make)

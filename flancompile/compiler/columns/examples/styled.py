@@ -42,9 +42,9 @@ def styled(
     if len(at) == len(of):
         return texts, fallback
     found, order = [texts], [at]
-    left = np.setdiff1d(np.arange(len(of)), at)
-    for form, among in groups(of[left]):
-        rows = left[among]
+    remaining = np.setdiff1d(np.arange(len(of)), at)
+    for form, among in groups(of[remaining]):
+        rows = remaining[among]
         try:
             parts = grammar(*arguments[form])
         except RowError:  # an unusable label: the row engine gives the drop reason

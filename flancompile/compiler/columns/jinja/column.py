@@ -128,11 +128,11 @@ class Column:
             return self
         if self._constant is not None and isinstance(self._constant[0], str):
             return self
-        shown = rowwise(_shown, self, rows=rows)
-        if shown._fallback is not None:
-            values = [v if v is not None else "" for v in shown.values(rows)]
-            return _as_text(values, shown._fallback)
-        return _as_text(shown.values(rows), None)
+        printed = rowwise(_printed_value, self, rows=rows)
+        if printed._fallback is not None:
+            values = [v if v is not None else "" for v in printed.values(rows)]
+            return _as_text(values, printed._fallback)
+        return _as_text(printed.values(rows), None)
 
     @classmethod
     def joined(cls, parts: Sequence[Column], rows: int) -> Column:
@@ -204,19 +204,19 @@ def rowwise(function: Callable[..., Any], *columns: Column, rows: int) -> Column
     fallback = _either([c._fallback for c in columns])
     if fallback is None and all(c.is_constant for c in columns):
         try:
-            once = function(*(c._constant[0] for c in columns if c._constant))
-            if not isinstance(once, Iterator):  # which is used up by one row
-                return Column.constant(once)
+            constant = function(*(c._constant[0] for c in columns if c._constant))
+            if not isinstance(constant, Iterator):  # which is used up by one row
+                return Column.constant(constant)
         except Exception:
             return Column([None] * rows, fallback=np.ones(rows, np.bool_))
     out: list[Any] = []
     failed: list[int] = []
     # `left` resumes after a row that raised: values may be generators, which can be read only once.
     given = [c.values(rows) for c in columns]
-    left = map(function, *given) if given else (function() for _ in range(rows))
+    results = map(function, *given) if given else (function() for _ in range(rows))
     while len(out) < rows:
         try:
-            out.extend(left)
+            out.extend(results)
         except Exception:
             failed.append(len(out))
             out.append(None)
@@ -251,7 +251,7 @@ def _is_text(column: Column) -> bool:
     return column._constant is not None and isinstance(column._constant[0], str)
 
 
-def _shown(value: Any) -> str:
+def _printed_value(value: Any) -> str:
     return value if type(value) is str else str(printable(value))
 
 

@@ -188,16 +188,18 @@ class _Walk:
         return self._apply(chained, operands, scope)
 
     def _and(self, node: nodes.And, scope: Scope) -> Column:
-        return self._short(node.left, node.right, scope, goes_on=True)
+        return self._short(node.left, node.right, scope, continues_on=True)
 
     def _or(self, node: nodes.Or, scope: Scope) -> Column:
-        return self._short(node.left, node.right, scope, goes_on=False)
+        return self._short(node.left, node.right, scope, continues_on=False)
 
-    def _short(self, left: nodes.Node, right: nodes.Node, scope: Scope, *, goes_on: bool) -> Column:
+    def _short(
+        self, left: nodes.Node, right: nodes.Node, scope: Scope, *, continues_on: bool
+    ) -> Column:
         first = self.value(left, scope)
         truth, resolved = first.truth(scope.rows)
-        more = np.flatnonzero((truth == goes_on) & resolved)
-        rest = np.flatnonzero((truth != goes_on) & resolved)
+        more = np.flatnonzero((truth == continues_on) & resolved)
+        rest = np.flatnonzero((truth != continues_on) & resolved)
         second = self.value(right, scope.sub(more))
         return scattered([(rest, first.take(rest)), (more, second)], scope.rows)
 
@@ -261,19 +263,19 @@ class _Walk:
         return found
 
     def _if(self, node: nodes.If, scope: Scope) -> Column:
-        left: Rows = np.arange(scope.rows)
+        remaining: Rows = np.arange(scope.rows)
         texts: list[tuple[Rows, Column]] = []
         inner: list[tuple[Rows, Scope]] = []
         for test, body in [(node.test, node.body), *((e.test, e.body) for e in node.elif_)]:
-            truth, resolved = self.value(test, scope.sub(left)).truth(len(left))
-            yes = left[truth & resolved]
+            truth, resolved = self.value(test, scope.sub(remaining)).truth(len(remaining))
+            yes = remaining[truth & resolved]
             branch = scope.sub(yes)
             texts.append((yes, self.body(body, branch)))
             inner.append((yes, branch))
-            left = left[~truth & resolved]
-        last = scope.sub(left)
-        texts.append((left, self.body(node.else_, last)))
-        inner.append((left, last))
+            remaining = remaining[~truth & resolved]
+        last = scope.sub(remaining)
+        texts.append((remaining, self.body(node.else_, last)))
+        inner.append((remaining, last))
         self._merge(inner, scope)
         return scattered(texts, scope.rows)
 
@@ -363,11 +365,11 @@ class _Walk:
 
 def _number(scope: Scope, place: Rows, length: Rows) -> None:
     """Bind the attributes of `loop`. place: 0-based iteration; length: iterations of the loop."""
-    about = {
+    attributes = {
         "index": place + 1, "index0": place, "first": place == 0, "last": place == length - 1,
         "length": length, "revindex": length - place, "revindex0": length - place - 1,
     }  # fmt: skip
-    for name, values in about.items():
+    for name, values in attributes.items():
         scope.set(f"loop.{name}", Column.of(values.tolist()))
 
 

@@ -183,9 +183,9 @@ class Fragments:
         for line in lines:
             rows = order[ends[line] : ends[line + 1]]
             rows = rows[good[rows]]
-            for n, (slot, how) in enumerate(programs[line].filtered):
-                requested.setdefault(how, []).append((rows, slot, programs[line].width + n))
-        for how, places in requested.items():
+            for n, (slot, filters) in enumerate(programs[line].filtered):
+                requested.setdefault(filters, []).append((rows, slot, programs[line].width + n))
+        for filters, places in requested.items():
             sizes = [len(rows) for rows, _, _ in places]
             rows = np.concatenate([rows for rows, _, _ in places])
             if len(rows) == 0:
@@ -193,7 +193,7 @@ class Fragments:
             source = np.repeat([s for _, s, _ in places], sizes)
             to = np.repeat([t for _, _, t in places], sizes)
             codes, back = np.unique(slots[rows, source], return_inverse=True)
-            texts, fallback = apply_filters(how, self.texts_of(codes, pieces))
+            texts, fallback = apply_filters(filters, self.texts_of(codes, pieces))
             wide[rows, to] = self.intern(texts)[back]
             good[rows[fallback[back]]] = False
         return wide

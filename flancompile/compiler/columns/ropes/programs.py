@@ -112,20 +112,23 @@ def template_form(
         whole = _joined([Part(text, constants, tuple((n, i) for i, n in enumerate(names)))])
     except _NoProgramError:
         return None
-    slots = [*((n, None) for n in names), *((names[slot], how) for slot, how in whole.filtered)]
+    slots = [
+        *((n, None) for n in names),
+        *((names[slot], filters) for slot, filters in whole.filtered),
+    ]
     tested = frozenset(names[slot] for slot in whole.tested)
     return Form(Program(whole.parts, width=len(slots)), tuple(slots), tested)
 
 
-def filtered_column(how: Hashable, column: Column, rows: int) -> Column:
-    """Apply filters, a `how` of a program or form, to a column of any values."""
-    assert isinstance(how, _Filtered)
-    return render(how.tree, Scope(rows, {_WHOLE: column})).printed(rows)
+def filtered_column(filters: Hashable, column: Column, rows: int) -> Column:
+    """Apply the filters of a program's or form's slot to a column of any values."""
+    assert isinstance(filters, _Filtered)
+    return render(filters.tree, Scope(rows, {_WHOLE: column})).printed(rows)
 
 
-def apply_filters(how: Hashable, texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+def apply_filters(filters: Hashable, texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
     """Apply filters to texts. -> (texts, rows that fall back)"""
-    found = filtered_column(how, Column.of_text(texts), len(texts))
+    found = filtered_column(filters, Column.of_text(texts), len(texts))
     return found.text(len(texts)), found.fallback(len(texts))
 
 
@@ -139,9 +142,11 @@ def _joined(whole: Sequence[Part]) -> Program:
         tested |= tests
         for piece in pieces:
             if not isinstance(piece, str):
-                slot, how = piece
+                slot, filters = piece
                 number = width + len(filtered)
-                parts.append(slot if how is None else filtered.setdefault((slot, how), number))
+                parts.append(
+                    slot if filters is None else filtered.setdefault((slot, filters), number)
+                )
             elif parts and isinstance(parts[-1], str):
                 parts[-1] += piece
             elif piece:
@@ -183,9 +188,9 @@ def _cut(
     return tuple(p if i % 2 == 0 else form.open[int(p)] for i, p in enumerate(pieces)), form.tested
 
 
-def _named(name: str, how: _Filtered | None) -> str:
+def _named(name: str, filters: _Filtered | None) -> str:
     """Name of an open text in a tree; the space keeps it apart from an author's names."""
-    return name if how is None else f"{name} {how.words}"
+    return name if filters is None else f"{name} {filters.words}"
 
 
 @lru_cache(maxsize=65_536)
@@ -221,9 +226,9 @@ def _opened(tree: nodes.Template, names: frozenset[str]) -> tuple[list[_Open], s
                 name, inner.name = inner.name, _WHOLE
                 alone = nodes.Template([nodes.Output([node])])
                 alone.set_environment(environment())
-                how = _Filtered(repr(node), alone)
-                found[name, how] = None
-                inner = nodes.Name(_named(name, how), "load")
+                filters = _Filtered(repr(node), alone)
+                found[name, filters] = None
+                inner = nodes.Name(_named(name, filters), "load")
                 output.nodes[place] = inner
             printed_nodes.add(id(inner))
     return list(found), printed_nodes

@@ -59,8 +59,8 @@ def prompts_agree(
     query: str,
     instruction: str | None,
 ) -> None:
-    told = sum(1 << n for n, (_, _, why) in enumerate(shots) if why is not None)
-    program = program_of(prompt_parts, style, len(shots), instruction is not None, told)
+    explained = sum(1 << n for n, (_, _, why) in enumerate(shots) if why is not None)
+    program = program_of(prompt_parts, style, len(shots), instruction is not None, explained)
     assert program is not None
     slots = {QUERY: query, INSTRUCTION: instruction or ""}
     for n, shot in enumerate(shots):
