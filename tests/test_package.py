@@ -1,3 +1,4 @@
+import importlib.util
 import subprocess
 import sys
 import zipfile
@@ -8,7 +9,6 @@ import pytest
 from toys import Library
 
 import flancompile
-from flancompile import api
 from flancompile.errors import FlancompileError
 
 ROOT = Path(__file__).parents[1]
@@ -79,11 +79,9 @@ def test_training_without_jax_says_what_to_install(
         "run": "r", "build": "../build", "steps": 1, "batch_packs": 1,
         "model": {"layers": 1, "width": 8, "heads": 2, "mlp": 8},
     })  # fmt: skip
-    real = api.importlib.util.find_spec
+    real = importlib.util.find_spec
     lacking = ("jax", "optax")
-    monkeypatch.setattr(
-        api.importlib.util, "find_spec", lambda m: None if m in lacking else real(m)
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda m: None if m in lacking else real(m))
     with pytest.raises(FlancompileError, match="jax, optax is not installed") as caught:
         flancompile.train(tmp_path / "runs" / "r.yaml")
     assert caught.value.code == "FC611"

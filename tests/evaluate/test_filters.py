@@ -32,7 +32,11 @@ def judged(output: str, accepted: list[str], **keys: Any) -> float:
 
 
 def test_steps_follow_one_another() -> None:
-    steps = [{"regex": r"(\d+),"}, {"map": {"2": "Two"}, "default": "?"}, {"case": "lower"}]
+    steps: list[dict[str, Any]] = [
+        {"regex": r"(\d+),"},
+        {"map": {"2": "Two"}, "default": "?"},
+        {"case": "lower"},
+    ]
     assert judged("1, 2, 3", ["two"], filters=[{**steps[0], "select": -1}, *steps[1:]]) == 1.0
     assert judged("1, 2, 3", ["?"], filters=steps) == 1.0
     assert judged("none", ["[invalid]"], filters=steps[:1]) == 1.0
@@ -81,7 +85,10 @@ def test_filters_are_the_harness_s(text: str, pattern: str, select: int) -> None
         return  # the harness raises where there is no second match
     first = extraction.RegexFilter(pattern, select, "none").apply([[text]], [{}])
     want = next(iter(change.LowercaseFilter().apply(first, [{}])))[0]
-    steps = [{"regex": pattern, "select": select, "fallback": "none"}, {"case": "lower"}]
+    steps: list[dict[str, Any]] = [
+        {"regex": pattern, "select": select, "fallback": "none"},
+        {"case": "lower"},
+    ]
     assert apply_filters(text, steps) == want
 
 

@@ -1,8 +1,10 @@
 """Prompts of a task, and scores of a model's answers."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
@@ -12,24 +14,35 @@ from flancompile.evaluate.task import PromptFrame, answers, conclusion, score_of
 from flancompile.store.schema import EVAL
 
 FRAME = PromptFrame(1, 3, 2)
-METADATA = {"metric": "exact_match", "extract": None, "stop": []}
+METADATA: dict[str, Any] = {"metric": "exact_match", "extract": None, "stop": []}
 
 
 class Parrot:
     """Model with fixed answers that prefers long options; records its inputs."""
 
     def __init__(self, texts: list[str] | None = None) -> None:
-        self.texts, self.given = texts or [], []
+        self.texts = texts or []
+        self.given: list[Any] = []
 
-    def generate(self, prompts, max_new_tokens, progress=lambda _: None):
+    def generate(
+        self,
+        prompts: Sequence[npt.ArrayLike],
+        max_new_tokens: int,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> list[Any]:
         self.given += prompts
         progress(len(prompts))
         return [np.frombuffer(t.encode(), np.uint8) for t in self.texts]
 
-    def score(self, prompts, targets, progress=lambda _: None):
+    def score(
+        self,
+        prompts: Sequence[npt.ArrayLike],
+        targets: Sequence[npt.ArrayLike],
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> np.ndarray:
         self.given += list(zip(prompts, targets, strict=True))
         progress(len(prompts))
-        return np.array([float(len(t)) for t in targets])
+        return np.array([float(np.size(t)) for t in targets])
 
 
 def rows(count: int, **more: Any) -> pa.Table:

@@ -1,3 +1,4 @@
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,7 @@ def test_iteration_ends_with_its_consumer(feed: Feed) -> None:
 
     stream = feed.iterate()
     next(stream)
+    assert isinstance(stream, Generator)
     stream.close()
     assert not any(t.name == "feed" and t.is_alive() for t in threading.enumerate())
 

@@ -92,7 +92,7 @@ def outcome(root: Path, place: Path) -> dict[str, Any]:
         return {"codes": codes, "failed": failed}
     assert verify(build) == []
     counted = rows_of_sources(root)
-    seen = defaultdict(int)
+    seen: defaultdict[str, int] = defaultdict(int)
     for (task, split, _), rows in ledger_rows(build).items():
         dataset = task.split("/")[0]
         assert rows == counted[dataset, split], (task, split, rows, counted[dataset, split])

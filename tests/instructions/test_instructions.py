@@ -30,7 +30,7 @@ def test_all_files_read_and_render(shared: Path) -> None:
 
 @pytest.mark.slow
 def test_each_task_gives_a_prompt_with_its_own_examples(shared: Path) -> None:
-    request = bare_request([LIBRARY], "shared", 0)
+    request = bare_request((LIBRARY,), "shared", 0)
     count = Counter(task.dataset.id for task in request.tasks.values())
     assert count == TASKS
     explained = 0

@@ -3,6 +3,7 @@
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -78,6 +79,6 @@ def test_a_task_s_own_target_is_a_right_answer(
 
 def test_rows_are_scored_without_a_model() -> None:
     line = {"output": "Since it is. So the answer is (b).", "template": "t", "accepted": ["(b)"]}
-    how = {"stop": [], "extract": None, "between": {"t": ["So the answer is", "."]}}
+    how: dict[str, Any] = {"stop": [], "extract": None, "between": {"t": ["So the answer is", "."]}}
     _score_row(line, metric("exact_match"), how)
     assert SimpleNamespace(**line).score == 1.0

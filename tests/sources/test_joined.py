@@ -25,7 +25,7 @@ def pairs(folder: Path, join: dict[str, Any], left: list[Any], right: list[Any])
     source = Source.model_validate({"files": "a.jsonl", "join": {"files": "b.jsonl", **join}})
     place = resolve_place(source, None, "train", folder, None)
     blocks = read_split(SplitSpec("s", place, {"a": "a", "b": "r_b"}, None, 1), folder / "cache")
-    found = []
+    found: list[tuple[Any, ...]] = []
     for number in range(len(blocks.block_rows)):
         batch = blocks.block(number)
         columns = [restored(batch.column(n), batch.schema.field(n)) for n in ("_ordinal", "a", "b")]

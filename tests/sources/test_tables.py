@@ -29,7 +29,7 @@ from flancompile.sources.place import resolve_place
 from flancompile.sources.rows import BadRow, Projection
 from flancompile.sources.scalars import Unreadable, plain
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 MOMENTS = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30))
 MICROSECOND = dt.timedelta(microseconds=1)
 

@@ -1,5 +1,6 @@
 """A file with reserved room holds the same bytes as one that was written."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full(*_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(reserved.os, "posix_fallocate", full, raising=False)
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     monkeypatch.setattr(reserved, "_CAN_RESERVE", True)
     room = pa.array(np.zeros(10, np.uint16)).buffers()[1]
     file = ReservingFile(tmp_path / "x", room)

@@ -30,7 +30,7 @@ class Client:
         self.answers: Queue[dict[str, Any]] = Queue()
         self.number = 0
         threading.Thread(target=self._read, daemon=True).start()
-        about = {"processId": os.getpid(), "rootUri": None, "capabilities": {}}
+        about: dict[str, Any] = {"processId": os.getpid(), "rootUri": None, "capabilities": {}}
         self.ask("initialize", about)
         self.tell("initialized", {})
         yaml = {"validate": True, "completion": True, "schemaStore": {"enable": False}}

@@ -80,11 +80,11 @@ class _Reader:
         for assign in tree.find_all(nodes.Assign):
             if isinstance(assign.target, nodes.Name) and assign.target.name not in free:
                 self.bound[assign.target.name] = self.of(assign.node)
-        for node in tree.find_all(nodes.Filter):
-            shape = self.of(node.node) if node.node is not None else None
-            if shape is not None and node.name in LISTED:
+        for piped in tree.find_all(nodes.Filter):
+            shape = self.of(piped.node) if piped.node is not None else None
+            if shape is not None and piped.name in LISTED:
                 shape.of_item()
-            elif shape is not None and node.name in NUMERIC and not shape.kind:
+            elif shape is not None and piped.name in NUMERIC and not shape.kind:
                 shape.kind = "number"
         for call in tree.find_all(nodes.Call):
             if isinstance(call.node, nodes.Getattr) and (shape := self.of(call.node.node)):

@@ -46,6 +46,6 @@ def test_values_that_are_not_text_are_errors() -> None:
     with pytest.raises(TypeError, match="null"):
         Texts.of(pa.array(["a", None]))
     with pytest.raises(TypeError):
-        Texts.of(["a", 3])  # type: ignore[list-item]
+        Texts.of(["a", 3])
     with pytest.raises(UnicodeEncodeError):
         Texts.of(["a", "\ud800"])

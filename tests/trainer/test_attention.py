@@ -8,7 +8,15 @@ from flancompile.trainer import attention
 from flancompile.trainer.attention import attend
 
 
-def plain(q, k, v, q_seg, kv_seg, causal, bias=None):
+def plain(
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    q_seg: np.ndarray,
+    kv_seg: np.ndarray,
+    causal: bool,
+    bias: np.ndarray | None = None,
+) -> np.ndarray:
     packs, queries, heads, width = q.shape
     out = np.zeros_like(q)
     group = heads // k.shape[2]
@@ -32,7 +40,7 @@ def plain(q, k, v, q_seg, kv_seg, causal, bias=None):
     return out
 
 
-def some(queries: int, keys: int, seed: int = 0):
+def some(queries: int, keys: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     q = rng.normal(size=(2, queries, 4, 8)).astype(np.float32)
     k, v = (rng.normal(size=(2, keys, 2, 8)).astype(np.float32) for _ in range(2))
@@ -42,7 +50,9 @@ def some(queries: int, keys: int, seed: int = 0):
 @pytest.mark.slow
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("stretch", [512, 5])
-def test_it_is_softmax_attention_within_segments(causal, stretch, monkeypatch) -> None:
+def test_it_is_softmax_attention_within_segments(
+    causal: bool, stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(attention, "QUERIES", stretch)
     q, k, v = some(13, 13)
     segments = np.array([[1] * 4 + [2] * 6 + [0] * 3, [1] * 13], np.int32)

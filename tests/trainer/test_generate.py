@@ -22,7 +22,7 @@ def decoder() -> Decoder:
 
 
 @jax.jit
-def forward(params, tokens, real):
+def forward(params: model.Params, tokens: jax.Array, real: jax.Array) -> jax.Array:
     places = jnp.arange(tokens.shape[1])[None]
     hidden = model.forward(params, SHAPE, tokens, real, places, compute=jnp.float32)
     return hidden @ model.unembedding(params, jnp.float32)

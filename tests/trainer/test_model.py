@@ -1,5 +1,7 @@
 """The model: packed examples have the loss of the same examples alone; exact gradients."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -13,28 +15,29 @@ from flancompile.trainer.config import ModelShape, Run
 from flancompile.trainer.step import batch_sums
 
 SHAPE = ModelShape(layers=2, width=32, heads=4, kv_heads=2, mlp=48)
+F32 = jnp.dtype("float32")
 
 
-def run(**more) -> Run:
+def run(**more: Any) -> Run:
     about = {"run": "m", "model": SHAPE, "steps": 1, "batch_packs": 1, "compute": "float32"}
     return Run.model_validate({**about, **more})
 
 
 @pytest.fixture(scope="module")
-def params():
+def params() -> model.Params:
     return model.init(SHAPE, 384, jax.random.key(0))
 
 
-def alone(build: Build, packs: list[int], length: int):
+def alone(build: Build, packs: list[int], length: int) -> dict[str, np.ndarray]:
     """Each example of some packs in a row of its own."""
     rows = []
     for pack in packs:
         for segment in range(len(build.packs[pack].examples)):
-            _, tokens = build.example_ids(pack, segment)
-            rows.append((tokens["tokens"], build.packs[pack].loss_spans[segment]))
+            _, ids = build.example_ids(pack, segment)
+            rows.append((ids["tokens"], build.packs[pack].loss_spans[segment]))
     tokens = np.zeros((len(rows), length), np.int32)
-    for place, (ids, _) in enumerate(rows):
-        tokens[place, : len(ids)] = ids
+    for place, (row, _) in enumerate(rows):
+        tokens[place, : len(row)] = row
     loss_spans = LossSpans.pairs(np.array([r for _, r in rows]))
     return {
         "tokens": tokens,
@@ -44,7 +47,9 @@ def alone(build: Build, packs: list[int], length: int):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("remat", ["none", "products", "full"])
-def test_packed_examples_give_the_loss_of_the_same_examples_alone(build, params, remat) -> None:
+def test_packed_examples_give_the_loss_of_the_same_examples_alone(
+    build: Build, params: model.Params, remat: str
+) -> None:
     packs = list(range(4))
     tokens, loss_spans, offsets = build.packs.gather(np.array(packs))
     packed = {**tokens, **expand("decoder", {"tokens": 256}, loss_spans, offsets)}
@@ -57,7 +62,7 @@ def test_packed_examples_give_the_loss_of_the_same_examples_alone(build, params,
     np.testing.assert_allclose(float(one.z), float(other.z), rtol=1e-5)
 
 
-def test_what_follows_in_another_segment_changes_nothing(params) -> None:
+def test_what_follows_in_another_segment_changes_nothing(params: model.Params) -> None:
     rng = np.random.default_rng(0)
     tokens = rng.integers(3, 200, (1, 12)).astype(np.int32)
     segments = np.array([[1] * 5 + [2] * 7], np.int32)
@@ -65,7 +70,7 @@ def test_what_follows_in_another_segment_changes_nothing(params) -> None:
     other = tokens.copy()
     other[0, :5] = 7
     outs = [
-        model.forward(params, SHAPE, jnp.asarray(t), segments, positions, compute=jnp.float32)
+        model.forward(params, SHAPE, *map(jnp.asarray, (t, segments, positions)), compute=F32)
         for t in (tokens, other)
     ]
     np.testing.assert_array_equal(outs[0][0, 5:], outs[1][0, 5:])
@@ -88,11 +93,11 @@ def test_gradients_of_bfloat16_are_added_up_in_float32(tied: bool) -> None:
         "loss_weights": jnp.ones((8, 256)),
     }
 
-    def gradients(kind: str):
+    def gradients(kind: str) -> Any:
         about = run(model=shape, compute=kind)
         return jax.jit(jax.grad(lambda p: batch_sums(p, batch, about).loss))(params)
 
-    def off(ours, true) -> float:
+    def off(ours: jax.Array, true: jax.Array) -> float:
         return float(jnp.linalg.norm(ours - true) / jnp.linalg.norm(true))
 
     rough, exact = gradients("bfloat16"), gradients("float32")

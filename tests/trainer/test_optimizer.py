@@ -7,6 +7,7 @@ import pytest
 from jax import numpy as jnp
 
 from flancompile.trainer.config import Optimizer
+from flancompile.trainer.model import Params
 from flancompile.trainer.optimizer import make_optimizer, rate
 
 
@@ -19,7 +20,7 @@ def test_each_layer_of_a_stack_is_treated_apart() -> None:
     grads = jnp.asarray(rng.normal(size=(3, 130, 140)) * sizes[::-1], jnp.float32)
     other = jnp.ones((128,))
     ours = make_optimizer(Optimizer(learning_rate=0.1), 10)
-    params = {"layers": {"q_proj": stack}, "norm": other}
+    params: Params = {"layers": {"q_proj": stack}, "norm": other}
     state = ours.init(params)
     alone = [optax.adafactor(0.1, min_dim_size_to_factor=128) for _ in range(3)]
     layers = [stack[i] for i in range(3)]

@@ -1,5 +1,7 @@
 """The same weights in `transformers` give the same loss and gradients, packed rows included."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ torch = pytest.importorskip("torch", reason="torch and transformers are not inst
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
 
-def torch_model(shape: ModelShape, vocab: int, params):
+def torch_model(shape: ModelShape, vocab: int, params: model.Params) -> Any:
     """The same model in torch."""
     config = transformers.LlamaConfig(
         vocab_size=vocab, hidden_size=shape.width, intermediate_size=shape.mlp,
@@ -33,7 +35,7 @@ def torch_model(shape: ModelShape, vocab: int, params):
     return made
 
 
-def torch_loss(made, batch):
+def torch_loss(made: Any, batch: dict[str, np.ndarray]) -> Any:
     """Mean loss over targets, with a mask that keeps segments apart."""
     segments = torch.tensor(batch["segment_ids"])
     length = segments.shape[1]
@@ -60,7 +62,7 @@ def test_loss_and_gradients_equal_those_of_transformers(build: Build, tied: bool
     params = model.init(run.model, 384, jax.random.key(1))
     batch = feed.open(build, 4, 0).batch(0)
 
-    def loss(params):
+    def loss(params: model.Params) -> jax.Array:
         sums = batch_sums(params, {k: jnp.asarray(v) for k, v in batch.items()}, run)
         return sums.loss / sums.targets
 

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ jax.distributed.shutdown()
 
 @pytest.mark.slow
 def test_two_processes_of_two_devices_agree_with_one(
-    build: Build, tmp_path: Path, one_device, monkeypatch: pytest.MonkeyPatch
+    build: Build, tmp_path: Path, one_device: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(run_of(steps=3), build, tmp_path / "one", devices=one_device)
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")

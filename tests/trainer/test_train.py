@@ -25,7 +25,7 @@ def losses(folder: Path) -> list[float]:
 
 
 @pytest.mark.slow
-def test_it_learns(build: Build, folder: Path, one_device) -> None:
+def test_it_learns(build: Build, folder: Path, one_device: list[Any]) -> None:
     train(run_of(steps=25), build, folder, devices=one_device)
     found = losses(folder)
     assert len(found) == 25
@@ -41,7 +41,9 @@ def test_it_learns(build: Build, folder: Path, one_device) -> None:
 @pytest.mark.parametrize(
     "mesh", [{"data": 8}, {"data": 2, "fsdp": 4}, {"data": 2, "fsdp": 2, "tensor": 2}]
 )
-def test_eight_devices_agree_with_one(build: Build, tmp_path: Path, one_device, mesh) -> None:
+def test_eight_devices_agree_with_one(
+    build: Build, tmp_path: Path, one_device: list[Any], mesh: dict[str, int]
+) -> None:
     one = train(run_of(), build, tmp_path / "one", devices=one_device)
     many = train(run_of(mesh=mesh), build, tmp_path / "many")
     np.testing.assert_allclose(losses(tmp_path / "one"), losses(tmp_path / "many"), rtol=1e-5)
@@ -56,7 +58,7 @@ def test_eight_devices_agree_with_one(build: Build, tmp_path: Path, one_device, 
 
 @pytest.mark.slow
 def test_micro_batches_of_very_unequal_weight_give_the_batch_s_loss(
-    build: Build, tmp_path: Path, one_device
+    build: Build, tmp_path: Path, one_device: list[Any]
 ) -> None:
     counts = feed.open(build, 8, 0).batch(0)["loss_weights"].reshape(4, -1).sum(1)
     assert counts.max() > 1.2 * counts.min()
@@ -72,7 +74,7 @@ def test_micro_batches_of_very_unequal_weight_give_the_batch_s_loss(
     [{"data": 1}, pytest.param({"data": 2, "fsdp": 2, "tensor": 2}, marks=pytest.mark.slow)],
 )
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
-    build: Build, tmp_path: Path, mesh
+    build: Build, tmp_path: Path, mesh: dict[str, int]
 ) -> None:
     devices = None if mesh.get("fsdp") else jax.devices()[:1]
     unbroken = train(run_of(mesh=mesh), build, tmp_path / "a", devices=devices)
@@ -86,7 +88,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
             stop=lambda: next(stop_requests, True),
         )
     assert len(losses(tmp_path / "b")) == 4
-    started = []
+    started: list[Any] = []
     resumed = train(
         run_of(mesh=mesh), build, tmp_path / "b", devices=devices, progress=started.append
     )
@@ -97,7 +99,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
 
 
 @pytest.mark.slow
-def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device) -> None:
+def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device: list[Any]) -> None:
     stop_requests = iter([False, False, True])
     with pytest.raises(Interrupted):
         train(
@@ -114,7 +116,7 @@ def test_it_goes_on_on_another_mesh(build: Build, tmp_path: Path, one_device) ->
 
 @pytest.mark.slow
 def test_steps_after_the_last_checkpoint_are_logged_once(
-    build: Build, folder: Path, one_device
+    build: Build, folder: Path, one_device: list[Any]
 ) -> None:
     class GoneError(Exception):
         pass
@@ -131,7 +133,9 @@ def test_steps_after_the_last_checkpoint_are_logged_once(
 
 
 @pytest.mark.slow
-def test_a_finished_run_is_not_trained_again(build: Build, folder: Path, one_device) -> None:
+def test_a_finished_run_is_not_trained_again(
+    build: Build, folder: Path, one_device: list[Any]
+) -> None:
     first = train(run_of(), build, folder, devices=one_device)
     again = train(run_of(), build, folder, devices=one_device)
     for a, b in zip(weights(first), weights(again), strict=True):
@@ -141,7 +145,9 @@ def test_a_finished_run_is_not_trained_again(build: Build, folder: Path, one_dev
 
 
 @pytest.mark.slow
-def test_a_build_whose_digest_differs_is_refused(build: Build, tmp_path: Path, one_device) -> None:
+def test_a_build_whose_digest_differs_is_refused(
+    build: Build, tmp_path: Path, one_device: list[Any]
+) -> None:
     train(run_of(), build, tmp_path / "run", devices=one_device)
     library = Library(tmp_path / "lib")
     library.dataset(rows=150)
@@ -154,7 +160,7 @@ def test_a_build_whose_digest_differs_is_refused(build: Build, tmp_path: Path, o
 
 @pytest.mark.slow
 def test_another_run_is_refused_and_overwrite_starts_anew(
-    build: Build, folder: Path, one_device
+    build: Build, folder: Path, one_device: list[Any]
 ) -> None:
     train(run_of(), build, folder, devices=one_device)
     other = run_of(optimizer={"learning_rate": 0.01}, z_loss=1e-4)
@@ -165,7 +171,9 @@ def test_another_run_is_refused_and_overwrite_starts_anew(
     assert started[0].step == 0 and len(losses(folder)) == 6
 
 
-def test_a_folder_that_is_no_run_is_left_alone(build: Build, tmp_path: Path, one_device) -> None:
+def test_a_folder_that_is_no_run_is_left_alone(
+    build: Build, tmp_path: Path, one_device: list[Any]
+) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     for overwrite in (False, True):
         with pytest.raises(FlancompileError, match=r"FC608"):
@@ -175,7 +183,7 @@ def test_a_folder_that_is_no_run_is_left_alone(build: Build, tmp_path: Path, one
 
 @pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_is_begun_again(
-    build: Build, folder: Path, one_device, monkeypatch: pytest.MonkeyPatch
+    build: Build, folder: Path, one_device: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class GoneError(Exception):
         pass
@@ -201,7 +209,7 @@ def test_a_run_that_is_damaged_says_what_to_do(folder: Path, text: str) -> None:
 
 
 def test_a_line_of_metrics_counts_the_work_of_its_own_steps(
-    build: Build, folder: Path, one_device
+    build: Build, folder: Path, one_device: list[Any]
 ) -> None:
     train(run_of(steps=4, log_steps=2), build, folder, devices=one_device)
     source = feed.open(build, 8, 0)
@@ -213,7 +221,7 @@ def test_a_line_of_metrics_counts_the_work_of_its_own_steps(
 
 @pytest.mark.slow
 def test_metrics_of_a_resumed_run_are_the_unbroken_one_s(
-    build: Build, tmp_path: Path, one_device
+    build: Build, tmp_path: Path, one_device: list[Any]
 ) -> None:
     about = run_of(log_steps=4)
     stop_requests = iter([False, False, True])
@@ -237,7 +245,7 @@ def test_metrics_of_a_resumed_run_are_the_unbroken_one_s(
 
 @pytest.mark.slow
 def test_steps_are_fixed_where_the_rate_depends_on_them(
-    build: Build, tmp_path: Path, one_device
+    build: Build, tmp_path: Path, one_device: list[Any]
 ) -> None:
     for decay in ("cosine", "rsqrt"):
         how, out = {"learning_rate": 0.02, "decay": decay}, tmp_path / decay
@@ -251,7 +259,9 @@ def test_steps_are_fixed_where_the_rate_depends_on_them(
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_no_number_ends_the_run(build: Build, folder: Path, one_device) -> None:
+def test_a_loss_that_is_no_number_ends_the_run(
+    build: Build, folder: Path, one_device: list[Any]
+) -> None:
     wild = {"learning_rate": 1e30, "name": "adamw", "clip_norm": None}
     with pytest.raises(FlancompileError, match=r"FC607.*step [23][\s\S]*--overwrite"):
         train(run_of(optimizer=wild), build, folder, devices=one_device)
@@ -265,14 +275,18 @@ def test_a_loss_that_is_no_number_ends_the_run(build: Build, folder: Path, one_d
         ({"mesh": {"data": 8}, "batch_packs": 4}, "packs of a micro-batch 4"),
     ],
 )
-def test_sizes_that_do_not_fit_the_mesh_are_told(build: Build, folder: Path, more, wrong) -> None:
+def test_sizes_that_do_not_fit_the_mesh_are_told(
+    build: Build, folder: Path, more: dict[str, Any], wrong: str
+) -> None:
     with pytest.raises(FlancompileError, match=rf"FC604.*{wrong}[\s\S]*help: "):
         train(run_of(**more), build, folder)
     assert not folder.exists()
 
 
 @pytest.mark.slow
-def test_z_loss_is_over_the_same_targets(build: Build, tmp_path: Path, one_device) -> None:
+def test_z_loss_is_over_the_same_targets(
+    build: Build, tmp_path: Path, one_device: list[Any]
+) -> None:
     plain = train(run_of(steps=1), build, tmp_path / "a", devices=one_device)
     with_z = train(run_of(steps=1, z_loss=0.1), build, tmp_path / "b", devices=one_device)
     a, b = (read_metrics(tmp_path / x)[0] for x in "ab")
@@ -282,7 +296,7 @@ def test_z_loss_is_over_the_same_targets(build: Build, tmp_path: Path, one_devic
 
 
 @pytest.mark.slow
-def test_bfloat16_keeps_float32_weights(build: Build, folder: Path, one_device) -> None:
+def test_bfloat16_keeps_float32_weights(build: Build, folder: Path, one_device: list[Any]) -> None:
     state = train(run_of(compute="bfloat16", steps=3), build, folder, devices=one_device)
     assert {str(x.dtype) for x in jax.tree.leaves(state["params"])} == {"float32"}
     assert losses(folder)[-1] < losses(folder)[0]
