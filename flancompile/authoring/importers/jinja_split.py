@@ -23,6 +23,7 @@ __all__ = [
     "Set",
     "SplitError",
     "Text",
+    "blanked",
     "halves",
     "operand",
     "parse",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 _ENDS = {"if": "endif", "for": "endfor"}
+_BEGINS, _FINISHES = ("variable_begin", "block_begin"), ("variable_end", "block_end")
 _MIDDLES = {"if": ("elif", "else"), "for": ("else",)}
 
 
@@ -79,10 +81,14 @@ def parse(text: str) -> list[Node]:
         raise SplitError(f"not Jinja: {error.message}") from None
     parts: list[tuple[str, str]] = []
     code: list[str] = []
+    is_open = False
     for _, kind, value in tokens:
+        is_open = (is_open or kind in _BEGINS) and kind not in _FINISHES
         if kind == "data":
+            if parts and parts[-1][0] == "text":  # a comment was between them
+                value = parts.pop()[1] + value
             parts.append(("text", value))
-        elif kind in ("variable_begin", "block_begin"):
+        elif kind in _BEGINS:
             code = []
         elif kind == "variable_end":
             parts.append(("output", "".join(code).strip()))
@@ -94,6 +100,8 @@ def parse(text: str) -> list[Node]:
             raise SplitError("a raw block")
         else:
             code.append(value)
+    if is_open:
+        raise SplitError("not Jinja: a tag is never closed")
     nodes, rest = _body(parts, 0, ())
     if rest != len(parts):
         raise SplitError(f"unexpected {parts[rest][1]!r}")
@@ -199,25 +207,46 @@ def _sets(nodes: Sequence[Node]) -> list[Node]:
     return found
 
 
-def source(nodes: Sequence[Node], rename: Callable[[str], str] = lambda code: code) -> str:
-    """Convert a tree to Jinja source. rename: maps the code of each tag and slot."""
+def source(
+    nodes: Sequence[Node],
+    rename: Callable[[str], str] = lambda code: code,
+    *,
+    is_body: bool = False,
+) -> str:
+    """Convert a tree to Jinja source.
+
+    rename: maps the code of each tag and slot; is_body: whether a tag follows the nodes.
+    """
     out = []
-    for node in nodes:
+    for place, node in enumerate(nodes, 1):
         if isinstance(node, Text):
-            out.append(node.text)
+            out.append(_escaped(node.text, is_last=place == len(nodes) and not is_body))
         elif isinstance(node, Output):
             out.append(f"{{{{ {rename(node.code)} }}}}")
         elif isinstance(node, Set):
             out.append(f"{{%+ set {rename(node.code)} +%}}")
         else:
             for tag, body in zip(node.tags, node.bodies, strict=True):
-                out.append(f"{{%+ {rename(tag)} +%}}{source(body, rename)}")
+                out.append(f"{{%+ {rename(tag)} +%}}{source(body, rename, is_body=True)}")
             out.append(f"{{%+ {node.end} +%}}")
     return "".join(out)
 
 
+def _escaped(text: str, *, is_last: bool) -> str:
+    """Template source that prints a text; a brace that would begin a tag becomes a slot."""
+    return (_BRACE if is_last else _LAST_BRACE).sub('{{ "{" }}', text)
+
+
+_BRACE = re.compile(r"\{(?=[{%#])")
+_LAST_BRACE = re.compile(r"\{(?=[{%#]|\Z)")
 TOKEN = re.compile(r"""\s+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\w+|\|\||.""", re.DOTALL)
 OPENS, CLOSES = "([{", ")]}"
+_STRING = re.compile(r"""\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
+
+
+def blanked(code: str) -> str:
+    """Code of the same length without the contents of its strings, to search for operations."""
+    return _STRING.sub(lambda match: f"'{' ' * (len(match[0]) - 2)}'", code)
 
 
 def operand(code: str, end: int) -> int:
@@ -260,8 +289,12 @@ def renamed(code: str, names: dict[str, str]) -> str:
             return match[0]
         before = code[: match.start()].rstrip()
         after = code[match.end() :].lstrip()
+        inside = blanked(before)
         is_keyword = (
-            after.startswith("=") and not after.startswith("==") and before.endswith(("(", ","))
+            after.startswith("=")
+            and not after.startswith("==")
+            and before.endswith(("(", ","))
+            and inside.count("(") > inside.count(")")  # `set a, b = …` has none
         )
         is_filter = before.endswith("|") or re.search(r"\bis(\s+not)?$", before)
         return match[0] if is_keyword or is_filter else names[match[2]]

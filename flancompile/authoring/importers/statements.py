@@ -23,9 +23,9 @@ from flancompile.authoring.importers.jinja_split import (
     Output,
     Set,
     SplitError,
+    blanked,
     operand,
     renamed,
-    source,
 )
 from flancompile.dsl.checks.names import TAKEN
 from flancompile.dsl.jinja.filters import FILTERS
@@ -63,7 +63,7 @@ def _drawn(
     free = (n for n in (f"drawn_{i}" for i in count(1)) if n not in reserved)
 
     def drawn(code: str) -> str:
-        while match := _CHOICE.search(code):
+        while match := _CHOICE.search(blanked(code)):
             start = operand(code, match.start())
             name, items = next(free), code[start : match.start()].strip()
             let[name] = let_form.format(items=items)
@@ -76,7 +76,7 @@ def _drawn(
             if isinstance(node, Output | Set):
                 node.code = drawn(node.code)
             elif isinstance(node, Block):
-                if node.end == "endfor" and _CHOICE.search(source([node])):
+                if node.end == "endfor" and _draws([node]):
                     raise SplitError(
                         "a draw (`choice`, `random`) inside a loop: each turn would draw"
                     )
@@ -93,23 +93,25 @@ def with_optional(tree: list[Node]) -> set[str]:
 
     Such a field is null if the column is absent, and the tests are rewritten.
     """
-    own = {_bound(n) for n in _all(tree, Set)}
+    own = {name for n in _all(tree, Set) for name in _bound(n)}
     found: set[str] = set()
 
-    def test(match: re.Match[str]) -> str:
-        if match["name"] in own:
-            return match[0]
-        found.add(match["name"])
-        is_absent = (match["which"] == "undefined") != bool(match["not"])
-        return f"{match['name']} is {'none' if is_absent else 'not none'}"
+    def tested(code: str) -> str:
+        for match in reversed([*_DEFINED.finditer(blanked(code))]):
+            if match["name"] not in own:
+                found.add(match["name"])
+                is_absent = (match["which"] == "undefined") != bool(match["not"])
+                instead = f"{match['name']} is {'none' if is_absent else 'not none'}"
+                code = f"{code[: match.start()]}{instead}{code[match.end() :]}"
+        return code
 
     def rewritten(code: str) -> str:
-        converted, code = "", _DEFINED.sub(test, code)
-        while match := _DEFAULT.search(code):
+        converted, code = "", tested(code)
+        while match := _DEFAULT.search(blanked(code)):
             name, end = match[1], _closing(code, match.end()) if match[2] else match.end()
             given = _arguments(code[match.end() : end - 1]) if match[2] else []
             instead = rewritten(given[0]) if given else '""'
-            if name in own:
+            if name in own or code[: match.start()].rstrip().endswith("|"):  # or a filter
                 converted, code = converted + code[:end], code[end:]
                 continue
             found.add(name)
@@ -163,11 +165,15 @@ def _arguments(code: str) -> list[str]:
 
 def _draws_sometimes(tree: Sequence[Node]) -> bool:
     """Whether a draw depends on the row: it is inside a block or a conditional expression."""
-    blocks = [n for n in tree if isinstance(n, Block)]
     codes = [n.code for n in tree if isinstance(n, Output | Set)]
-    return any(_CHOICE.search(source([b])) for b in blocks) or any(
-        _CHOICE.search(code) and _SOMETIMES.search(code) for code in codes
+    return _draws([n for n in tree if isinstance(n, Block)]) or any(
+        _CHOICE.search(code) and _SOMETIMES.search(code) for code in map(blanked, codes)
     )
+
+
+def _draws(tree: Sequence[Node]) -> bool:
+    """Whether a tree draws."""
+    return any(_CHOICE.search(blanked(code)) for code in _codes(tree))
 
 
 _SOMETIMES = re.compile(r"\b(?:if|and|or)\b")
@@ -181,14 +187,16 @@ def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
     None, without a change, if they are computed in blocks.
     """
     top = [n for n in tree if isinstance(n, Set)]
-    every = [_bound(n) for n in _all(tree, Set)]
+    every = [name for n in _all(tree, Set) for name in _bound(n)]
     read_names = {name for code in let.values() for name in names_of("{{ " + code + " }}")}
     chosen: list[Set] = []
     for node in reversed(top):
-        if _bound(node) in read_names:
+        if read_names & {*_bound(node)}:
+            if len(_bound(node)) > 1:
+                return None
             chosen.insert(0, node)
             read_names |= names_of("{{ " + node.code.split("=", 1)[1] + " }}")
-    fixed = {_bound(n) for n in chosen}
+    fixed = {name for n in chosen for name in _bound(n)}
     if fixed & TAKEN:  # no `let` may have that name
         return None
     if read_names & set(every) - fixed or any(every.count(n) > 1 for n in fixed):
@@ -203,9 +211,20 @@ def _hoisted(tree: list[Node], let: dict[str, str]) -> dict[str, str] | None:
     return {**order, **{n: c for n, c in let.items() if n not in order}}
 
 
-def _bound(node: Set) -> str:
-    """The name that a statement sets, or whose attribute it sets."""
-    return node.code.split("=", 1)[0].split(".")[0].strip()
+def _bound(node: Set) -> list[str]:
+    """The names that a statement sets, or whose attributes it sets."""
+    return re.findall(r"(?<![\w.])[^\W\d]\w*", node.code.split("=", 1)[0])
+
+
+def _codes(tree: Sequence[Node]) -> Iterator[str]:
+    """The code of each slot, assignment and tag of a tree."""
+    for node in tree:
+        if isinstance(node, Output | Set):
+            yield node.code
+        elif isinstance(node, Block):
+            yield from node.tags
+            for body in node.bodies:
+                yield from _codes(body)
 
 
 def _all(tree: Sequence[Node], kind: type[N]) -> Iterator[N]:
@@ -224,22 +243,26 @@ def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
     `set _ = d.update({"k": v})` and `{{ x.append(v) | default("", true) }}` become assignments.
     """
     codes = [n.code for n in _all(tree, Set)] + [n.code for n in _all(tree, Output)]
-    maps = {m["name"] for code in codes if (m := _UPDATE.fullmatch(code.strip()))}
+    maps = {m["name"] for code in codes if (m := _UPDATE.fullmatch(code))}
     lists = {m["name"] for code in codes if (m := _APPEND.fullmatch(code))}
     namespaces = {name: f"{name}_list.found" for name in lists if "." not in name}
 
-    def changed(code: str) -> str | None:
-        if match := _APPEND.fullmatch(code):
+    def changed(code: str, *, printed: bool) -> str | None:
+        match = _APPEND.fullmatch(code) or _UPDATE.fullmatch(code)
+        if match is None or (printed and not match["silent"]):
+            return None
+        value = renamed(match["value"], namespaces)
+        if match.re is _APPEND:
             spot = namespaces.get(match["name"], match["name"])
-            return f"{spot} = {spot} + [{renamed(match['value'], namespaces)}]"
-        if match := _UPDATE.fullmatch(code.strip()):
-            return f"{match['name']}.{match['key']} = {renamed(match['value'], namespaces)}"
-        return None
+            return f"{spot} = {spot} + [{value}]"
+        return f"{match['name']}.{match['key']} = {value}"
 
-    def assigned(code: str) -> str:
-        if found := changed(code):
+    def assigned(node: Set) -> str:
+        if found := changed(node.code, printed=False):
             return found
-        name, _, value = (part.strip() for part in code.partition("="))
+        name, _, value = (part.strip() for part in node.code.partition("="))
+        if name not in namespaces and ({value, *_bound(node)} & {*namespaces, *maps}) - {name}:
+            raise SplitError(f"{name!r} shares a value that is changed in place")
         if name in namespaces:
             return f"{name}_list = namespace(found={renamed(value, namespaces)})"
         return (
@@ -255,14 +278,15 @@ def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
                 for inner in node.bodies:
                     walk(inner)
             elif isinstance(node, Output):
-                found = changed(node.code)
+                found = changed(node.code, printed=True)
                 body[place] = Set(found) if found else Output(renamed(node.code, namespaces))
             elif isinstance(node, Set):
-                node.code = assigned(node.code)
+                node.code = assigned(node)
 
     walk(tree)
-    if match := _CHANGES.search(source(tree)):
-        raise SplitError(f"{match[1]!r} changes a value in place, which only `set` may do here")
+    for code in _codes(tree):
+        if match := _CHANGES.search(blanked(code)):
+            raise SplitError(f"{match[1]!r} changes a value in place, which only `set` may do here")
 
 
 _CHANGES = re.compile(
@@ -270,13 +294,16 @@ _CHANGES = re.compile(
 )
 
 
-_SILENT = r"\s*(?:\|\s*default\([^()]*\)|\bor\s*(?:''|\"\"))?\s*"  # hides the None of such calls
+_TARGET = r"(?:\w+\s*=\s*)?(?P<name>"
+_SILENT = (  # hides the None of such calls, which a slot would print
+    r"(?P<silent>\s*(?:\|\s*d(?:efault)?\(\s*(?:''|\"\")\s*,\s*(?:boolean\s*=\s*)?[Tt]rue\s*\)"
+    r"|\bor\s*(?:''|\"\")))?"
+)
 _UPDATE = re.compile(
-    r"(?:\w+\s*=\s*)?(?P<name>\w+)\.update\(\{\s*['\"](?P<key>\w+)['\"]\s*:(?P<value>.*)\}\s*\)"
-    + _SILENT,
+    _TARGET + r"\w+)\.update\(\{\s*['\"](?P<key>\w+)['\"]\s*:(?P<value>.*)\}\s*\)" + _SILENT,
     re.DOTALL,
 )
-_APPEND = re.compile(r"(?P<name>[\w.]+)\.append\((?P<value>.*?)\)" + _SILENT, re.DOTALL)
+_APPEND = re.compile(_TARGET + r"[\w.]+)\.append\((?P<value>.*?)\)" + _SILENT, re.DOTALL)
 
 
 def sometimes_set(text: str) -> set[str]:
