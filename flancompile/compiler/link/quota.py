@@ -89,6 +89,7 @@ class _Solver:
         self.shares = dict(shares)
         self.by_tokens = rate_in == "target_tokens"
         self.requested: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
         self._drop_empty()
 
     def _drop_empty(self) -> None:
@@ -107,11 +108,17 @@ class _Solver:
 
     def of_epochs(self, epochs: float, rows: Mapping[str, float]) -> dict[str, int]:
         """The most examples for which no task of the named member exceeds so many epochs."""
-        part = sum(self.shares.get(i, 0.0) for i in rows)
-        if part <= 0:
+        if sum(self.shares.get(i, 0.0) for i in rows) <= 0:
             raise fail("FC409", "size: the member that `passes` are counted over has no examples")
-        whole = min(epochs * rows[i] / self.shares[i] for i in rows if self.shares.get(i, 0) > 0)
-        return self.of_examples(max(1, round(whole)))
+        total, counts = 0, dict.fromkeys(self.shares, 0)
+        for _ in range(ROUNDS if self.by_tokens else 1):
+            parts = self._example_parts()
+            most = min(epochs * rows[i] / parts[i] for i in rows if parts.get(i, 0) > 0)
+            if max(1, round(most)) == total:
+                break
+            total = max(1, round(most))
+            counts = self.of_examples(total)
+        return counts
 
     def of_tokens(self, requested: int, column: str) -> dict[str, int]:
         """The fewest examples in the mixture's ratio whose tokens reach `wanted`."""
@@ -131,14 +138,23 @@ class _Solver:
         return self.of_examples(high)
 
     def _exhausted(self, total: int) -> bool:
-        return sum(self.of_examples(total).values()) < total and all(
-            self.stream(i).limit() is not None for i in self.shares
-        )
+        """Whether every task then gives all that its epochs allow."""
+        for id_, count in self.of_examples(total).items():
+            limit = self.stream(id_).limit()
+            if limit is None or count < limit:
+                return False
+        return True
 
     def _example_shares(self) -> dict[str, float]:
         if not self.by_tokens:
             return self.shares
         return {i: s / self._mean_target(i) for i, s in self.shares.items()}
+
+    def _example_parts(self) -> dict[str, float]:
+        """Each task's part of the examples, under the mean lengths of the last counts."""
+        shares = self._example_shares()
+        whole = sum(shares.values()) if self.by_tokens else 1.0
+        return {i: s / whole for i, s in shares.items()}
 
     def _mean_target(self, id_: str) -> float:
         count = self._counts.get(id_) or self.stream(id_).usable
@@ -146,7 +162,7 @@ class _Solver:
 
     def _settled(self, counted: Callable[[], dict[str, int]]) -> dict[str, int]:
         """Repeat until the counts no longer move: mean lengths depend on the counts."""
-        self._counts: dict[str, int] = {}
+        self._counts = {}
         for _ in range(ROUNDS if self.by_tokens else 1):
             counts = counted()
             self.streams.ensure(counts)

@@ -147,9 +147,12 @@ class Stream:
     def limit(self) -> int | None:
         """The most examples that the stream can give; None if not known yet."""
         most = self.planned.max_epochs
+        allowed = None
         if most is not None and len(self.pieces) >= len(self.blocks):
-            return int(most * self.usable_rows)
-        return self.usable if self.ended else None
+            allowed = int(most * self.usable_rows)
+        if not self.ended:
+            return allowed
+        return self.usable if allowed is None else min(allowed, self.usable)
 
     def lengths(self, count: int) -> npt.NDArray[np.int64]:
         """Framed tokens of the first `count` examples, without and with loss. -> int64[m, 2]"""

@@ -3,11 +3,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from toys import Library, dataset_of
 
-from flancompile.compiler.link.quota import apportion
 from flancompile.compiler.plan.members import Node, PlannedTask
 from flancompile.compiler.plan.plan import resolve, shares
 from flancompile.compiler.render.arms import ArmShares
@@ -169,17 +166,6 @@ def test_mistakes(library: Library, members: list[Any], more: dict[str, Any], co
     error = refused(library, *members, **more)
     assert error.code == code
     assert error.diagnostics[0].span is not None or code == "FC407"
-
-
-@given(
-    st.integers(0, 10**6),
-    st.dictionaries(st.text(max_size=3), st.floats(1e-6, 1e6), min_size=1, max_size=20),
-)
-def test_apportionment_is_exact_to_one(total: int, weights: dict[str, float]) -> None:
-    counts = apportion(total, weights)
-    whole = sum(weights.values())
-    assert sum(counts.values()) == total
-    assert all(abs(counts[k] - total * w / whole) < 1 + 1e-6 for k, w in weights.items())
 
 
 def test_a_name_of_the_ladder_weighs_as_its_largest_task(library: Library) -> None:
