@@ -38,7 +38,8 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
     for epoch in range(epochs):
         yield _unread(stream.id, split, epoch, blocks)
         seen = 0
-        for piece in (p for p in stream.pieces if p.epoch == epoch):
+        pieces = [p for p in stream.pieces if p.epoch == epoch]
+        for piece in pieces:
             used = min(taken, len(piece.usable))
             taken -= used
             table = read_object(piece.path, _COLUMNS)
@@ -48,8 +49,8 @@ def ledger_of(stream: Stream, blocks: SplitBlocks, split: str, taken: int) -> It
         seen += pc.sum(lost["rows"]).as_py() or 0
         yield lost
         if blocks.kept > seen:
-            cap = stream.planned.cap_rows
-            why = DropReason.NOT_REACHED if cap is None or seen < cap else DropReason.BEYOND_CAP
+            is_whole = len(pieces) == len(stream.blocks)  # of the blocks within the cap
+            why = DropReason.BEYOND_CAP if is_whole else DropReason.NOT_REACHED
             yield _line(stream.id, split, epoch, "unused", why, blocks.kept - seen)
 
 
