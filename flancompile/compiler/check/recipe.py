@@ -10,9 +10,8 @@ from flancompile.compiler.cache import default_cache
 from flancompile.compiler.check.hold_outs import idle_clusters
 from flancompile.compiler.check.places import USUAL_SPLITS, named_splits
 from flancompile.compiler.link.quota import check_size
-from flancompile.compiler.plan.feasibility import short_size, unmet_rates
+from flancompile.compiler.plan.feasibility import missing_arm, short_size, unmet_rates
 from flancompile.compiler.plan.plan import clusters_of, resolve
-from flancompile.compiler.render.arms import cot_arms
 from flancompile.compiler.render.chat import TOKENIZERS_OWN, check_chat
 from flancompile.dsl.checks.style import name_hint, unknown_styles
 from flancompile.dsl.library.library import Library, Loaded, TaskDef, builtin_library
@@ -131,10 +130,9 @@ def _evaluation(
         used = {i: tasks[i] for i in ids if (own := tasks[i].task.eval) is None or not own.split}
         yield from _split(recipe, used, overlay, (*key, "split"), choice.split)
         templates = [t for i in ids for t in tasks[i].task.templates]
-        if choice.cot and True not in cot_arms(templates):
-            message = f"`cot: true`, and no template of {choice.select!r} has a rationale"
-            hint = "take `cot` out, or give a template `cot: true`"
-            yield Diagnostic("FC419", message, recipe.document.span((*key, "cot")), hint)
+        who, place = f"the evaluation of {choice.select!r}", recipe.document.span((*key, "cot"))
+        if choice.cot and (found := missing_arm("cot", True, templates, who, place)):
+            yield found
 
 
 def _split(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
 
 from flancompile.compiler.plan.members import Node
 from flancompile.compiler.render.arms import cot_arms, option_arms
 from flancompile.dsl.library.library import Library, Loaded
-from flancompile.dsl.models.mixture import Member, Mixture, Recipe
-from flancompile.dsl.models.task import Task
+from flancompile.dsl.models.mixture import ArmWeights, Member, Mixture, Recipe
+from flancompile.dsl.models.task import Task, Template
 from flancompile.errors import Diagnostic, Span
 
-__all__ = ["double_names", "impossible_arms", "short_size", "unmet_rates"]
+__all__ = ["double_names", "impossible_arms", "missing_arm", "short_size", "unmet_rates"]
+
+Arm = Literal["options", "cot"]
 
 
 def double_names(mixture: Loaded[Mixture]) -> Iterator[Diagnostic]:
@@ -32,25 +35,32 @@ def impossible_arms(
 ) -> Iterator[Diagnostic]:
     """Arms that a member sets itself and that none of its tasks has."""
     templates = [t for task in tasks for t in task.templates]
-    for arm, weights, arms in (
-        ("options", member.options, option_arms(templates)),
-        ("cot", member.cot, cot_arms(templates)),
-    ):
-        if weights is None or not arms:
-            continue
-        feature = "options" if arm == "options" else "a chain of thought"
-        if weights.with_ > 0 and arms == {False}:
-            message = (
-                f"the member {name!r} asks for {feature}, and no template of its tasks has any"
-            )
-            hint = f"take `{arm}` out, or give a template `{arm}: "
-            hint += "optional`" if arm == "options" else "true`"
-            yield Diagnostic("FC419", message, span, hint)
-        elif weights.with_ == 0 and arms == {True}:
-            message = (
-                f"the member {name!r} asks for prompts without {feature}: all templates have it"
-            )
-            yield Diagnostic("FC419", message, span, f"take `{arm}` out, or add a template without")
+    given: tuple[tuple[Arm, ArmWeights | None], ...]
+    given = ("options", member.options), ("cot", member.cot)
+    for arm, weights in given:
+        if weights is not None:
+            found = missing_arm(arm, weights.with_ > 0, templates, f"the member {name!r}", span)
+            yield from [found] if found else []
+
+
+def missing_arm(
+    arm: Arm, wanted: bool, templates: Collection[Template], who: str, span: Span
+) -> Diagnostic | None:
+    """FC419 if templates exist and all are of the other arm; who: the subject of the message.
+
+    wanted: whether prompts are to show options, or targets to have a rationale.
+    """
+    arms = option_arms(templates) if arm == "options" else cot_arms(templates)
+    if not arms or wanted in arms:
+        return None
+    feature, value = ("options", "optional") if arm == "options" else ("a rationale", "true")
+    if wanted:
+        message = f"{who} asks for {feature}, and no template of its tasks has any"
+        hint = f"take `{arm}` out, or give a template `{arm}: {value}`"
+    else:
+        message = f"{who} asks for examples without {feature}, and all its templates have that"
+        hint = f"take `{arm}` out, or add a template without"
+    return Diagnostic("FC419", message, span, hint)
 
 
 def unmet_rates(library: Library, id_: str, node: Node) -> Iterator[Diagnostic]:
