@@ -17,12 +17,12 @@ from flancompile.compiler.objects.build import examples_of
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.render.arms import ArmShares
 from flancompile.compiler.render.exemplars import (
-    EXPLANATION,
+    RATIONALE,
     Pool,
     Pools,
-    explanation_text,
     item_digest,
     item_rows,
+    rationale_text,
 )
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
@@ -242,7 +242,7 @@ def test_items_whose_fields_fail_are_left_out() -> None:
     assert [found.columns[n] for n in ("q", "a", "own")] == [
         ["1?*", "4?*"], ["ONE", "FOUR"], [None] * 2,
     ]  # fmt: skip
-    assert found.columns[EXPLANATION] == [None, "so"]
+    assert found.columns[RATIONALE] == [None, "so"]
     assert found.digests.tolist() == [item_digest(ITEMS[0]), item_digest(why)]
 
 
@@ -290,19 +290,19 @@ def test_pools_of_a_column_are_ranges_of_one_pool(own: list[Any], named: bool) -
     [(None, None), ("", None), (" \n", None), (math.nan, None), (" so ", " so "), (2.5, "2.5"), (0, "0")],
 )  # fmt: skip
 def test_an_empty_rationale_is_none(value: Any, text: str | None) -> None:
-    assert explanation_text(value) == text
+    assert rationale_text(value) == text
 
 
 @pytest.mark.parametrize("value", [[], ["so"], {"k": "so"}])
 def test_a_rationale_is_one_text(value: Any) -> None:
     with pytest.raises(RowError, match="the explanation"):
-        explanation_text(value)
+        rationale_text(value)
 
 
 def test_a_rationale_that_cannot_be_computed_is_absent() -> None:
     rows = rows_of(qa(explanation="n // a"), {"q": ["x", "y"], "a": [0, 2], "n": [4, 4]})
     pool = Pool(rows, rows.task.exemplars)
-    assert [pool.explanation(row) for row in (0, 1)] == [None, "2"]
+    assert [pool.rationale(row) for row in (0, 1)] == [None, "2"]
 
 
 def offered(rows: RowSet, pool: RowSet, row: int, shots: int, take: bool) -> list[int]:

@@ -214,7 +214,7 @@ def test_stored_columns_become_lists_once_they_are_read() -> None:
         True,
         False,
     )
-    assert found._made == {}
+    assert found._lists == {}
     assert dict(found) == values
     assert found["mixed"] is found["mixed"]
     assert list(found.exact()) == ["text", "list"]

@@ -76,4 +76,4 @@ def test_the_column_engine_builds_every_row(more: dict[str, Any]) -> None:
         spec_of(task, shares), block, pools_of(task, block, []), {}, SegmentCache(BYTES)
     )
     assert made is not None
-    assert (len(made.rest), len(made.rows) + len(made.reasons)) == (0, 200)
+    assert (len(made.fallback_rows), len(made.rows) + len(made.reasons)) == (0, 200)

@@ -82,6 +82,6 @@ def test_the_report_agrees_with_the_rows_that_are_left() -> None:
     made = assemble(found, block, pools_of(found.task, block, []), {}, SegmentCache(BYTES))
     assert made is not None
     assert {u.template for u in unlowered(found)} == {"t1"}
-    assert 0 < len(made.rest) < 60
-    assert sorted([*made.rows.tolist(), *made.rest.tolist()]) == list(range(60))
+    assert 0 < len(made.fallback_rows) < 60
+    assert sorted([*made.rows.tolist(), *made.fallback_rows.tolist()]) == list(range(60))
     assert set(made.drawn.template.tolist()) == {0, 2}
