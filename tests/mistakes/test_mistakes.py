@@ -2,16 +2,16 @@
 
 A case is `### name`, then `@ file NAME` with the file's text for each file, then `@ says` with what
 `check` prints, `@ says of rows` with what `check --data --all` prints, or `@ says without data`.
-Under `@ says` the data files that a dataset file names are there, and empty. Run with MISTAKES=write to write what is printed now, and read the difference by eye.
+Under `@ says` the data files that a dataset file names are there, and empty. Run with FIXTURES=write
+to write what is printed now, and read the difference by eye.
 """
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tokenizers
+from fixture_pairs import Pair, pairs
 
 from flancompile import check
 from flancompile.lint.task import Reading
@@ -34,21 +34,7 @@ def tokenizer_json() -> bytes:
 
 # Words of lower case letters alone: everything else is lost.
 BERT_LIKE = from_bytes("hf", tokenizer_json(), "lower")
-HERE = Path(__file__).parent
-CASE = re.compile(r"^### (.+)$", re.MULTILINE)
-PART = re.compile(r"^@ (.+)$", re.MULTILINE)
-
-
-def cases() -> Iterator[tuple[Path, str, dict[str, str]]]:
-    for path in sorted(HERE.glob("*.txt")):
-        _, *pieces = CASE.split(path.read_text())
-        for name, body in zip(pieces[::2], pieces[1::2], strict=True):
-            _, *parts = PART.split(body)
-            texts = {k: v.removeprefix("\n") for k, v in zip(parts[::2], parts[1::2], strict=True)}
-            yield path, name, texts
-
-
-CASES = list(cases())
+CASES = pairs(Path(__file__).parent)
 
 
 def said(texts: dict[str, str], root: Path) -> str:
@@ -70,29 +56,19 @@ def said(texts: dict[str, str], root: Path) -> str:
     return "\n".join(found).replace(f"{root}/", "") + "\n"
 
 
-@pytest.mark.parametrize(
-    ("path", "name", "texts"), CASES, ids=[f"{p.stem}: {n}" for p, n, _ in CASES]
-)
-def test_a_mistake_is_told_at_its_place(
-    path: Path, name: str, texts: dict[str, str], tmp_path: Path
-) -> None:
-    found = said(texts, tmp_path)
-    kind = next(k for k in (SAYS, OF_ROWS, WITHOUT) if k in texts)
-    if os.environ.get("MISTAKES") == "write":
-        whole = path.read_text()
-        start = whole.index(f"### {name}\n")
-        mark = f"@ {kind}\n"
-        at = whole.index(mark, start) + len(mark)
-        end = whole.find("\n### ", at)
-        end = len(whole) if end < 0 else end
-        path.write_text(whole[:at] + found + whole[end:])
-        return
-    assert found.strip() == texts[kind].strip()
+@pytest.mark.parametrize("pair", CASES, ids=[f"{p.path.stem}: {p.name}" for p in CASES])
+def test_a_mistake_is_told_at_its_place(pair: Pair, tmp_path: Path) -> None:
+    part = next(k for k in (SAYS, OF_ROWS, WITHOUT) if k in pair.parts)
+    pair.check(part, said(pair.parts, tmp_path))
 
 
-@pytest.mark.parametrize(("name", "texts"), [(n, t) for p, n, t in CASES if p.stem == "newcomers"])
-def test_a_newcomers_mistake_is_one_error_with_its_place(name: str, texts: dict[str, str]) -> None:
+NEWCOMERS = [p for p in CASES if p.path.stem == "newcomers"]
+
+
+@pytest.mark.parametrize("pair", NEWCOMERS, ids=[p.name for p in NEWCOMERS])
+def test_a_newcomers_mistake_is_one_error_with_its_place(pair: Pair) -> None:
     """No cascade: as many errors as mistakes, on lines of their own; each with its place."""
+    name, texts = pair.name, pair.parts
     heads = [
         line for line in texts[SAYS].splitlines() if re.search(r": (?:error|warning) FC", line)
     ]
@@ -102,4 +78,3 @@ def test_a_newcomers_mistake_is_one_error_with_its_place(name: str, texts: dict[
 
 def test_there_are_enough() -> None:
     assert len(CASES) >= 60
-    assert len({(p, n) for p, n, _ in CASES}) == len(CASES)
