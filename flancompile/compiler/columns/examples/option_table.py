@@ -172,7 +172,7 @@ def _places(
     gold_values: Sequence[object],
     by: str,
 ) -> Ints:
-    cached: dict[tuple[int, int, type, object], int] = {}
+    cached: dict[tuple[int, int, type, str], int] = {}
 
     def place(options: list[str] | None, names: list[str] | None, gold: object) -> int:
         if options is None:
@@ -187,7 +187,7 @@ def _places(
         if isinstance(gold, list | tuple | dict):
             out[row] = place(options, names, gold)
             continue
-        key = id(options), id(names), type(gold), gold
+        key = id(options), id(names), type(gold), repr(gold)  # -0.0 is written otherwise than 0.0
         if key not in cached:
             cached[key] = place(options, names, gold)
         out[row] = cached[key]
