@@ -12,7 +12,9 @@ from flancompile.cli import new
 from flancompile.errors import FlancompileError
 from flancompile.lint.task import Reading
 
-LABELLED = [{"id": i, "text": f"text {i}", "label": "ab"[i % 2]} for i in range(30)]
+LABELLED: list[dict[str, Any]] = [
+    {"id": i, "text": f"text {i}", "label": "ab"[i % 2]} for i in range(30)
+]
 CASES: dict[str, list[dict[str, Any]]] = {
     "labels": LABELLED,
     "numbers as labels": [{**r, "label": r["id"] % 3} for r in LABELLED],

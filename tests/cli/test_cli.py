@@ -226,7 +226,7 @@ def test_damaged_files_of_a_build_are_named(home: Path, tmp_path: Path, name: st
         p for p in (tmp_path / "b").rglob("*") if p.is_file() and name in (p.name, p.parent.name)
     ]
     path.write_bytes(path.read_bytes()[:-20])
-    commands = {
+    commands: dict[str, list[tuple[str, ...]]] = {
         "ledger.parquet": [("inspect", "b")],
         "examples": [
             ("inspect", "b", "--pack", "0"),
@@ -235,8 +235,8 @@ def test_damaged_files_of_a_build_are_named(home: Path, tmp_path: Path, name: st
         ],
         "packs": [("export", "b", "--to", to, "--out", "x") for to in ("parquet", "hf-disk")],
         "eval": [],
-    }[name]
-    for words in commands:
+    }
+    for words in commands[name]:
         said = run(*words, cwd=tmp_path, ok=2)
         assert "FC506" in said and path.name in said and "Traceback" not in said
     assert path.name in run("verify", "b", cwd=tmp_path, ok=1)

@@ -301,7 +301,7 @@ def test_the_ledger_accounts_for_every_row(library: Library, cache: Path, tmp_pa
     change(library, "recipes/r.yaml", size={"examples": 120})
     build = library.compile(tmp_path / "a", cache)
     ledger = build.ledger().filter(pc.equal(build.ledger()["task"], "toy/qa"))
-    found = Counter()
+    found: Counter[str] = Counter()
     for line in ledger.to_pylist():
         found[line["disposition"]] += line["rows"]
     assert found["dropped"] >= 50

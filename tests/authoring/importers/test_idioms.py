@@ -12,7 +12,13 @@ from flancompile.dsl.jinja.expression import compile_expression, compile_templat
 
 
 def imported(folder: Path, jinja: str, choices: str | None = None) -> Imported:
-    template = {"id": "a", "name": "t", "jinja": jinja, "answer_choices": choices, "metadata": {}}
+    template: dict[str, Any] = {
+        "id": "a",
+        "name": "t",
+        "jinja": jinja,
+        "answer_choices": choices,
+        "metadata": {},
+    }
     path = folder / "templates.yaml"
     path.write_text(yaml.safe_dump({"dataset": "d", "templates": {"a": template}}))
     return import_file(path)

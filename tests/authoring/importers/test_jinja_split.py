@@ -50,9 +50,9 @@ def test_a_text_and_its_halves_render_as_before(text: str) -> None:
         left, right = halves(tree)
     except SplitError:
         return
-    sides = rendered(source(left)), rendered(source(right))
-    assert sides[0] is not None and sides[1] is not None
-    for whole, *parts in zip(want, *sides, strict=True):
+    before, after = rendered(source(left)), rendered(source(right))
+    assert before is not None and after is not None
+    for whole, *parts in zip(want, before, after, strict=True):
         assert whole.split("|||") == parts
 
 

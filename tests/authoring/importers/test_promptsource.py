@@ -21,7 +21,7 @@ from flancompile.dsl.yaml.formatting import formatted
 ROWS = 5  # that fit, for each template
 TRIES = 400
 
-WRITTEN = {  # rows for templates that want more than can be guessed
+WRITTEN: dict[str, dict[str, Any]] = {  # rows for templates that want more than can be guessed
     "conv_ai": {
         "context": "Two people talk.",
         "evaluation": [

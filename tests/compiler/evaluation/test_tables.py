@@ -13,7 +13,7 @@ WORDED = {"name": "worded", "input": "{{ question }} So?", "target": "{{ answer 
 OWN = {"name": "own", "input": "{{ question }}", "target": "{{ note or topic }}"}
 
 
-def compiled(root: Path, metric: str, *templates: dict[str, str], **more: Any) -> Build:
+def compiled(root: Path, metric: str, *templates: dict[str, Any], **more: Any) -> Build:
     library = Library(root / "lib")
     tasks = dataset_of("toy")["tasks"]
     tasks["qa"] |= {"eval": {"metric": metric}, "templates": list(templates), **more}

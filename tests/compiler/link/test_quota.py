@@ -119,7 +119,7 @@ def test_a_limit_on_epochs_is_granted_and_not_requested(
 
 def test_no_more_is_granted_than_later_epochs_have(tmp_path: Path) -> None:
     first: list[Row] = [(3, 1)] * 10
-    later: list[Row] = [(3, 1)] * 6 + ["the prompt is over-long"] * 4
+    later: list[Row] = [*[(3, 1)] * 6, *["the prompt is over-long"] * 4]
     stream = stream_of(tmp_path, "a/qa", [first], [later], max_epochs=2)
     streams = Streams({"a/qa": stream})
     found = quotas(streams, {"a/qa": 1.0}, Size(examples=50), "examples", lambda _: {})

@@ -19,6 +19,10 @@ class Job:
     epoch: int
 
 
+def paths(jobs: list[Job]) -> list[str]:
+    return list(built(jobs, None))  # type: ignore[arg-type]
+
+
 def test_paths_come_in_order_and_blocks_stay_with_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Job, str]] = []
 
@@ -29,7 +33,7 @@ def test_paths_come_in_order_and_blocks_stay_with_a_thread(monkeypatch: pytest.M
 
     monkeypatch.setattr(schedule, "build_object", build)
     jobs = [Job(f, b, p) for f in "ab" for p in range(6) for b in range(3)]
-    assert list(built(jobs, None)) == [f"{j.folder}/{j.block}/{j.epoch}" for j in jobs]  # type: ignore[arg-type]
+    assert paths(jobs) == [f"{j.folder}/{j.block}/{j.epoch}" for j in jobs]
     for folder, block in {(j.folder, j.block) for j in jobs}:
         own = [(j.epoch, t) for j, t in seen if (j.folder, j.block) == (folder, block)]
         assert [p for p, _ in own] == list(range(6))
@@ -56,7 +60,7 @@ def test_an_error_is_told_and_ends_the_rest(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(schedule, "build_object", build)
     jobs = [Job("a", b, p) for b in range(40) for p in range(2)]
     with pytest.raises(ValueError, match="broken"):
-        list(built(jobs, None))  # type: ignore[arg-type]
+        paths(jobs)
     assert len(begun) < 20
     before = len(begun)
     time.sleep(0.05)
@@ -65,12 +69,15 @@ def test_an_error_is_told_and_ends_the_rest(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_threads_of_an_outer_with_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[int] = []
-    monkeypatch.setattr(
-        schedule, "build_object", lambda _: names.append(threading.get_ident()) or ""
-    )
+
+    def build(_: Job) -> str:
+        names.append(threading.get_ident())
+        return ""
+
+    monkeypatch.setattr(schedule, "build_object", build)
     with threads() as pool:
         for _ in range(3):
-            list(built([Job("a", 0, 0)], None))  # type: ignore[list-item]
+            paths([Job("a", 0, 0)])
             with threads() as other:
                 assert other is pool
     assert len(set(names)) <= schedule.THREADS
@@ -80,13 +87,16 @@ def test_threads_of_an_outer_with_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_with_little_memory_there_are_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    monkeypatch.setattr(
-        schedule, "build_object", lambda _: names.append(threading.current_thread().name) or ""
-    )
+
+    def build(_: Job) -> str:
+        names.append(threading.current_thread().name)
+        return ""
+
+    monkeypatch.setattr(schedule, "build_object", build)
     own = threading.current_thread().name
     with within(16 << 20):
-        assert list(built([Job("a", 0, p) for p in range(3)], None)) == [""] * 3  # type: ignore[arg-type]
+        assert paths([Job("a", 0, p) for p in range(3)]) == [""] * 3
     assert names == [own] * 3
     with within(256 << 20):
-        list(built([Job("a", 0, 0)], None))  # type: ignore[list-item]
+        paths([Job("a", 0, 0)])
     assert schedule.threads_within(256 << 20) == 1 or names[-1] != own

@@ -237,10 +237,11 @@ def test_both_engines_cut_alike(wrap: bool, shots: int, bpe: Tokenizer) -> None:
 )
 def test_a_field_that_only_a_let_name_shows_is_shortened(shown: str, place: str, size: int) -> None:
     let = {"said": "p | trim", "loud": "said | upper"}
-    input_, more = f"{shown}\nQ: {{{{ q }}}}", {}
+    input_ = f"{shown}\nQ: {{{{ q }}}}"
+    more: dict[str, Any] = {}
     if place == "instruction":
         input_, more = "Q: {{ q }}", {"instruction": shown}
-    template = {"name": "t", "input": input_, "target": "{{ a }}"}
+    template: dict[str, Any] = {"name": "t", "input": input_, "target": "{{ a }}"}
     template |= {"let": let} if place == "template" else {}
     more |= {} if place == "template" else {"let": let}
     task_ = task(["p"], **more, templates=[template])

@@ -34,7 +34,7 @@ def task_of(answers: str) -> Task:
 def rendered(answers: str, value: Any) -> tuple[list[tuple[str, list[str]]], dict[int, str]]:
     """(target, accepted answers) of a row whose rationale is missing, and the reasons for none."""
     task = task_of(answers)
-    columns = {"q": ["Why?"], "why": [None], "a": [value]}
+    columns: dict[str, list[Any]] = {"q": ["Why?"], "why": [None], "a": [value]}
     digests = np.array([draw.digest64("row", 0)], np.uint64)
     rows = RowSet("toy/qa", task, 1, 0, digests, columns)
     shares = ArmShares(options=(0.0, 1.0), cot=(1.0, 0.0))

@@ -77,7 +77,7 @@ def test_values_of_earlier_epochs_change_no_later_one(
     task = task_of(about)
     if task is None:
         return
-    more = {"shares": shares, "styles": styles, "by_columns": by_columns}
+    more: dict[str, Any] = {"shares": shares, "styles": styles, "by_columns": by_columns}
     caches = fresh(bpe)
     for epoch in (0, 1, 2, 5, 3, 3):
         found = made(task, rows, caches, epoch=epoch, **more)
@@ -108,7 +108,7 @@ def test_tasks_over_one_block_do_not_share_what_differs(by_columns: bool) -> Non
     for about, variable in [*((a, FRISIAN) for a in NEAR), *((a, DANISH) for a in NEAR[::-1])]:
         task = task_of({"templates": [PLAIN], "signature": "q -> a", **about})
         assert task is not None
-        more = {"variable": variable, "by_columns": by_columns}
+        more: dict[str, Any] = {"variable": variable, "by_columns": by_columns}
         tables.append(made(task, rows, caches, **more))
         assert tables[-1].equals(made(task, rows, fresh(BYTES), **more)), (about, variable)
     assert len({str(t["ids"].to_pylist()) for t in tables}) > len(NEAR)

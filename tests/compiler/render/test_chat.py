@@ -471,12 +471,12 @@ def test_answers_end_where_the_template_s_own_parts_do(
     spans = [part.split("\x02") for part in marked.split("\x01")[1:]]
     wanted = [a for (a, _), t in zip(spans, learnt, strict=True) if t.strip()]
     wanted[-1] += spans[-1][1] if learnt[-1].strip() else ""
-    spans = chat_spans(template("", ""), made)
-    assert "".join(spans) == template("", "").render(
+    found = chat_spans(template("", ""), made)
+    assert "".join(found) == template("", "").render(
         [{"role": t.role, "content": t.text} for t in made]
     )
-    assert len(spans[1::2]) == len(wanted) > 0
-    assert list(spans[1::2]) == wanted
+    assert len(found[1::2]) == len(wanted) > 0
+    assert list(found[1::2]) == wanted
 
 
 def test_parts_that_no_text_shows_are_counted(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,12 @@ def row_names(task: Task, pool: Numbered) -> list[int]:
     return list(map(int, item_rows(block, [r for _, r in pool], task.exemplars).digests))
 
 
-FORMS = {"whole": int, "fraction": float, "text": str, "list": lambda n: [n]}
+FORMS: dict[str, Callable[[int], Any]] = {
+    "whole": int,
+    "fraction": float,
+    "text": str,
+    "list": lambda n: [n],
+}
 SETTINGS: list[dict[str, Any]] = [
     {"from": "split", "split": "dev"}, {"from": "split", "split": "dev", "order": "file"},
 ]  # fmt: skip

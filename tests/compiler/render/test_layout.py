@@ -116,14 +116,14 @@ def test_parts_have_all_the_names_that_the_check_allows() -> None:
     seen = set()
     for shots, instruction, explained in [(0, True, 0), (0, False, 0), (2, True, 1), (2, False, 2)]:
         for field in ("opening", "exemplar", "query", "zero"):
-            style = ShotsStyle(**{field: f"<{field}>"})  # type: ignore[arg-type]
+            style = ShotsStyle(**{field: f"<{field}>"})
             for part in prompt_parts(style, shots, instruction, explained):
                 if part.text == f"<{field}>":
                     names = {name for name, _ in (*part.constants, *part.slots)}
                     assert style_names("shots", field) <= names
                     seen.add(field)
     for field in ("opening", "ending", "item", "gold"):
-        options = OptionStyle(**{field: f"<{field}>"})  # type: ignore[arg-type]
+        options = OptionStyle(**{field: f"<{field}>"})
         for part in (*block_parts(options, 3), *gold_parts(options, 1)):
             if part.text == f"<{field}>":
                 names = {name for name, _ in (*part.constants, *part.slots)}

@@ -167,7 +167,11 @@ def test_a_null_is_no_option_and_of_many_the_right_one_is_shown() -> None:
     )  # fmt: skip
     many = [f"option {i}" for i in range(40)]
     listed = [["yes", None], ["yes", "no"], many]
-    given_ = {"question": ["a", "b", "c"], "answer": ["yes", "no", "option 39"], "listed": listed}
+    given_: dict[str, list[Any]] = {
+        "question": ["a", "b", "c"],
+        "answer": ["yes", "no", "option 39"],
+        "listed": listed,
+    }
     made = renderer(task, given_, OPTIONS)
     drafts = list(made)
     assert made.reasons == {0: "choices: one of the options is null"}
@@ -273,7 +277,11 @@ def test_exemplars_from_a_column_with_their_own_fields() -> None:
     )  # fmt: skip
     items = [{"input": f"i{k}", "output": f"o{k}"} for k in range(4)]
     items[1]["why"] = "sure"
-    rows = {"question": ["q", "i1"], "answer": ["a", "o1"], "examples": [items, items]}
+    rows: dict[str, list[Any]] = {
+        "question": ["q", "i1"],
+        "answer": ["a", "o1"],
+        "examples": [items, items],
+    }
     first, second = renderer(task, rows, ArmShares(((2, 1.0),), (0.0, 1.0), (0.0, 1.0)))
     assert first.shots == [("Q: i0", "o0", None), ("Q: i1", "o1", "sure")]
     assert second.shots == [("Q: i0", "o0", None), ("Q: i2", "o2", None)]  # i1 is the query
@@ -293,7 +301,7 @@ def test_an_exemplar_whose_explanation_is_no_text_is_left_out(why: object) -> No
         },
     )  # fmt: skip
     items = [{"q": "i0", "why": why}, {"q": "i1", "why": 2.5}, {"q": "i2", "why": float("nan")}]
-    rows = {"question": ["q"], "answer": ["a"], "examples": [items]}
+    rows: dict[str, list[Any]] = {"question": ["q"], "answer": ["a"], "examples": [items]}
     (draft,) = renderer(task, rows, ArmShares(((2, 1.0),), (0.0, 1.0), (0.0, 1.0)))
     assert draft.shots == [("Q: i1", "i1", "2.5"), ("Q: i2", "i2", None)]
 

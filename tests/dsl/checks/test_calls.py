@@ -31,7 +31,7 @@ def test_calls_and_escapes(text: str, found: list[tuple[str, int, str]]) -> None
 def test_type_of_the_variable() -> None:
     assert variable_type(None) == {}
     type_ = variable_type(EACH)["lang"]
-    assert (set(type_.keys), type_.absent) == ({"name", "x"}, {"x"})
+    assert (set(type_.keys), type_.absent) == ({"name", "x"}, frozenset({"x"}))
 
 
 @pytest.mark.parametrize("form", ["{}", "Say it in {{{{ {} }}}}."])

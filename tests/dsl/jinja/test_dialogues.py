@@ -28,7 +28,7 @@ class Made:
         self.kinds: list[str] = []  # of what has no text
 
     def word(self, draw: Any) -> str:
-        text = draw(WORDS)
+        text: str = draw(WORDS)
         self.texts.append(text)
         return text
 

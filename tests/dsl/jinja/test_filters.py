@@ -18,7 +18,7 @@ from flancompile.dsl.jinja.filters import FILTERS, LEFT_OUT_FILTERS, LEFT_OUT_TE
 from flancompile.errors import FlancompileError
 
 FEW = settings(max_examples=30)
-CHARACTERS = st.characters(exclude_categories=("Cs",))
+CHARACTERS = st.characters(exclude_categories=["Cs"])
 TEXTS = st.text(CHARACTERS, max_size=8) | st.text("ab \t\n\x1c\u00a0\u2003-,", max_size=12)
 MARKS = st.sampled_from(["a", "-", ", ", "ab", "\u00a0"])
 

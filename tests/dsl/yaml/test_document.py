@@ -19,7 +19,7 @@ def test_places_of_values_and_keys() -> None:
     document = parse("a:\n  b: [1, two]\n  c: |-\n    Q {{ q }}\n    A {{ a }}\n", "f.yaml")
     assert str(document.span(("a", "b", 1))) == "f.yaml:2:10"
     assert str(document.span(("a", "b"), of_key=True)) == "f.yaml:2:3"
-    assert str(document.find(("a", "c"), "a", 1)) == "f.yaml:5:10"
+    assert str(document.find(("a", "c"), "a", "name")) == "f.yaml:5:10"
     assert str(document.span(("a", "b", "dict[str,int]", 1))) == "f.yaml:2:10"
 
 

@@ -96,13 +96,20 @@ def test_draws_cached_under_another_condition_are_not_continued() -> None:
 def test_an_epoch_continues_from_the_last_one(
     monkeypatch: pytest.MonkeyPatch, by_columns: bool
 ) -> None:
-    about = {"templates": [{"input": "{{ q }}{{ options }}", "target": "{{ a }}"}] * 2}
+    about: dict[str, Any] = {
+        "templates": [{"input": "{{ q }}{{ options }}", "target": "{{ a }}"}] * 2
+    }
     about["choices"] = {"options": ["yes", "no"], "gold": "a"}
     task = task_of(about)
     assert task is not None
     drawn: list[int] = []
+
+    def recorded(*arguments: Any) -> Any:
+        drawn.append(arguments[2])
+        return draw_arms(*arguments)
+
     for module in (arms, columns_module):
-        monkeypatch.setattr(module, "draw_arms", lambda *a: drawn.append(a[2]) or draw_arms(*a))
+        monkeypatch.setattr(module, "draw_arms", recorded)
     rows, shared = made_rows(1, 20, plain=True), BlockCache()
     ids = pa.array(list("abcdefghijklmnopqrst")), pa.array(range(20))
     for epoch in range(1, 9):

@@ -1,5 +1,7 @@
 """Texts of styles over many rows against the row engine, with and without programs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
@@ -41,7 +43,7 @@ TEXTS = st.text("ab\n é{}'", max_size=4)
 
 
 def rendered(
-    grammar: Grammar, rows: list[tuple[tuple[object, ...], list[str]]]
+    grammar: Grammar, rows: Sequence[tuple[tuple[object, ...], list[str]]]
 ) -> list[str | None]:
     """Texts of rows of (arguments of the grammar, texts of its slots); None where not sure."""
     fragments = Fragments()
