@@ -20,6 +20,7 @@ from flancompile.dsl.library.library import Library, Loaded, TaskDef, builtin_li
 from flancompile.dsl.models.mixture import Lengths, Recipe, Size, TokenizerSpec
 from flancompile.dsl.models.source import Overlay
 from flancompile.dsl.yaml.document import Document, parse
+from flancompile.dsl.yaml.dump import Dumper
 from flancompile.dsl.yaml.validate import validate
 from flancompile.errors import Diagnostic, FlancompileError, fail
 from flancompile.process import worker_pool
@@ -149,7 +150,7 @@ def request_of(
 def _with_settings(recipe: Loaded[Recipe], settings: Mapping[str, Any]) -> Recipe:
     """The recipe with some keys replaced. Raises FC105, FC201."""
     merged = json.dumps({**recipe.document.data, **settings}, default=_plain)
-    text = yaml.safe_dump(json.loads(merged), allow_unicode=True, sort_keys=False)
+    text = yaml.dump(json.loads(merged), Dumper=Dumper, allow_unicode=True, sort_keys=False)
     return validate(Recipe, parse(text, f"{recipe.document.path} with settings"))
 
 

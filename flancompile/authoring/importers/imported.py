@@ -11,6 +11,7 @@ import yaml
 
 from flancompile.authoring.importers.statements import names_of
 from flancompile.dsl.checks.names import TAKEN as NAMES
+from flancompile.dsl.yaml.dump import Dumper
 from flancompile.errors import TextError
 
 __all__ = [
@@ -59,7 +60,7 @@ class Imported:
             self.notes.append(one)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(Dumper):
     """Dump YAML in the canonical form of `flancompile fmt`: texts of several lines as blocks."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
@@ -118,8 +119,8 @@ _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def slug(name: str, taken: set[str]) -> str:
-    """Turn a name into a new identifier and add it to those in use."""
-    slug = re.sub(r"\W+", "_", name).strip("_").lower() or "template"
+    """Turn a name into a new identifier in ASCII and add it to those in use."""
+    slug = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_").lower() or "template"
     slug = slug if slug[0].isalpha() else f"t_{slug}"
     found, number = slug, 2
     while found in taken:

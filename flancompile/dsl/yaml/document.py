@@ -21,7 +21,17 @@ from flancompile.dsl.jinja.tokens import Part
 from flancompile.dsl.yaml.syntax import QUOTES, syntax_diagnostic
 from flancompile.errors import Diagnostic, FlancompileError, Span
 
-__all__ = ["Document", "Index", "Key", "decoded", "parse", "read", "read_bytes", "read_text"]
+__all__ = [
+    "SCALARS",
+    "Document",
+    "Index",
+    "Key",
+    "decoded",
+    "parse",
+    "read",
+    "read_bytes",
+    "read_text",
+]
 
 Key = tuple[str | int, ...]
 
@@ -37,13 +47,14 @@ class _Loader(yaml.CSafeLoader):
     }
 
 
-for _tag, _pattern, _first in (
+SCALARS = (  # type, form, first characters
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("merge", r"^<<$", "<"),
-):
+)
+for _tag, _pattern, _first in SCALARS:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
