@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flancompile.evaluate.results import TaskResult
     from flancompile.forecast.forecast import Plan
     from flancompile.forecast.ladder import RungReport
-    from flancompile.lint.task import Reading
+    from flancompile.lint.reading import Reading
     from flancompile.store.build import Build
 
 __all__ = ["check", "compile", "evaluate_run", "ladder", "open", "plan", "train"]

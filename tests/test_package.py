@@ -35,7 +35,6 @@ COVERED_BY_OTHERS = {
     "dsl/models": "base mixture scoring source style task warnings",
     "dsl/yaml": "advice keys model_members repair validate",
     "forecast": "forecast ladder",
-    "lint": "data leaks punctuation read task",
 }
 
 

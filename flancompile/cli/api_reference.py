@@ -24,6 +24,7 @@ MODULES = {
     "flancompile.store.manifest": "flancompile.store.manifest",
     "flancompile.forecast.forecast": "flancompile.forecast.forecast",
     "flancompile.forecast.ladder": "flancompile.forecast.ladder",
+    "flancompile.lint.reading": "flancompile.lint.reading",
     "flancompile.lint.task": "flancompile.lint.task",
     "flancompile.evaluate.results": "flancompile.evaluate.results",
     "flancompile.evaluate.metrics": "flancompile.evaluate.metrics",

@@ -12,7 +12,7 @@ from flancompile.cli.formats import github, sarif
 from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
 
 if TYPE_CHECKING:
-    from flancompile.lint.task import Reading
+    from flancompile.lint.reading import Reading
 
 __all__ = ["Look", "run"]
 
@@ -37,7 +37,7 @@ class Look:
         """Settings of the data check; None where rows are not read."""
         if not self.data:
             return None
-        from flancompile.lint.task import Reading
+        from flancompile.lint.reading import Reading
         from flancompile.tokenizer.load import load_file
 
         tokenizer = load_file(self.tokenizer) if self.tokenizer is not None else None

@@ -64,7 +64,7 @@ def run(
 
 def _print_lints(out: Path) -> None:
     """Print the lints of the written file over the sampled rows."""
-    from flancompile.lint.task import Reading
+    from flancompile.lint.reading import Reading
 
     for complaint in check(out, data=Reading(ROWS, write_lock=False)):
         print(complaint.render(), end="\n\n")

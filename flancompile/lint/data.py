@@ -29,7 +29,8 @@ from flancompile.dsl.checks.types import check_types
 from flancompile.dsl.library.library import TaskDef
 from flancompile.dsl.library.select import parse_selector
 from flancompile.errors import Diagnostic, FlancompileError, fail, nearest
-from flancompile.lint.task import Reading, lint_task
+from flancompile.lint.reading import Reading
+from flancompile.lint.task import lint_task
 from flancompile.sources.blocks import sample
 
 __all__ = ["check_rows"]

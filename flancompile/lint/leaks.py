@@ -170,9 +170,9 @@ def texts_of(value: Any) -> list[str]:
 
 
 def lacks_rationale(target: str, outputs: Sequence[str]) -> bool:
-    """Whether a target lacks a chain of thought: its longest output, preceded by nothing but the
-    shortest."""
+    """Whether a target lacks a chain of thought: it is the shortest output that is not empty, or no
+    output is longer."""
     if len(outputs) < 2:
         return False
-    answer = min(outputs, key=len)
-    return max(outputs, key=len).strip() in ("", answer.strip()) or target.strip() == answer
+    answer = min((o.strip() for o in outputs if o.strip()), key=len, default="")
+    return max(outputs, key=len).strip() in ("", answer) or target.strip() == answer

@@ -1,4 +1,4 @@
-"""Detect doubled punctuation where a value meets a template's text, such as `?.`.
+"""Detect doubled punctuation where a value meets a template's text, such as `..`.
 
 Punctuation inside a value or inside the template's own text is not checked."""
 
@@ -44,7 +44,7 @@ def _meets(
     if not value:
         return False
     return any(
-        left + right in rendered and _spans(left[-NEAR:], right[:NEAR])
+        left + right in rendered and _spans(left, right[:NEAR])
         for left, right in ((value, after), (before, value))
         if left and right
     )
@@ -54,8 +54,9 @@ def _spans(left: str, right: str) -> bool:
     """Whether marks meet at a slot's edge; the full stop of an abbreviation does not count."""
     if _SHORTENED.search(left) and right[0] in ",;:":
         return False
-    found = _DOUBLED.finditer(left + right)
-    return any(match.start() < len(left) < match.end() for match in found)
+    near = left[-NEAR:]
+    found = _DOUBLED.finditer(near + right)
+    return any(match.start() < len(near) < match.end() for match in found)
 
 
 @lru_cache(maxsize=4096)

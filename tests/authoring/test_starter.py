@@ -10,7 +10,7 @@ import flancompile
 from flancompile.authoring.starter import columns_of, starter
 from flancompile.cli import new
 from flancompile.errors import FlancompileError
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 
 LABELLED: list[dict[str, Any]] = [
     {"id": i, "text": f"text {i}", "label": "ab"[i % 2]} for i in range(30)

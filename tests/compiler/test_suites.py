@@ -17,7 +17,7 @@ from flancompile.dsl.checks.dataset import check_library
 from flancompile.dsl.library.library import load_library
 from flancompile.dsl.models.task import Task
 from flancompile.lint.data import check_rows
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 
 LAYOUT = {"shots": {"standard": {"exemplar": "{{ input }} {{ target }}"}}}
 

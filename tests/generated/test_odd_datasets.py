@@ -16,7 +16,7 @@ from odd_datasets import odd_library
 
 import flancompile
 from flancompile.errors import FlancompileError
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 from flancompile.store.build import Build
 from flancompile.store.verify import verify
 

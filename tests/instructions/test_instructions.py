@@ -8,7 +8,7 @@ import pytest
 import flancompile
 from flancompile.authoring.preview import PreviewSettings, preview
 from flancompile.compiler.request import bare_request
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 
 LIBRARY = Path(__file__).parent
 TASKS = {

@@ -22,7 +22,7 @@ from flancompile.dsl.library.select import parse_selector
 from flancompile.dsl.models.mixture import Size
 from flancompile.dsl.models.task import Template
 from flancompile.lint.data import check_rows
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 from flancompile.store.verify import verify
 
 HERE = Path(__file__).parent

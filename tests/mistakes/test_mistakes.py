@@ -14,7 +14,7 @@ import tokenizers
 from fixture_pairs import Pair, pairs
 
 from flancompile import check
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 from flancompile.tokenizer.load import from_bytes
 
 SAYS, OF_ROWS, WITHOUT = "says", "says of rows", "says without data"

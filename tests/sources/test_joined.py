@@ -13,7 +13,7 @@ from flancompile.compiler.check.libraries import check_libraries
 from flancompile.dsl.models.source import Source
 from flancompile.errors import FlancompileError
 from flancompile.lint.data import check_rows
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 from flancompile.sources.blocks import SplitSpec, read_split
 from flancompile.sources.columns import restored
 from flancompile.sources.place import resolve_place

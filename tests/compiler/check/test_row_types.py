@@ -11,7 +11,7 @@ from toys import Library
 
 from flancompile import check
 from flancompile.errors import Diagnostic
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 
 DATASET: dict[str, Any] = {
     "source": {"files": {s: f"{s}.jsonl" for s in ("train", "test", "dev", "spare")}, "id": "id"},

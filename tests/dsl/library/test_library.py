@@ -13,7 +13,7 @@ from flancompile.dsl.library.folders import holds_library, unseen
 from flancompile.dsl.library.library import builtin_library, load_library
 from flancompile.dsl.library.select import parse_selector
 from flancompile.errors import FlancompileError
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 
 
 @pytest.fixture

@@ -15,12 +15,13 @@ import zstandard
 from commands import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lints import about, linted, task
 from toys import Library
 
 from flancompile import check
 from flancompile.errors import Diagnostic
 from flancompile.lint.data import check_rows
-from flancompile.lint.task import Reading
+from flancompile.lint.reading import Reading
 
 ROWS = [{"q": f"{n}?", "a": f"{random.Random(n).random()}", "n": n} for n in range(400)]
 LINES = "".join(json.dumps(r) + "\n" for r in ROWS).encode()
@@ -201,3 +202,42 @@ def test_a_sample_that_stops_early_does_not_call_its_split_empty(
     empty = [d for d in found if d.code == "FC320"]
     assert all("has no rows" not in d.message for d in empty)
     assert [("rows that were read" in d.message) for d in empty] == [True] * stopped
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([1, 2, 3, 4], None),
+        ([1, 2, 2, 4], "2 of 4 rows of 'd', 'train', share 1 id: '2' (2 rows)"),
+        ([1, "1", 2, 2], "4 of 4 rows of 'd', 'train', share 2 ids: '1' (2 rows), '2' (2 rows)"),
+    ],
+)
+def test_rows_of_one_id_are_counted(tmp_path: Path, ids: list[Any], message: str | None) -> None:
+    rows = [{"id": i, "q": f"q{n}", "a": f"a{n}"} for n, i in enumerate(ids)]
+    found = linted(tmp_path, rows, task())
+    assert about(found, "FC337") == ([] if message is None else [message])
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=4), st.lists(st.sampled_from("abcd"), max_size=4))
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_inputs_of_two_splits_are_compared_without_case_and_white_space(
+    tmp_path: Path, train: list[str], test: list[str]
+) -> None:
+    rows = {
+        "train": [{"id": n, "q": f"Is it {q}?", "a": f"a{n}"} for n, q in enumerate(train)],
+        "test": [{"id": n, "q": f" is  IT {q}? ", "a": f"b{n}"} for n, q in enumerate(test)],
+    }
+    found = about(linted(tmp_path, rows, task()), "FC332")
+    both = len({*train} & {*test})
+    assert found == [f"{both} inputs stand in 'train' and in 'test'"] * bool(both)
+
+
+def test_warnings_that_a_task_allows_are_marked(tmp_path: Path) -> None:
+    rows = [{"id": n, "q": f"q{n}?", "a": f"a{n}"} for n in range(2)]
+    found = linted(tmp_path, rows, task("{{ q }}?", allow={"FC326": "they ask twice"}))
+    assert [(d.code, d.allowed) for d in found] == [("FC326", "they ask twice")]
+
+
+def test_a_file_with_errors_is_not_rendered(tmp_path: Path) -> None:
+    rows = [{"id": n, "q": f"q{n}?", "a": f"a{n}"} for n in range(2)]
+    assert about(linted(tmp_path, rows, task("{{ q }}? {{ z }}")), "FC326") == []
