@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flancompile.authoring.importers.imported import dumped
@@ -171,23 +171,30 @@ def _patterns(given: Any, note: Note) -> list[str]:
 def _filters(task_config: Mapping[str, Any], note: Note) -> dict[str, Any]:
     """Steps of the last filter pipeline; steps without an equivalent are noted."""
     chosen: list[dict[str, Any]] | None = None
-    names: list[str] = []
-    for pipeline in reversed(task_config.get("filter_list") or []):
-        name = str(pipeline.get("name"))
-        steps = [_step(step) for step in pipeline.get("filter") or []]
-        if chosen is not None or None in steps:
-            names.append(name)
-            why = "a task has one list of filters" if chosen is not None else "a step has no place"
-            functions = [
-                str(step.get("function"))
-                for step, ours in zip(pipeline.get("filter") or [], steps, strict=True)
-                if ours is None
-            ]
-            note("filter_list", f"{name} is left out: {why}{': ' if functions else ''}"
-                 f"{', '.join(functions)}")  # fmt: skip
-        else:
-            chosen = [step for step in steps if step]
+    for name, steps in reversed(list(_pipelines(task_config))):
+        converted = [_step(step) for step in steps]
+        if chosen is None and None not in converted:
+            chosen = [step for step in converted if step]
+            continue
+        why = "a task has one list of filters" if chosen is not None else "a step has no place"
+        unknown = ", ".join(
+            str(step.get("function") if isinstance(step, Mapping) else step)
+            for step, ours in zip(steps, converted, strict=True)
+            if ours is None
+        )
+        note("filter_list", f"{name} is left out: {why}{': ' if unknown else ''}{unknown}")
     return {"filters": chosen} if chosen else {}
+
+
+def _pipelines(task_config: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Names and steps of the filter pipelines; one of another form is a step of its own."""
+    given = task_config.get("filter_list") or []
+    for pipeline in given if isinstance(given, list) else [given]:
+        if not isinstance(pipeline, Mapping):
+            yield str(pipeline), [pipeline]
+            continue
+        steps = pipeline.get("filter") or []
+        yield str(pipeline.get("name")), steps if isinstance(steps, list) else [steps]
 
 
 def _step(step: Any) -> dict[str, Any] | None:

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from lm_eval_tasks import brought, task
 from made_rows import made_rows
 
 from flancompile import check
-from flancompile.authoring.importers import lm_eval_scoring
 from flancompile.authoring.importers.imported import Imported
 from flancompile.authoring.importers.lm_eval import import_task, layouts, loaded
 from flancompile.cli import importing
@@ -34,28 +34,6 @@ def packaged() -> list[Path]:
     if found is None or found.origin is None:
         pytest.skip("the package lm_eval is not installed")
     return sorted((Path(found.origin).parent / "tasks").rglob("*.yaml"))
-
-
-def task(folder: Path, **keys: Any) -> Path:
-    """A task file with some keys of its own."""
-    about = {
-        "task": "colours",
-        "dataset_path": "some/colours",
-        "doc_to_text": "What colour is {{thing}}?",
-        "doc_to_target": "colour",
-        "test_split": "test",
-        **keys,
-    }
-    path = folder / "colours.yaml"
-    path.write_text(yaml.safe_dump(about), encoding="utf-8")
-    return path
-
-
-def brought(path: Path) -> dict[str, Any]:
-    found = import_task(path, {})
-    assert found is not None and not found.left_out
-    data: dict[str, Any] = yaml.safe_load(found.text)
-    return data
 
 
 def test_a_task_of_generation(tmp_path: Path) -> None:
@@ -199,57 +177,6 @@ def test_exemplars_come_from_the_split_that_the_harness_takes(tmp_path: Path) ->
         assert want in data["source"]["splits"]
 
 
-EDGES = st.sampled_from(["", " ", "\n", "\n\n", " \n"])
-
-
-@settings(deadline=None)
-@given(
-    ends=st.tuples(EDGES, EDGES, EDGES, EDGES),
-    between=st.sampled_from([None, "", "\n", ": "]),
-    apart=st.sampled_from([None, "\n", "\n###\n"]),
-    prefix=st.sampled_from([None, "So:", "So: ", "So:\n", " So:"]),
-    described=st.booleans(),
-)
-def test_exemplars_are_laid_out_as_by_the_harness(
-    tmp_path_factory: pytest.TempPathFactory,
-    ends: tuple[str, str, str, str],
-    between: str | None,
-    apart: str | None,
-    prefix: str | None,
-    described: bool,
-) -> None:
-    api = pytest.importorskip("lm_eval.api.task").ConfigurableTask
-    question, before, after, space = ends
-    keys: dict[str, Any] = {
-        "doc_to_text": f"Q: {{{{thing}}}}{question}",
-        "doc_to_target": f"{before}{{{{colour}}}}{after}",
-        **({"target_delimiter": between} if between is not None else {}),
-        **({"fewshot_delimiter": apart} if apart is not None else {}),
-        **({"gen_prefix": prefix} if prefix is not None else {}),
-        **({"description": f"Say it.{space}"} if described else {}),
-    }
-    turn = {"tgt_delim": keys.get("target_delimiter", " "), "gen_prefix": prefix}
-    want = f"Say it.{space}" if described else ""
-    for thing, colour in (("snow", "white"), ("coal", "black")):
-        turns = api.build_qa_turn(None, q=f"Q: {thing}{question}", a=f"{before}{colour}{after}",
-                                  few_delim=keys.get("fewshot_delimiter", "\n\n"), **turn)  # fmt: skip
-        want += "".join(message.to_text() for message in turns)
-
-    about = keys | {"task": "colours", "dataset_path": "some/colours", "test_split": "test"}
-    path = task(tmp_path_factory.mktemp("laid"), **about)
-    data, (_, styles) = brought(path), lm_eval_scoring.layout(about)
-    (style,) = yaml.safe_load(styles)["shots"].values()
-    made = data["tasks"]["generation"]
-    ours = style["opening"].replace("{{ instruction }}", made.get("instruction", ""))
-    ours = ours if described else ""
-    for thing, colour in (("snow", "white"), ("coal", "black")):
-        names = {"thing": thing, "colour": colour}
-        sides = {s: compile_template(made["templates"][0][s]).render(names)
-                 for s in ("input", "target")}  # fmt: skip
-        ours += compile_template(style["exemplar"]).render(sides) + style["separator"]
-    assert ours == want
-
-
 def test_where_the_rows_are_is_kept_or_noted(tmp_path: Path) -> None:
     kwargs = {"revision": "abc", "data_dir": "sub", "trust_remote_code": True}
     found = import_task(task(tmp_path, dataset_kwargs=kwargs), {})
@@ -277,70 +204,6 @@ def test_columns_whose_names_no_field_may_have(tmp_path: Path) -> None:
     data = brought(task(tmp_path, doc_to_text="{{_id}} {{row}}", doc_to_target="_id"))
     assert {json.loads(e[4:-1]) for e in data["fields"].values()} == {"_id", "row"}
     assert not {"_id", "row"} & set(data["fields"])
-
-
-def test_filters_and_what_is_ignored_come_in(tmp_path: Path) -> None:
-    steps = [
-        {"function": "regex", "regex_pattern": r"(\d+)", "group_select": -1},
-        {"function": "lowercase"},
-        {"function": "take_first"},
-    ]
-    majority = [{"function": "take_first_k", "k": 8}, {"function": "majority_vote"}]
-    found = import_task(
-        task(
-            tmp_path,
-            output_type="generate_until",
-            filter_list=[{"name": "last", "filter": steps}, {"name": "maj@8", "filter": majority}],
-            metric_list=[{"metric": "exact_match", "ignore_case": True,
-                          "regexes_to_ignore": [","], "hf_evaluate": True}],
-            target_delimiter="\n",
-            process_results="x",
-            num_fewshot=3,
-        ),
-        {},
-    )  # fmt: skip
-    assert found is not None
-    data = yaml.safe_load(found.text)
-    evaluation = data["tasks"]["generation"]["eval"]
-    assert evaluation["filters"] == [{"regex": r"(\d+)", "select": -1}, {"case": "lower"}]
-    assert evaluation["ignore_case"] is True and evaluation["regexes_to_ignore"] == [","]
-    ((name, styles),) = found.files.items()
-    assert name.startswith("styles/lm_eval_")
-    (style,) = yaml.safe_load(styles)["shots"].values()
-    assert style["exemplar"] == "{{ input }}\n{{ target }}"
-    said = {(n.name, n.reason.split()[0]) for n in found.notes}
-    assert {name for name, _ in said} == {
-        "filter_list", "metric_list", "process_results", "target_delimiter", "num_fewshot",
-    }  # fmt: skip
-    assert all(n.reason in data["description"] for n in found.notes)
-
-
-def test_tasks_are_tried_on_rows_that_are_here(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [{"thing": "snow", "colour": "white"}, {"thing": "coal", "colour": "black"}]
-    data = tmp_path / "rows.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    files = {"data_files": {"test": str(data)}}
-    for name, column in (("good", "colour"), ("bad", "color")):
-        (folder := tmp_path / name).mkdir()
-        keys = {"doc_to_target": column, "dataset_kwargs": files, "repeats": 4, "task": name}
-        task(folder, dataset_path="json", **keys)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    task(elsewhere, task="elsewhere")
-    folders = [tmp_path / name for name in ("good", "bad", "elsewhere")]
-    importing.run("lm-eval", folders, tmp_path / "out", "train", as_json=True)
-    said = json.loads(capsys.readouterr().out)
-    tried = said["tried"]
-    assert tried.keys() == {"good/generation/template", "bad/generation/template"}
-    assert tried["good/generation/template"] == "renders"
-    assert tried["bad/generation/template"].endswith("no 'color'")
-    assert [name for name, key, _ in said["notes"] if key == "repeats"] == ["good", "bad"]
-    importing.run("lm-eval", folders, tmp_path / "again", "train", as_json=False)
-    shown = capsys.readouterr().out
-    assert "good/generation/template: renders" in shown
-    assert "bad: repeats: 4 has no place" in shown
 
 
 def reference(about: dict[str, Any], row: dict[str, Any]) -> tuple[str, Any] | None:
