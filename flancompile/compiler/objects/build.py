@@ -147,9 +147,9 @@ def is_built(path: Path) -> bool:
     """
     try:
         with path.open("rb") as file:
-            file.seek(-len(_MARK), os.SEEK_END)
-            return file.read() == _MARK
-    except OSError:  # missing, or shorter than the mark
+            file.seek(-2 * len(_MARK), os.SEEK_END)  # a file begins with the number too
+            return file.read().endswith(_MARK)
+    except OSError:  # missing, or shorter than both
         return False
 
 
