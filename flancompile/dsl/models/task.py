@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -319,14 +320,30 @@ class ForEach(Strict):
     files: str | None = Field(None, description="A glob; one value for each file that matches.")
 
     @model_validator(mode="after")
+    def _one_of(self) -> ForEach:
+        if (self.values is None) == (self.files is None):
+            raise ValueError("for_each needs exactly one of values and `files`")
+        return self
+
+    @field_validator("files")
+    @classmethod
+    def _is_glob(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                next(Path("/dev/null").glob(value), None)
+        except (ValueError, NotImplementedError) as error:
+            raise ValueError(f"{value!r} is no glob of a folder's files: {error}") from None
+        return value
+
+    @model_validator(mode="after")
     def _named(self) -> ForEach:
         if self.values is not None and not self.values:
             raise ValueError("there is no value, so there would be no task")
         names = [v if isinstance(v, str) else v.get("name") for v in self.values or ()]
-        if None in names:
+        if not all(isinstance(n, str | int | float) and str(n) for n in names):
             raise ValueError("each value needs a `name`, which is part of the task's id")
-        if twice := {str(n) for n in names if names.count(n) > 1}:
-            raise ValueError(f"named twice: {', '.join(sorted(twice))}")
+        if (twice := _twice(map(str, names))) is not None:
+            raise ValueError(f"named twice: {twice}")
         return self
 
 
