@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from flancompile.dsl.models.warnings import WARNINGS
-
 ROOT = Path(__file__).parents[1]
 ENTRY = re.compile(
     r"^### (FC\d{3}): .+?\n(?:.*?\n)*?Wrong:\n\n```text\n(.+?)\n```\n\nRight:\n\n```text\n(.+?)\n```",
@@ -61,11 +59,6 @@ def test(): "FC555"; y = "FC666"  # FC777
     assert sorted(asserted(ast.parse(source))) == ["FC111", "FC222", "FC333", "FC444"]
 
 
-def test_the_warnings_that_may_be_allowed_are_those_that_datasets_get() -> None:
-    seeded = "".join(p.read_text() for p in (ROOT / "tests" / "mistakes").glob("*.txt"))
-    assert set(re.findall(r"^datasets/\S+ warning (FC\d{3})", seeded, re.MULTILINE)) == WARNINGS
-
-
 def test_codes_of_seeded_mistakes_are_many() -> None:
     said = "".join(p.read_text() for p in (ROOT / "tests" / "mistakes").glob("*.txt"))
     assert len(set(re.findall(r"(?:error|warning) (FC\d{3})", said))) >= 40
@@ -81,14 +74,3 @@ def test_each_family_has_a_screen_that_the_program_shows() -> None:
         assert screen, family.splitlines()[0]
         if "FC5" not in screen[1] and "FC6" not in screen[1]:  # those need a build
             assert screen[1] in seeded, family.splitlines()[0]
-
-
-def test_the_page_lists_the_warnings_that_may_be_allowed() -> None:
-    page = (ROOT / "docs" / "diagnostics.md").read_text()
-    entry = re.search(r"### FC228.+?\n\n(.+?)\n\nWrong:", page, re.DOTALL)
-    assert entry is not None
-    listed = set()
-    for first, last in re.findall(r"FC(\d{3})(?:\s+to\s+FC(\d{3}))?", entry[1]):
-        listed |= {f"FC{n}" for n in range(int(first), int(last or first) + 1)}
-    given = set(re.findall(r"^### (FC\d{3})", page, re.MULTILINE))
-    assert listed & given == WARNINGS
