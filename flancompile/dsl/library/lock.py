@@ -89,7 +89,16 @@ def read_lock(folder: Path) -> dict[str, Schema]:
         }
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise fail("FC101", f"{path} cannot be read: {error.strerror}") from None
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         hint = "`flancompile check --data` writes it anew; or delete it"
         raise fail("FC101", f"{path} is damaged: {error}", hint=hint) from None
 

@@ -23,6 +23,13 @@ Stored = tuple[str, str, tuple[int, int, int, int] | None, str | None, Severity]
 Entry = tuple[Any, dict[str, list[Stored]]]  # parsed data; diagnostics by mark
 
 
+_DIGEST_BYTES = 16
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+
 def _fingerprint() -> str:
     """Digest of the language's code."""
     hasher = hashlib.blake2b(digest_size=16)
@@ -50,7 +57,10 @@ class Memo:
         if self.path is None:
             return {}
         try:
-            mark, known = marshal.loads(self.path.read_bytes())
+            raw = self.path.read_bytes()
+            if raw[:_DIGEST_BYTES] != _digest(raw[_DIGEST_BYTES:]):
+                return {}
+            mark, known = marshal.loads(raw[_DIGEST_BYTES:])
         except (OSError, ValueError, EOFError, TypeError):
             return {}
         return known if mark == self._mark and isinstance(known, dict) else {}
@@ -58,11 +68,11 @@ class Memo:
     def read(self, path: Path) -> yaml.Document:
         """A file's document. Errors as for `yaml.read`."""
         raw = yaml.read_bytes(path)
-        digest = hashlib.blake2b(raw, digest_size=16).digest()
-        if digest in self._known:
-            self._used[digest] = self._known[digest]
-            text = yaml.decoded(raw, path)
-            return yaml.Document(str(path), self._known[digest][0], text, digest=digest)
+        digest = _digest(raw)
+        known = self._used.get(digest) or self._known.get(digest)
+        if known is not None:
+            self._used[digest] = known
+            return yaml.Document(str(path), known[0], yaml.decoded(raw, path), digest=digest)
         document = yaml.parse(yaml.decoded(raw, path), str(path))
         document.digest = digest
         if document.data is not None:
@@ -99,7 +109,8 @@ class Memo:
             return
         with suppress(OSError):
             with making_file(self.path) as fresh:
-                fresh.write_bytes(marshal.dumps((self._mark, self._used)))
+                data = marshal.dumps((self._mark, self._used))
+                fresh.write_bytes(_digest(data) + data)
             self._changed = False
 
 
