@@ -62,9 +62,12 @@ def _limits(schema: Schema, value: Any) -> Iterator[str]:
             yield f"{value} is out of range"
         if value >= schema.get("exclusiveMaximum", value + 1):
             yield f"{value} is out of range"
-    size = len(value) if isinstance(value, str | list | dict) else 0
-    least, most = {str: ("minLength", "maxLength"), list: ("minItems", "maxItems"),
-                   dict: ("minProperties", "maxProperties")}.get(type(value), ("", ""))  # fmt: skip
+    if not isinstance(value, str | list | dict):
+        return
+    unit = (
+        "Length" if isinstance(value, str) else "Items" if isinstance(value, list) else "Properties"
+    )
+    size, least, most = len(value), f"min{unit}", f"max{unit}"
     if not schema.get(least, size) <= size <= schema.get(most, size):
         yield f"{value!r} has the size {size}"
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):

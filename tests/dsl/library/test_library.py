@@ -9,11 +9,9 @@ from toys import Library, dataset_of
 
 from flancompile import check
 from flancompile.dsl.checks.dataset import check_library
-from flancompile.dsl.library.folders import holds_library, unseen
 from flancompile.dsl.library.library import builtin_library, load_library
 from flancompile.dsl.library.select import parse_selector
 from flancompile.errors import FlancompileError
-from flancompile.lint.reading import Reading
 
 
 @pytest.fixture
@@ -142,46 +140,6 @@ def test_for_each_gives_no_name_twice(library: Library, each: dict[str, Any], wr
         loaded.tasks()
 
 
-def test_a_single_file_is_checked_by_the_lock_of_its_library(tmp_path: Path) -> None:
-    made = Library(tmp_path)
-    made.dataset(rows=3)
-    path = tmp_path / "datasets" / "toy.yaml"
-    check(tmp_path, data=Reading())
-    text = path.read_text()
-    path.write_text(text.replace("question: question", "question: questoin"))
-    assert [d.code for d in check(path)] == ["FC222"]
-    assert [d.code for d in check(path)] == [d.code for d in check(tmp_path)]
-
-
-def test_a_damaged_lock_is_written_anew(tmp_path: Path) -> None:
-    made = Library(tmp_path)
-    made.dataset(rows=3)
-    lock = tmp_path / "schemas.lock"
-    lock.write_text("{")
-    (found,) = check(tmp_path)
-    assert found.code == "FC101" and "check --data" in str(found.hint)
-    assert load_library([tmp_path])[1] == []  # other commands do without
-    errors = [d for d in check(tmp_path, data=Reading()) if d.severity == "error"]
-    assert errors == []
-    assert check(tmp_path) == [] and "question" in lock.read_text()
-
-
-def test_a_folder_without_a_library_is_told_of(tmp_path: Path) -> None:
-    (tmp_path / "lib" / "datasets" / "more").mkdir(parents=True)
-    assert unseen(tmp_path / "lib") == []
-    for folder, advice in (
-        (tmp_path / "lib" / "datasets", f"part of: '{tmp_path / 'lib'}'"),
-        (tmp_path / "lib" / "datasets" / "more", f"part of: '{tmp_path / 'lib'}'"),
-        (tmp_path, "libraries in it: lib"),
-    ):
-        (found,) = unseen(folder)
-        assert found.code == "FC107" and advice in str(found.hint)
-    (tmp_path / "lib" / "recipe").mkdir()
-    assert unseen(tmp_path / "lib") == []  # as it holds no YAML
-    (tmp_path / "lib" / "recipe" / "r.yaml").touch()
-    assert [d.hint for d in unseen(tmp_path / "lib")] == ["did you mean 'recipes'?"]
-
-
 def test_words_before_a_bracket_are_no_calls_outside_slots(tmp_path: Path) -> None:
     made = Library(tmp_path)
     about = dataset_of("toy")
@@ -189,16 +147,6 @@ def test_words_before_a_bracket_are_no_calls_outside_slots(tmp_path: Path) -> No
     made.write("datasets/toy.yaml", about)
     made.write("datasets/toy.jsonl", [])
     assert check(tmp_path) == []
-
-
-def test_runs_and_builds_make_no_library(tmp_path: Path) -> None:
-    for folder in ("runs/x", "build/packs", "datasets", "recipes/old"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "runs" / "x" / "run.yaml").write_text("run: x")
-    (tmp_path / "datasets" / "rows.jsonl").write_text("{}")
-    assert not holds_library(tmp_path)
-    (tmp_path / "recipes" / "old" / "r.yaml").write_text("recipe: r")
-    assert holds_library(tmp_path)
 
 
 LANGUAGES = st.lists(
