@@ -661,19 +661,6 @@ def test_an_exemplar_file_is_read_as_lines_of_unicode(
     assert build.manifest.tasks[0].shots[2] > 200
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"tokenizer": {"train": "bpe"}}', "\xff"])
-def test_a_damaged_lock_is_told_of(
-    library: Library, cache: Path, tmp_path: Path, text: str
-) -> None:
-    change(library, "recipes/r.yaml", tokenizer={"train": "bpe", "vocab_size": 320})
-    (library.root / "recipes/r.lock.json").write_text(text, encoding="latin-1")
-    with pytest.raises(FlancompileError, match=r"r\.lock\.json is damaged") as caught:
-        library.compile(tmp_path / "a", cache)
-    assert caught.value.code == "FC414"
-    library.compile(tmp_path / "a", cache, relearn=True)
-    library.compile(tmp_path / "a", cache)
-
-
 def test_passes_over_a_member_are_planned_as_they_are_compiled(
     library: Library, cache: Path, tmp_path: Path
 ) -> None:
