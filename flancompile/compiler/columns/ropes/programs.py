@@ -112,12 +112,13 @@ def template_form(
         whole = _joined([Part(text, constants, tuple((n, i) for i, n in enumerate(names)))])
     except _NoProgramError:
         return None
-    slots = [
-        *((n, None) for n in names),
-        *((names[slot], filters) for slot, filters in whole.filtered),
-    ]
+    slots: list[tuple[str, Hashable]] = [(name, None) for name in names]
+    slots += [(names[slot], filters) for slot, filters in whole.filtered]
+    # A name that only filters read has no slot of its own: it may have no text, as a list.
+    used = sorted({p for p in whole.parts if isinstance(p, int)} | whole.tested)
+    parts = tuple(p if isinstance(p, str) else used.index(p) for p in whole.parts)
     tested = frozenset(names[slot] for slot in whole.tested)
-    return Form(Program(whole.parts, width=len(slots)), tuple(slots), tested)
+    return Form(Program(parts, width=len(used)), tuple(slots[i] for i in used), tested)
 
 
 def filtered_column(filters: Hashable, column: Column, rows: int) -> Column:

@@ -62,6 +62,7 @@ CARRIED: list[dict[str, Any]] = [
     {"exemplars": {"from": "column", "rows": "own", "explanation": "item.e"}},
     {"exemplars": {"from": "file", "file": "f", "fields": {"q": "item.q", "a": "item.a"}}},
     {"let": {"k": "pick(['k', 'l'])"}, "instruction": "Kind {{ k }}."},
+    {"templates": [{"input": "{{ q }} {{ xs | join(', ') }}", "target": "{{ own | tojson }}"}]},
 ]
 
 
