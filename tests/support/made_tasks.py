@@ -72,6 +72,7 @@ INPUTS = [
     "{% if n %}{{ q }}{% else %}Nothing{% endif %}\n{{ options }}", "{{ xs | join(', ') }}?",
     "{% for x in xs %}{{ x }} {% endfor %}", "{{ p }}{{ options }}: {{ q }}", "{{ n // n }} {{ q }}",
     "{{ lang }} ({{ lang.code }}): {{ q | lower }}", "{% if q %}{{ q }}!{% endif %}{{ options }}{{ kind }}",
+    "{{ n | default('none', true) }} {{ xs | length }}{{ own | tojson }} {{ q }}", "{% if why %}{{ why | trim }}{% endif %}{{ xs | first }}{{ options }}",
 ]  # fmt: skip
 TARGETS = ["{{ a }}", "{{ gold }}", "{{ why }} So {{ a }}.", "{{ q[:2] }}", "{{ n }}{{ p }}"]
 TEMPLATE = st.fixed_dictionaries(

@@ -147,7 +147,10 @@ class Pools:
         items = compile_expression(self.settings.rows or "")(rows.fields(row))
         if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
             raise RowError("exemplars: not a list")
-        return items, json.dumps(items, sort_keys=True, default=str)
+        try:
+            return items, json.dumps(items, sort_keys=True, default=str)
+        except TypeError:  # keys of several types, which have no order
+            raise RowError("exemplars: an item's keys are not all texts") from None
 
     def column_pools(self, rows: RowSet, at: Iterable[int]) -> ColumnPools:
         """The pools of the rows `at`, each made from a column of its row, concatenated."""

@@ -268,6 +268,15 @@ def test_a_column_without_a_list_has_no_pool(items: Any) -> None:
     assert (found.counts.tolist(), len(found.pool)) == ([-1], 0)
 
 
+def test_items_with_keys_of_several_types_have_no_pool() -> None:
+    task = column(rows="[{1: q, 'a': q}]")
+    rows = rows_of(task, {"q": ["?"], "a": ["!"]})
+    pools = Pools(task.exemplars, rows)
+    with pytest.raises(RowError, match="an item's keys are not all texts"):
+        pools.of(rows, 0)
+    assert pools.column_pools(rows, [0]).counts.tolist() == [-1]
+
+
 VALUE = st.sampled_from(["1", "2", "", None])
 ITEM = st.fixed_dictionaries({"q": VALUE}, optional={"a": VALUE, "w": VALUE}) | st.none()
 OWN = st.lists(st.lists(ITEM, max_size=4) | st.none() | st.just("text"), min_size=1, max_size=6)

@@ -1,7 +1,9 @@
 """Tables of examples of generated tasks: the column engine against the row engine."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,10 +21,13 @@ from made_tasks import (
     task_of,
 )
 
-from flancompile.compiler.columns.examples.assemble import assemble
+from flancompile.compiler.columns.examples.assemble import Assembly, assemble
+from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.columns.ropes.segments import SegmentCache
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.render.arms import ArmShares
+from flancompile.drop_reasons import FewerShots
+from flancompile.dsl.models.style import ShotsStyle
 
 
 @pytest.mark.parametrize("tokenizer", ["bytes", "bpe", "unigram", "pieces"])
@@ -78,3 +83,68 @@ def test_the_column_engine_builds_every_row(more: dict[str, Any]) -> None:
     )
     assert made is not None
     assert (len(made.fallback_rows), len(made.rows) + len(made.reasons)) == (0, 200)
+
+
+def assembled(more: dict[str, Any], dropped: dict[int, str], **of_spec: Any) -> Assembly | None:
+    """Twenty rows of a task with two exemplars each."""
+    task = task_of({"templates": [{"input": "{{ q }}", "target": "{{ a }}"}], **more})
+    assert task is not None
+    block = row_set(task, made_rows(1, 20, plain=True), 0)
+    spec = replace(spec_of(task, ArmShares(shots=((2, 1.0),))), **of_spec)
+    return assemble(spec, block, pools_of(task, block, []), dropped, SegmentCache(BYTES))
+
+
+def texts(made: Assembly, ropes: Ropes) -> list[str]:
+    return list(made.builder.fragments.texts(ropes).to_pylist())
+
+
+def test_chat_layouts_and_refused_styles_are_of_the_row_engine() -> None:
+    recursive = ShotsStyle(zero="{% for x in input recursive %}{{ x }}{% endfor %}{{ input }}")
+    assert assembled({}, {}, wrap=True) is None
+    assert assembled({}, {}, shots_styles={"odd": recursive}) is None
+    assert assembled({}, {}) is not None
+
+
+def test_each_row_is_an_example_or_dropped_or_falls_back() -> None:
+    about = {"where": "n == 0", "templates": [{"input": "{{ q }}", "target": "{{ a }}", "when": "{[]: 1}"},
+                                              {"input": "{{ q }}", "target": "{{ a }}"}]}  # fmt: skip
+    made = assembled({"where": "n == 0"}, {0: "reserved", 1: "reserved"})
+    assert made is not None
+    rows, dropped, left = made.rows.tolist(), sorted(made.reasons), made.fallback_rows.tolist()
+    assert sorted([*rows, *dropped, *left]) == list(range(2, 20))
+    assert rows == sorted(rows) and rows and not left
+    assert set(made.reasons.values()) == {"where"}
+    made = assembled(about, {0: "reserved"})  # a condition that is not lowered
+    assert made is not None
+    assert (len(made.rows), made.reasons) == (0, {})
+    assert made.fallback_rows.tolist() == list(range(1, 20))
+
+
+def test_a_dropped_exemplar_leaves_the_others_and_at_last_the_query() -> None:
+    layouts = {
+        "few": ShotsStyle(when="few", opening="", exemplar="{{ n }}. {{ input }}", separator="|", query="{{ n }}. {{ input }}"),
+        "zero": ShotsStyle(when="zero", zero="Alone: {{ input }}"),
+    }  # fmt: skip
+    made = assembled({}, {}, shots_styles=layouts)
+    assert made is not None
+    whole, some = texts(made, made.first_prompts), np.array([2, 5])
+    assert made.shots.tolist() == [2] * 20 and (made.layout == 0).all()
+    shorter = texts(made, made.drop_shot(some))
+    for place, prompt in zip(some.tolist(), shorter, strict=True):
+        first, _, query = whole[place].split("|")
+        assert prompt == f"{first}|2. {query.removeprefix('3. ')}"
+    assert [made.shots[i] for i in (2, 3, 5)] == [1, 2, 1]
+    alone = texts(made, made.drop_shot(some[:1]))
+    assert alone == ["Alone: " + whole[2].split("|")[2].removeprefix("3. ")]
+    assert made.layout[[2, 5]].tolist() == [1, 0]
+    assert texts(made, made.prompts(np.array([2, 3]))) == [alone[0], whole[3]]
+    assert list(FewerShots)[made.fewer_shots[2]] == FewerShots.OVER_LONG
+    assert made.fewer_shots[3] == -1
+    assert texts(made, made.first_prompts) == whole
+
+
+def test_white_space_joins_the_targets() -> None:
+    plain, joined = (assembled({}, {}, join=join) for join in ("", " \n"))
+    assert plain is not None and joined is not None
+    assert texts(joined, joined.targets) == [" \n" + t for t in texts(plain, plain.targets)]
+    assert texts(joined, joined.first_prompts) == texts(plain, plain.first_prompts)
