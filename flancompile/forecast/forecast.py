@@ -19,7 +19,11 @@ __all__ = ["Plan", "TaskPlan", "forecast"]
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """Forecast for one task. Mean lengths, with special tokens, are over the first block."""
+    """Forecast for one task. Mean lengths, with special tokens, are over the first block.
+
+    usable: rows within the cap that give an example; usable_share: their share of the rows within
+    the cap.
+    """
 
     task: str
     member: str
@@ -28,6 +32,7 @@ class TaskPlan:
     share: float
     examples: int
     passes: float
+    usable: int
     usable_share: float
     mean_prompt_tokens: float
     mean_target_tokens: float
@@ -121,6 +126,7 @@ def _counts(
         shares = {i: s / means[i][1] for i, s in shares.items()}
     whole = sum(shares.values()) or 1.0
     shares = {i: s / whole for i, s in shares.items()}
+    limits = {i: m for i in shares if (m := _limit(streams.streams[i])) is not None}
     size = recipe.size
     if size.examples is not None:
         total = size.examples
@@ -130,11 +136,40 @@ def _counts(
             min((size.passes * n / shares[i] for i, n in rows.items() if i in shares), default=0)
         )
     else:
-        side = sum(
-            s * (means[i][1] + (means[i][0] if size.tokens else 0.0)) for i, s in shares.items()
-        )
-        total = round((size.tokens or size.target_tokens or 0) / max(side, 1e-9))
-    return apportion(total, shares)
+        lengths = {i: means[i][1] + (means[i][0] if size.tokens else 0.0) for i in shares}
+        return _of_tokens(size.tokens or size.target_tokens or 0, shares, lengths, limits)
+    counts = apportion(total, shares)
+    return {i: min(n, limits.get(i, n)) for i, n in counts.items()}
+
+
+def _of_tokens(
+    tokens: int, shares: dict[str, float], lengths: dict[str, float], limits: dict[str, int]
+) -> dict[str, int]:
+    """Examples whose tokens reach a size; tasks at their limit leave the rest to the others."""
+    ended: dict[str, int] = {}
+    while True:
+        others = {i: s for i, s in shares.items() if i not in ended}
+        rest = tokens - sum(n * lengths[i] for i, n in ended.items())
+        side = sum(s * lengths[i] for i, s in others.items())
+        total = max(0.0, rest) / max(side, 1e-9) if others else 0.0
+        over = {i: limits[i] for i, s in others.items() if total * s > limits.get(i, math.inf)}
+        if not over:
+            return {**apportion(round(total * sum(others.values())), others), **ended}
+        ended |= over
+
+
+def _usable(stream: Stream) -> tuple[int, float]:
+    """Rows within the cap that give an example, and their share, from the built blocks."""
+    capped = stream.planned.capped
+    looked = capped(sum(stream.blocks[: len(stream.pieces)]))
+    share = stream.usable / looked if looked else 0.0
+    return round(share * capped(sum(stream.blocks))), share
+
+
+def _limit(stream: Stream) -> int | None:
+    """Most examples that the task's limit of epochs allows."""
+    most = stream.planned.max_epochs
+    return None if most is None else int(most * _usable(stream)[0])
 
 
 def _task(
@@ -145,9 +180,8 @@ def _task(
 ) -> TaskPlan:
     task = stream.planned.task
     blocks = prepared.context.reads[task.source_id, prepared.context.recipe.split]
-    looked = blocks.block_rows[0] if blocks.block_rows else 0
-    share = stream.usable / looked if looked else 0.0
-    usable = stream.planned.capped(round(share * blocks.kept))
+    usable = _usable(stream)[0]
+    kept = stream.planned.capped(blocks.kept)
     return TaskPlan(
         task=task.id,
         member=stream.planned.member,
@@ -156,7 +190,8 @@ def _task(
         share=prepared.shares.get(task.id, 0.0),
         examples=counts.get(task.id, 0),
         passes=round(counts.get(task.id, 0) / usable, 3) if usable else 0.0,
-        usable_share=round(share, 4),
+        usable=usable,
+        usable_share=round(usable / kept, 4) if kept else 0.0,
         mean_prompt_tokens=round(means[task.id][0], 1),
         mean_target_tokens=round(means[task.id][1], 1),
     )

@@ -81,7 +81,7 @@ def _rung(
     }
     used = {t.id: t for n in rung.names for t in serving.get(n, [])}
     here = [planned[i] for i in used if i in planned]
-    usable = {t.task: round(t.kept * t.usable_share) for t in here}
+    usable = {t.task: t.usable for t in here}
     return RungReport(
         tasks=rung.tasks,
         names=len(rung.names),

@@ -1,6 +1,7 @@
 """Dumped YAML: the language's reader and PyYAML's read the same values back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -49,8 +50,8 @@ VALUES = st.recursive(
 )
 
 
-def dumped(data: object, **more: object) -> str:
-    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, **more)
+def dumped(data: object, **more: Any) -> str:
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, **more))
 
 
 @settings(max_examples=60)
