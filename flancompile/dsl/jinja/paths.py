@@ -32,14 +32,18 @@ def paths_of(node: nodes.Node) -> Iterator[Path]:
     if path is not None:
         yield path
         return
+    called = node.node if isinstance(node, nodes.Call) else None
     for child in node.iter_child_nodes():
+        is_function = isinstance(child, nodes.Name) and child.name in environment().globals
+        if child is called and is_function:
+            continue  # no field of the same name
         yield from paths_of(child)
 
 
 def path_of(node: Any) -> Path | None:
     """Path of a node that is a name or a constant key of a path; else None."""
     if isinstance(node, nodes.Name):
-        return None if node.name in environment().globals else (node.name,)
+        return (node.name,)
     if isinstance(node, nodes.Getattr):
         key: str | None = node.attr
     elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):

@@ -20,6 +20,7 @@ from flancompile.dsl.jinja.paths import label_names, paths_read
         ("row['#1 String'] ~ row.x", {("row", "#1 String"), ("row", "x")}),
         ("zip(a, range(n))", {("a",), ("n",)}),
         ("a.b().c", {("a", "b")}),
+        ("range.x ~ len(len)", {("range", "x"), ("len",)}),
         ("1 + 'x'", set()),
         ("a +", set()),
     ],
