@@ -30,7 +30,6 @@ COVERED_BY_OTHERS = {
     "compiler/packing": "bound exchange histogram vector",
     "compiler/plan": "feasibility members",
     "compiler/render": "block_cache exemplar_files exemplar_pools exemplars row_set",
-    "dsl/checks": "allowed dataset dialogues names source style types",
     "dsl/yaml": "advice keys model_members repair validate",
     "forecast": "forecast ladder",
 }

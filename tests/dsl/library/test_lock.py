@@ -52,16 +52,14 @@ def test_a_lock_is_read_back(tmp_path_factory: Any, first: Any, second: Any) -> 
 
 def test_a_digest_is_that_of_all_parts_but_staleness() -> None:
     one = schema_of([{"a": 1, "b": "x"}])
-    digests = {
-        replace(one, **change).digest
-        for change in (
-            {}, {"source": "t"}, {"absent": frozenset("a")}, {"splits": {}},
-            {"columns": {**one.columns, "a": type_of(1.5)}},
-        )
-    }  # fmt: skip
+    changes: list[dict[str, Any]] = [
+        {}, {"source": "t"}, {"absent": frozenset("a")}, {"splits": {}},
+        {"columns": {**one.columns, "a": type_of(1.5)}},
+    ]  # fmt: skip
+    digests = {replace(one, **change).digest for change in changes}
     assert len(digests) == 5
     assert replace(one, stale=True).digest == one.digest
-    assert replace(one, columns=dict(reversed(one.columns.items()))).digest == one.digest
+    assert replace(one, columns=dict(reversed(list(one.columns.items())))).digest == one.digest
 
 
 def test_keys_that_are_not_set_do_not_change_a_source_s_digest() -> None:

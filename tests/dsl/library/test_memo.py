@@ -35,7 +35,7 @@ def test_a_file_of_equal_bytes_is_not_parsed_again(
     other = tmp_path / "copy.yaml"
     other.write_text(TEXT)
     again = Memo(tmp_path / "memo")
-    monkeypatch.setattr(module.yaml, "parse", None)
+    monkeypatch.setattr("flancompile.dsl.yaml.document.parse", None)
     document = again.read(other)
     assert (document.data, document.text) == ({"a": 1, "b": ["x", {"c": "é"}]}, TEXT)
     stored = again.diagnostics(document)
