@@ -164,6 +164,8 @@ def _no_row(
         if one.id == row:
             return fail("FC308", f"row {row!r} is dropped when it is read: {one.reason}")
     hint = nearest(row, [str(r["_id"]) for r in rows])
+    if not rows:
+        hint = "the split has no rows"
     hint = hint or f"the sample has rows 0 to {len(rows) - 1}; an id finds any row of the split"
     return fail("FC308", f"there is no row {row!r}", hint=hint)
 
