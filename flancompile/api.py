@@ -255,18 +255,16 @@ def _to_score(place: Path, run_info: dict[str, Any], build: str | Path | None) -
     from flancompile.store.build import Build
 
     if build is None and not Path(run_info["build"]).is_dir():
-        message = f"the run's build {run_info['build']!r} is no longer there"
-        raise fail("FC504", message, hint="name its folder with --build FOLDER")
+        message = f"the run's build {run_info['build']!r} no longer exists"
+        raise fail("FC504", message, hint="give its folder with --build FOLDER")
     opened = Build.open(build if build is not None else run_info["build"])
     if opened.manifest.tokenizer.digest != run_info["tokenizer"]:
-        hint = "name a build with the run's tokenizer with --build"
-        message = (
-            f"{str(opened.path)!r} does not have the tokenizer that {str(place)!r} was trained with"
-        )
+        hint = "give a build with the run's tokenizer with --build"
+        message = f"{str(opened.path)!r} has another tokenizer than {str(place)!r} was trained with"
         raise fail("FC602", message, hint=hint)
     if opened.manifest.layout != "decoder":
         message = f"{str(opened.path)!r} has the layout {opened.manifest.layout}"
-        hint = f"{str(place)!r} holds a decoder: compile the recipe with `layout: decoder`"
+        hint = f"{str(place)!r} has a decoder: compile the recipe with `layout: decoder`"
         raise fail("FC601", message, hint=hint)
     return opened
 

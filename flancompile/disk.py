@@ -33,9 +33,9 @@ def _diagnosed(error: OSError) -> FlancompileError | None:
     why = error.strerror or str(error)
     named = "" if error.filename is None else f" {str(error.filename)!r}"
     if error.errno in NO_ROOM:
-        hint = "free some space, or name another cache with --cache, and run it again"
-        return fail("FC513", f"there is no room to write{named}: {why}", hint=hint)
+        hint = "free some space, or choose another cache with --cache, and run the command again"
+        return fail("FC513", f"cannot write{named}: {why}", hint=hint)
     if error.errno in _UNUSABLE:
-        hint = "name a place that can be read and written with --out or --cache"
-        return fail("FC516", f"a place cannot be used:{named} {why}", hint=hint)
+        hint = "choose a readable and writable folder with --out or --cache"
+        return fail("FC516", f"a file or folder cannot be used:{named} {why}", hint=hint)
     return None

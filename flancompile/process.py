@@ -37,10 +37,10 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 def _dead(has_started: bool) -> FlancompileError:
     if has_started:
-        hint = "it was killed, perhaps for lack of memory: use fewer --workers or less --memory"
+        hint = "it may have run out of memory: use fewer --workers or less --memory"
         return fail("FC515", "a worker process has died", hint=hint)
     hint = 'in a script, call it under `if __name__ == "__main__":`: each worker imports the script'
-    return fail("FC515", "the worker processes died at their start", hint=hint)
+    return fail("FC515", "the worker processes died when they started", hint=hint)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class RunFile:
         if given is None and self.run.build is None:
             hint = "add `build: FOLDER` to the file, or pass --build FOLDER"
             span = self.document.span(("run",))
-            raise fail("FC605", "no build to train on is named", span=span, hint=hint)
+            raise fail("FC605", "no build to train on is given", span=span, hint=hint)
         return Build.open(given if given is not None else self.folder / (self.run.build or ""))
 
     def check(self, build: Build) -> None:

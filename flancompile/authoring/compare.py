@@ -76,7 +76,7 @@ def _changes(
         elif a != b:
             yield f"{name}: {a!r} → {b!r}"
     if not within and set(first) == set(second) and list(first) != list(second):
-        yield "its members stand in another order"
+        yield "its members are in another order"
 
 
 def compare_builds(first: Manifest, second: Manifest) -> list[Difference]:

@@ -251,9 +251,7 @@ def _choices(answer: Column, gold: Gold | None) -> list[str]:
         return [f"  choices: {{options: [{listed}], gold: {answer.field}}}"]
     labels = {True: "yes", False: "no"} if answer.kind == "truth value" else {}
     pairs = ", ".join(f"{_quoted(v)}: {_quoted(labels.get(v, v) or 'none')}" for v in answer.values)
-    return [
-        f"  choices: {{options: {{{pairs}}}, gold: {answer.field}}} # say what each label means"
-    ]
+    return [f"  choices: {{options: {{{pairs}}}, gold: {answer.field}}} # describe each label"]
 
 
 def _target_column(columns: Sequence[Column], options: Column | None) -> Column:

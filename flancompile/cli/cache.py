@@ -16,7 +16,7 @@ ACTIONS = ("info", "gc", "path")
 def run(action: str, limit: str | None, cache: Path | None, *, as_json: bool) -> None:
     """Print the cache's size or folder, or delete its least recently used files."""
     if action not in ACTIONS:
-        raise fail("FC416", f"cache knows no {action!r}", hint=nearest(action, ACTIONS))
+        raise fail("FC416", f"there is no cache action {action!r}", hint=nearest(action, ACTIONS))
     found = Cache(cache) if cache is not None else default_cache()
     if action == "path":
         print(found.root)

@@ -49,7 +49,7 @@ def bytes_of(text: str) -> int:
     """Parse a size such as `256MiB` into bytes. Raises FC415."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if match is None or match[2].upper() not in _UNITS:
-        raise fail("FC415", f"{text!r} is no size", hint="write 256MiB, 1GiB or a number of bytes")
+        raise fail("FC415", f"{text!r} is not a size", hint="write 256MiB, 1GiB or bytes")
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 

@@ -39,7 +39,7 @@ def run(out: Path) -> int:
     say.print("\n2/3 train", style="bold")
     anew = _is_of_another(folder, opened.manifest.root_digest, library)
     if anew:
-        say.print(f"{folder} is of another library or run: it is trained anew", style="dim")
+        say.print(f"{folder} belongs to another library or run; training starts again", style="dim")
     code = train.run("demo", folder, build, [library], overwrite=anew, as_json=False)
     if code:
         return code

@@ -78,7 +78,7 @@ def _pack(
     build: Build, pack: int | None, step: int | None, row: int, batch_packs: int, seed: int
 ) -> int:
     if (pack is None) == (step is None):
-        hint = "say --pack P --segment S, or --step S --row R"
+        hint = "give --pack P --segment S, or --step S --row R"
         raise fail("FC509", "explain needs one of --pack and --step", hint=hint)
     if pack is not None:
         if not 0 <= pack < len(build.packs):

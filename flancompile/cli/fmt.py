@@ -36,7 +36,7 @@ def run(paths: list[Path], *, check: bool, show: bool) -> int:
             )
             out.print("".join(lines), end="")
         elif check:
-            out.print(f"{path} would be formatted")
+            out.print(f"{path} would be reformatted")
         if not check and not show:
             partial = path.with_name(f".{path.name}.{os.getpid()}")
             partial.write_text(after, encoding="utf-8")

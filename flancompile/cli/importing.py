@@ -53,7 +53,7 @@ def run(kind: str, given: list[Path], out: Path, split: str, *, as_json: bool) -
             report("import", done, len(paths))
     if not found:
         names = ", ".join(str(path) for path in given)
-        raise fail("FC302", f"nothing to import in {names}", hint=f"{kind} reads files of tasks")
+        raise fail("FC302", f"nothing to import in {names}", hint=f"{kind} reads task files")
     files = {f"styles/{name}.yaml": text for name, text in kinds[kind].extra_files.items()}
     for imported in found:
         if imported.text:
@@ -116,7 +116,7 @@ def _write(files: Mapping[str, str], out: Path) -> None:
     """Write all files, or none if one already exists."""
     for name in files:
         if (out / name).exists():
-            message = f"{str(out / name)!r} is there already"
+            message = f"{str(out / name)!r} already exists"
             raise fail("FC501", message, hint="choose an empty folder")
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)

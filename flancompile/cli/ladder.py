@@ -56,4 +56,4 @@ def run(
         out.print(f"… and {len(missing) - SHOWN} more; --all lists them", style="yellow")
     unserved = sum(not n.tasks for n in found[-1].missing)
     if unserved and not every:
-        out.print(f"{unserved:,} names are served by no task; --all lists them", style="dim")
+        out.print(f"{unserved:,} names are not covered by any task; --all lists them", style="dim")

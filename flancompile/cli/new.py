@@ -38,7 +38,8 @@ def run(
     else:
         path = Path(source)
         if not path.is_file():
-            raise fail("FC301", f"there is no file {source!r}", hint="or say hub:OWNER/NAME")
+            hint = "for a dataset on the Hub, write hub:OWNER/NAME"
+            raise fail("FC301", f"there is no file {source!r}", hint=hint)
         source_keys["files"] = {"train": os.path.relpath(path.resolve(), folder)}
         read, base = {**source_keys, "files": {"train": path.name}}, path.parent
     rows, dropped = _sampled(read, base)
@@ -56,7 +57,7 @@ def run(
         print(text, end="")
         return
     if out.exists():
-        raise fail("FC501", f"{str(out)!r} is there already", hint="choose another name")
+        raise fail("FC501", f"{str(out)!r} already exists", hint="choose another name")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
     _print_lints(out)
@@ -68,7 +69,7 @@ def _print_lints(out: Path) -> None:
 
     for complaint in check(out, data=Reading(ROWS, write_lock=False)):
         print(complaint.render(), end="\n\n")
-    console().print(f"{out}: look it over, then `flancompile check --data {out}`")
+    console().print(f"{out} written; edit it, then run `flancompile check --data {out}`")
 
 
 def _sampled(place: dict[str, Any], base: Path) -> tuple[list[dict[str, Any]], list[FieldRow]]:

@@ -33,7 +33,7 @@ def run(out: Path | None, name: str | None, *, expressions: bool, keys: bool, ap
         for path in write_schemas(out, MODELS):
             console().print(str(path))
     elif name is None:
-        console().print(f"say --out FOLDER, or one of: {', '.join(known)}")
+        console().print(f"give --out FOLDER, or one of: {', '.join(known)}")
     elif name not in known:
         raise fail("FC416", f"there is no schema {name!r}", hint=nearest(name, known))
     else:

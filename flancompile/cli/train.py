@@ -37,7 +37,7 @@ def run(
         except Exception as error:
             if type(error).__name__ != "Interrupted":
                 raise
-            print("stopped; the same command goes on from here", file=sys.stderr)
+            print("stopped; the same command resumes from here", file=sys.stderr)
             return 130
     last = (read_metrics(folder) or [{}])[-1]
     if as_json:
@@ -63,7 +63,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
         nonlocal requested
         requested = True
         signal.signal(number, signal.default_int_handler)
-        print("stopping after this step; once more to stop at once", file=sys.stderr)
+        print("stopping after this step; interrupt again to stop at once", file=sys.stderr)
 
     previous_handlers = {n: signal.signal(n, request_stop) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -100,7 +100,7 @@ def _display() -> Iterator[Callable[[Any], None]]:
     def report(event: Any) -> None:
         if not isinstance(event, dict):
             run_info = event.run_info
-            resumed = f", going on from step {event.step}" if event.step else ""
+            resumed = f", resuming from step {event.step}" if event.step else ""
             err.print(
                 f"{run_info['run']['run']}: {run_info['parameters']:,} parameters, "
                 f"{event.steps:,} steps, mesh {run_info['mesh']} of {run_info['device']}, "

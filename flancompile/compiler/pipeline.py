@@ -80,7 +80,8 @@ def prepare(request: CompileRequest, executor: Executor | None) -> PreparedRecip
     node, planned = node.without(left_out), {i: p for i, p in planned.items() if i not in left_out}
     if not planned:
         why = f"{tasks[0].id}: {left_out[tasks[0].id]}"
-        raise fail("FC407", f"no task of {recipe.mixture!r} has its rows here", span=span, hint=why)
+        message = f"no task of {recipe.mixture!r} has data on this machine"
+        raise fail("FC407", message, span=span, hint=why)
     rows = {i: _usable_rows(reads, p.task, recipe.split) for i, p in planned.items()}
     shares_ = shares(node, rows)
     if tokenizer is None:

@@ -84,14 +84,14 @@ def _pinned(recipe: Loaded[Recipe], cache: Cache) -> Tokenizer | None:
     if (known["train"], known["vocab_size"]) != (spec.train, spec.vocab_size):
         message = (
             f"{path.name} pins a {known['train']} tokenizer of {known['vocab_size']}, "
-            f"the recipe asks for {spec.train} of {spec.vocab_size}"
+            f"but the recipe sets {spec.train} of {spec.vocab_size}"
         )
         span = recipe.document.span(("tokenizer",))
-        raise fail("FC414", message, span=span, hint="learn it anew: --relearn")
+        raise fail("FC414", message, span=span, hint="train it again: --relearn")
     tokenizer = load_folder(path.parent / known["file"])
     if tokenizer.digest != known["digest"]:
         message = f"{known['file']} is not the tokenizer that {path.name} pins"
-        raise fail("FC414", message, hint="restore the file, or learn it anew: --relearn")
+        raise fail("FC414", message, hint="restore the file, or train it again: --relearn")
     return tokenizer
 
 
@@ -102,5 +102,5 @@ def _pin_in(path: Path) -> dict[str, Any]:
         return {key: pin[key] for key in ("train", "vocab_size", "digest", "file")}
     except (ValueError, KeyError, TypeError) as error:
         message = f"{path} is damaged: {type(error).__name__}: {error}"
-        hint = "restore the file, or learn the tokenizer anew: --relearn"
+        hint = "restore the file, or train the tokenizer again: --relearn"
         raise fail("FC414", message, hint=hint) from None

@@ -75,7 +75,7 @@ def _needed(recipe: Loaded[Recipe], token: int | None, name: str, frame_key: str
         span = recipe.document.span(("frame", frame_key) if written else ("tokenizer",))
         off = "none" if frame_key == "join" else "false"
         hint = (
-            f"say `{name}: TEXT` under the recipe's tokenizer, or `frame: {{{frame_key}: {off}}}`"
+            f"set `{name}: TEXT` under the recipe's tokenizer, or `frame: {{{frame_key}: {off}}}`"
         )
         raise fail("FC410", f"the tokenizer has no {name} token", span=span, hint=hint)
     return token

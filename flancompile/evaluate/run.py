@@ -61,7 +61,7 @@ def evaluate_build(
     """
     entries = build.manifest.evaluation
     if not entries:
-        hint = "give the recipe an `evaluate:` and compile it again"
+        hint = "add `evaluate:` to the recipe and compile it again"
         raise fail("FC612", f"{str(build.path)!r} has no evaluation tasks", hint=hint)
     for entry in entries:
         metric(entry.metric)

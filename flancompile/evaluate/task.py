@@ -80,8 +80,8 @@ class PromptFrame:
         """Ids of a prompt with its special tokens. Raises FC610 if there are none at all."""
         framed = [i for i in (self.before, *ids, self.after_prompt) if i is not None]
         if not framed:
-            hint = "give the recipe's frame a `bos` or a `join`"
-            raise fail("FC610", "a prompt is empty, and the frame adds nothing to it", hint=hint)
+            hint = "set `bos` or `join` in the recipe's frame"
+            raise fail("FC610", "a prompt is empty, and the frame adds no token to it", hint=hint)
         return framed
 
     def target(self, ids: Sequence[int]) -> list[int]:
@@ -142,7 +142,7 @@ def _rank(
     targets: list[list[int]] = []
     for line in lines:
         if not line["options"]:
-            hint = "compile the recipe again: templates that cannot be ranked are left out now"
+            hint = "compile the recipe again: templates that cannot be ranked are now left out"
             message = f"row {line['row_id']} has no options to rank, under {line['template']!r}"
             raise fail("FC613", message, hint=hint)
         framed = frame.prompt(line["prompt_ids"])

@@ -71,7 +71,7 @@ class Feed:
         """Indices of the packs of a host's batch. -> int64[batch_packs / hosts]. Raises FC510."""
         if not 0 <= host < hosts or self.batch_packs % hosts or step < 0:
             message = f"step {step}, host {host} of {hosts}, {self.batch_packs} packs a batch"
-            hint = "hosts must divide the packs of a batch; steps and hosts count from 0"
+            hint = "the number of hosts must divide batch_packs; steps and hosts count from 0"
             raise fail("FC510", f"no such batch: {message}", hint=hint)
         share = self.batch_packs // hosts
         packs = len(self.build.packs)
@@ -159,8 +159,8 @@ class Feed:
                 if stored != now
             ]
             hint = (
-                "train on the build and batches that the checkpoint names, or start anew: in "
-                "another folder, or with --overwrite"
+                "use the build and batches of the checkpoint, or start again in another folder or "
+                "with --overwrite"
             )
             raise fail("FC511", f"the state is of another feed: {'; '.join(parts)}", hint=hint)
         return state.next_step

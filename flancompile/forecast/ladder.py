@@ -17,7 +17,7 @@ from flancompile.forecast.forecast import Plan, TaskPlan
 
 __all__ = ["NameReport", "RungReport", "ladder_report"]
 
-UNSERVED = "no task of the library serves it"
+UNSERVED = "no task of the library covers it"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ __all__ = ["check_rows"]
 
 HIDDEN = "FC307"  # rows that are here, and whose column a variable hides
 _SHARED_ID = (
-    "all of them are kept, but an id then names several rows: add what tells them apart, such as "
+    "all are kept, but an id should name one row: add a part that differs, such as "
     "`id: id ~ '-' ~ row_number`"
 )
 Progress = Callable[[str, int, int | None], None]
@@ -110,7 +110,7 @@ def _task(
     if not splits:
         span = task.dataset.document.span(("source",))
         message = f"the rows of {task.source_id!r} are not on this machine"
-        return [Diagnostic("FC319", message, span, "an overlay says where they lie", "warning")]
+        return [Diagnostic("FC319", message, span, "give their place in an overlay", "warning")]
     linted = linted_splits(task, splits) if reading.split is None else [reading.split]
     found: list[Diagnostic] = []
     for split in (s for s in linted if (task.source_id, s) not in broken):
@@ -189,9 +189,9 @@ def _across(
         keys = {hash(tuple(" ".join(str(r.get(n)).lower().split()) for n in names)) for r in rows}
         for other in splits[: splits.index(split)]:
             if double := sum(seen.get(k) == other for k in keys):
-                message = f"{task.id}: {double:,} inputs stand in {other!r} and in {split!r}"
+                message = f"{task.id}: {double:,} inputs occur in both {other!r} and {split!r}"
                 span = task.dataset.document.span(("source",))
-                hint = "an evaluation on them tells little"
+                hint = "scores on rows seen in training mean little; remove the rows from one split"
                 found.append(Diagnostic("FC332", message, span, hint, "warning"))
         for key in keys:
             seen.setdefault(key, split)

@@ -108,9 +108,9 @@ class Leaks:
                 words = self.words / sum(self.rows.values())
                 size = "one word" if words < 1.5 else f"{words:.0f} words"
                 finding = f"its whole target ({size} on average) in the field {name!r}"
-                advice = "take the answer out, or tag the task `extractive`"
+                advice = "remove the answer from the input, or tag the task `extractive`"
                 if name in self.derived:
-                    advice = "the field is made of the same column as the answer; " + advice
+                    advice = "the field is computed from the answer's column; " + advice
                 yield finding, advice, count, self.first[name]
 
 

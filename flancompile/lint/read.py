@@ -44,7 +44,7 @@ def header_hint(place: Resolved) -> str | None:
         return None
     listed = ", ".join(repr(n if len(n) < 30 else f"{n[:27]}...") for n in list(row)[:_NAMES])
     return (
-        f"the first line gives the names of the columns: {listed}; where it is a row, say "
+        f"the first line is read as column names: {listed}; if it is a row, set "
         "`read: {header: false, columns: [...]}`"
     )
 

@@ -18,8 +18,8 @@ from flancompile.tokenizer.special import USUAL, special_tokens_in
 __all__ = ["lint_rows"]
 
 _MARKED = (
-    "values are never read as templates; leave such rows out with `where`, or say why they may "
-    'stay: `allow: {FC333: "code samples"}`'
+    "values are never read as templates; leave such rows out with `where`, or give the reason if "
+    'they are intended: `allow: {FC333: "code samples"}`'
 )
 _OUTSIDE = re.compile(r"the index -[0-9]+ is negative|no item [0-9]+|is not in the table")
 _SYNTAX = re.compile(r"\{\{|\{%")
@@ -50,10 +50,11 @@ def _dropped(sample: Sample, faults: Sequence[str], left_out: int) -> None:
         sample.report("FC320", f"the split {sample.split!r} has no rows{left}", ())
     elif faults:
         why = commonest(faults)
-        message = f"{share(len(faults), total)} are dropped when read; mostly: {why}"
+        affected = share(len(faults), total)
+        message = f"{affected} are dropped when read; most frequent reason: {why}"
         hint = None
         if _OUTSIDE.search(why):
-            hint = "a label outside its list? `where` can leave those rows out"
+            hint = "if a label is outside its list, leave those rows out with `where`"
         elif len(faults) == total:
             hint = header_hint(split_spec(sample.request, sample.task, sample.split).place)
         sample.report("FC320", message, (), hint)
@@ -68,7 +69,8 @@ def _marked(sample: Sample, total: int) -> None:
         if any(isinstance(row.get(n), str) and _SYNTAX.search(row[n]) for n in names)
     ]
     if marked:
-        message = f"values hold template syntax in {share(len(marked), total, marked[0])}"
+        affected = share(len(marked), total, marked[0])
+        message = f"values contain template syntax in {affected}"
         sample.report("FC333", message, (), _MARKED)
 
 
@@ -86,28 +88,28 @@ def _special_tokens(sample: Sample) -> None:
         found.update(sorted(names))
         ids += [str(row["_id"])] if names else []
     if found:
-        what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(5))
+        listed = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(5))
         affected = share(len(ids), len(sample.rows), ids[0])
         hint = (
-            "they are encoded as text; take them off in `fields`, or allow them in a recipe by "
+            "they are encoded as text; remove them in `fields`, or allow them in a recipe with "
             "`tokenizer: {special_in_data: token}`"
         )
-        sample.report("FC336", f"values spell special tokens in {affected}: {what}", (), hint)
+        sample.report("FC336", f"values contain special tokens in {affected}: {listed}", (), hint)
 
 
 def _messages(sample: Sample) -> None:
     """Keys and content parts of messages that the texts of turns omit."""
     texts = [t.turns.text for t in sample.task.task.templates if t.turns is not None]
-    shown = {"name"} if any(("turn", "name") in paths_read(text) for text in texts) else set()
+    shown_keys = {"name"} if any(("turn", "name") in paths_read(text) for text in texts) else set()
     found: Counter[str] = Counter()
     ids: list[str] = []
     for row in sample.rows:
-        names = {name for v in row.values() for name in left_out_of(v)} - shown
+        names = {name for v in row.values() for name in left_out_of(v)} - shown_keys
         found.update(sorted(names))
         ids += [str(row["_id"])] if names else []
     if found:
-        what = ", ".join(f"{name} ({count:,})" for name, count in found.most_common())
+        listed = ", ".join(f"{name} ({count:,})" for name, count in found.most_common())
         affected = share(len(ids), len(sample.rows), ids[0])
-        message = f"messages have keys or parts that no turn's text shows in {affected}: {what}"
+        message = f"messages have keys or parts that no turn shows in {affected}: {listed}"
         hint = "put them into `text`, or into the content that `chat` reads"
         sample.report("FC335", message, (), hint)

@@ -109,13 +109,15 @@ class _Templates:
         named = f"the template {template.name!r}"
         if facts.rows == 0 and self.rows:
             why = reasons.most_common(1)
-            hint = f"mostly: {why[0][0]}" if why else "its `when` holds for none"
-            self.report("FC321", f"{named} fits no row", key, hint)
+            never = "its `when` is false for all rows"
+            hint = f"most frequent reason: {why[0][0]}" if why else never
+            self.report("FC321", f"{named} renders none of the rows", key, hint)
         elif reasons:
             most = reasons.most_common(1)[0][0]
             count = sum(reasons.values())
-            message = f"{named} drops {share(count, facts.rows + count)}; mostly: {most}"
-            self.report("FC323", message, key, "a `where` can leave them out")
+            affected = share(count, facts.rows + count)
+            message = f"{named} drops {affected}; most frequent reason: {most}"
+            self.report("FC323", message, key, "leave them out with `where`")
 
     def look(self, facts: _Facts, draft: Draft, template: Template) -> None:
         """Count one example."""
@@ -207,24 +209,29 @@ class _Templates:
         where = f"the template {template.name!r}{arm}"
         if facts.rows > 1 and len(facts.prompts) == 1 and len(facts.inputs) > 1:
             message = f"{where} gives one prompt for {facts.rows:,} rows that differ"
-            self.report("FC322", message, (*key, "input"), "show the fields that tell rows apart")
+            self.report("FC322", message, (*key, "input"), "show the fields that differ")
         has_inputs = bool(self.task.task.signature.inputs) or template.turns is not None
         same = has_inputs and not self.task.task.inverted and len(facts.inputs) == 1
         if facts.rows >= SAME and same:
             message = f"all {facts.rows:,} rows have the same inputs"
             self.report(
-                "FC322", message, ("signature",), "does a name hide the column that is meant?"
+                "FC322", message, ("signature",), "check whether a variable hides the column"
             )
         texts = {
-            "leak": ("FC324", "input", "its target in the input", "take the answer out"),
-            "end": ("FC325", "input", "white space before its target", "trim the last field"),
-            "doubled": ("FC326", "input", "doubled punctuation", "a value brings its own mark"),
+            "leak": ("FC324", "input", "its target in the input", "remove the answer"),
+            "end": (
+                "FC325",
+                "input",
+                "white space before its target",
+                "trim the last field: `| trim`",
+            ),
+            "doubled": ("FC326", "input", "doubled punctuation", "remove one of the marks"),
             "rationale": ("FC327", "target", "no rationale before its answer", None),
             "long": (
                 "FC328",
                 "input",
                 f"more than {self.sample.reading.length} tokens",
-                "`truncate:`",
+                "shorten fields with `truncate:`",
             ),
             "lossy": ("FC329", "input", "characters that the tokenizer loses", None),
         }

@@ -66,7 +66,7 @@ def _damage(path: Path, kind: str) -> Iterator[None]:
 
 def _check_names(path: Path, names: list[str]) -> None:
     if (why := duplicate_name(names)) is not None:
-        hint = "give the columns of the file names that differ"
+        hint = "rename columns of the file so that they differ"
         raise fail("FC304", f"{path}: {why}", hint=hint)
 
 

@@ -29,7 +29,7 @@ def format_of(path: Path, declared: Format | None) -> Format:
     found = format_by_name(path.name)
     if found is None:
         hint = f"set `format:` ({', '.join(sorted({*_READERS, *_BY_COLUMN}))})"
-        raise fail("FC303", f"{path}: the extension is not that of a format", hint=hint)
+        raise fail("FC303", f"{path}: unknown file extension", hint=hint)
     return found
 
 
@@ -80,7 +80,10 @@ def _header(path: Path, number: int, names: list[str]) -> list[str]:
     for place, name in enumerate(found, 1):
         if name in seen:
             why = f"columns {seen[name]} and {place} are both named {name!r}"
-            hint = "name them by `read: {columns: [...]}`, with `header: false` where it is a row"
+            hint = (
+                "name them with `read: {columns: [...]}`; add `header: false` if the first line is "
+                "a row"
+            )
             raise fail("FC304", f"{path}:{number}: {why}", hint=hint)
         seen[name] = place
     return found

@@ -74,5 +74,5 @@ def _cannot(repository: str, error: Exception) -> Exception:
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     hint = "check name, config, split and revision"
     if _is_offline():
-        hint = "offline mode is on and it is not in the cache: name its files in an overlay"
+        hint = "it is not in the cache, and offline mode is on: give its files in an overlay"
     return fail("FC306", f"the Hub dataset {repository!r} cannot be read: {first}", hint=hint)

@@ -33,7 +33,7 @@ def instruction_rows(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
         except ValueError as error:
             raise fail("FC304", f"{path}: not JSON: {error}") from None
     if not isinstance(task_file, dict) or not isinstance(task_file.get("Instances"), list):
-        raise fail("FC304", f"{path}: no Natural Instructions task: there are no `Instances`")
+        raise fail("FC304", f"{path}: not a Natural Instructions task: `Instances` is missing")
     name = bare_name(path)
     examples = task_file.get("Examples")
     examples = examples if isinstance(examples, dict) else task_file

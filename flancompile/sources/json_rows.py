@@ -73,7 +73,7 @@ def _at_path(documents: _Documents, rows: str) -> Iterator[Any]:
             if not isinstance(found, dict) or key not in found:
                 is_map = isinstance(found, dict)
                 known = ", ".join(list(found)[:12]) if is_map else type(found).__name__
-                message = f"`read.rows` names {key!r}; here there is: {known}"
+                message = f"`read.rows` names {key!r}; the file has {known}"
                 raise fail("FC304", f"{documents.path}: {message}")
             found = found[key]
         yield from found if isinstance(found, list) else [found]
@@ -192,5 +192,5 @@ class _Documents:
             column = len(before) - before.rfind("\n")
         else:
             column = self._columns + len(before) + 1
-        hint = "for one object a line, set `format: jsonl`: a mistake then drops only its line"
+        hint = "for one object per line, set `format: jsonl`; a mistake then drops only its line"
         raise fail("FC304", f"{self.path}:{line}:{column}: {why}", hint=hint)

@@ -106,8 +106,8 @@ def resolve_place(
         place, folder = choice, root or base
     names = {} if variable is None else {variable[0]: variable[1]}
     if place.hub is None and place.files is None:
-        hint = f"choose one by an overlay: {', '.join(source.places)}"
-        raise fail("FC301", "the source names no place of its own", span=span, hint=hint)
+        hint = f"choose one in an overlay: {', '.join(source.places)}"
+        raise fail("FC301", "the source itself has no place", span=span, hint=hint)
     items = place.explode if isinstance(place.explode, dict) else {}
     paths = () if items else place.explode or ()
     files = _found(place.files, split, folder, names, span) if place.files else ()
@@ -267,7 +267,7 @@ def _by_line(
     for number, (row, other) in enumerate(zip_longest(rows, others), 1):
         if row is None or other is None:
             shorter = "the joined file" if other is None else "this file"
-            message = f"join by line: {shorter} ends at row {number - 1}, the other goes on"
+            message = f"join by line: {shorter} ends at row {number - 1}, the other continues"
             raise fail("FC305", f"{', '.join(merged.joined.files)}: {message}")
         bad = row if isinstance(row, BadRow) else other
         yield bad if isinstance(bad, BadRow) else merged(row, other)
@@ -329,7 +329,7 @@ class _Merge:
         for name in added.keys() & row.keys():
             if name != join.key and added[name] != row[name] and self._projection.is_read(name):
                 files = ", ".join(self.joined.files)
-                message = f"{files}: join: {name!r} is a column of both files, with other values"
-                hint = "set `prefix:`, which is put before the names of the second file's columns"
+                message = f"{files}: join: both files have a column {name!r}, with different values"
+                hint = "set `prefix:` for the names of the second file's columns"
                 raise fail("FC305", message, hint=hint)
         return {**added, **row}

@@ -78,7 +78,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     try:
         yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-        hint = "the file is damaged or incomplete: fetch it again"
+        hint = "the file is damaged or incomplete: download it again"
         raise fail("FC304", f"{path}: {error}", hint=hint) from None
     finally:
         stream.close()
@@ -104,7 +104,7 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
         try:
             yield text
         except UnicodeDecodeError as error:
-            hint = "name the file's encoding: `read: {encoding: ...}`"
+            hint = "set the file's encoding: `read: {encoding: ...}`"
             raise fail("FC304", f"{path}: not {encoding}: {error.reason}", hint=hint) from None
         finally:
             text.detach()

@@ -188,13 +188,15 @@ class Build:
         if not file.is_file():
             near = [p.parent.name for p in folder.parent.glob("*/manifest.json")]
             hint = nearest(folder.name, near) or "a build is a folder with a manifest.json"
-            raise fail("FC504", f"{str(folder)!r} is no build", hint=hint)
+            raise fail("FC504", f"{str(folder)!r} is not a build", hint=hint)
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             version = data.get("format_version", 0)
             if version > FORMAT_VERSION:
                 hint = "upgrade flancompile to read it"
-                message = f"{str(folder)!r} has format {version}; this reads up to {FORMAT_VERSION}"
+                message = (
+                    f"{str(folder)!r} has format {version}; this version reads {FORMAT_VERSION}"
+                )
                 raise fail("FC505", message, hint=hint)
             manifest = Manifest.model_validate(data)
         except (ValueError, ValidationError, AttributeError, TypeError) as error:
@@ -384,5 +386,5 @@ def _batches(path: Path, name: str) -> Iterator[pa.RecordBatch]:
 
 
 def _damaged(name: str, error: Exception) -> FlancompileError:
-    hint = "`flancompile verify` names every damaged file; compile the build again, or copy it"
+    hint = "`flancompile verify` lists all damaged files; compile the build again, or copy it again"
     return fail("FC506", f"{name} is damaged: {error}", hint=hint)

@@ -66,7 +66,7 @@ class Claim:
         handle = take(self._lock)
         if handle is None:
             message = f"process {self._owner()} is writing {str(self.out)!r}"
-            raise fail("FC503", message, hint="wait for it, or end it")
+            raise fail("FC503", message, hint="wait until it ends, or end it")
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         return handle
@@ -95,21 +95,21 @@ def check_out(out: Path, recipe: str, overwrite: bool) -> None:
         return
     manifest = _manifest(out)
     if manifest is None:
-        hint = "give another folder, or remove it yourself: only a build is ever replaced"
-        raise fail("FC501", f"{str(out)!r} is there and is no build", hint=hint)
+        hint = "choose another folder, or remove this one: only builds are replaced"
+        raise fail("FC501", f"{str(out)!r} exists and is not a build", hint=hint)
     named = manifest.get("recipe")
     other = named.get("recipe") if isinstance(named, dict) else None
     if other != recipe and not overwrite:
-        hint = "give another folder, or say --overwrite"
-        raise fail("FC502", f"{str(out)!r} holds a build of the recipe {other!r}", hint=hint)
+        hint = "choose another folder, or give --overwrite"
+        raise fail("FC502", f"{str(out)!r} contains a build of the recipe {other!r}", hint=hint)
 
 
 def _check_place(out: Path) -> None:
     above = next(p for p in out.parents if p.exists())
-    why = "is no folder" if not above.is_dir() else "may not be written to"
+    why = "is not a folder" if not above.is_dir() else "is not writable"
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        message = f"{str(out)!r} cannot be made: {str(above)!r} {why}"
-        raise fail("FC516", message, hint="give another folder by --out")
+        message = f"{str(out)!r} cannot be created: {str(above)!r} {why}"
+        raise fail("FC516", message, hint="choose another folder with --out")
 
 
 def _manifest(folder: Path) -> dict[str, object] | None:

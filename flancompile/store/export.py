@@ -46,8 +46,8 @@ def export_evaluation(build: Build, out: Path, format_: str, name: str) -> int:
     """
     rows, _ = build.evaluation(name)
     if format_ not in EVAL_FORMATS:
-        hint = f"evaluation sets are written as {' or '.join(EVAL_FORMATS)}"
-        raise fail("FC508", f"there is no export format {format_!r} for them", hint=hint)
+        hint = f"evaluation sets can be exported as {' or '.join(EVAL_FORMATS)}"
+        raise fail("FC508", f"evaluation sets cannot be exported as {format_!r}", hint=hint)
     return _published(out, lambda partial: EVAL_FORMATS[format_](rows, partial))
 
 
@@ -67,7 +67,7 @@ def _eval_jsonl(rows: pa.Table, out: Path) -> int:
 def _published(out: Path, write: Callable[[Path], int]) -> int:
     """Write under a partial name, then rename. Raises FC501 if `out` exists."""
     if out.exists():
-        raise fail("FC501", f"{str(out)!r} is there already", hint="give another name")
+        raise fail("FC501", f"{str(out)!r} already exists", hint="choose another name")
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial")

@@ -123,7 +123,7 @@ def _packs(build: Build) -> Iterator[Problem]:
         known, sides, edges = ids[part].astype(np.int64), loss_spans.sides, offsets - offsets[0]
         if (known >= n).any():
             bad = int(np.searchsorted(edges, int(np.argmax(known >= n)), side="right")) - 1
-            yield _at(build, first + bad, f"holds an example beyond the {n} that there are")
+            yield _at(build, first + bad, f"has an example beyond the {n} of the build")
             return
         packs = np.repeat(np.arange(first, first + len(edges) - 1), np.diff(edges))
         segments = np.arange(len(known)) - np.repeat(edges[:-1], np.diff(edges))
@@ -133,7 +133,7 @@ def _packs(build: Build) -> Iterator[Problem]:
         repeated |= (pack_of[known] != packs) | (segment_of[known] != segments)
         if repeated.any():
             at = int(np.argmax(repeated))
-            yield _at(build, int(packs[at]), f"holds example {known[at]}, which is there twice")
+            yield _at(build, int(packs[at]), f"has example {known[at]}, which occurs twice")
             return
         if (loss_spans.counts % 2 == 1).any() or (loss_spans.counts == 0).any():
             odd = int(np.argmax((loss_spans.counts % 2 == 1) | (loss_spans.counts == 0)))
@@ -171,9 +171,9 @@ def _tokens(
             continue
         is_padding = np.arange(m.lengths[name]) >= used[:, side : side + 1]
         checks = {
-            f"{name} holds an id beyond the vocabulary": ~is_padding
+            f"{name} has an id beyond the vocabulary": ~is_padding
             & (view >= m.tokenizer.vocab_size),
-            f"{name} holds tokens after its last loss span": is_padding & (view != m.pad_id),
+            f"{name} has tokens after its last loss span": is_padding & (view != m.pad_id),
         }
         for message, wrong in checks.items():
             if wrong.any():

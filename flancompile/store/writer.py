@@ -103,8 +103,8 @@ class BuildWriter:
         finally:
             self._claim.release()
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            message = f"there is no room to write {str(self.out)!r}: {error.strerror or error}"
-            hint = "free some space and do it again: the unfinished build is removed"
+            message = f"cannot write {str(self.out)!r}: {error.strerror or error}"
+            hint = "free some space and run the command again; the unfinished build was removed"
             raise fail("FC513", message, hint=hint) from error
 
     def create_packs(self, table: PackTable, shard_packs: int, pad: int) -> None:
@@ -210,7 +210,7 @@ class BuildWriter:
         assert len(ids) == int(lengths.sum()), f"{len(ids)} ids for {int(lengths.sum())} places"
         largest = int(ids.max(initial=0)) if ids.dtype != self.dtype else 0
         if largest > np.iinfo(self.dtype).max:
-            message = f"id {largest} does not fit the {self.dtype} that the vocabulary asks for"
+            message = f"id {largest} does not fit the {self.dtype} of the vocabulary's size"
             raise fail("FC514", message, hint="the tokenizer gives ids beyond its own vocabulary")
         with self._lock:
             self._scattered += m

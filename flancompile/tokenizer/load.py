@@ -136,7 +136,7 @@ def _in_folder(folder: Path, span: Span | None) -> Path:
     models = sorted(p.name for p in folder.glob("*.model") if p.is_file())
     if usual is None and len(models) > 1:
         message = f"{str(folder)!r} contains {len(models)} tokenizers: {', '.join(models)}"
-        hint = f"name one of them: {folder / models[0]}"
+        hint = f"choose one of them: {folder / models[0]}"
         raise fail("FC412", message, span=span, hint=hint)
     return usual or folder / (models[0] if models else _NAMES[0])
 
@@ -147,7 +147,7 @@ def _path_hint(path: Path) -> str:
     if not here.is_dir():
         return f"there is no folder {str(here)!r}; paths are relative to the file that names them"
     near = nearest(path.name, [p.name for p in here.iterdir()])
-    return near or f"name a file ({', '.join(_NAMES)}, any .model) or a folder with one of them"
+    return near or f"give a file ({', '.join(_NAMES)}, any .model) or a folder with one of them"
 
 
 @lru_cache(maxsize=2)
@@ -217,7 +217,7 @@ def load_hub(
         missed = missed or why
     why = missed or f"it contains none of {', '.join(_NAMES)}"
     message = f"the tokenizer of {repository!r} cannot be downloaded: {why}"
-    hint = "check the name, or that this machine is online; a `file:` needs no network"
+    hint = "check the name and the network; a `file:` needs no network"
     raise fail("FC412", message, span=span, hint=hint)
 
 

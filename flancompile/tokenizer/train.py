@@ -40,7 +40,7 @@ def train(kind: Literal["bpe", "unigram"], texts: Iterable[str], vocab_size: int
     )
     tokenizer = from_bytes(*file, name=f"trained {kind} {vocab_size}")
     if tokenizer.vocab_size < vocab_size // 2:
-        raise _too_few(f"the text gives only {tokenizer.vocab_size} of {vocab_size} tokens")
+        raise _too_few(f"the texts give only {tokenizer.vocab_size} of {vocab_size} tokens")
     return tokenizer
 
 
@@ -111,5 +111,5 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _too_few(message: str) -> Exception:
-    hint = "give it more rows (`train_rows`) or another `vocab_size`"
-    return fail("FC413", f"the tokenizer cannot be learnt: {message}", hint=hint)
+    hint = "set more rows (`train_rows`) or another `vocab_size`"
+    return fail("FC413", f"the tokenizer cannot be trained: {message}", hint=hint)

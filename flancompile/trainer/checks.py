@@ -42,7 +42,7 @@ def run_diagnostics(
     """
     found = []
     if manifest.layout != "decoder":
-        message = f"the build's layout is {manifest.layout}, and the model is a decoder"
+        message = f"the build's layout is {manifest.layout}, but the model is a decoder"
         found.append(
             RunDiagnostic("FC601", ("build",), message, "compile it with `layout: decoder`")
         )
@@ -52,16 +52,16 @@ def run_diagnostics(
             f"the build was made with another tokenizer ({manifest.tokenizer.name}, "
             f"{manifest.tokenizer.vocab_size:,} ids, digest {manifest.tokenizer.digest[:12]})"
         )
-        hint = "compile the recipe with this tokenizer, or name the build's own here"
+        hint = "compile the recipe with this tokenizer, or give the build's tokenizer here"
         found.append(RunDiagnostic("FC602", ("tokenizer",), message, hint))
     size, need = run.model.vocab_size, least_vocabulary(manifest)
     if size is not None and size < need:
         message = f"the model has {size:,} embeddings; the build's ids need {need:,}"
-        hint = f"set `vocab_size: {need}` or more, or leave it out"
+        hint = f"set `vocab_size: {need}` or more, or remove the key"
         found.append(RunDiagnostic("FC602", ("model", "vocab_size"), message, hint))
     length, most = manifest.lengths["tokens"], run.model.max_length
     if most is not None and length > most:
-        message = f"the build's packs have {length:,} tokens; the model takes {most:,}"
+        message = f"the build's packs have {length:,} tokens; the model accepts {most:,}"
         hint = f"compile with `lengths: {{pack: {most}}}`, or raise max_length"
         found.append(RunDiagnostic("FC603", ("model", "max_length"), message, hint))
     if manifest.counts["packs"] == 0:

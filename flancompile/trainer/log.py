@@ -28,7 +28,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         near = [p.parent.name for p in folder.parent.glob(f"*/{RUN}")]
         hint = nearest(folder.name, near) or f"a run is a folder with {RUN}; `train` makes it"
-        raise fail("FC605", f"{str(folder)!r} is no run", hint=hint)
+        raise fail("FC605", f"{str(folder)!r} is not a run", hint=hint)
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:

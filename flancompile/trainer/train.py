@@ -98,7 +98,7 @@ def train(
 
 
 def _make_folder(out: Path, run_info: dict[str, Any], overwrite: bool) -> None:
-    """Create the run's folder, with run.json as its first file. Raises FC608 if it is no run's."""
+    """Create the run's folder, with run.json as its first file. Raises FC608 for others."""
     present = {p.name for p in out.iterdir()} if out.is_dir() else set()
     if RUN not in present and present - {f".{RUN}"}:
         hint = "choose another folder: `train` writes only into a new folder or that of a run"
@@ -127,7 +127,7 @@ def _resume(run: Run, source: Feed, checkpoints: CheckpointStore) -> tuple[int, 
 
 def _other_run_hint(run: Run, other: list[str], previous: dict[str, Any]) -> str:
     """Hint for a checkpoint of another run. other: keys that differ; before: its run file."""
-    anew = "train into another folder, or give --overwrite to start anew"
+    anew = "train into another folder, or give --overwrite to start again"
     if other != ["steps"]:
         return anew
     kind, steps = run.optimizer.decay, previous["steps"]
@@ -245,8 +245,8 @@ class _Loop:
         values = {name: float(value) for name, value in jax.device_get(metrics).items()}
         if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
             hint = (
-                "lower the learning rate or lengthen the warm-up, and start anew: in another "
-                "folder, or with --overwrite"
+                "lower the learning rate or lengthen the warm-up, and start again in another "
+                "folder or with --overwrite"
             )
             raise fail("FC607", f"step {step}: the loss is {values['loss']}", hint=hint)
         span = self.span

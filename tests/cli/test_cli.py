@@ -154,7 +154,7 @@ def test_inspect_and_explain_and_verify(home: Path) -> None:
     assert "needs one of" in run("explain", "build", cwd=home, ok=2)
     assert "there is no pack 999" in run("explain", "build", "--pack", "999", cwd=home, ok=2)
     assert "sound" in run("verify", "build", cwd=home)
-    assert "is no build" in run("verify", "nothing", cwd=home, ok=2)
+    assert "is not a build" in run("verify", "nothing", cwd=home, ok=2)
 
 
 def test_verify_fails_on_a_broken_build(home: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_cache(home: Path, tmp_path: Path) -> None:
     swept = load("cache", "gc", "--limit", "0", "--cache", folder, cwd=home)
     assert swept["removed"] == swept["entries"]
     run("compile", "r", "--out", str(tmp_path / "b"), "--cache", folder, cwd=home)
-    assert "is no size" in run("cache", "gc", "--limit", "much", cwd=home, ok=2)
+    assert "is not a size" in run("cache", "gc", "--limit", "much", cwd=home, ok=2)
 
 
 def test_mistakes_on_the_command_line(home: Path) -> None:

@@ -144,7 +144,7 @@ def test_rows_are_one_s_own_in_evaluation_too(tmp_path: Path) -> None:
 def test_rows_without_a_field_cannot_be_reserved(tmp_path: Path) -> None:
     rows = [{"id": i, "q": f"q{i}", **({"a": "y"} if i % 4 == 0 else {})} for i in range(20)]
     few = task("q", "a", exemplars={"from": "reserved", "count": 5})
-    with pytest.raises(FlancompileError, match="5 rows reserved of 5") as caught:
+    with pytest.raises(FlancompileError, match="5 reserved rows of 5") as caught:
         built(tmp_path / "few", {"one": few}, ("q", "a"), rows)
     assert caught.value.code == "FC302"
     few["exemplars"]["count"] = 4

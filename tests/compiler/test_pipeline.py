@@ -502,14 +502,14 @@ def test_another_recipe_s_build_is_not_replaced_unasked(
     library.compile(tmp_path / "a", cache)
     library.compile(tmp_path / "a", cache)  # the same recipe may
     library.recipe("second", seed=5)
-    with pytest.raises(FlancompileError, match="holds a build of the recipe 'r'"):
+    with pytest.raises(FlancompileError, match="contains a build of the recipe 'r'"):
         library.compile(tmp_path / "a", cache, "second")
     assert Build.open(tmp_path / "a").manifest.recipe["recipe"] == "r"
     library.compile(tmp_path / "a", cache, "second", overwrite=True)
     assert Build.open(tmp_path / "a").manifest.recipe["recipe"] == "second"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("dear")
-    with pytest.raises(FlancompileError, match="is no build"):
+    with pytest.raises(FlancompileError, match="is not a build"):
         library.compile(tmp_path / "mine", cache, overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
 

@@ -229,7 +229,7 @@ def test_inputs_of_two_splits_are_compared_without_case_and_white_space(
     }
     found = about(linted(tmp_path, rows, task()), "FC332")
     both = len({*train} & {*test})
-    assert found == [f"{both} inputs stand in 'train' and in 'test'"] * bool(both)
+    assert found == [f"{both} inputs occur in both 'train' and 'test'"] * bool(both)
 
 
 def test_warnings_that_a_task_allows_are_marked(tmp_path: Path) -> None:

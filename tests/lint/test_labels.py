@@ -49,7 +49,7 @@ def test_answers_that_all_lie_outside_the_list_are_no_unused_labels(tmp_path: Pa
     found = linted(tmp_path, rows_of(*(f"a{n}" for n in range(40))), given)
     assert about(found, "FC331") == []
     (message,) = about(found, "FC330")
-    assert message.startswith("no options in 40 of 40 rows; mostly: ")
+    assert message.startswith("no options in 40 of 40 rows; most frequent reason: ")
 
 
 def test_options_that_are_equal_or_too_many_are_counted(tmp_path: Path) -> None:
@@ -60,6 +60,6 @@ def test_options_that_are_equal_or_too_many_are_counted(tmp_path: Path) -> None:
     ]
     given = {**task(choices={"options": "o", "gold": "a"})}
     found = linted(tmp_path, rows, given, fields={"q": "q", "a": "a", "o": "o"})
-    assert about(found, "FC338") == ["options that read alike in 1 of 3 rows"]
+    assert about(found, "FC338") == ["options with the same text in 1 of 3 rows"]
     assert about(found, "FC334") == ["more than 26 options in 1 of 3 rows"]
     assert about(found, "FC330") == []

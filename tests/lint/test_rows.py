@@ -28,10 +28,10 @@ def test_a_condition_that_leaves_all_rows_out_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "message", "hint"),
     [
-        ("['no', 'yes'][n]", "1 of 3 rows are dropped when read", "a label outside its list?"),
-        ("n | lookup({0: 'no', 1: 'yes'})", "1 of 3 rows are dropped when read", "a label outside"),
-        ("m", "3 of 3 rows are dropped when read; mostly: field q: no 'm'", None),
-        ("m if n == 0 else 'x'", "1 of 3 rows are dropped when read; mostly: field q: no 'm'", None),
+        ("['no', 'yes'][n]", "1 of 3 rows are dropped when read", "if a label is outside its list"),
+        ("n | lookup({0: 'no', 1: 'yes'})", "1 of 3 rows are dropped when read", "if a label is outside"),
+        ("m", "3 of 3 rows are dropped when read; most frequent reason: field q: no 'm'", None),
+        ("m if n == 0 else 'x'", "1 of 3 rows are dropped when read; most frequent reason: field q: no 'm'", None),
     ],
 )  # fmt: skip
 def test_rows_that_cannot_be_read_are_counted_with_the_reason(
@@ -59,7 +59,7 @@ def test_template_syntax_in_values_is_counted(tmp_path: Path, parts: list[tuple[
     rows = rows_of(*(f"{text}{mark}{text}" for mark, text in parts))
     held = [n for n, (mark, _) in enumerate(parts) if mark in ("{{", "{%")]
     share = f"{len(held)} of {len(rows)} rows, such as 'r{held[0]}'" if held else ""
-    wanted = [f"values hold template syntax in {share}"] if held else []
+    wanted = [f"values contain template syntax in {share}"] if held else []
     assert about(linted(tmp_path, rows, task()), "FC333") == wanted
 
 
@@ -67,7 +67,7 @@ def test_special_tokens_of_values_are_counted_by_rows(tmp_path: Path) -> None:
     rows = rows_of("<s>a</s>", "<s><s>", "plain", {"deep": ["<|im_start|>user"]})
     found = about(linted(tmp_path, rows, task("{{ q | tojson }}")), "FC336")
     assert found == [
-        "values spell special tokens in 3 of 4 rows, such as 'r0': <s> (2), </s> (1), "
+        "values contain special tokens in 3 of 4 rows, such as 'r0': <s> (2), </s> (1), "
         "<|im_start|> (1)"
     ]
 
@@ -95,6 +95,6 @@ def test_keys_of_messages_that_no_text_shows_are_named(
     given_ = {"signature": "-> q", "templates": [{"name": "t", "turns": turns}]}
     found = linted(tmp_path, rows, given_, fields={"q": "m | chat"})
     assert about(found, "FC335") == [
-        f"messages have keys or parts that no turn's text shows in {2 if 'name' in told else 1} of 2 "
+        f"messages have keys or parts that no turn shows in {2 if 'name' in told else 1} of 2 "
         f"rows, such as 'r{0 if 'name' in told else 1}': {told}"
     ]

@@ -52,7 +52,7 @@ def test_equal_inputs_are_told_of_from_ten_rows_on(tmp_path: Path, count: int, t
 @pytest.mark.parametrize(
     ("when", "code", "message"),
     [
-        ("q == 'z'", "FC321", "the template 't' fits no row"),
+        ("q == 'z'", "FC321", "the template 't' renders none of the rows"),
         ("q != 'question 3'", None, None),
     ],
 )
@@ -68,7 +68,7 @@ def test_rows_that_a_template_does_not_fit(
 def test_rows_that_a_template_drops_are_counted_with_the_reason(tmp_path: Path) -> None:
     found = linted(tmp_path, ROWS, task("{{ q }} {{ {'0': 1, '1': 2}[q[9:]] }}"))
     (message,) = about(found, "FC323")
-    assert message == "the template 't' drops 8 of 10 rows; mostly: no '2'"
+    assert message == "the template 't' drops 8 of 10 rows; most frequent reason: no '2'"
 
 
 @pytest.mark.parametrize(("length", "over"), [(17, 10), (18, 1), (19, 0)])

@@ -216,7 +216,9 @@ def test_joins(tmp_path: Path) -> None:
         ("z", 1),
     ]
     (tmp_path / "labels.lst").write_text("0\n1\n")
-    with pytest.raises(FlancompileError, match="the joined file ends at row 2, the other goes on"):
+    with pytest.raises(
+        FlancompileError, match="the joined file ends at row 2, the other continues"
+    ):
         read_split(spec(tmp_path, by_line, {"a": "a", "label": "text | int"}), tmp_path / "cache")
     write(tmp_path / "b.jsonl", [{"id": 1, "v": "one"}, {"id": 2, "v": "two"}])
     by_key = {

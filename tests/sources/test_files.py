@@ -139,7 +139,9 @@ def test_lines_in_groups(tmp_path: Path) -> None:
 
 
 def test_an_option_that_the_format_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(FlancompileError, match="'rows' is no option of csv, which has") as caught:
+    with pytest.raises(
+        FlancompileError, match="'rows' is not an option of csv, which has"
+    ) as caught:
         rows(tmp_path / "a.csv", "a\n", rows="x")
     assert caught.value.code == "FC303"
 
@@ -161,7 +163,7 @@ def test_json_array_and_path(tmp_path: Path) -> None:
     ]
     assert rows(tmp_path / "a.json", '{"x": {"y": [{"a": 1}]}}', rows="x.y") == [{"a": 1}]
     assert rows(tmp_path / "a.json", '{"a": 1}') == [{"a": 1}]
-    with pytest.raises(FlancompileError, match="names 'z'; here there is: y"):
+    with pytest.raises(FlancompileError, match="names 'z'; the file has y"):
         rows(tmp_path / "a.json", '{"x": {"y": []}}', rows="x.z")
     for broken in ('[{"a": 1}', '[{"a": 1}, {"b"]', "{"):
         with pytest.raises(FlancompileError) as caught:

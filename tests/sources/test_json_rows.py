@@ -72,5 +72,5 @@ def test_syntax_errors_have_line_and_column(
 
 
 def test_a_path_that_leads_nowhere_lists_the_keys() -> None:
-    with pytest.raises(FlancompileError, match="names 'x'; here there is: a, b"):
+    with pytest.raises(FlancompileError, match="names 'x'; the file has a, b"):
         read('{"a": [], "b": 1}', rows="x")

@@ -147,7 +147,7 @@ def planned() -> Callable[..., Plan]:
 
 @pytest.fixture(scope="session")
 def changed() -> Callable[..., Plan]:
-    """A plan with other values."""
+    """A plan with different values."""
     return replace
 
 

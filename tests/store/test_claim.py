@@ -84,7 +84,7 @@ def test_a_killed_run_leaves_a_whole_build_or_none(
 @pytest.mark.slow
 def test_a_first_run_killed_leaves_no_build(planned: Planned, tmp_path: Path) -> None:
     killed(tmp_path / "b", "after the manifest", 1)
-    with pytest.raises(FlancompileError, match="is no build"):
+    with pytest.raises(FlancompileError, match="is not a build"):
         Build.open(tmp_path / "b")
     planned(40, 1).write(tmp_path / "b")
     assert verify(Build.open(tmp_path / "b")) == []
@@ -141,7 +141,7 @@ def test_only_our_builds_are_ever_replaced(
     folder.mkdir()
     (folder / "manifest.json").write_text(text)
     (folder / "thesis.txt").write_text("dear")
-    with pytest.raises(FlancompileError, match="is no build") as caught:
+    with pytest.raises(FlancompileError, match="is not a build") as caught:
         planned(3).write(folder, overwrite=overwrite)
     assert caught.value.code == "FC501"
     assert (folder / "thesis.txt").read_text() == "dear"
@@ -150,7 +150,7 @@ def test_only_our_builds_are_ever_replaced(
 
 def test_a_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("dear")
-    with pytest.raises(FlancompileError, match="is no build"):
+    with pytest.raises(FlancompileError, match="is not a build"):
         check_out(tmp_path / "b", "r", True)
 
 
@@ -165,7 +165,7 @@ def test_an_output_that_appeared_meanwhile_stays(planned: Planned, tmp_path: Pat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(plan), "manifest", slow)
-        with pytest.raises(FlancompileError, match="is no build"):
+        with pytest.raises(FlancompileError, match="is not a build"):
             plan.write(out, overwrite=True)
     assert (out / "thesis.txt").read_text() == "dear"
     assert [p.name for p in tmp_path.iterdir()] == ["b"]

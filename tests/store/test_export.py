@@ -52,7 +52,7 @@ def test_exports_hold_the_same(build: Build, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     with pytest.raises(FlancompileError, match="did you mean 'parquet'"):
         export(build, tmp_path / "b", "parqet")
-    with pytest.raises(FlancompileError, match="is there already"):
+    with pytest.raises(FlancompileError, match="already exists"):
         export(build, tmp_path / "a.jsonl", "jsonl")
 
 

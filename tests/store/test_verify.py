@@ -126,7 +126,7 @@ def test_an_example_in_two_packs(
     changed = manifest.model_copy(update={"shards": shards, "root_digest": root})
     changed.sealed().write(out / "manifest.json")
     (found,) = verify(Build.open(out))
-    assert found.message == f"pack {named}: holds example {twice}, which is there twice"
+    assert found.message == f"pack {named}: has example {twice}, which occurs twice"
 
 
 def flips(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -227,7 +227,7 @@ except FlancompileError as error:
     print(error.code, error)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert run.stdout.startswith("FC513 error FC513: there is no room to write"), run.stderr
+    assert run.stdout.startswith("FC513 error FC513: cannot write"), run.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["warm"]
 
 

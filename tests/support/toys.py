@@ -20,7 +20,7 @@ from flancompile.store.build import Build
 
 
 class Bytes:
-    """One token a UTF-8 byte."""
+    """Use each UTF-8 byte as a token."""
 
     unknown_id = None
 

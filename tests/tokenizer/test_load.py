@@ -181,4 +181,4 @@ def test_a_folder_with_several_models_names_them(tmp_path: Path) -> None:
     (found,) = caught.value.diagnostics
     assert found.code == "FC412"
     assert "contains 2 tokenizers: de.model, en.model" in found.message
-    assert found.hint == f"name one of them: {tmp_path / 'de.model'}"
+    assert found.hint == f"choose one of them: {tmp_path / 'de.model'}"

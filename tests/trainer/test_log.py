@@ -19,7 +19,7 @@ def test_a_run_is_read_back(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "demo").mkdir()
     write_run(tmp_path / "demo", RUN_INFO)
-    with pytest.raises(FlancompileError, match=r"FC605.*is no run[\s\S]*did you mean 'demo'"):
+    with pytest.raises(FlancompileError, match=r"FC605.*is not a run[\s\S]*did you mean 'demo'"):
         read_run(tmp_path / "dmeo")
 
 

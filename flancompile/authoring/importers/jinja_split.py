@@ -257,7 +257,7 @@ def operand(code: str, end: int) -> int:
     while True:
         at -= 1
         if at < 0:
-            raise SplitError("a filter without its operand")
+            raise SplitError("a filter without an operand")
         if tokens[at][1] in CLOSES:
             depth = 0
             while True:
@@ -267,7 +267,7 @@ def operand(code: str, end: int) -> int:
                     break
                 at -= 1
                 if at < 0:
-                    raise SplitError("brackets that do not close")
+                    raise SplitError("unclosed brackets")
             opens_call = at > 0 and (tokens[at - 1][1][-1].isalnum() or tokens[at - 1][1] in CLOSES)
             if tokens[at][1] in "([" and opens_call and tokens[at - 1][1] not in _KEYWORDS:
                 continue

@@ -144,11 +144,11 @@ def _dataset(found: Imported, task_config: Mapping[str, Any]) -> str:
         if key in ("class", "custom_dataset", "doc_to_image", "doc_to_audio") and task_config.get(
             key
         ):
-            raise SplitError(f"`{key}` is no text template")
+            raise SplitError(f"`{key}` is not a text template")
     if task_config.get("output_type") == "loglikelihood_rolling":
-        raise SplitError("no prompt: the likelihood of whole texts is asked for")
+        raise SplitError("no prompt: the task scores the likelihood of whole texts")
     if task_config.get("use_prompt"):
-        raise SplitError("`use_prompt` takes a template of promptsource: import that")
+        raise SplitError("`use_prompt` names a template of promptsource: import that file")
     if not task_config.get("dataset_path"):
         raise SplitError("no `dataset_path`")
     one = _task(task_config)
@@ -341,12 +341,13 @@ def _source(
 ) -> dict[str, Any]:
     path, kwargs = str(task_config["dataset_path"]), task_config.get("dataset_kwargs") or {}
     for key in set(kwargs) - {"data_files", "trust_remote_code", "revision"}:
-        found.note("dataset_kwargs", f"`{key}: {kwargs[key]}` has no place; say it in `source`")
+        why = f"`{key}: {kwargs[key]}` cannot be expressed; set it under `source`"
+        found.note("dataset_kwargs", why)
     if path in ("json", "csv", "parquet", "text") or "data_files" in kwargs:
         files = kwargs.get("data_files")
         listed = files if isinstance(files, dict) else dict.fromkeys(splits or ["train"], files)
         if not files or any("://" in str(f) for f in listed.values()):
-            raise SplitError("data files at an address of their own, not a Hub dataset")
+            raise SplitError("the data files are at a URL, not in a Hub dataset")
         return {"files": {ours: listed.get(theirs, listed.get(ours)) for ours, theirs in
                           splits.items()}}  # fmt: skip
     config = task_config.get("dataset_name")

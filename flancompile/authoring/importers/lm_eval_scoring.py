@@ -42,10 +42,10 @@ def metric_of(task_config: Mapping[str, Any], is_choice: bool, note: Note) -> st
         else:
             chosen = known
         if given.get("metric") == "acc_norm":
-            note("metric_list", "acc_norm divides by the option's length; accuracy does not")
+            note("metric_list", "accuracy does not divide the likelihood by the option's length")
         aggregation = given.get("aggregation")
         if aggregation is not None and str(aggregation) not in _AGGREGATIONS:
-            note("metric_list", f"the aggregation {aggregation} has no place; the mean is taken")
+            note("metric_list", f"the mean is used in place of the aggregation {aggregation}")
     return chosen or default
 
 
@@ -68,12 +68,12 @@ def scoring(task_config: Mapping[str, Any], metric: str, note: Note) -> dict[str
         found |= flags
     for key in ("process_results", "repeats"):
         if task_config.get(key) not in (None, 1):
-            note(key, f"{task_config[key]} has no place; {metric} scores one answer to each row")
+            note(key, f"{task_config[key]} is ignored; {metric} scores one answer for each row")
     kwargs = task_config.get("generation_kwargs") or {}
     if kwargs.get("do_sample") or float(kwargs.get("temperature") or 0) > 0:
-        note("generation_kwargs", "answers are greedy; do_sample and temperature have no place")
+        note("generation_kwargs", "do_sample and temperature are ignored: answers are greedy")
     if most := kwargs.get("max_gen_toks", kwargs.get("max_tokens")):
-        note("generation_kwargs", f"say `max_new_tokens: {most}` in the run file")
+        note("generation_kwargs", f"set `max_new_tokens: {most}` in the run file")
     return found
 
 
@@ -126,7 +126,7 @@ def layout_notes(task_config: Mapping[str, Any], name: str, note: Note) -> None:
         value = (
             json.dumps(str(task_config[key]), ensure_ascii=False) if changed else "its white space"
         )
-        note(key, f"{value} is in the layout {name}: say `styles: {{shots: [{name}]}}`")
+        note(key, f"{value} is in the layout {name}: use it with `styles: {{shots: [{name}]}}`")
     delimiter = str(task_config.get("target_delimiter", " "))
     if (
         delimiter != " "
@@ -134,13 +134,13 @@ def layout_notes(task_config: Mapping[str, Any], name: str, note: Note) -> None:
         and task_config.get("output_type") != "loglikelihood"
     ):
         join = json.dumps(delimiter) if delimiter else "none"
-        note("target_delimiter", f"say `frame: {{join: {join}}}` in the recipe for the query's own")
+        note("target_delimiter", f"for the query, set `frame: {{join: {join}}}` in the recipe")
 
 
 def few_shot_notes(task_config: Mapping[str, Any], note: Note) -> None:
     """Notes on recipe settings for exemplars, and on few-shot settings without an equivalent."""
     if shots := task_config.get("num_fewshot"):
-        note("num_fewshot", f"say `shots: {{{shots}: 1}}` in the mixture or the recipe")
+        note("num_fewshot", f"set `shots: {{{shots}: 1}}` in the mixture or the recipe")
     config = task_config.get("fewshot_config")
     if not isinstance(config, Mapping):
         return
@@ -150,7 +150,7 @@ def few_shot_notes(task_config: Mapping[str, Any], note: Note) -> None:
             key == "sampler" and value in ("first_n", "default")
         )
         if not (same or known or key in (*_DELIMITERS, "split") or value is None):
-            note("fewshot_config", f"`{key}` has no place; exemplars are as the task's rows")
+            note("fewshot_config", f"`{key}` is ignored; exemplars are like the task's rows")
 
 
 def _metrics(task_config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -176,7 +176,8 @@ def _filters(task_config: Mapping[str, Any], note: Note) -> dict[str, Any]:
         if chosen is None and None not in converted:
             chosen = [step for step in converted if step]
             continue
-        why = "a task has one list of filters" if chosen is not None else "a step has no place"
+        known = "a task has one list of filters"
+        why = known if chosen is not None else "a step cannot be expressed"
         unknown = ", ".join(
             str(step.get("function") if isinstance(step, Mapping) else step)
             for step, ours in zip(steps, converted, strict=True)

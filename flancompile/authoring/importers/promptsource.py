@@ -92,7 +92,7 @@ def import_file(path: Path, split: str = "train") -> Imported:
         given = list(file["templates"].values())
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         first = str(error).splitlines()[0]
-        raise fail("FC304", f"{path}: no promptsource file: {first}") from None
+        raise fail("FC304", f"{path}: not a promptsource file: {first}") from None
     name = "_".join(str(file[k]) for k in ("dataset", "subset") if file.get(k))
     found = Imported(re.sub(r"\W+", "_", name), "")
     converted: list[_Converted] = []
@@ -140,7 +140,7 @@ def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Co
     aliases: dict[str, str] = {}
     if not outputs:
         if not fields[1] and not used[1] & set(let):
-            raise SplitError("the target is one text for all rows")
+            raise SplitError("the target is the same text for all rows")
         aliased = sorted(fields[1]) or inputs[:1]  # a target of draws alone asks for its input
         if not aliased:
             raise SplitError("the template shows no column")

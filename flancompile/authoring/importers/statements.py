@@ -78,7 +78,7 @@ def _drawn(
             elif isinstance(node, Block):
                 if node.end == "endfor" and _draws([node]):
                     raise SplitError(
-                        "a draw (`choice`, `random`) inside a loop: each turn would draw"
+                        "a draw (`choice`, `random`) inside a loop would be repeated for each item"
                     )
                 node.tags = [drawn(tag) for tag in node.tags]
                 for body in node.bodies:
@@ -148,7 +148,7 @@ def _closing(code: str, start: int) -> int:
         depth += (token[0] in OPENS) - (token[0] in CLOSES)
         if depth == 0:
             return token.end()
-    raise SplitError("brackets that do not close")
+    raise SplitError("unclosed brackets")
 
 
 def _arguments(code: str) -> list[str]:
@@ -286,7 +286,7 @@ def with_namespaces(tree: list[Node]) -> None:  # noqa: C901
     walk(tree)
     for code in _codes(tree):
         if match := _CHANGES.search(blanked(code)):
-            raise SplitError(f"{match[1]!r} changes a value in place, which only `set` may do here")
+            raise SplitError(f"{match[1]!r} changes a value in place; only `set` can do that here")
 
 
 _CHANGES = re.compile(

@@ -55,7 +55,7 @@ def _verdict(request: CompileRequest, task: TaskDef, template: str) -> str | Non
             return RENDERS
         if reasons:
             why, count = max(reasons.items(), key=lambda item: item[1])
-            return f"never renders on {sum(reasons.values()):,} rows; in {count:,}: {why}"
+            return f"renders none of {sum(reasons.values()):,} rows; in {count:,}: {why}"
     return None
 
 

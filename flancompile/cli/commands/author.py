@@ -92,8 +92,8 @@ def show(
         Optional[str], typer.Option(metavar="ID", help="One row, by its id or its number, from 0.")
     ] = None,
     shots: Annotated[int, typer.Option(min=0, help="Exemplars.")] = 0,
-    options: Annotated[Optional[bool], typer.Option(help="Show answer options, or not.")] = None,
-    cot: Annotated[Optional[bool], typer.Option(help="Chain of thought, or direct.")] = None,
+    options: Annotated[Optional[bool], typer.Option(help="With or without answer options.")] = None,
+    cot: Annotated[Optional[bool], typer.Option(help="With or without a chain of thought.")] = None,
     option_style: Annotated[
         Optional[str],
         typer.Option(help="Option style, by id or glob. Default: the task's, or all."),
@@ -112,7 +112,7 @@ def show(
         Optional[str], typer.Option(help="The split to show. Default: train, else the first.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of all draws.")] = 0,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many examples.")] = 3,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of examples.")] = 3,
     whitespace: Annotated[
         bool, typer.Option("--whitespace", "-w", help="Show white space.")
     ] = False,
@@ -133,7 +133,8 @@ def show(
 def new(
     source: Annotated[str, typer.Argument(help="A file of rows, or hub:OWNER/NAME.")],
     out: Annotated[
-        Optional[Path], typer.Option("--out", "-o", help="The file to write. Default: print.")
+        Optional[Path],
+        typer.Option("--out", "-o", help="The file to write. Default: standard output."),
     ] = None,
     explode: Annotated[Optional[str], typer.Option(help="A path to lists of rows.")] = None,
     config: Annotated[Optional[str], typer.Option(help="The Hub dataset's configuration.")] = None,
@@ -151,7 +152,7 @@ def import_(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH…", help="Files, or folders of them.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The library to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The library folder to write.")],
     split: Annotated[
         str, typer.Option(help="promptsource: the split that the sources name.")
     ] = "train",

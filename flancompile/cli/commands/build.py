@@ -27,7 +27,7 @@ PANEL = "Compile"
 @app.command(rich_help_panel=PANEL)
 def plan(
     recipe: RecipeArg,
-    batch_packs: Annotated[int, typer.Option(min=1, help="Packs a batch, for the steps.")] = 64,
+    batch_packs: Annotated[int, typer.Option(min=1, help="Packs per batch, to count steps.")] = 64,
     missing: Missing = None,
     hold_out: HoldOut = [],
     library: Library = [],
@@ -96,7 +96,7 @@ def explain(
     row: Annotated[
         int, typer.Option(min=0, help="The pack in the step's batch, or the set's row; from 0.")
     ] = 0,
-    batch_packs: Annotated[int, typer.Option(min=1, help="Packs a batch of the feed.")] = 64,
+    batch_packs: Annotated[int, typer.Option(min=1, help="Packs per batch of the feed.")] = 64,
     seed: Annotated[int, typer.Option(help="The feed's seed.")] = 0,
     json: Json = False,
 ) -> None:

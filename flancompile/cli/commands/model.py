@@ -56,9 +56,9 @@ def evaluate(
 
 @app.command(rich_help_panel=PANEL)
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where build and run go.")] = Path(
-        "demo"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the build and the run.")
+    ] = Path("demo"),
 ) -> None:
     """Compile, train, evaluate and report on the bundled data (about five minutes)."""
     from flancompile.cli import demo as command

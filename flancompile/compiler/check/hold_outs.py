@@ -18,7 +18,7 @@ from flancompile.errors import Diagnostic, FlancompileError, nearest
 
 __all__ = ["idle_clusters", "idle_hold_outs"]
 
-_REMEDY = "take it out, or correct the selectors of the members"
+_REMEDY = "remove it, or correct the selectors of the members"
 
 
 def idle_hold_outs(library: Library, tasks: Mapping[str, TaskDef]) -> Iterator[Diagnostic]:
@@ -51,7 +51,7 @@ def idle_clusters(
             message = f"the mixture {id_!r} has no task of the cluster {name!r} to hold out"
             span = recipe.document.span(("hold_out_clusters", index))
             hint = nearest(name, clusters) or f"it has {', '.join(sorted(clusters))}"
-            yield Diagnostic("FC406", message, span, _or(hint, "take it out"), "warning")
+            yield Diagnostic("FC406", message, span, _or(hint, "remove it"), "warning")
 
 
 def _chosen(library: Library, tasks: Mapping[str, TaskDef], id_: str) -> set[str]:
@@ -101,5 +101,5 @@ def _unknown_company(loaded: Loaded[Mixture], tasks: Mapping[str, TaskDef]) -> I
             if cluster not in known:
                 span = loaded.document.span(key, of_key=of_key)
                 message = f"hold_out_with: no task has the cluster {cluster!r}"
-                hint = nearest(cluster, known) or "take it out, or give the tasks that `cluster:`"
+                hint = nearest(cluster, known) or "remove it, or give the tasks that `cluster:`"
                 yield Diagnostic("FC406", message, span, hint, "warning")

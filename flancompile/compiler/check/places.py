@@ -23,7 +23,7 @@ from flancompile.sources.place import resolve_place
 __all__ = ["USUAL_SPLITS", "check_places", "named_splits"]
 
 USUAL_SPLITS = ("train", "validation", "test", "dev")
-_ABSENT = "put it there, or let an overlay say where the data is; a library may be without: `allow`"
+_ABSENT = "put it there, or give its place in an overlay; if the library may lack it, add `allow`"
 
 
 def check_places(library: Library) -> Iterator[Diagnostic]:
@@ -34,7 +34,7 @@ def check_places(library: Library) -> Iterator[Diagnostic]:
         by_dataset.setdefault(task.dataset.id, []).append(task)
         other = seen.setdefault(task.id, task)
         if other.dataset.id != task.dataset.id:
-            message = f"{task.id!r} is a task of {other.dataset.document.path} too"
+            message = f"{task.id!r} is also a task of {other.dataset.document.path}"
             span = task.dataset.document.span(("tasks", task.category), of_key=True)
             yield Diagnostic("FC109", message, span, "give one of the files another `id`")
     for id_, tasks in by_dataset.items():

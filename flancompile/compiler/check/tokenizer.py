@@ -129,7 +129,7 @@ def _styles(
             if name in bad:
                 message = f"the {choice.kind} style {name!r} is never drawn: {bad[name]}"
                 span = choice.document.span((*choice.key, index))
-                hint = "take it out of the list, or choose another tokenizer"
+                hint = "remove it from the list, or choose another tokenizer"
                 yield Diagnostic("FC421", message, span, hint, "warning")
 
 

@@ -72,7 +72,7 @@ def quotas(
     solver = _Solver(streams, {k: s for k, s in shares.items() if s > 0}, rate_in)
     if not solver.shares:
         hint = why() or "`flancompile show TASK` lists the reasons of dropped rows"
-        raise fail("FC408", "no task of the mixture gives a single example", hint=hint)
+        raise fail("FC408", "no task of the mixture gives any example", hint=hint)
     if size.examples is not None:
         granted = solver.of_examples(size.examples)
     elif size.passes is not None:

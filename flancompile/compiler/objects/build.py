@@ -259,7 +259,7 @@ def _prove(
         ids += [np.concatenate(one.parts)] if whole else one.parts
     for text, found, expected in zip(texts, ids, tokenizer.reference(texts), strict=True):
         if not np.array_equal(found, expected):
-            message = f"{spec.task_id}: {tokenizer.encoder} gives other ids than the reference"
+            message = f"{spec.task_id}: {tokenizer.encoder} and the reference give other ids"
             raise fail("FC512", f"{message} for {text[:60]!r}", hint="please report this text")
 
 

@@ -167,7 +167,7 @@ class CompileContext:
             raise fail("FC302", message, span=task.span("exemplars", "split"))
         needed = () if evaluated else fields  # queries of an evaluation are not reserved
         if exemplars.count is not None and blocks.rows_for(needed)[0] <= exemplars.count:
-            message = f"{task.id}: {exemplars.count} rows reserved of {blocks.rows_with(needed)}"
+            message = f"{task.id}: {exemplars.count} reserved rows of {blocks.rows_with(needed)}"
             raise fail("FC302", message, span=task.span("exemplars", "count"))
         digest = pool_digest(blocks, exemplars)
         folder = str(blocks.folder)

@@ -26,7 +26,7 @@ def double_names(mixture: Loaded[Mixture]) -> Iterator[Diagnostic]:
             key = next(k for k in ("name", "mixture", "select") if getattr(member, k))
             span = mixture.document.span(("members", index, key))
             message = f"two members are named {name!r}"
-            yield Diagnostic("FC109", message, span, "rename one: reports go by names")
+            yield Diagnostic("FC109", message, span, "rename one: reports identify members by name")
         seen.setdefault(name, index)
 
 
@@ -44,22 +44,22 @@ def impossible_arms(
 
 
 def missing_arm(
-    arm: Arm, wanted: bool, templates: Collection[Template], who: str, span: Span
+    arm: Arm, requested: bool, templates: Collection[Template], who: str, span: Span
 ) -> Diagnostic | None:
     """FC419 if templates exist and all are of the other arm; who: the subject of the message.
 
-    wanted: whether prompts are to show options, or targets to have a rationale.
+    requested: whether prompts are to show options, or targets to have a rationale.
     """
     arms = option_arms(templates) if arm == "options" else cot_arms(templates)
-    if not arms or wanted in arms:
+    if not arms or requested in arms:
         return None
     feature, value = ("options", "optional") if arm == "options" else ("a rationale", "true")
-    if wanted:
-        message = f"{who} asks for {feature}, and no template of its tasks has any"
-        hint = f"take `{arm}` out, or give a template `{arm}: {value}`"
+    if requested:
+        message = f"{who} requests {feature}, but no template of its tasks has any"
+        hint = f"remove `{arm}`, or give a template `{arm}: {value}`"
     else:
-        message = f"{who} asks for examples without {feature}, and all its templates have that"
-        hint = f"take `{arm}` out, or add a template without"
+        message = f"{who} requests examples without {feature}, but all its templates have it"
+        hint = f"remove `{arm}`, or add a template without it"
     return Diagnostic("FC419", message, span, hint)
 
 
@@ -71,8 +71,8 @@ def unmet_rates(library: Library, id_: str, node: Node) -> Iterator[Diagnostic]:
     for index, (member, child) in enumerate(zip(loaded.model.members, node.children, strict=True)):
         if member.rate is not None and not child.all_tasks():
             span = loaded.document.span(("members", index, "rate"))
-            message = f"the rate of {child.name!r} cannot be met: it has no task left"
-            hint = "a hold-out or an earlier member has them all; its share goes to the others"
+            message = f"the rate of {child.name!r} cannot be met: it has no tasks left"
+            hint = "hold-outs or earlier members took them all; its share goes to the other members"
             yield Diagnostic("FC420", message, span, hint, "warning")
         elif member.mixture is not None:
             yield from unmet_rates(library, member.mixture, child)
@@ -92,8 +92,8 @@ def short_size(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
         most = [t.cap_rows * t.max_epochs for t in tasks if t.cap_rows and t.max_epochs]
         if tasks and len(most) == len(tasks) and sum(most) < share * 0.999:
             message = (
-                f"{child.name!r} is to give {share:,.0f} examples, and its caps allow "
+                f"{child.name!r} is to give {share:,.0f} examples, but its caps allow "
                 f"{sum(most):,.0f} at most"
             )
-            hint = "ask for fewer, or raise `cap_rows` or `max_passes`"
+            hint = "lower the size, or raise `cap_rows` or `max_passes`"
             yield Diagnostic("FC420", message, span, hint, "warning")

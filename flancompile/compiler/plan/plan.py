@@ -65,7 +65,7 @@ class _Resolver:
     def mixture(self, id_: str, scope: _Scope, span: Span | None) -> Node:
         if id_ in scope.path:
             circle = " → ".join((*scope.path[scope.path.index(id_) :], id_))
-            self.found.append(Diagnostic("FC405", f"mixtures in a circle: {circle}", span))
+            self.found.append(Diagnostic("FC405", f"a cycle of mixtures: {circle}", span))
             return Node(id_)
         try:
             loaded = self.library.mixture(id_, span)
@@ -90,8 +90,8 @@ class _Resolver:
         given = [c.rate is not None for c in node.children]
         if any(given) and not all(given):
             without = ("members", given.index(False))
-            message = "some members have a rate and this one has none"
-            hint = "give every member a rate, or none (then sizes decide)"
+            message = "some members have a rate, but this one has none"
+            hint = "give every member a rate, or none (sizes then decide)"
             self.found.append(Diagnostic("FC403", message, loaded.document.span(without), hint))
 
     def member(self, member: Member, scope: _Scope, span: Span) -> Node:
@@ -151,15 +151,15 @@ class _Resolver:
             return False
         first = self.taken[planned.task.id][2]
         if replace(first, member=planned.member) != planned:
-            message = f"{planned.task.id!r} is kept by two members with other arms, caps or epochs"
-            hint = "give both the same arms, caps and max_passes, or say `overlap: exclude`"
+            message = f"{planned.task.id!r} is kept twice, with different arms, caps or epochs"
+            hint = "give both the same arms, caps and max_passes, or set `overlap: exclude`"
             self.found.append(Diagnostic("FC404", message, span, hint))
         return True
 
     def overlap(self, id_: str, name: str, span: Span) -> None:
         first, place, _ = self.taken[id_]
         message = f"members {first!r} ({place}) and {name!r} both select {id_!r}"
-        hint = "say `overlap: exclude` or `keep` on the later one, or narrow its selector"
+        hint = "set `overlap: exclude` or `overlap: keep` on the later one, or narrow its selector"
         self.found.append(Diagnostic("FC404", message, span, hint))
 
     def hold_outs(self, id_: str) -> None:
@@ -185,8 +185,8 @@ class _Resolver:
 
 
 def _without_cluster(id_: str, span: Span) -> Diagnostic:
-    message = f"{id_!r} has no cluster that could be held out with it"
-    return Diagnostic("FC425", message, span, "give the task a `cluster:`, or say `scope: task`")
+    message = f"{id_!r} has no cluster to hold out with it"
+    return Diagnostic("FC425", message, span, "give the task a `cluster:`, or set `scope: task`")
 
 
 def mixture_tree(

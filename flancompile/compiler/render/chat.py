@@ -207,14 +207,14 @@ def check_chat(recipe: Loaded[Recipe], tasks: Iterable[Task], chat: ChatTemplate
     found = []
     if chat is None:
         span = recipe.document.span(("styles", "chat"))
-        hint = "say `chat_template: FILE` under the recipe's tokenizer, or choose another layout"
+        hint = "set `chat_template: FILE` under the recipe's tokenizer, or choose another layout"
         found.append(Diagnostic("FC417", "the tokenizer has no chat template", span, hint))
     frame = model.frame
     join = frame.join == "eos" or (frame.join is None and model.layout == "decoder")
     if frame.bos or frame.eos or join:
         span = recipe.document.span(("frame",))
-        hint = "say `frame: {bos: false, join: none, eos: false}`"
-        message = "the tokenizer's chat template brings its own special tokens, the frame adds more"
+        hint = "set `frame: {bos: false, join: none, eos: false}`"
+        message = "the chat template writes its own special tokens, and the frame adds more"
         found.append(Diagnostic("FC418", message, span, hint))
     if found:
         raise FlancompileError(found)

@@ -55,7 +55,7 @@ def exemplar_items(task: TaskDef) -> list[Any]:
     path, span = exemplar_path(task), task.span("exemplars", "file")
     found = list(_items(task, path))
     if not found:
-        raise fail("FC303", f"{path.name}: there are no exemplars in the file", span=span)
+        raise fail("FC303", f"{path.name}: the file has no exemplars", span=span)
     return found
 
 
@@ -64,7 +64,7 @@ def _items(task: TaskDef, path: Path) -> Iterator[Any]:
     if path.suffix in _YAML and settings.format is None:
         items = yaml.read(path).data
         if not isinstance(items, list):
-            message = f"{path.name}: a YAML file of exemplars is a list of rows"
+            message = f"{path.name}: a YAML file of exemplars must be a list of rows"
             raise fail("FC303", message, span=span, hint="begin each row with `- `")
         yield from map(plain, items)
         return

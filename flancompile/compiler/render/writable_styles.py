@@ -68,7 +68,7 @@ def _instead(name: str, tokenizer: Tokenizer) -> str:
     """A hint with the nearest special token, or those that the tokenizer has."""
     has = tokenizer.special_texts
     if not has:
-        return "it has none: write the text without `special`, or choose another tokenizer"
+        return "write the text without `special`, or choose another tokenizer"
     return nearest(name, has) or f"it has {', '.join(has[-8:])}"
 
 

@@ -55,8 +55,8 @@ def field_call_diagnostics(text: str, fields: frozenset[str]) -> Iterator[TextDi
         for word in words(text):
             called = word.part == "name" and text[word.start + len(word.text) :].lstrip()[:1] == "("
             if called and word.text in fields:
-                message = f"{word.text!r} is a field, and is called"
-                hint = "take the brackets out; functions are filters: text | upper"
+                message = f"{word.text!r} is a field, but it is called like a function"
+                hint = "remove the brackets; functions are filters: text | upper"
                 yield TextDiagnostic("FC226", message, hint, word=word.text, at=word.start)
     if "\\" in text and any(name in text for name in _REGEX_FILTERS):
         yield from _escapes(text)

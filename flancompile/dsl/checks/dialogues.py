@@ -38,7 +38,7 @@ def unread_columns(dataset: Loaded[DatasetFile], schema: Schema) -> Iterator[Dia
     if unread:
         plural = "columns" if len(unread) > 1 else "column"
         message = f"`chat` does not read the {plural} {', '.join(map(repr, unread))} of a row"
-        hint = "show them in a turn or a field of their own, or say under `allow` why not"
+        hint = "show them in a turn or a field of their own, or give the reason under `allow`"
         span = dataset.document.find(places[0], "row")
         yield Diagnostic("FC335", message, span, hint, "warning")
 

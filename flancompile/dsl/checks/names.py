@@ -68,5 +68,5 @@ def _taken(
 
 
 def _name_diagnostic(document: Document, key: Key, name: str, meant: str) -> Diagnostic:
-    message = f"the name {name!r} is taken: it is {meant}"
+    message = f"the name {name!r} is reserved: it is {meant}"
     return Diagnostic("FC229", message, document.span(key, of_key=True), "choose another name")

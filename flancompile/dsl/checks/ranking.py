@@ -42,6 +42,6 @@ def ranking_diagnostics(task: Task) -> Iterator[tuple[str, str]]:
     except TextError:  # reported where the template is checked
         return
     if not fine:
-        message = "accuracy ranks the options, and no template's target is made of them"
-        hint = 'give the task `choices:` and a template `target: "{{ gold }}"`; or take exact_match'
+        message = "accuracy ranks the options, but no template's target is made from them"
+        hint = 'give the task `choices:` and a template `target: "{{ gold }}"`; or use exact_match'
         yield message, hint

@@ -132,11 +132,11 @@ def _check_roles(
         text = getattr(style, role)
         slots = len(_SLOT.findall(text))
         if slots > 1 or "{%" in text or (slots == 0 and "{{" not in text):
-            message = f"{role} of the layout {key[1]!r} needs one {{{{ text }}}} in no block"
+            message = f"{role} of the layout {key[1]!r} needs one {{{{ text }}}} outside of blocks"
             yield Diagnostic("FC209", message, document.span((*key, role)))
     if re.search(r"[ \t]\{\{-?\s*text", style.assistant):
         message = f"assistant of the layout {key[1]!r} has a space before its loss span"
-        hint = "a tokenizer joins a space to the word after it; end in a line's end or a sign"
+        hint = "tokenizers join a space to the next word; end in a newline or a punctuation mark"
         yield Diagnostic("FC216", message, document.span((*key, "assistant")), hint, "warning")
 
 
@@ -162,7 +162,7 @@ def _check_slots(
         and misspelt.isdisjoint(("opening", "exemplar", "query"))
     ):
         message = f"the layout {key[1]!r} shows the instruction {instructed} times with exemplars"
-        hint = "exactly one of opening, exemplar and query holds {{ instruction }}"
+        hint = "put {{ instruction }} in exactly one of opening, exemplar and query"
         yield Diagnostic("FC209", message, document.span(key, of_key=True), hint)
     if "instruction" not in compile_template(style.zero).names and not (
         style.when == "few" or "zero" in misspelt

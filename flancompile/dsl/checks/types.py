@@ -50,7 +50,7 @@ def cached_type_diagnostics(
 def _renew(diagnostic: Diagnostic) -> str:
     """Hint of a diagnostic whose schema is older than the data."""
     own = f"{diagnostic.hint}; " if diagnostic.hint else ""
-    return f"{own}the data has changed since schemas.lock was written: `check --data` renews it"
+    return f"{own}the data has changed since schemas.lock was written; `check --data` updates it"
 
 
 class _Typed:
@@ -108,7 +108,7 @@ class _Typed:
             span = self.document.find(key, name)
             hint = name_hint(name, known)
             if name in self.file.fields:
-                hint = "fields see columns, not each other; move shared parts to the file's `let`"
+                hint = "fields read columns, not fields; move shared parts to the file's `let`"
             yield Diagnostic("FC222", message, span, hint, severity)
 
     def task(self, key: Key, task: Task, scope: Types) -> Iterator[Diagnostic]:
@@ -161,9 +161,9 @@ class _Typed:
             self.document, (*key, "gold"), textless_diagnostics(gold, "the gold answer")
         )
         if choices.gold_by == "text" and gold.is_number and item.kind == "text":
-            message = "gold gives a number, and options are named by text"
+            message = "gold is a number, but options are matched by text"
             yield from located(
-                self.document, (*key, "gold"), [TextDiagnostic("FC223", message, "say `by: index`")]
+                self.document, (*key, "gold"), [TextDiagnostic("FC223", message, "set `by: index`")]
             )
 
     def answers(self, key: Key, text: str, scope: Types) -> Iterator[Diagnostic]:
@@ -179,7 +179,7 @@ class _Typed:
         yield from located(self.document, (*key, "each"), diagnostics)
         if over.kind not in ("list", "any"):
             message = f"a {over.kind} where a list of turns is expected"
-            diagnostic = TextDiagnostic("FC223", message, "`| chat` makes turns of it")
+            diagnostic = TextDiagnostic("FC223", message, "`| chat` converts it into turns")
             yield from located(self.document, (*key, "each"), [diagnostic])
             return
         number, flag = Type("integer"), Type("boolean")
@@ -191,7 +191,7 @@ class _Typed:
             yield from located(self.document, (*key, name), diagnostics)
             if name == "text" and found.kind in ("list", "map", "boolean"):
                 message = f"a {found.kind} where a turn's text is expected"
-                hint = "`| chat` makes text of content parts and tool calls"
+                hint = "`| chat` converts content parts and tool calls into text"
                 yield from located(
                     self.document, (*key, name), [TextDiagnostic("FC223", message, hint)]
                 )

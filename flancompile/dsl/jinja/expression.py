@@ -236,8 +236,8 @@ def _checked(env: Sandbox, source: str, text: str) -> nodes.Template:
     except jinja2.TemplateSyntaxError as error:
         raise syntax_error(error, text) from None
     if any(is_broken(str(constant.value)) for constant in tree.find_all(nodes.Const)):
-        hint = "write the character itself, or both halves of it"
-        message = "an escape that is half a character: no file can hold its text"
+        hint = "write the character itself, or both halves"
+        message = "the escape is half a character, which no file can store"
         raise TextError([Diagnostic("FC103", message, None, hint)])
     if found := filter_call_diagnostics(env, tree):
         raise text_error(found, text, env.globals)

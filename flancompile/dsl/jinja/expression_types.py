@@ -51,7 +51,7 @@ from flancompile.errors import nearest
 
 __all__ = ["GUARD", "ExpressionTypes"]
 
-GUARD = "guard it with `| default(…)` or `is defined`; a row that lacks it is dropped"
+GUARD = "guard it with `| default(…)` or `is defined`; rows that lack it are dropped"
 
 
 @dataclass
@@ -175,7 +175,7 @@ class ExpressionTypes:
             if operand.op in ("eq", "ne") and never_equal(left, right):
                 message = f"{describe(left)} is never equal to {describe(right)}"
                 word = _word(node.expr)
-                self.report("FC224", node, message, word, "compare like with like", warning=True)
+                self.report("FC224", node, message, word, "compare equal types", warning=True)
             elif operand.op in ("lt", "gt", "lteq", "gteq") and never_equal(left, right):
                 message = f"{describe(left)} cannot be compared with {describe(right)}"
                 self.report("FC223", node, message, _word(node.expr))
@@ -187,7 +187,7 @@ class ExpressionTypes:
         kinds = {left.kind, right.kind}
         if "text" in kinds and kinds & {"integer", "number", "list", "map", "boolean"}:
             message = f"{describe(left)} and {describe(right)} cannot be added"
-            self.report("FC223", node, message, _word(node.left), "join them as text with ~")
+            self.report("FC223", node, message, _word(node.left), "join them as text with `~`")
         if left.is_number and right.is_number:
             return common_type([left, right]) or ANY
         same = left.kind == right.kind and left.kind in ("text", "list")
@@ -198,7 +198,7 @@ class ExpressionTypes:
         free = _operands(node, left, right)
         for side, type_ in ((node.left, left), (node.right, right)):
             if type_.kind in ("text", "list", "map") and type_.kind not in free:
-                hint = "turn it into a number with | int or | float"
+                hint = "convert it with `| int` or `| float`"
                 message = f"{describe(type_)} where a number is expected"
                 self.report("FC223", node, message, _word(side), hint)
         return NUMBER if left.is_number and right.is_number else ANY
@@ -218,7 +218,7 @@ class ExpressionTypes:
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
             return self._key(node, base, node.arg.value, method=False)
         if base.kind in ("list", "text") and key.kind in ("text", "list", "map"):
-            message = f"{describe(base)} is indexed by a number, and this is {describe(key)}"
+            message = f"{describe(base)} is indexed by a number, but this is {describe(key)}"
             hint = "for a label: label | lookup({...}), or ['a', 'b'] | index(label) for its place"
             self.report("FC223", node, message, _word(node.arg), hint)
         if base.kind == "list":
@@ -240,7 +240,7 @@ class ExpressionTypes:
                 self.report("FC222", node, message, key, hint, warning=near is None)
             return base.keys.get(key, ANY)
         if not lenient:
-            advice = "take an item first, or `map(attribute=…)`" if base.kind == "list" else None
+            advice = "choose an item, or use `map(attribute=…)`" if base.kind == "list" else None
             conditional = self.depth > 0  # the sample may lack the rows of this branch
             self.report(
                 "FC222", node, f"{describe(base)} has no key {key!r}", key, advice, conditional
@@ -268,7 +268,7 @@ class ExpressionTypes:
         elif node.name in TAKES_TEXT and base.kind not in ("text", "any"):
             message = f"{describe(base)} where {node.name} wants text"
             self.report(
-                "FC223", node, message, _word(node.node), "make it text with | string first"
+                "FC223", node, message, _word(node.node), "convert it with `| string` first"
             )
         elif node.name in TAKES_LIST and (base.is_number or base.kind == "boolean"):
             message = f"{describe(base)} where {node.name} wants a list"

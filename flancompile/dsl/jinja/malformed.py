@@ -67,8 +67,8 @@ def _special_diagnostic(node: nodes.Node) -> Diagnostic | None:
         return None
     if isinstance(node.node, nodes.Const) and isinstance(node.node.value, str):
         return None
-    message = "`special` takes a text in quotes, so that no row can choose a special token"
-    return Diagnostic("FC114", message, None, 'write it out: {{ "<|im_start|>" | special }}')
+    message = "`special` takes only a text in quotes, so that no row can choose a special token"
+    return Diagnostic("FC114", message, None, 'write it directly: {{ "<|im_start|>" | special }}')
 
 
 def _callee_diagnostics(env: jinja2.Environment, call: nodes.Filter) -> Found:
@@ -81,7 +81,7 @@ def _callee_diagnostics(env: jinja2.Environment, call: nodes.Filter) -> Found:
     diagnostic = _unknown(env, kind, named.value, call.name)
     if diagnostic is None and named.value == "special":
         message = f"{call.name} cannot call `special`: data would choose a special token"
-        diagnostic = Diagnostic("FC114", message, None, 'write it out: {{ "<s>" | special }}')
+        diagnostic = Diagnostic("FC114", message, None, 'write it directly: {{ "<s>" | special }}')
     if diagnostic is None and call.dyn_args is None and call.dyn_kwargs is None:
         keys = tuple(k.key for k in call.kwargs)
         diagnostic = _argument_diagnostic(env, kind, named.value, len(rest), keys)
@@ -113,7 +113,7 @@ def _pattern_diagnostic(name: str, args: list[nodes.Expr]) -> Diagnostic | None:
             re.compile(pattern.value)
         except re.error as error:
             message = f"{pattern.value!r} is no regular expression: {error}"
-            hint = "a mark that is meant as itself needs a backslash; in an expression, two"
+            hint = "escape literal punctuation with a backslash (two in an expression)"
             return Diagnostic("FC110", message, None, hint)
     return None
 

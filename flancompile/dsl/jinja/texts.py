@@ -32,7 +32,7 @@ _MENTIONS_OPTIONS = re.compile(
 )
 
 
-_LINE_END_HINT = "take the white space off the line's end; models learn it too"
+_LINE_END_HINT = "remove the white space at the line's end; models learn it too"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def input_diagnostics(
     yield from _any_text(text, names, fields)
     if text != text.rstrip():
         message = "the input ends in white space, which comes before the target"
-        hint = "write it as a block with |- or take the white space off"
+        hint = "write it as a block with |-, or remove the white space"
         yield _space(message, hint, len(text.rstrip()))
 
 
@@ -69,7 +69,7 @@ def target_diagnostics(
     yield from _any_text(text, names, fields)
     if text != text.strip():
         message = "the target begins or ends in white space"
-        hint = "the frame and the layout part it from the prompt; take the white space off"
+        hint = "remove the white space; the frame and the layout separate it from the prompt"
         yield _space(message, hint, len(text.rstrip()) if text == text.lstrip() else 0)
 
 
@@ -81,8 +81,8 @@ def options_diagnostics(text: str) -> Iterator[TextDiagnostic]:
     """FC220 for an input that mentions options when they are left out."""
     bare = _JINJA.sub("", without_slot(text, "options"))
     if match := _MENTIONS_OPTIONS.search(bare):
-        message = f"without options the text still speaks of them: {match[1]!r}"
-        hint = "reword it, or say `options: required`; the style can announce the options"
+        message = f"the text mentions options even without them: {match[1]!r}"
+        hint = "reword it and let the style announce the options, or set `options: required`"
         at = _literal_offset(text, match[1])
         yield TextDiagnostic("FC220", message, hint, word=match[1], severity="warning", at=at)
 
@@ -93,12 +93,12 @@ def _any_text(text: str, names: Iterable[str], fields: Iterable[str]) -> Iterato
     yield from _single_braces(literal, known, set(fields))
     for stray in _STRAY.finditer(text):
         letter = stray[1] or stray[2]
-        message = f"a stray {letter!r} after }}}} where a line should end"
-        hint = f"take the {letter!r} out"
+        message = f"a stray {letter!r} after }}}} at the end of a line"
+        hint = f"remove the {letter!r}"
         yield TextDiagnostic("FC211", message, hint, word=f"}}}}{letter}", at=stray.start())
     for escaped in _ESCAPED.finditer(literal):
         message = f"{escaped[0]} is printed as a backslash and a letter"
-        hint = 'escapes work in "double quotes" only; or write the text as a block with |-'
+        hint = 'escapes work only in "double quotes"; or write the text as a block with |-'
         yield TextDiagnostic(
             "FC211", message, hint, word=escaped[0], severity="warning", at=escaped.start()
         )
@@ -132,7 +132,7 @@ def _single_braces(literal: str, known: set[str], fields: set[str]) -> Iterator[
         message = f"{match[0]!r} is printed literally"
         hint = f"write {{{{ {field}{written[len(name) :]} }}}} to show the field"
         if field not in known:
-            hint += ", where the signature lets it be shown"
+            hint += ", if the signature lists it"
         yield TextDiagnostic("FC210", message, hint, word=match[0], at=match.start())
 
 

@@ -27,7 +27,7 @@ def unseen(folder: Path) -> list[Diagnostic]:
     for path in inside:
         similar = difflib.get_close_matches(path.name, known, 1, cutoff=0.75)
         if path.name not in known and similar and next(path.rglob("*.y*ml"), None) is not None:
-            message = f"the folder {str(path)!r} is not looked at"
+            message = f"the folder {str(path)!r} is ignored"
             found.append(Diagnostic("FC107", message, None, f"did you mean {similar[0]!r}?"))
     if found or any(path.name in known for path in inside):
         return found
@@ -35,7 +35,7 @@ def unseen(folder: Path) -> list[Diagnostic]:
     libraries = [p.name for p in inside if any((p / k).is_dir() for k in known)]
     home = next((p for p in (folder.resolve(), *folder.resolve().parents) if p.name in known), None)
     if libraries:
-        hint = f"libraries in it: {', '.join(libraries)}; name one"
+        hint = f"it contains the libraries {', '.join(libraries)}; choose one"
     elif home is not None:
-        hint = f"give the library that it is a part of: {str(home.parent)!r}"
+        hint = f"give the library that contains it: {str(home.parent)!r}"
     return [Diagnostic("FC107", f"there is no library in {str(folder)!r}", None, hint)]

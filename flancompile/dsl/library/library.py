@@ -44,7 +44,7 @@ KINDS: dict[str, type[BaseModel]] = {
 }
 
 
-EMPTY = "write its keys, or take it out of the library"
+EMPTY = "add its keys, or remove it from the library"
 
 
 @dataclass(frozen=True)
@@ -313,11 +313,11 @@ def _add(library: Library, model: BaseModel, document: yaml.Document, kind: str)
     if id_ in table and overrides != id_:
         other = table[id_].document.path
         message = f"{id_!r} is defined twice; the first is in {other}"
-        advice = f"rename one of them, or say `overrides: {id_}` to replace the first"
+        advice = f"rename one of them, or set `overrides: {id_}` to replace the first"
         raise fail("FC109", message, span=document.span((name,)), hint=advice)
     if overrides is not None and overrides not in table:
         span, hint = document.span(("overrides",)), nearest(overrides, table)
-        raise fail("FC109", f"there is no {overrides!r} to override", span=span, hint=hint)
+        raise fail("FC109", f"there is no {overrides!r} to replace", span=span, hint=hint)
     if overrides is not None:
         del table[overrides]
     table[id_] = Loaded(id_, model, document)
@@ -335,7 +335,7 @@ def _add_styles(
             if id_ in table and id_ not in styles.overrides:
                 span = document.span((kind, id_), of_key=True)
                 message = f"the {kind} style {id_!r} is defined twice"
-                hint = f"rename it, or say `overrides: [{id_}]` to replace the first"
+                hint = f"rename it, or set `overrides: [{id_}]` to replace the first"
                 yield Diagnostic("FC109", message, span, hint)
             else:
                 _put(table, id_, style)
@@ -382,7 +382,7 @@ def _no_doubles(dataset: Loaded[DatasetFile], names: Sequence[str]) -> None:
         return
     twice = next(n for n in names if names.count(n) > 1)
     span = dataset.document.span(("for_each",))
-    hint = "the files' names, without folder and extension, stand in the tasks' ids"
+    hint = "file names without folder and extension become part of the tasks' ids"
     raise fail("FC109", f"for_each: two files are named {twice!r}", span=span, hint=hint)
 
 

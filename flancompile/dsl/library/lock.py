@@ -99,7 +99,7 @@ def read_lock(folder: Path) -> dict[str, Schema]:
         ArithmeticError,
         RecursionError,
     ) as error:
-        hint = "`flancompile check --data` writes it anew; or delete it"
+        hint = "run `flancompile check --data` to write it again, or delete it"
         raise fail("FC101", f"{path} is damaged: {error}", hint=hint) from None
 
 

@@ -127,7 +127,7 @@ class _Parser:
 
     def term(self) -> _Test:
         if not self.rest:
-            raise self.error("something is missing at its end")
+            raise self.error("a term is missing at the end")
         word = self.rest.pop(0)
         if word == "not":
             inner = self.term()

@@ -22,8 +22,8 @@ Weights = Annotated[dict[int, float], Field(description="Shots -> relative weigh
 class ArmWeights(Strict):
     """Relative weights of an arm and of its absence."""
 
-    with_: float = Field(1.0, ge=0, alias="with", description="Weight of the arm with it.")
-    without: float = Field(1.0, ge=0, description="Weight of the arm without it.")
+    with_: float = Field(1.0, ge=0, alias="with", description="Weight of the arm that has it.")
+    without: float = Field(1.0, ge=0, description="Weight of the arm that lacks it.")
 
     @model_validator(mode="after")
     def _positive(self) -> ArmWeights:
@@ -45,7 +45,7 @@ class Arms(Strict):
         if value is not None and (
             not value or min(value) < 0 or min(value.values()) < 0 or sum(value.values()) <= 0
         ):
-            raise ValueError("shots map numbers of exemplars to weights that are not all 0")
+            raise ValueError("shots must map numbers of exemplars to weights, at least one above 0")
         if value is not None and max(value) > MAX_SHOTS:
             raise ValueError(f"{max(value)} shots; a prompt has at most {MAX_SHOTS} exemplars")
         return value
@@ -63,13 +63,13 @@ class Member(Arms):
     cap_rows: int | None = Field(
         None,
         ge=1,
-        description="At most so many rows of each task; of a mixture's own caps the lower holds.",
+        description="Maximum rows of each task. If its mixture sets a cap too, the lower applies.",
     )
     max_passes: float | None = Field(
         None,
         gt=0,
-        description="At most so many passes over a task's rows; a rest is reported. Where a "
-        "mixture says it too, the lower holds.",
+        description="Maximum epochs over a task's rows; a shortfall is reported. If its "
+        "mixture sets a maximum too, the lower applies.",
     )
     within: Literal["rows", "equal", "rungs"] = Field(
         "rows",
@@ -116,14 +116,11 @@ class Mixture(Arms):
     rate_in: Literal["examples", "target_tokens"] = Field(
         "examples", description="The unit in which the members' rates are balanced."
     )
-    cap_rows: int | None = Field(
-        None, ge=1, description="The cap of members that give none of their own."
-    )
+    cap_rows: int | None = Field(None, ge=1, description="Cap of members that set none.")
     hold_out: tuple[HoldOut, ...] = Field((), description="Tasks left out of the whole build.")
     hold_out_with: dict[str, tuple[str, ...]] = Field(
         {},
-        description="Cluster -> clusters that go with it when a recipe holds it out: paraphrase "
-        "with nli, say.",
+        description="Cluster -> clusters that are held out with it, such as paraphrase with nli.",
     )
 
     @field_validator("hold_out", mode="before")
@@ -142,17 +139,26 @@ class TokenizerSpec(Strict):
         None, description="A model repository on the Hub with a tokenizer.json."
     )
     revision: str | None = Field(None, description="Revision of the Hub repository.")
-    train: Literal["bpe", "unigram"] | None = Field(None, description="Learn one from the mixture.")
-    vocab_size: int | None = Field(None, ge=300, description="train: size of the vocabulary.")
-    train_rows: int = Field(20_000, ge=1, description="train: rendered examples to learn from.")
-    bytes: Literal[True] | None = Field(None, description="One token a UTF-8 byte.")
-    bos: str | None = Field(
-        None, description="Text of the beginning token, where it is not declared."
+    train: Literal["bpe", "unigram"] | None = Field(
+        None, description="Train a tokenizer on the mixture."
     )
-    eos: str | None = Field(None, description="Text of the end-of-sequence token, likewise.")
-    pad: str | None = Field(None, description="Text of the padding token, likewise.")
+    vocab_size: int | None = Field(None, ge=300, description="train: size of the vocabulary.")
+    train_rows: int = Field(
+        20_000, ge=1, description="train: number of rendered examples to train on."
+    )
+    bytes: Literal[True] | None = Field(None, description="Use each UTF-8 byte as a token.")
+    bos: str | None = Field(
+        None,
+        description="Text of the beginning-of-sequence token, if the file does not declare it.",
+    )
+    eos: str | None = Field(
+        None, description="Text of the end-of-sequence token, if the file does not declare it."
+    )
+    pad: str | None = Field(
+        None, description="Text of the padding token, if the file does not declare it."
+    )
     chat_template: str | None = Field(
-        None, description="A file with the chat template, in place of the tokenizer's own."
+        None, description="A file with a chat template that replaces the tokenizer's."
     )
 
     special_in_data: Literal["text", "token"] = Field(
@@ -167,7 +173,7 @@ class TokenizerSpec(Strict):
         if len(given) != 1:
             raise ValueError("a tokenizer needs exactly one of `file`, `hub`, `train` and `bytes`")
         if (self.train is None) != (self.vocab_size is None):
-            raise ValueError("`train` and `vocab_size` go together")
+            raise ValueError("`train` needs `vocab_size`, and `vocab_size` needs `train`")
         return self
 
 
@@ -177,7 +183,7 @@ class Size(Strict):
     examples: int | None = Field(None, ge=1, description="Number of examples.")
     tokens: int | None = Field(None, ge=1, description="Tokens of all examples, frame included.")
     target_tokens: int | None = Field(None, ge=1, description="Supervised tokens.")
-    passes: float | None = Field(None, gt=0, description="Passes over the (capped) rows of `over`.")
+    passes: float | None = Field(None, gt=0, description="Epochs over the (capped) rows of `over`.")
     over: str | None = Field(
         None,
         description="passes: name of a top-level member. Default: as many as no member repeats.",
@@ -187,9 +193,9 @@ class Size(Strict):
     def _one_of(self) -> Size:
         given = [x for x in (self.examples, self.tokens, self.target_tokens, self.passes) if x]
         if len(given) != 1:
-            raise ValueError("size is exactly one of examples, tokens, target_tokens and passes")
+            raise ValueError("size needs exactly one of examples, tokens, target_tokens and passes")
         if self.over is not None and self.passes is None:
-            raise ValueError("`over` goes with `passes`")
+            raise ValueError("`over` needs `passes`")
         return self
 
 
@@ -208,7 +214,7 @@ class Frame(Strict):
     @classmethod
     def _known(cls, value: str | None) -> str | None:
         if value is not None and value not in ("eos", "none") and (value.strip() or not value):
-            raise ValueError("join is `eos`, `none` or white space in quotes")
+            raise ValueError("join must be `eos`, `none` or white space in quotes")
         return value
 
     @property
@@ -220,16 +226,22 @@ class Frame(Strict):
 class Lengths(Strict):
     """Maximum tokens of packs and examples, special tokens included."""
 
-    pack: int | None = Field(None, ge=8, description="decoder: tokens a pack.")
+    pack: int | None = Field(None, ge=8, description="decoder: tokens of a pack.")
     example: int | None = Field(
-        None, ge=8, description="decoder: tokens an example. Default: pack."
+        None, ge=8, description="decoder: maximum tokens of an example. Default: pack."
     )
-    input: int | None = Field(None, ge=4, description="encoder_decoder: input tokens a pack.")
+    input: int | None = Field(None, ge=4, description="encoder_decoder: input tokens of a pack.")
     target: int | None = Field(
-        None, ge=4, description="encoder_decoder: target tokens a pack. decoder: a target's most."
+        None,
+        ge=4,
+        description="encoder_decoder: target tokens of a pack. decoder: maximum of a target.",
     )
-    example_input: int | None = Field(None, ge=4, description="encoder_decoder: an input's most.")
-    example_target: int | None = Field(None, ge=4, description="encoder_decoder: a target's most.")
+    example_input: int | None = Field(
+        None, ge=4, description="encoder_decoder: maximum tokens of an input."
+    )
+    example_target: int | None = Field(
+        None, ge=4, description="encoder_decoder: maximum tokens of a target."
+    )
 
 
 class Packing(Strict):
@@ -238,16 +250,17 @@ class Packing(Strict):
     window: int = Field(
         100_000,
         ge=1,
-        description="Examples packed together; larger is fuller, smaller keeps the order.",
+        description="Number of examples packed at once: a larger window fills better, a smaller "
+        "one keeps the order.",
     )
-    max_examples: int | None = Field(None, ge=1, description="At most so many examples a pack.")
-    enabled: bool = Field(True, description="false: one example a pack.")
+    max_examples: int | None = Field(None, ge=1, description="Maximum examples of a pack.")
+    enabled: bool = Field(True, description="false: one example per pack.")
 
 
 class Shards(Strict):
     """How the build is split into files."""
 
-    packs: int = Field(65_536, ge=1, description="At most so many packs a shard.")
+    packs: int = Field(65_536, ge=1, description="Maximum packs of a shard.")
 
 
 class StyleChoice(Strict):
@@ -256,12 +269,12 @@ class StyleChoice(Strict):
     options: tuple[str, ...] = Field(("*",), description="Option styles.")
     shots: tuple[str, ...] = Field(("*",), description="Few-shot layouts.")
     chat: tuple[str, ...] = Field(
-        ("*",), description="`tokenizer` is the chat template that the tokenizer brings."
+        ("*",), description="Chat layouts; `tokenizer` is the tokenizer's chat template."
     )
     wrap: bool = Field(
         False,
-        description="Ordinary examples are laid out as chats too: the prompt is a user's turn, the "
-        "target an assistant's.",
+        description="Also lay out ordinary examples as chats: the prompt as a user turn, the "
+        "target as an assistant turn.",
     )
 
 
@@ -281,11 +294,11 @@ class EvalChoice(Strict):
     options: bool = Field(True, description="Whether prompts show the answer options.")
     cot: bool = Field(
         False,
-        description="Whether templates with a chain of thought are used, where there are any.",
+        description="Whether to use templates with a chain of thought, if there are any.",
     )
-    max_rows: int | None = Field(None, ge=1, description="At most so many rows of each task.")
+    max_rows: int | None = Field(None, ge=1, description="Maximum rows of each task.")
     styles: StyleNames = Field(
-        StyleNames(), description="Option styles and few-shot layouts of this entry alone."
+        StyleNames(), description="Option styles and few-shot layouts of this entry only."
     )
 
 
@@ -305,7 +318,7 @@ class Recipe(Strict):
     )
     size: Size = Field(description="How many examples or tokens to compile.")
     tokenizer: TokenizerSpec = Field(
-        description="The tokenizer: a file, a Hub repository, bytes, or one that is learnt."
+        description="The tokenizer: a file, a Hub repository, bytes, or one that is trained."
     )
     layout: Literal["decoder", "encoder_decoder"] = Field(
         description="One sequence for a decoder, or input and target apart."

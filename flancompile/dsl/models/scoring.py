@@ -78,7 +78,7 @@ class Eval(Strict):
     ignore_punctuation: bool | None = Field(None, description="exact_match: without punctuation.")
     ignore_numbers: bool | None = Field(None, description="exact_match: without digits.")
     regexes_to_ignore: tuple[str, ...] = Field(
-        (), description="exact_match: regular expressions whose matches are taken out first."
+        (), description="exact_match: regular expressions; their matches are removed first."
     )
     stop: tuple[str, ...] = Field((), description="Texts at which generation stops.")
     random_baseline: float | None = Field(None, ge=0, le=1, description="Score of a random guess.")
@@ -91,9 +91,11 @@ class Eval(Strict):
     @model_validator(mode="after")
     def _sound(self) -> Eval:
         if self.filters and self.extract is not None:
-            raise ValueError("`filters` stand in place of `extract`")
+            raise ValueError("`filters` replace `extract`; set only one of them")
         if self.metric != "exact_match" and self.ignored is not None:
-            raise ValueError(f"what is ignored is for `exact_match`, not for {self.metric}")
+            raise ValueError(
+                f"keys about what to ignore are for `exact_match`, not for {self.metric}"
+            )
         return self
 
     @property

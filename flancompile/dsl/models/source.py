@@ -62,7 +62,7 @@ def unknown_option(given: Collection[str], format_: Format) -> str | None:
     if not unknown:
         return None
     has = f"has {', '.join(known)}" if known else "has none"
-    return f"{unknown[0]!r} is no option of {format_}, which {has}"
+    return f"{unknown[0]!r} is not an option of {format_}, which {has}"
 
 
 def formats_of(files: object, declared: Format | None) -> list[Format]:
@@ -124,11 +124,13 @@ class ReadOptions(Strict):
     )
     skip: int = Field(0, ge=0, description="Lines to skip at the head of a text-like file.")
     lines: int | None = Field(
-        None, ge=1, description="Text: so many lines make a row, as a list in the column `lines`."
+        None,
+        ge=1,
+        description="Text: number of lines of a row, which become a list in the column `lines`.",
     )
     blank: bool = Field(
         False,
-        description="Text: blank lines part the rows; a row's lines are a list in column `lines`.",
+        description="Text: blank lines separate the rows; a row's lines become the column `lines`.",
     )
     whole: bool = Field(
         False, description="Text: a file is one row, its text in column `text` (CNN's stories)."
@@ -137,7 +139,7 @@ class ReadOptions(Strict):
     @model_validator(mode="after")
     def _one_way(self) -> ReadOptions:
         if (self.lines is not None) + self.blank + self.whole > 1:
-            raise ValueError("a row is so many `lines`, or parted by `blank`, or the `whole` file")
+            raise ValueError("set only one of `lines`, `blank` and `whole`")
         names = self.columns or ()
         if twice := next((n for n in names if names.count(n) > 1), None):
             raise ValueError(f"two of the `columns` are both named {twice!r}")
@@ -203,7 +205,8 @@ class PlaceOptions(Strict):
     )
 
     where: Expression | None = Field(
-        None, description="Over this place's columns: rows for which it does not hold are left out."
+        None,
+        description="Use only rows for which this is true: an expression over the place's columns.",
     )
 
     _read_suits = field_validator("read")(_suits)

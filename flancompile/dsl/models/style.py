@@ -74,7 +74,7 @@ class ChatStyle(Strict):
     user: TemplateText = "{{ text }}"
     assistant: TemplateText = "{{ text }}"
     tool: TemplateText = Field("{{ text }}", description="A tool's answer.")
-    between: TemplateText = Field("\n\n", description="Between two turns; never learnt.")
+    between: TemplateText = Field("\n\n", description="Text between two turns; never has loss.")
     only_where_named: bool = Field(
         False, description="Drawn only where its id is named in full; `*` does not draw it."
     )

@@ -93,7 +93,7 @@ class Choices(Strict):
         None, ge=1, le=25, description="How many options to draw from the same field of other rows."
     )
     same: str | None = Field(
-        None, description="Distractors come from rows with an equal value here."
+        None, description="Field: distractors come from rows with an equal value in it."
     )
     shuffle: bool = Field(True, description="Whether the order is drawn; false keeps the data's.")
 
@@ -102,9 +102,9 @@ class Choices(Strict):
         if (self.options is None) == (self.distractors is None):
             raise ValueError("choices need exactly one of `options` and `distractors`")
         if self.same is not None and self.distractors is None:
-            raise ValueError("`same` goes with `distractors`")
+            raise ValueError("`same` needs `distractors`")
         if self.labels is not None and isinstance(self.options, dict):
-            raise ValueError("a map of options already holds its labels")
+            raise ValueError("a map of options has its labels already; remove `labels`")
         if self.by == "label" and self.labels is None and not isinstance(self.options, dict):
             raise ValueError("`by: label` needs `labels`, or `options` as a map from label to text")
         return self
@@ -115,7 +115,7 @@ class Choices(Strict):
             given = getattr(self, name)
             items = given.values() if isinstance(given, dict) else given
             if not isinstance(given, str) and (twice := _twice(items or ())) is not None:
-                raise ValueError(f"`{name}` holds {twice!r} twice")
+                raise ValueError(f"`{name}` lists {twice!r} twice")
         return self
 
     @property
@@ -145,7 +145,7 @@ class Exemplars(Strict):
     unlike: str | None = Field(
         None,
         description="Exemplars have another value in this field than the query: the passage that "
-        "several questions share, say.",
+        "several questions share, for example.",
     )
     rows: Expression | None = Field(
         None, description="column: expression that gives a list of items."
@@ -185,7 +185,7 @@ class Exemplars(Strict):
                 raise ValueError(f"exemplars `from: {self.source}` {verb} `{name}`")
         given = self.model_fields_set & {"format", "read"}
         if given and self.file is None:
-            raise ValueError(f"`{min(given)}` goes with exemplars `from: file`")
+            raise ValueError(f"`{min(given)}` needs exemplars `from: file`")
         if self.file is not None and self.read.model_fields_set:
             format_ = self.format or format_by_name(self.file)
             if format_ and (why := unknown_option(self.read.model_fields_set, format_)):
@@ -233,7 +233,7 @@ class Template(Strict):
     )
     cot: bool = Field(False, description="The target gives a rationale before the answer.")
     when: Expression | None = Field(
-        None, description="The template applies to rows where this holds."
+        None, description="The template applies to rows for which this is true."
     )
     let: dict[Identifier, Expression] = Field({}, description="Names shared by input and target.")
     choices: Choices | None = Field(None, description="In place of the task's choices.")
@@ -248,7 +248,7 @@ class Template(Strict):
         if not isinstance(value, dict) or value.get("turns") is None:
             return value
         if beside := sorted({"input", "target"} & set(value)):
-            raise ValueError(f"`turns` stand in place of `{beside[0]}`")
+            raise ValueError(f"`turns` and `{beside[0]}` exclude each other")
         return {**value, "input": "", "target": ""}
 
 
@@ -261,7 +261,7 @@ class Task(Strict):
     )
     tags: tuple[str, ...] = Field(
         (),
-        description="Words for selectors. `extractive` says that answers are parts of the inputs.",
+        description="Words for selectors. `extractive`: the answers are parts of the inputs.",
     )
     rungs: tuple[str, ...] = Field(
         (),
@@ -272,7 +272,7 @@ class Task(Strict):
     description: str | None = Field(
         None, description="Description of the task, for readers of the file."
     )
-    where: Expression | None = Field(None, description="Only rows where this holds.")
+    where: Expression | None = Field(None, description="Use only rows for which this is true.")
     let: dict[Identifier, Expression] = Field(
         {}, description="Names shared by all templates' texts."
     )
@@ -288,7 +288,7 @@ class Task(Strict):
     )
     eval: Eval | None = Field(None, description="How the task is evaluated.")
     styles: StyleNames = Field(
-        StyleNames(), description="Option styles and few-shot layouts of this task alone."
+        StyleNames(), description="Option styles and few-shot layouts of this task only."
     )
     allow: Allow = {}
     templates: tuple[Template, ...] = Field(
@@ -376,7 +376,7 @@ class DatasetFile(Strict):
         description="Field -> expression over a row's columns. Templates see fields only.",
     )
     where: Expression | None = Field(
-        None, description="Only rows where this holds, over the fields."
+        None, description="Use only rows for which this is true: an expression over the fields."
     )
     allow: Allow = {}
     tasks: dict[Identifier, Task] = Field(min_length=1, description="Category -> task.")

@@ -51,7 +51,7 @@ def _digits(given: object, *, whole: bool) -> str | None:
     value = float(re.sub("[_,']", "", match[1])) * _UNITS.get(match[2].lower(), 1)
     if whole and value != int(value):
         return None
-    return f"write it in digits alone: {int(value) if value == int(value) else f'{value:g}'}"
+    return f"write it as plain digits: {int(value) if value == int(value) else f'{value:g}'}"
 
 
 def _listed(given: object, kinds: list[Any]) -> str | None:

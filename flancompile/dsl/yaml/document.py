@@ -203,7 +203,7 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         span = Span(str(path), 1, 1, 1, 1)
         message = f"the file cannot be read: {(error.strerror or str(error)).lower()}"
-        hint = "take it out of the library, or mend it: a file of that name is read as YAML"
+        hint = "fix it, or remove it from the library, whose *.yaml files are all read"
         raise FlancompileError([Diagnostic("FC101", message, span, hint)]) from error
 
 
@@ -240,9 +240,9 @@ def parse(text: str, path: str) -> Document:
     except yaml.reader.ReaderError as error:
         before = text.encode("utf-8", "replace")[: error.position].decode("utf-8", "ignore")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = f"character U+{int(error.character):04X} may not stand in YAML"
+        message = f"character U+{int(error.character):04X} is not allowed in YAML"
         span = Span(path, line, column, line, column + 1)
-        hint = 'take it out; in "double quotes" it is written \\x and two digits'
+        hint = 'remove it; in "double quotes" write it as \\x and two digits'
         raise FlancompileError([Diagnostic("FC101", message, span, hint)]) from error
     finally:
         loader.dispose()
@@ -262,8 +262,8 @@ def _too_deep(text: str) -> int | None:
 
 
 def _depth(span: Span) -> Diagnostic:
-    message = f"lists and maps more than {MAX_DEPTH} deep in one another"
-    return Diagnostic("FC101", message, span, "nothing in the language is that deep")
+    message = f"lists and maps are nested more than {MAX_DEPTH} deep"
+    return Diagnostic("FC101", message, span, "no key of the language needs such depth")
 
 
 def _walk(
@@ -273,7 +273,8 @@ def _walk(
     if isinstance(node, yaml.ScalarNode):
         return
     if node in above:
-        yield Diagnostic("FC101", "an alias stands in what it names", span, "take the alias out")
+        message = "an alias is inside of the value that it names"
+        yield Diagnostic("FC101", message, span, "remove the alias")
         return
     if len(above) > MAX_DEPTH:
         yield _depth(span)
@@ -293,7 +294,7 @@ def _walk(
         spot = (*key, name)
         if spot in document.index.keys:
             first = document.index.keys[spot].line
-            message = f"the key {name!r} is given twice; the first is in line {first}"
+            message = f"the key {name!r} occurs twice; the first is in line {first}"
             found = _span(name_node, document.path)
             yield Diagnostic("FC102", message, found, "keep one of them")
             continue  # its inner keys are usually duplicates too
@@ -309,7 +310,7 @@ def _no_key(node: yaml.Node, name: yaml.Node, document: Document) -> Diagnostic:
         slot = Span(document.path, line + 1, column + 1, line + 1, column + 3)
         return Diagnostic("FC101", "not YAML: {{ begins a map", slot, QUOTES)
     kind = "map" if isinstance(name, yaml.MappingNode) else "list"
-    return Diagnostic("FC101", f"not YAML: a {kind} as a key", span, "a key is a text")
+    return Diagnostic("FC101", f"not YAML: a {kind} as a key", span, "a key must be text")
 
 
 def _span(node: yaml.Node, path: str) -> Span:

@@ -19,7 +19,7 @@ from flancompile.errors import Diagnostic, Span
 __all__ = ["QUOTES", "syntax_diagnostic"]
 
 QUOTES = "text that begins with {{ needs quotes"
-_NO_TABS = "indent with spaces: YAML takes no tabs"
+_NO_TABS = "indent with spaces: YAML does not allow tabs"
 _KEY = re.compile(r"^\s*(?:-\s+)*(?P<key>[^\s:#'\"{\[,-][^:#{\[]*?)\s*:(?:\s|$)")
 _VALUE = re.compile(r"^\s*(?:-\s+)*(?:(?:[\w.]+|\"[^\"]*\"|'[^']*')\s*:\s+)?(?P<value>\S.*)$")
 _BARE_SLOT = re.compile(r"^[^\"'#]*?[:-]\s+(?P<slot>\{\{)")
@@ -73,7 +73,7 @@ def _found(error: Any, mark: Any, lines: list[str], text: str, loader: Any) -> _
         if (fault := look()) is not None:
             return fault
     text = ", ".join(str(p) for p in (error.context, error.problem) if p)
-    return _Mistake(mark.line, mark.column, text, "see the line before it too")
+    return _Mistake(mark.line, mark.column, text, "the mistake may be in the line before")
 
 
 def _tokens(text: str, loader: Any) -> Iterator[Any]:
@@ -94,7 +94,7 @@ def _tab(lines: list[str], mark: Any) -> _Mistake | None:
 
 def _tag(problem: str, mark: Any) -> _Mistake | None:
     if tag := re.search(r"constructor for the tag '(?:tag:yaml.org,2002:)?(.*)'", problem):
-        hint = "take the tag out: values are texts, numbers, booleans, lists and maps"
+        hint = "remove the tag: values are texts, numbers, booleans, lists and maps"
         return _Mistake(mark.line, mark.column, f"the tag {tag[1]!r} is not known", hint)
     return None
 
@@ -120,8 +120,8 @@ def _special(line: str, mark: Any, problem: str) -> _Mistake | None:
     if not at <= mark.column <= at + 2:
         return None
     if first in "|>":
-        hint = f"the text of a block begins in the line after {first}, indented; or quote it"
-        return _Mistake(mark.line, at, f"text after {first!r} in its line", hint)
+        hint = "begin the block's text on the next line, indented; or quote the text"
+        return _Mistake(mark.line, at, f"text after {first!r} on the same line", hint)
     kind = {"*": "an alias", "&": "an anchor", "!": "a tag"}.get(first, "no plain text")
     hint = f"text that begins with {first} needs quotes"
     return _Mistake(mark.line, at, f"{first!r} begins {kind}", hint)
@@ -135,7 +135,7 @@ def _quoted(
         line = lines[mark.line] if mark.line < len(lines) else ""
         at = mark.column - (line[mark.column : mark.column + 1] != "\\")
         escape = line[at : at + 2]
-        hint = "double the backslash, or use 'single quotes', in which it is itself"
+        hint = "double the backslash, or use 'single quotes'"
         return _Mistake(mark.line, at, f"the escape {escape!r} is not known", hint, 2)
     if "quoted scalar" in context:
         quoted = [t for t in tokens if isinstance(t, yaml.ScalarToken) and t.style in ('"', "'")]
@@ -161,9 +161,9 @@ def _quoted(
         return _unclosed(last.start_mark.line, last.start_mark.column)
     double = last.style == '"'
     inner = '\\"' if double else "''"
-    hint = f"a quote within the text is written {inner}; or write the text as a block with |-"
+    hint = f"write a quote within the text as {inner}; or write the text as a block with |-"
     place = last.end_mark.column - 1
-    return _Mistake(mark.line, place, "the quote closes here, and more follows", hint)
+    return _Mistake(mark.line, place, "the quote closes here, but text follows", hint)
 
 
 def _continues(token: Any, lines: list[str]) -> bool:
@@ -182,7 +182,7 @@ def _bracket(context: str, mark: Any, line: str, tokens: list[Any]) -> _Mistake 
     here = line[mark.column : mark.column + 1]
     opened = _opened(tokens, mark)
     if here in ("}", "]") and here and opened is None:
-        return _Mistake(mark.line, mark.column, f"nothing opens this {here!r}", "take it out")
+        return _Mistake(mark.line, mark.column, f"nothing opens this {here!r}", "remove it")
     if opened is None or "flow" not in context:
         return None
     bracket = "{" if isinstance(opened, yaml.FlowMappingStartToken) else "["
@@ -192,8 +192,8 @@ def _bracket(context: str, mark: Any, line: str, tokens: list[Any]) -> _Mistake 
         hint = f"close it with {close}; a text with brackets in it needs quotes"
         message = f"the {bracket!r} that opens here is not closed"
         return _Mistake(place.line, place.column, message, hint)
-    message = f"within {bracket!r} a comma or an end is wanted here"
-    hint = "text that holds , : { } [ or ] needs quotes there"
+    message = f"within {bracket!r}, a comma or a closing bracket is expected here"
+    hint = "text with , : { } [ or ] needs quotes there"
     return _Mistake(mark.line, mark.column, message, hint)
 
 
@@ -215,8 +215,8 @@ def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Mistake
     if "could not find expected ':'" in problem and error.context_mark is not None:
         place = error.context_mark
         excerpt = lines[place.line].strip()
-        message = f"{_short(excerpt)!r} is no `key: value`"
-        hint = "write `key: value`; lines of a text are indented deeper than its key"
+        message = f"{_short(excerpt)!r} is not `key: value`"
+        hint = "write `key: value`; indent the lines of a text deeper than its key"
         return _Mistake(place.line, place.column, message, hint, len(excerpt))
     if "mapping values are not allowed" not in problem:
         return None
@@ -224,14 +224,14 @@ def _no_colon(problem: str, error: Any, mark: Any, lines: list[str]) -> _Mistake
     if own is None or own.end("key") < mark.column:
         hint = "text with a colon and a space needs quotes"
         if any(mark_ in lines[mark.line][: mark.column] for mark_ in "“‘«"):
-            hint += ", and these must be straight ones"
-        return _Mistake(mark.line, mark.column, "a second ': ' in one line", hint)
+            hint += ", and the quotes must be straight"
+        return _Mistake(mark.line, mark.column, "a second ': ' on one line", hint)
     above = _above(mark.line, lines)
     excerpt = lines[above].strip()
     if above < mark.line and _KEY.match(lines[above]) is None and not excerpt.startswith("- "):
         first = excerpt.replace("=", " ").replace(":", " ").split()
         hint = f"write `{first[0]}: {' '.join(first[1:])}`" if first[1:] else f"write `{first[0]}:`"
-        message = f"{_short(excerpt)!r} is no `key: value`"
+        message = f"{_short(excerpt)!r} is not `key: value`"
         return _Mistake(above, lines[above].index(excerpt), message, hint, len(excerpt))
     return None
 
@@ -250,23 +250,23 @@ def _indentation(problem: str, mark: Any, lines: list[str], tokens: list[Any]) -
     of_above = _column(lines[above])
     if "'-' indicator" in problem and indent == len(lines[above]) - len(lines[above].lstrip()):
         hint = "indent it like the item's first key, or begin another item with `- `"
-        return _Mistake(mark.line, indent, f"{name} stands beside the items of a list", hint)
+        return _Mistake(mark.line, indent, f"{name} is beside the items of a list", hint)
     if line.lstrip().startswith("-") and not line.lstrip().startswith("- "):
         hint = "an item begins with a dash and a space"
-        return _Mistake(mark.line, indent, f"{_short(line.strip())!r} is no item", hint)
+        return _Mistake(mark.line, indent, f"{_short(line.strip())!r} is not an item", hint)
     if line.lstrip().startswith("- "):
         dashes = [n for n in range(mark.line) if lines[n].lstrip().startswith("- ")]
         of_items = len(lines[dashes[-1]]) - len(lines[dashes[-1]].lstrip()) if dashes else indent
-        message = f"this item is indented by {indent}, and the one before it by {of_items}"
-        return _Mistake(mark.line, indent, message, "items of one list are indented alike")
+        message = f"this item is indented by {indent}, the one before it by {of_items}"
+        return _Mistake(mark.line, indent, message, "indent all items of a list equally")
     first = _dedented(mark.line, indent, tokens, lines)
     if first is not None:
         excerpt = _name(lines[first])
         found = len(lines[first]) - len(lines[first].lstrip())
-        message = f"{excerpt} is indented by {found}, and the lines around it by {indent}"
+        message = f"{excerpt} is indented by {found}, the lines around it by {indent}"
         return _Mistake(first, found, message, f"indent it by {indent}", len(excerpt))
-    message = f"{name} is indented by {indent}, and {before} before it by {of_above}"
-    return _Mistake(mark.line, indent, message, "keys of one map are indented alike", len(name))
+    message = f"{name} is indented by {indent}, {before} before it by {of_above}"
+    return _Mistake(mark.line, indent, message, "indent all keys of a map equally", len(name))
 
 
 def _dedented(stop: int, indent: int, tokens: list[Any], lines: list[str]) -> int | None:
@@ -293,13 +293,14 @@ def _dedented(stop: int, indent: int, tokens: list[Any], lines: list[str]) -> in
 
 def _other(problem: str, mark: Any) -> _Mistake | None:
     if "another document" in problem:
-        return _Mistake(mark.line, 0, "a second document in one file", "give it a file of its own")
+        hint = "move it to a file of its own"
+        return _Mistake(mark.line, 0, "a second document in one file", hint)
     if "cannot start any token" in problem:
         return _Mistake(
-            mark.line, mark.column, "a character that begins no text", "put the text in quotes"
+            mark.line, mark.column, "a character that cannot begin a text", "put the text in quotes"
         )
     if " is no " in problem:  # of a scalar with a tag
-        return _Mistake(mark.line, mark.column, problem, "take the tag out, or mend the value")
+        return _Mistake(mark.line, mark.column, problem, "remove the tag, or correct the value")
     return None
 
 

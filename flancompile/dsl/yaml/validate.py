@@ -93,9 +93,9 @@ def _misplaced(
             others = document.value(key[:-1])
             if among_names and isinstance(others, dict) and name in keys_at(model, key):
                 owner = next((str(o) for o in others if o not in keys_at(model, key)), "NAME")
-                message = f"{name!r} is a key, and stands among the names of {key[-2]!r}"
+                message = f"{name!r} is a key, but it is among the names of {key[-2]!r}"
                 span = document.span(key, of_key=True)
-                hint = f"indent it more, so that it is a key of {owner!r}"
+                hint = f"indent it more, as a key of {owner!r}"
                 found.setdefault(key, Diagnostic("FC105", message, span, hint))
                 break
     return found
@@ -135,20 +135,20 @@ def _diagnostic(model: type[BaseModel], document: Document, error: Any) -> Diagn
 
 
 _EXPECTED = {
-    "dict_type": "keys with values are wanted here",
-    "model_type": "keys with values are wanted here",
-    "model_attributes_type": "keys with values are wanted here",
-    "tuple_type": "a list is wanted here",
-    "list_type": "a list is wanted here",
-    "string_type": "text is wanted here",
-    "bool_type": "true or false is wanted here",
-    "bool_parsing": "true or false is wanted here",
-    "int_type": "a whole number is wanted here",
-    "int_parsing": "a whole number is wanted here",
-    "int_from_float": "a whole number is wanted here",
-    "float_type": "a number is wanted here",
-    "float_parsing": "a number is wanted here",
-    "finite_number": "a number is wanted here",
+    "dict_type": "keys with values are expected here",
+    "model_type": "keys with values are expected here",
+    "model_attributes_type": "keys with values are expected here",
+    "tuple_type": "a list is expected here",
+    "list_type": "a list is expected here",
+    "string_type": "text is expected here",
+    "bool_type": "true or false is expected here",
+    "bool_parsing": "true or false is expected here",
+    "int_type": "a whole number is expected here",
+    "int_parsing": "a whole number is expected here",
+    "int_from_float": "a whole number is expected here",
+    "float_type": "a number is expected here",
+    "float_parsing": "a number is expected here",
+    "finite_number": "a number is expected here",
 }
 _LIMITS = {
     "greater_than": ("gt", "must be above"),
@@ -163,23 +163,23 @@ def _message(error: Any, known: list[str]) -> tuple[str, str | None]:
     kind, given, context = error["type"], error.get("input"), error.get("ctx") or {}
     message = str(error["msg"]).removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
-        advice = "a name begins with a letter and holds letters, digits, _ and - alone"
-        return f"{given!r} is no name", advice
+        advice = "a name begins with a letter and has only letters, digits, _ and -"
+        return f"{given!r} is not a name", advice
     if kind == "literal_error":
         words = str(context.get("expected", ""))
         names = re.findall(r"'([^']*)'", words)
-        return f"{_short(given)} is none of {words}", nearest(str(given), names)
+        return f"{_short(given)} is not one of {words}", nearest(str(given), names)
     if kind in _LIMITS:
         name, requirement = _LIMITS[kind]
         return f"{given} {requirement} {float(context[name]):g}", None
     if kind == "too_short":
-        return "at least one is wanted here, and there is none", "take the key out or fill it"
+        return "at least one item is expected here", "remove the key, or give it a value"
     if kind.startswith("string_too_"):
         limits = [context[n] for n in ("min_length", "max_length") if n in context]
-        return f"{_short(given)}: {limits[0]} character is wanted", None
+        return f"{_short(given)}: {limits[0]} character is expected", None
     if kind not in _EXPECTED:
         return message, None
-    message = f"{_EXPECTED[kind]}, and this is {_short(given)}"
+    message = f"{_EXPECTED[kind]}, but this is {_short(given)}"
     if kind == "string_type" and isinstance(given, dict) and "files" in given:
         path = given["files"] if isinstance(given["files"], str) else "PATH"
         return message, f"a split is a path, or a list of paths: write {path}, without `files:`"
@@ -198,7 +198,7 @@ def _empty_text(span: Span, document: Document) -> str | None:
     """Hint for a text that is empty because it begins with #."""
     line = document.index.lines[span.line - 1] if document.index.lines else ""
     is_comment = line[span.column - 1 :].lstrip().startswith("#")
-    return "what follows # is a comment; put the text in quotes" if is_comment else None
+    return "text after # is a comment; put the text in quotes" if is_comment else None
 
 
 def _short(value: object) -> str:

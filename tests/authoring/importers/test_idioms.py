@@ -86,7 +86,7 @@ def test_a_draw_is_one_for_input_and_target(tmp_path: Path) -> None:
 
 def test_a_target_without_columns_is_left_out(tmp_path: Path) -> None:
     one = imported(tmp_path, "{{ q }} ||| Done.")
-    assert one.text == "" and one.left_out[0].reason == "the target is one text for all rows"
+    assert one.text == "" and one.left_out[0].reason == "the target is the same text for all rows"
 
 
 def test_a_name_that_branches_set_is_no_column(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_the_operand_of_a_filter(code: str, want: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"), [("| choice", "without its operand"), (") | choice", "do not close")]
+    ("code", "reason"), [("| choice", "without an operand"), (") | choice", "unclosed brackets")]
 )
 def test_a_filter_without_its_operand(code: str, reason: str) -> None:
     with pytest.raises(SplitError, match=reason):

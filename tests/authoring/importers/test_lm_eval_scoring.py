@@ -169,7 +169,9 @@ def test_a_step_without_an_equivalent_leaves_its_list_out(step: Any) -> None:
     found = lm_eval_scoring.scoring({"filter_list": lists}, "squad_f1", notes)
     assert found == {"filters": [{"case": "lower"}]}
     ((key, reason),) = notes.said
-    assert key == "filter_list" and reason.startswith("second is left out: a step has no place")
+    assert key == "filter_list" and reason.startswith(
+        "second is left out: a step cannot be expressed"
+    )
 
 
 @pytest.mark.parametrize("given_", ["none", ["lowercase"], [{"name": "a", "filter": "lowercase"}]])
@@ -199,7 +201,7 @@ def test_the_last_list_of_filters_is_taken() -> None:
         ([], True, "accuracy", []),
         ([], False, "exact_match", []),
         (["acc"], True, "accuracy", []),
-        (["acc", "acc_norm"], True, "accuracy", ["acc_norm divides"]),
+        (["acc", "acc_norm"], True, "accuracy", ["does not divide"]),
         (["f1"], False, "squad_f1", []),
         (["bleu", "chrf"], False, "bleu", ["a task has one metric: bleu, not chrf too"]),
         (["acc"], False, "exact_match", ["the metric acc is not for None"]),
@@ -223,7 +225,7 @@ def test_another_aggregation_is_noted() -> None:
     given_ = [{"metric": "f1", "aggregation": a} for a in ("mean", "median")]
     assert lm_eval_scoring.metric_of({"metric_list": given_}, False, notes) == "squad_f1"
     assert [reason for _, reason in notes.said] == [
-        "the aggregation median has no place; the mean is taken"
+        "the mean is used in place of the aggregation median"
     ]
 
 
@@ -310,6 +312,6 @@ def test_notes_about_layouts_and_shots() -> None:
     }
     lm_eval_scoring.few_shot_notes({**about, "doc_to_text": "x"}, notes)
     assert notes.said == [
-        ("num_fewshot", "say `shots: {5: 1}` in the mixture or the recipe"),
-        ("fewshot_config", "`sampler` has no place; exemplars are as the task's rows"),
+        ("num_fewshot", "set `shots: {5: 1}` in the mixture or the recipe"),
+        ("fewshot_config", "`sampler` is ignored; exemplars are like the task's rows"),
     ]

@@ -104,7 +104,7 @@ def test_columns_that_may_be_absent(text: str, columns: set[str]) -> None:
 
 
 def test_a_default_whose_brackets_do_not_close() -> None:
-    with pytest.raises(SplitError, match="do not close"):
+    with pytest.raises(SplitError, match="unclosed brackets"):
         with_optional([Output("a | default(b")])
 
 

@@ -38,7 +38,7 @@ def test_tasks_are_tried_on_rows_that_are_here(
     importing.run("lm-eval", folders, tmp_path / "again", "train", as_json=False)
     shown = capsys.readouterr().out
     assert "good/generation/template: renders" in shown
-    assert "bad: repeats: 4 has no place" in shown
+    assert "bad: repeats: 4 is ignored" in shown
 
 
 def imported(root: Path, **source: object) -> Imported:
@@ -67,7 +67,7 @@ def imported(root: Path, **source: object) -> Imported:
 def test_each_template_has_its_verdict(tmp_path: Path) -> None:
     found = try_out([imported(tmp_path)], tmp_path)
     assert found["colours/qa/good"] == RENDERS
-    assert found["colours/qa/bad"].startswith("never renders on 3 rows; in 3: ")
+    assert found["colours/qa/bad"].startswith("renders none of 3 rows; in 3: ")
     assert found["colours/qa/bad"].endswith("a null value would be printed")
 
 
@@ -86,7 +86,7 @@ def test_rows_of_the_evaluated_split_are_tried_first(tmp_path: Path) -> None:
     )
     assert set(try_out([one], tmp_path).values()) == {RENDERS}
     path.write_text(path.read_text().replace("split: test", "split: a"))
-    assert try_out([one], tmp_path)["colours/qa/bad"].startswith("never renders")
+    assert try_out([one], tmp_path)["colours/qa/bad"].startswith("renders none")
 
 
 def test_a_broken_library_is_not_tried(tmp_path: Path) -> None:

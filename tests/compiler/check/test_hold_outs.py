@@ -138,11 +138,11 @@ def test_places_and_nearest_names(tmp_path: Path) -> None:
     reported = {
         (str(d.span).rpartition("/")[2], d.code, d.severity, d.hint) for d in check(tmp_path)
     }
-    remedy = "take it out, or correct the selectors of the members"
+    remedy = "remove it, or correct the selectors of the members"
     assert reported == {
         ("m.yaml:4:14", "FC406", "warning", f"did you mean 'a/qa'? otherwise {remedy}"),
         ("m.yaml:5:14", "FC406", "error", "`flancompile ls` lists the tasks with their labels"),
         ("m.yaml:6:29", "FC406", "warning", "did you mean 'cluster_b'?"),
         ("m.yaml:6:40", "FC406", "warning", "did you mean 'cluster_b'?"),
-        ("r.yaml:12:3", "FC406", "warning", "did you mean 'cluster_a'? otherwise take it out"),
+        ("r.yaml:12:3", "FC406", "warning", "did you mean 'cluster_a'? otherwise remove it"),
     }

@@ -78,7 +78,7 @@ def test_types_of_changed_data_are_no_errors_and_are_renewed(tmp_path: Path) -> 
         )
         found = check(tmp_path)
         assert codes(found) == [("FC222", "warning")]
-        assert "`check --data` renews it" in str(found[0].hint)
+        assert "`check --data` updates it" in str(found[0].hint)
     assert check(tmp_path, data=Reading()) == []
     assert check(tmp_path) == []
     (tmp_path / "datasets" / "train.jsonl").unlink()  # what is not here contradicts nothing

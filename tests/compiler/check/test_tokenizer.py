@@ -132,7 +132,7 @@ def test_a_frame_without_its_token(library: Library, frame: str, place: str) -> 
         f"lengths: {{pack: 64}}\n{frame}\nlayout: decoder\n"
     ))  # fmt: skip
     found = [d for d in reported(library.root) if d[0] != "FC422"]
-    hint = "say `bos: TEXT` under the recipe's tokenizer, or `frame: {bos: false}`"
+    hint = "set `bos: TEXT` under the recipe's tokenizer, or `frame: {bos: false}`"
     assert found == [("FC410", "error", place, hint)]
 
 
@@ -144,7 +144,7 @@ def test_a_style_named_in_full_that_is_never_drawn(library: Library) -> None:
     ))  # fmt: skip
     found = [d for d in reported(library.root) if d[0] == "FC421"]
     assert found == [
-        ("FC421", "warning", "r.yaml:7:24", "take it out of the list, or choose another tokenizer")
+        ("FC421", "warning", "r.yaml:7:24", "remove it from the list, or choose another tokenizer")
     ]
 
 

@@ -128,7 +128,7 @@ def test_rows_are_reserved_in_the_first_block_alone(tmp_path: Path) -> None:
             "the split 'none' has no rows for exemplars",
             "split: none",
         ),
-        ({"from": "reserved", "count": ROWS}, f"{ROWS} rows reserved of {ROWS}", f"count: {ROWS}"),
+        ({"from": "reserved", "count": ROWS}, f"{ROWS} reserved rows of {ROWS}", f"count: {ROWS}"),
     ],
 )
 def test_a_pool_without_rows_is_an_error_at_its_place(

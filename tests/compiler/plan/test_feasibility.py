@@ -53,21 +53,25 @@ def test_an_arm_is_missing_if_all_templates_are_of_the_other(
     assert (found is None) == (arms is None or wanted in arms)
     if found is not None:
         assert (found.code, found.severity, found.span) == ("FC419", "error", SPAN)
-        assert found.message.startswith("the member 'x' asks for")
+        assert found.message.startswith("the member 'x' requests")
 
 
 @pytest.mark.parametrize(
     ("member", "cot", "messages"),
     [
-        ({"cot": {"with": 1}}, (False,), ["asks for a rationale, and no template"]),
+        ({"cot": {"with": 1}}, (False,), ["requests a rationale, but no template"]),
         (
             {"cot": {"with": 0, "without": 1}},
             (True,),
-            ["examples without a rationale, and all its"],
+            ["examples without a rationale, but all its"],
         ),
         ({"cot": {"with": 0, "without": 1}}, (False,), []),
         ({"cot": {"with": 1, "without": 1}}, (True,), []),  # the arm without gets no weight
-        ({"cot": {"with": 1}, "options": {"with": 2}}, (False,), ["for options", "a rationale"]),
+        (
+            {"cot": {"with": 1}, "options": {"with": 2}},
+            (False,),
+            ["requests options", "a rationale"],
+        ),
         ({}, (True,), []),
     ],
 )

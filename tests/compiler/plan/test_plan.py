@@ -146,7 +146,7 @@ def test_overlaps(library: Library) -> None:
     error = refused(
         library, {"select": "all"}, {"select": "a/qa", "overlap": "keep", "shots": {5: 1}}
     )
-    assert "other arms, caps or epochs" in str(error)
+    assert "different arms, caps or epochs" in str(error)
     once_more = {"select": "a/qa", "overlap": "keep", "max_passes": 1}
     assert refused(library, {"select": "all"}, once_more).code == "FC404"
 

@@ -125,9 +125,9 @@ def test_a_missing_file_has_the_nearest_name(tmp_path: Path, name: str, hint: st
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("question: x?\nanswer: X\n", "a YAML file of exemplars is a list of rows"),
-        ("", "a YAML file of exemplars is a list of rows"),
-        ("[]", "there are no exemplars in the file"),
+        ("question: x?\nanswer: X\n", "a YAML file of exemplars must be a list of rows"),
+        ("", "a YAML file of exemplars must be a list of rows"),
+        ("[]", "the file has no exemplars"),
     ],
 )
 def test_a_yaml_file_is_a_list_of_rows(tmp_path: Path, text: str, why: str) -> None:

@@ -204,6 +204,8 @@ def test_ids_that_differ_from_the_references_are_refused(
         table_of(tokenizer, columns, by_columns)
         with monkeypatch.context() as patch:
             patch.setattr(type(tokenizer), "reference", lambda _, texts: wrong * len(texts))
-            with pytest.raises(FlancompileError, match="gives other ids than the ref") as caught:
+            with pytest.raises(
+                FlancompileError, match="and the reference give other ids"
+            ) as caught:
                 table_of(tokenizer, columns, by_columns)
         assert caught.value.code == "FC512"

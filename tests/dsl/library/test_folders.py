@@ -13,9 +13,9 @@ def test_a_folder_without_a_library_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "lib" / "datasets" / "more").mkdir(parents=True)
     assert unseen(tmp_path / "lib") == []
     for folder, advice in (
-        (tmp_path / "lib" / "datasets", f"part of: '{tmp_path / 'lib'}'"),
-        (tmp_path / "lib" / "datasets" / "more", f"part of: '{tmp_path / 'lib'}'"),
-        (tmp_path, "libraries in it: lib"),
+        (tmp_path / "lib" / "datasets", f"contains it: '{tmp_path / 'lib'}'"),
+        (tmp_path / "lib" / "datasets" / "more", f"contains it: '{tmp_path / 'lib'}'"),
+        (tmp_path, "it contains the libraries lib"),
     ):
         (found,) = unseen(folder)
         assert found.code == "FC107" and advice in str(found.hint)

@@ -42,7 +42,7 @@ def test_selectors_pick(text: str, ids: list[str]) -> None:
     [
         ("clutser:rc", "did you mean 'cluster'"),
         ("inverterd", "did you mean 'inverted'"),
-        ("cluster:rc and", "missing at its end"),
+        ("cluster:rc and", "missing at the end"),
         ("(cluster:rc", "closing bracket"),
         ("cluster:rc tag:x", "join terms"),
         ("and x:y", "not expected"),

@@ -56,7 +56,7 @@ def test_parts_that_a_comparison_ignores(given: Any, ignored: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"extract": "a", "filters": [{"strip": True}]}, "in place of `extract`"),
+        ({"extract": "a", "filters": [{"strip": True}]}, "`filters` replace `extract`"),
         ({"metric": "squad_f1", "ignore_case": False}, "for `exact_match`, not for squad_f1"),
         ({"metric": "bleu", "regexes_to_ignore": ["a"]}, "for `exact_match`, not for bleu"),
         ({"metric": "f1"}, "Input should be"),

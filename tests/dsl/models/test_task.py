@@ -67,12 +67,12 @@ MAP = {"A": "x", "B": "y"}
         ({"options": "o", "labels": ["A"], "by": "label"}, ""),
         ({}, "exactly one of `options` and `distractors`"),
         ({"options": "o", "distractors": 3}, "exactly one of"),
-        ({"options": "o", "same": "s"}, "`same` goes with `distractors`"),
-        ({"options": MAP, "labels": ["A"]}, "already holds its labels"),
+        ({"options": "o", "same": "s"}, "`same` needs `distractors`"),
+        ({"options": MAP, "labels": ["A"]}, "has its labels already"),
         ({"options": "o", "by": "label"}, "`by: label` needs `labels`"),
-        ({"options": ["a", "b", "a"]}, "`options` holds 'a' twice"),
-        ({"options": {"A": "x", "B": "x"}}, "`options` holds 'x' twice"),
-        ({"options": "o", "labels": ["A", "A"]}, "`labels` holds 'A' twice"),
+        ({"options": ["a", "b", "a"]}, "`options` lists 'a' twice"),
+        ({"options": {"A": "x", "B": "x"}}, "`options` lists 'x' twice"),
+        ({"options": "o", "labels": ["A", "A"]}, "`labels` lists 'A' twice"),
         ({"distractors": 0}, "greater than or equal to 1"),
         ({"distractors": 26}, "less than or equal to 25"),
     ],
@@ -125,9 +125,9 @@ def test_exemplars_in_the_order_of_a_file_are_fixed(given_: Any, fixed: bool) ->
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ({"format": "csv"}, "`format` goes with exemplars `from: file`"),
-        ({"from": "split", "split": "dev", "read": {}}, "`read` goes with exemplars"),
-        ({"from": "file", "file": "e.csv", "read": {"rows": "x"}}, "'rows' is no option of csv"),
+        ({"format": "csv"}, "`format` needs exemplars `from: file`"),
+        ({"from": "split", "split": "dev", "read": {}}, "`read` needs exemplars"),
+        ({"from": "file", "file": "e.csv", "read": {"rows": "x"}}, "'rows' is not an option of csv"),
         ({"from": "file", "file": "e.csv", "read": {"delimiter": ";"}}, ""),
         ({"from": "file", "file": "e.data", "format": "json", "read": {"rows": "x"}}, ""),
         ({"from": "reserved", "count": 0}, "greater than or equal to 1"),
@@ -142,7 +142,7 @@ def test_turns_stand_in_place_of_texts() -> None:
     made = Template.model_validate({"name": "t", "turns": {"each": "m"}})
     assert (made.input, made.target, made.turns) == ("", "", Turns(each="m"))
     both = {"name": "t", "turns": {"each": "m"}, "input": "x", "target": "y"}
-    assert "`turns` stand in place of `input`" in refused(Template, both)
+    assert "`turns` and `input` exclude each other" in refused(Template, both)
     assert "Field required" in refused(Template, {"name": "t", "input": "x"})
     assert refused(Template, {"name": "t", "input": "x", "target": "y", "turns": None}) == ""
 
