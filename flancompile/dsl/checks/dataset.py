@@ -94,7 +94,7 @@ def _task(scope: FileScope, key: Key, task: Task) -> None:
     for name in (*signature.inputs, *signature.outputs):
         if name not in scope.fields:
             hint = name_hint(name, scope.fields)
-            message = f"the signature names {name!r}, which is no field"
+            message = f"the signature names {name!r}, which is not a field"
             scope.report("FC203", message, (*key, "signature"), hint, name)
     seen = scope.fields | scope.variable
     if task.where is not None:
@@ -102,7 +102,7 @@ def _task(scope: FileScope, key: Key, task: Task) -> None:
     _exemplars(scope, (*key, "exemplars"), task, seen)
     for name in task.truncate:
         if name not in signature.inputs:
-            message = f"truncate names {name!r}, which is no input of the signature"
+            message = f"truncate names {name!r}, which is not an input of the signature"
             hint = name_hint(name, signature.inputs)
             scope.report("FC204", message, (*key, "truncate"), hint, name)
     lets = scope.lets((*key, "let"), task.let, seen, dict.fromkeys(signature.inputs, True))
@@ -113,7 +113,7 @@ def _task(scope: FileScope, key: Key, task: Task) -> None:
         shown = scope.template(spot, task.instruction, seen | set(lets))
         for name in sorted(shown & set(signature.outputs)):
             message = f"the instruction shows {name!r}, which is an output of the task"
-            hint = "the prompt would give the answer away; take it out of the instruction"
+            hint = "remove it from the instruction: the prompt would contain the answer"
             scope.report("FC206", message, spot, hint, name)
     if task.eval is not None and task.eval.answers is not None:
         scope.expression((*key, "eval", "answers"), task.eval.answers, seen)
@@ -131,8 +131,8 @@ def _inversion(scope: FileScope, key: Key, task: Task) -> None:
     inverted_inputs = {name for s in direct for name in s.inputs} & set(task.signature.outputs)
     reversed_outputs = {name for s in direct for name in s.outputs} & set(task.signature.inputs)
     if task.inverted and direct and not inverted_inputs and not reversed_outputs:
-        message = "an inverted task that turns none of the file's other tasks round"
-        hint = "it asks for an input of theirs or shows an output; or take `inverted` out"
+        message = "the inverted task inverts none of the file's other tasks"
+        hint = "ask for an input of one of them, or show an output; or remove `inverted`"
         scope.report("FC219", message, (*key, "signature"), hint, severity="warning")
 
 
@@ -141,7 +141,7 @@ def _exemplars(scope: FileScope, key: Key, task: Task, seen: Names) -> None:
     for by in ("same", "unlike"):
         named = getattr(exemplars, by)
         if named is not None and named not in scope.fields:
-            message = f"`{by}` names {named!r}, which is no field"
+            message = f"`{by}` names {named!r}, which is not a field"
             scope.report("FC203", message, (*key, by), name_hint(named, scope.fields))
     if exemplars.explanation is not None:
         over_items = exemplars.source in ("column", "file")
@@ -151,6 +151,6 @@ def _exemplars(scope: FileScope, key: Key, task: Task, seen: Names) -> None:
         scope.expression((*key, "rows"), exemplars.rows, seen)
     for name, text in exemplars.fields.items():
         if name not in scope.fields:
-            message = f"exemplars give {name!r}, which is no field"
+            message = f"exemplars give {name!r}, which is not a field"
             scope.report("FC203", message, (*key, "fields", name), name_hint(name, scope.fields))
         scope.expression((*key, "fields", name), text, seen | {"item"})

@@ -97,7 +97,7 @@ class FileScope:
             if isinstance(text, str):
                 self.expression((*key, name), text, scope)
         if choices.same is not None and choices.same not in self.fields:
-            message = f"`same` names {choices.same!r}, which is no field"
+            message = f"`same` names {choices.same!r}, which is not a field"
             self.report("FC203", message, (*key, "same"), name_hint(choices.same, self.fields))
 
     def template(self, key: Key, text: str, known: Names | None) -> Names:

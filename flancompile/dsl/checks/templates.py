@@ -71,7 +71,7 @@ def _turns(scope: FileScope, key: Key, task: Task, template: Template, seen: Nam
         and not names_shown & (outputs | lets)
     ):
         message = f"the turns show none of the outputs {', '.join(task.signature.outputs)}"
-        hint = "the signature lists them on its right"
+        hint = "the signature lists outputs after ->"
         scope.report("FC214", message, (*key, "turns", "each"), hint)
     of_template = {
         ("options",): template.options != "none",
@@ -80,15 +80,15 @@ def _turns(scope: FileScope, key: Key, task: Task, template: Template, seen: Nam
     }
     of_task = {("eval",): task.eval is not None, ("instruction",): task.instruction is not None}
     advice = {
-        "eval": "`explode` by `exchanges` gives a row for each answer, for input and target",
-        "instruction": "put it into `each`, as a system's turn",
+        "eval": "`explode` with `exchanges` gives a row for each answer, for input and target",
+        "instruction": "put it into `each` as a system turn",
     }
     for part, is_there in (*of_template.items(), *of_task.items()):
         if is_there:
             name = str(part[0])
             spot = (*key, *part) if part in of_template else (*key[:2], *part)
-            message = f"`turns` do not go with `{name}`"
-            hint = advice.get(name, "that is for templates with input and target")
+            message = f"`turns` and `{name}` exclude each other"
+            hint = advice.get(name, "it is for templates with input and target")
             scope.report("FC225", message, spot, hint)
 
 
@@ -107,19 +107,19 @@ def _target(
         outputs | set(lets) | {"gold"}
     ):
         message = f"the target shows none of the outputs {', '.join(task.signature.outputs)}"
-        scope.report("FC214", message, key, "the signature lists them on its right")
+        scope.report("FC214", message, key, "the signature lists outputs after ->")
     choices = template.choices or task.choices
     answers = {"gold", choices.gold if choices else ""} & (outputs | {"gold"})
     if not template.cot or not names_shown & (outputs | {"gold"}):
         return
     order = [n for n in names_in_order(template.target) if n in outputs | {"gold"}]
     if len(set(order)) < 2:
-        message = f"the target of a chain of thought shows {order[0]!r} alone"
-        hint = "give the rationale, then the answer"
+        message = f"the target of a chain of thought shows only {order[0]!r}"
+        hint = "show the rationale, then the answer"
         scope.report("FC218", message, key, hint, severity="warning")
     elif order[0] in answers and order[-1] not in answers:
         message = f"the answer {order[0]!r} comes before its rationale {order[-1]!r}"
-        hint = "a rationale that follows its answer teaches none"
+        hint = "show the rationale first: reasoning is learnt only before the answer"
         scope.report("FC218", message, key, hint, order[0], "warning")
 
 
@@ -130,14 +130,14 @@ def _input_name(
         return
     if name in outputs or name == "gold":
         message = f"the input shows {name!r}, which is an output of the task"
-        advice = "the signature has it on the right; take it out of the input"
+        advice = "the signature lists it as an output; remove it from the input"
         scope.report("FC206", message, key, advice, name)
     elif name in lets:
-        message = f"the input shows {name!r}, which comes of fields that are no inputs"
-        scope.report("FC206", message, key, "add those fields to the signature's left", name)
+        message = f"the input shows {name!r}, which is computed from fields that are not inputs"
+        scope.report("FC206", message, key, "add those fields to the signature before ->", name)
     elif name in scope.fields:
         message = f"the input shows {name!r}, which the signature does not list as an input"
-        scope.report("FC207", message, key, f"add {name!r} to the signature's left", name)
+        scope.report("FC207", message, key, f"add {name!r} to the signature before ->", name)
     else:
         hint = name_hint(name, inputs | set(lets) | scope.variable | {"options"})
         scope.report("FC202", f"there is no {name!r} here", key, hint, name)
@@ -153,8 +153,8 @@ def _options(scope: FileScope, key: Key, task: Task, template: Template, names: 
         message = f"options are {template.options}, but the input has no {{{{ options }}}}"
         scope.report("FC208", message, (*key, "input"), "put {{ options }} on a line of its own")
     elif template.options == "none" and shows:
-        message = "the input has {{ options }}, but the template does not say `options:`"
-        hint = "say `options: optional` or `options: required`"
+        message = "the input has {{ options }}, but the template has no `options:`"
+        hint = "set `options: optional` or `options: required`"
         scope.report("FC208", message, (*key, "input"), hint, "options")
 
 
@@ -166,24 +166,26 @@ def compare_templates(scope: FileScope, key: Key, task: Task) -> None:
         spot = (*key, "templates", index)
         if template.name in names:
             message = f"two templates are named {template.name!r}"
-            scope.report("FC212", message, (*spot, "name"), "draws and reports go by names")
+            scope.report(
+                "FC212", message, (*spot, "name"), "draws and reports identify templates by name"
+            )
         names.setdefault(template.name, index)
         prompt = str(template.turns) if template.turns is not None else template.input
         same = texts.setdefault((prompt, template.target), template.name)
         if same != template.name:
             message = f"the texts of {same!r} and {template.name!r} are equal"
-            hint = "word it differently, or take one out"
+            hint = "change the wording, or remove one"
             scope.report("FC213", message, (*spot, "input"), hint, severity="warning")
     for index, other, difference in near_duplicates(task.templates):
         name = task.templates[index].name
         message = f"the texts of {other!r} and {name!r} differ in {difference}"
         spot = (*key, "templates", index, "input")
-        hint = "word it differently, or take one out"
+        hint = "change the wording, or remove one"
         scope.report("FC213", message, spot, hint, severity="warning")
     used = [used_names(*text) for text in task_texts(task)]
     used_by_templates = frozenset[str]().union(*(u for u in used if u is not None))
     for name in task.signature.inputs:
         if name in scope.fields and name not in used_by_templates and None not in used:
             message = f"no template shows {name!r}, which the signature lists as an input"
-            hint = "show it, or take it out of the signature"
+            hint = "show it, or remove it from the signature"
             scope.report("FC215", message, (*key, "signature"), hint, name, "warning")

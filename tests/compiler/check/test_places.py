@@ -144,4 +144,4 @@ def test_two_files_with_one_task_id(tmp_path: Path) -> None:
     library, errors = load_library([tmp_path])
     assert errors == []
     (diagnostic,) = check_places(library)
-    assert diagnostic.code == "FC109" and "'one.x/qa' is a task of" in diagnostic.message
+    assert diagnostic.code == "FC109" and "'one.x/qa' is also a task of" in diagnostic.message

@@ -59,7 +59,7 @@ def test_a_recipe_without_mistakes(tmp_path: Path) -> None:
         ({"size": {"passes": 1, "over": "al"}}, "FC409", "no member 'al'", "'all'", "over: al"),
         ({"evaluate": [{"select": "toi/qa"}]}, "FC406", "'toi/qa' selects no task", "toy/qa", "toi/qa"),
         ({"evaluate": [{"select": "cluster"}]}, "FC401", "", "", "select: cluster"),
-        ({"evaluate": [{"select": "toy/qa", "cot": True}]}, "FC419", "asks for a rationale", "", "cot: true"),
+        ({"evaluate": [{"select": "toy/qa", "cot": True}]}, "FC419", "requests a rationale", "", "cot: true"),
         ({"evaluate": [{"select": "toy/qa", "split": "gold"}]}, "FC301", "no split 'gold'", "", "split: gold"),
         ({"evaluate": [{"select": "toy/qa", "styles": {"shots": ["x"]}}]}, "FC411", "x", "", "- x"),
     ],

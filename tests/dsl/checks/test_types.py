@@ -82,7 +82,7 @@ def test_a_column_that_all_rows_lack_is_an_error_if_another_is_near() -> None:
 def test_fields_do_not_see_each_other_but_names_of_let() -> None:
     dataset = loaded(file_of(fields={"q": "q", "a": "x", "x": "n"}))
     (one,) = check_types(dataset, SCHEMA)
-    assert "fields see columns, not each other" in str(one.hint)
+    assert "fields read columns, not fields" in str(one.hint)
     assert found(file_of(let={"x": "n", "y": "x + 1"}, fields={"q": "q", "a": "y"})) == []
     typed = found(file_of(let={"x": "xs"}, fields={"q": "x - 1", "a": "a"}))
     assert typed == [("FC223", "x")]
@@ -145,7 +145,7 @@ def test_diagnostics_are_cached_and_mild_where_the_data_has_changed() -> None:
     (first,) = cached_type_diagnostics(dataset, SCHEMA, memo)
     assert first.severity == "error"
     (stale,) = cached_type_diagnostics(dataset, replace(SCHEMA, stale=True), memo)
-    assert stale.severity == "warning" and "`check --data` renews it" in str(stale.hint)
+    assert stale.severity == "warning" and "`check --data` updates it" in str(stale.hint)
     assert str(stale.hint).startswith(str(first.hint))
 
 

@@ -127,7 +127,10 @@ def test_exemplars_in_the_order_of_a_file_are_fixed(given_: Any, fixed: bool) ->
     [
         ({"format": "csv"}, "`format` needs exemplars `from: file`"),
         ({"from": "split", "split": "dev", "read": {}}, "`read` needs exemplars"),
-        ({"from": "file", "file": "e.csv", "read": {"rows": "x"}}, "'rows' is not an option of csv"),
+        (
+            {"from": "file", "file": "e.csv", "read": {"rows": "x"}},
+            "'rows' is not an option of csv",
+        ),
         ({"from": "file", "file": "e.csv", "read": {"delimiter": ";"}}, ""),
         ({"from": "file", "file": "e.data", "format": "json", "read": {"rows": "x"}}, ""),
         ({"from": "reserved", "count": 0}, "greater than or equal to 1"),
