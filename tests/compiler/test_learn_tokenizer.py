@@ -28,8 +28,8 @@ def library(root: Path) -> Library:
 
 
 def prepared(made: Library, cache: str = "cache", **more: Any) -> PreparedRecipe:
-    means = {"library": (made.root,), "cache": Cache(made.root.parent / cache)}
-    return prepare(request_of("r", **means, **more), None)
+    kept = Cache(made.root.parent / cache)
+    return prepare(request_of("r", library=(made.root,), cache=kept, **more), None)
 
 
 def test_a_learnt_tokenizer_stays_until_it_is_to_be_learnt_again(tmp_path: Path) -> None:

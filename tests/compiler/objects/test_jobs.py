@@ -18,7 +18,7 @@ from flancompile.compiler.prepared_recipe import PreparedRecipe
 from flancompile.compiler.render.arms import arm_shares
 from flancompile.compiler.request import request_of
 from flancompile.compiler.special_tokens import NONE, FrameIds
-from flancompile.dsl.models.mixture import Lengths, Recipe
+from flancompile.dsl.models.mixture import Recipe
 from flancompile.dsl.models.style import StyleNames
 from flancompile.errors import FlancompileError
 from flancompile.store.loss_spans import LossSpans
@@ -203,4 +203,6 @@ def test_an_encoder_decoder_has_a_budget_for_each_side(
 
 def recipe(layout: str = "decoder", **lengths: int | None) -> Recipe:
     given_ = {k: v for k, v in lengths.items() if v is not None}
-    return Recipe.model_construct(layout=layout, lengths=Lengths.model_validate(given_))
+    about = {"recipe": "r", "mixture": "m", "size": {"examples": 1}, "tokenizer": {"bytes": True},
+             "layout": layout, "lengths": given_}  # fmt: skip
+    return Recipe.model_validate(about)

@@ -28,7 +28,7 @@ def naive_lengths(
         blocks = epochs[min(number, len(epochs) - 1)]
         # Rows within the cap are counted by the first epoch's blocks, which all epochs share.
         rows = [row for block in blocks for row in block][:cap]
-        found += [[sum(r[::2]), sum(r[1::2])] for r in rows if not isinstance(r, str)]  # type: ignore[misc]
+        found += [[sum(r[::2]), sum(r[1::2])] for r in rows if not isinstance(r, str)]
         number += 1
         if not found:
             return []  # a task whose first epoch gives nothing is left

@@ -68,8 +68,9 @@ def plan(root: Path, pair: Pair) -> str:
         row: Row = (settings.get("prompt", 3), settings.get("target", 1))
         dropped = settings.get("dropped", 0)
         block = [row] * (rows[id_] - dropped) + ["the prompt is over-long"] * dropped
-        limits = {"cap_rows": one.cap_rows, "max_epochs": one.max_epochs}
-        streams[id_] = stream_of(root, id_, [block], **limits)
+        streams[id_] = stream_of(
+            root, id_, [block], cap_rows=one.cap_rows, max_epochs=one.max_epochs
+        )
 
     def over(member: str | None) -> dict[str, float]:
         some = [c for c in node.children if member in (None, c.name)]
