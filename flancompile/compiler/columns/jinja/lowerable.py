@@ -44,8 +44,6 @@ def why_not(text: str, *, expression: bool = False) -> str | None:
             return f"{kind.lower()} is not lowered"
         if isinstance(node, nodes.For) and node.recursive:
             return "a recursive loop"
-        if isinstance(node, nodes.Expr) and not _folds(node):
-            return "a constant that cannot be"
     loops = sum(n.name == "loop" for n in tree.find_all(nodes.Name))
     known = sum(of_loop(n) in (*_LOOP, "cycle") for n in tree.find_all(nodes.Getattr))
     if loops != known:
@@ -110,14 +108,3 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
     yield node
     for child in node.iter_child_nodes():
         yield from _all(child)
-
-
-def _folds(node: nodes.Expr) -> bool:
-    """Whether a constant part can be computed; one that cannot fails on every row."""
-    try:
-        node.as_const(context().eval_ctx)
-    except nodes.Impossible:
-        return True
-    except Exception:
-        return False
-    return True

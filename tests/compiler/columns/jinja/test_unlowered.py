@@ -32,8 +32,8 @@ def test_templates_of_the_row_engine_have_a_reason() -> None:
     assert unlowered(replace(found, templates=(0, 2))) == []
 
 
-ODD = "{[]: 1}"  # a constant that Jinja cannot compute
-WHY = "a constant that cannot be"
+ODD = "loop.x"  # of no loop
+WHY = "a loop's own methods"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ WHY = "a constant that cannot be"
     [
         ({"let": {"k": ODD}}, [f"let: k: {WHY}"] * 2),
         ({"where": ODD}, [f"where: {WHY}"] * 2),
-        ({"choices": {"options": "[xs[0], {[]: 1}]", "gold": "a"}}, [f"choices: {WHY}"] * 2),
+        ({"choices": {"options": "[xs[0], loop.x]", "gold": "a"}}, [f"choices: {WHY}"] * 2),
         ({"instruction": RECURSIVE}, ["instruction: a recursive loop"] * 2),
     ],
     ids=["let", "where", "choices", "instruction"],
@@ -55,7 +55,7 @@ def test_a_text_of_the_task_concerns_all_its_templates(
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"target": "{{ {[]: 1} }}{{ a }}"}, f"target: {WHY}"),
+        ({"target": "{{ loop.x }}{{ a }}"}, f"target: {WHY}"),
         ({"let": {"k": ODD}}, f"let: k: {WHY}"),
         ({"when": ODD}, f"when: {WHY}"),
         ({"choices": {"options": "xs", "gold": ODD, "by": "index"}}, f"choices: {WHY}"),
@@ -77,7 +77,7 @@ def test_an_option_style_may_need_the_row_engine() -> None:
 
 def test_the_report_agrees_with_the_rows_that_are_left() -> None:
     """Rows of a reported template, and no others, are left to the row engine."""
-    found = spec(PLAIN, {**PLAIN, "input": "{{ q }}{{ {[]: 1} if n == 99 }}"}, PLAIN)
+    found = spec(PLAIN, {**PLAIN, "input": "{{ q }}{{ loop.x if n == 99 }}"}, PLAIN)
     block = row_set(found.task, made_rows(1, 60, plain=True), 0)
     made = assemble(found, block, pools_of(found.task, block, []), {}, SegmentCache(BYTES))
     assert made is not None
