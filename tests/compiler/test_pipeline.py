@@ -381,7 +381,9 @@ def test_a_long_split_s_pool_is_of_all_its_blocks(
     library.write("datasets/toy.yaml", about)
     change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
     build = library.compile(tmp_path / "a", cache)
-    for example in (e for batch in build.examples() for e in batch.to_pylist()):
+    examples = [e for batch in build.examples() for e in batch.to_pylist()]
+    assert len(examples) == 300
+    for example in examples:
         _, tokens = build.example_ids(example["pack"], example["segment"])
         text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
         shown = [int(n) for n in re.findall(r"dev (\d+)\?", text)]

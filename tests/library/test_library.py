@@ -90,7 +90,9 @@ def test_what_the_originals_turn_round_is_turned_round(serving: dict[str, list[T
 
 
 def test_every_task_has_ten_templates_and_an_evaluation(library: Library) -> None:
-    for task in library.tasks().values():
+    tasks = library.tasks()
+    assert len(tasks) > 100
+    for task in tasks.values():
         few = [t for t in task.task.templates if t.options != "required"]
         assert len(few) >= FEWEST, task.id
         assert task.task.eval is not None, task.id
@@ -99,12 +101,13 @@ def test_every_task_has_ten_templates_and_an_evaluation(library: Library) -> Non
 
 def test_tasks_with_choices_have_both_arms(library: Library) -> None:
     """The same texts serve both arms, so that the arms can be compared."""
-    for task in library.tasks().values():
-        if task.task.choices is not None:
-            shown = [t for t in task.task.templates if t.options != "none"]
-            both = [t for t in task.task.templates if t.options == "optional"]
-            assert len(shown) >= 7, task.id
-            assert len(both) >= 7, task.id
+    tasks = [task for task in library.tasks().values() if task.task.choices is not None]
+    assert len(tasks) > 50
+    for task in tasks:
+        shown = [t for t in task.task.templates if t.options != "none"]
+        both = [t for t in task.task.templates if t.options == "optional"]
+        assert len(shown) >= 7, task.id
+        assert len(both) >= 7, task.id
 
 
 def test_chain_of_thought_goes_both_ways(library: Library) -> None:

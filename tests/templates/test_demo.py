@@ -21,7 +21,9 @@ def rows(name: str, split: str) -> list[dict[str, Any]]:
 
 
 def both(name: str) -> list[dict[str, Any]]:
-    return [*rows(name, "train"), *rows(name, "test")]
+    found = [*rows(name, "train"), *rows(name, "test")]
+    assert len(found) >= 50
+    return found
 
 
 def test_it_checks_clean() -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -223,12 +223,15 @@ def test_gold_is_what_its_kind_says(id_: str) -> None:
 # Layouts
 
 
-def prompts(style: ShotsStyle, instruction: str | None) -> Iterator[tuple[str, list[Shot]]]:
+def prompts(style: ShotsStyle, instruction: str | None) -> list[tuple[str, list[Shot]]]:
     """A layout's prompts with 0, 1 and 3 exemplars, as far as it serves them."""
+    found = []
     for count in (0, 1, 3):
         if style.when != ("few" if count == 0 else "zero"):
             shots = SHOT_TEXTS[:count]
-            yield "".join(prompt_pieces(style, shots, INPUT, instruction)), shots
+            found.append(("".join(prompt_pieces(style, shots, INPUT, instruction)), shots))
+    assert found
+    return found
 
 
 @pytest.mark.parametrize("instruction", [None, INSTRUCTION, "First line.\n\nSecond line."])

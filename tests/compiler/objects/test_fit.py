@@ -58,7 +58,9 @@ def columns(n: int, passage: str) -> dict[str, list[Any]]:
 
 def test_exemplars_go_before_text_is_cut() -> None:
     renderer = made(task(truncate=["passage"]), columns(8, "word " * 10))
-    for f in fit(renderer, Bytes(), Budget(total=150)):
+    found = list(fit(renderer, Bytes(), Budget(total=150)))
+    assert len(found) == 8
+    for f in found:
         assert 0 < len(f.draft.shots) < 5
         assert len(f.draft.exemplars) == len(f.draft.shots)
         assert f.draft.shortened is None
@@ -66,7 +68,9 @@ def test_exemplars_go_before_text_is_cut() -> None:
 
 def test_a_marked_field_is_cut_at_a_word() -> None:
     renderer = made(task(truncate=["passage"]), columns(4, "word " * 40), ArmShares())
-    for f in fit(renderer, Bytes(), Budget(input=100, target=20)):
+    found = list(fit(renderer, Bytes(), Budget(input=100, target=20)))
+    assert len(found) == 4
+    for f in found:
         head, _, question = f.draft.input.partition("\n")
         assert question == f"Q: q{f.draft.row}"
         assert head.split() == [str(f.draft.row)] + ["word"] * (len(head.split()) - 1)

@@ -72,6 +72,7 @@ def test_a_pack_takes_all_that_fits_before_the_next_is_opened(
 ) -> None:
     sizes = np.array(pairs)
     pack_of = pack_vectors(sizes, (wide, 100))
+    assert pack_of.min() == 0
     for p in range(pack_of.max() + 1):
         free = (wide, 100) - sizes[pack_of == p].sum(axis=0)
         assert not (sizes[pack_of > p] <= free).all(axis=1).any()

@@ -40,7 +40,9 @@ def test_exemplars_are_never_the_query_nor_its_duplicate() -> None:
     given_columns["question"][7] = "What  is 3?"  # a duplicate of row 3, written otherwise
     given_columns["answer"][7] = "Number 3"
     made = renderer(qa(), given_columns, FIVE_SHOT)
-    for draft in made:
+    drafts = list(made)
+    assert len(drafts) == 40
+    for draft in drafts:
         texts = [" ".join(shot[0].lower().split()) for shot in draft.shots]
         assert len(draft.shots) == 5
         assert len(set(texts)) == 5
@@ -52,7 +54,9 @@ def test_exemplars_may_have_to_differ_in_a_field() -> None:
     given_columns = {**columns(40), "passage": [f"passage {i // 10}" for i in range(40)]}
     made = renderer(qa(exemplars={"unlike": "passage"}), given_columns, FIVE_SHOT)
     place = {int(d): i for i, d in enumerate(made.rows.digests)}
-    for draft in made:
+    drafts = list(made)
+    assert len(drafts) == 40
+    for draft in drafts:
         assert len(draft.shots) == 5
         assert draft.row // 10 not in {place[e] // 10 for e in draft.exemplars}
 
@@ -190,7 +194,9 @@ def test_distractors_come_from_rows_with_the_same_value() -> None:
         ],
     )  # fmt: skip
     rows = {**columns(40), "topic": ["even" if i % 2 == 0 else "odd" for i in range(40)]}
-    for draft in renderer(task, rows, OPTIONS):
+    drafts = list(renderer(task, rows, OPTIONS))
+    assert len(drafts) == 40
+    for draft in drafts:
         assert draft.options is not None
         numbers = [int(t.split()[1]) for t in draft.options.texts]
         assert len(numbers) == len(set(numbers)) == 4

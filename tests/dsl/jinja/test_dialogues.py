@@ -183,9 +183,10 @@ def test_every_prompt_takes_its_context(asked: str) -> None:
 
 def test_columns_beside_a_dialogue_that_its_turns_do_not_show_are_named() -> None:
     turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
-    for name in sorted(ROW_KEYS - {"system", "system_prompt", "system_message"}):
-        if name in ("messages", "tools", "functions"):
-            continue
+    own = {"system", "system_prompt", "system_message", "messages", "tools", "functions"}
+    others = sorted(ROW_KEYS - own)
+    assert {"input", "context", "history"} <= set(others)
+    for name in others:
         assert list(left_out_of(chat({"messages": turns, name: "else"}))) == ([f"column {name}"]), (
             name
         )

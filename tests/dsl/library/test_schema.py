@@ -69,7 +69,9 @@ MADE = {name.removesuffix(".schema.json"): schema for name, schema in schemas(MO
 
 def test_schemas_are_current(tmp_path: Path) -> None:
     """`make generated` writes them anew."""
-    for path in write_schemas(tmp_path, MODELS):
+    paths = write_schemas(tmp_path, MODELS)
+    assert {p.name for p in paths} == {p.name for p in (ROOT / "schemas").iterdir()}
+    for path in paths:
         kept = ROOT / "schemas" / path.name
         assert kept.read_text() == path.read_text(), f"{kept.name}: run `make generated`"
 
