@@ -384,8 +384,8 @@ class DatasetFile(Strict):
     @field_validator("for_each", mode="before")
     @classmethod
     def _short_form(cls, value: object) -> object:
-        if isinstance(value, dict) and len(value) == 1 and "variable" not in value:
-            ((name, given),) = value.items()
+        if isinstance(value, dict) and "variable" not in value:
+            name, given = next(iter(value.items())) if len(value) == 1 else (None, None)
             if isinstance(given, list):
                 return {"variable": name, "values": given}
             if isinstance(given, dict) and set(given) == {"files"}:

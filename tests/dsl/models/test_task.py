@@ -199,6 +199,8 @@ FILE: dict[str, Any] = {
         ({"lang": {"files": "*.x", "name": "y"}}, None),
         ({"l-1": ["en"]}, {"variable": "l-1", "values": ["en"]}),
         ({"1": ["en"]}, None),
+        ({"lang": ["en"], "task": ["x"]}, None),
+        ({}, None),
     ],
 )
 def test_short_forms_of_for_each(short: Any, long: Any) -> None:
