@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -12,8 +13,10 @@ from flancompile.dsl.yaml.model_members import kinds_at, models_in
 
 __all__ = ["advice_on", "described"]
 
-_UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "b": 1e9}
-_NUMBER = re.compile(r"([-+]?[\d_,']*\.?\d+)\s*([a-zA-Z%]*)")
+_UNITS = {
+    unit: Decimal(n) for unit, n in (("", 1), ("%", "0.01"), ("k", 1e3), ("m", 1e6), ("b", 1e9))
+}
+_NUMBER = re.compile(r"([-+]?(?:\d{1,3}(?:[_,']\d{3})+|\d+)?(?:\.\d+)?)\s*([a-zA-Z%]*)", re.ASCII)
 # The key that a bare value most often means, by the keys that a place has.
 _USUAL = {str: ("select", "file", "files"), int: ("examples", "pack")}
 
@@ -46,12 +49,14 @@ def advice_on(error: Any, model: type[BaseModel], key: Key) -> str | None:
 def _digits(given: object, *, whole: bool) -> str | None:
     """A number with a unit, written in digits."""
     match = _NUMBER.fullmatch(given.strip()) if isinstance(given, str) else None
-    if match is None or match[2].lower() not in (*_UNITS, ""):
+    if match is None or not match[1].strip("+-") or match[2].lower() not in _UNITS:
         return None
-    value = float(re.sub("[_,']", "", match[1])) * _UNITS.get(match[2].lower(), 1)
-    if whole and value != int(value):
+    value = Decimal(re.sub("[_,']", "", match[1])) * _UNITS[match[2].lower()]
+    if whole and value != value.to_integral_value():
         return None
-    return f"write it as plain digits: {int(value) if value == int(value) else f'{value:g}'}"
+    digits = f"{value:f}"
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return f"write it as plain digits: {digits}"
 
 
 def _listed(given: object, kinds: list[Any]) -> str | None:
