@@ -26,9 +26,7 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise FlancompileError(
-            _diagnostics(model, document, error.errors(include_url=False))
-        ) from None
+        raise FlancompileError(_diagnostics(model, document, _errors(error, document))) from None
 
 
 def validated(model: type[M], document: Document) -> tuple[M | None, Document, list[Diagnostic]]:
@@ -43,7 +41,7 @@ def validated(model: type[M], document: Document) -> tuple[M | None, Document, l
         try:
             return model.model_validate(document.data), document, found
         except ValidationError as error:
-            errors = error.errors(include_url=False)
+            errors = _errors(error, document)
         new = [e for e in errors if not _follows(e, document, hurt)]
         found += [d for d in _diagnostics(model, document, new) if d not in found]
         edits = edits_for(errors, document, partial(_hint_for, model))
@@ -52,6 +50,19 @@ def validated(model: type[M], document: Document) -> tuple[M | None, Document, l
             break
         document, hurt = less
     return None, document, found
+
+
+def _errors(error: ValidationError, document: Document) -> list[Any]:
+    """Errors of a model, without those that a value is of no other type of a union, where one type
+    takes the value and refuses a part of it."""
+    errors: list[Any] = error.errors(include_url=False)
+    keys = [real_key(tuple(e["loc"]), document) for e in errors]
+
+    def is_other_type(one: Any, key: Key) -> bool:
+        inner = any(len(k) > len(key) and k[: len(key)] == key for k in keys)
+        return inner and one["type"] in _EXPECTED and tuple(one["loc"]) != key
+
+    return [e for e, key in zip(errors, keys, strict=True) if not is_other_type(e, key)]
 
 
 def _hint_for(model: type[BaseModel], key: Key) -> str | None:
