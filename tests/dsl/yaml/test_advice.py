@@ -105,7 +105,7 @@ def test_the_form_of_a_value_is_shown(model: type[BaseModel], change: Any, advic
     [
         (Recipe, ("size", "examples"), "Number of examples"),
         (Mixture, ("members", 0, "rate"), "Relative to its siblings"),
-        (Mixture, ("options", "with"), "Weight of the arm with it"),
+        (Mixture, ("options", "with"), "Weight of the arm"),
         (DatasetFile, ("tasks", "qa", "templates", 0, "cot"), "The target gives"),
         (Recipe, ("no_such",), None),
         (Recipe, (), None),

@@ -100,13 +100,13 @@ TASK = (
         (HEAD + TASK.replace("x", "3"),
          [("FC201", "3", 'text that looks like a number or true needs quotes: "3"')]),
         (HEAD + TASK.replace("{name: t, input: x, target: y}", "name: t\n        input: #x\n        target: y"),
-         [("FC201", "", "what follows # is a comment; put the text in quotes")]),
+         [("FC201", "", "text after # is a comment; put the text in quotes")]),
         (HEAD + TASK.replace("t,", "a b,"),
-         [("FC201", "a b", "a name begins with a letter and holds letters, digits, _ and - alone")]),
+         [("FC201", "a b", "a name begins with a letter and has only letters, digits, _ and -")]),
         (HEAD + TASK.replace("q -> a\n", "q -> a\n    tags: x\n"), [("FC201", "x", "[x]")]),
         (HEAD + "license: mit\n" + TASK, [("FC105", "license", "'license' is a key of source")]),
         (HEAD + TASK.replace("    templates", "  templates"),
-         [("FC105", "templates", "indent it more, so that it is a key of 'qa'")]),
+         [("FC105", "templates", "indent it more, as a key of 'qa'")]),
         (HEAD + TASK.replace("{name: t, input: x, target: y}", "t"),
          [("FC201", "t", "its keys: choices, cot, input, let, name, options, tags, target, turns, when")]),
         (HEAD.replace("d.jsonl", "{train: {files: a.csv}}") + TASK,
@@ -144,8 +144,8 @@ def test_several_mistakes_are_each_told_of_once() -> None:
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(-1, "must be at least 0"), (0.5, "a whole number is wanted here, and this is 0.5"),
-     (None, "a whole number is wanted here, and this is empty"), ([1], "and this is a list"),
+    [(-1, "must be at least 0"), (0.5, "a whole number is expected here, but this is 0.5"),
+     (None, "a whole number is expected here, but this is empty"), ([1], "but this is a list"),
      (True, None), ("x" * 99, "…")],
 )  # fmt: skip
 def test_messages_show_the_value_as_it_is_written(value: Any, message: str | None) -> None:
