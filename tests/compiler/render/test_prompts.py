@@ -4,19 +4,17 @@ A case is `### name`, a sentence, `@ file NAME` with the file's text for each fi
 the rows of `datasets/toy.jsonl`. `@ member` has the arms, as a member of a mixture gives them;
 `@ recipe` has styles and lengths, as a recipe gives them (without it the layout is `plain`);
 `@ epochs` counts epochs. `@ rendered` has each row's examples, with the spans that carry loss in
-⟦ ⟧. Run with PROMPTS=write to write what is rendered now, and read the difference by eye.
+⟦ ⟧. Run with FIXTURES=write to write what is rendered now, and read the difference by eye.
 """
 
-import os
-import re
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import yaml
+from fixture_pairs import Pair, pairs
 from toys import Library
 
 from flancompile.compiler.cache import Cache
@@ -25,23 +23,9 @@ from flancompile.compiler.pipeline import prepare, streams_of
 from flancompile.compiler.request import request_of
 from flancompile.tokenizer.tokenizer import Specials, Tokenizer
 
-CASES = Path(__file__).with_name("prompts.txt")
-CASE = re.compile(r"^### (.+)$", re.MULTILINE)
-PART = re.compile(r"^@ (.+)$", re.MULTILINE)
+PAIRS = pairs(Path(__file__).parent)
 RENDERED = "rendered"
 BYTES = Tokenizer("bytes", b"", "bytes", Specials(None, 257, None))
-
-
-@lru_cache(maxsize=1)
-def cases() -> dict[str, dict[str, str]]:
-    """The parts of each case, by name."""
-    _, *pieces = CASE.split(CASES.read_text())
-    found = {}
-    for name, body in zip(pieces[::2], pieces[1::2], strict=True):
-        _, *parts = PART.split(body)
-        texts = [text.removeprefix("\n") for text in parts[1::2]]
-        found[name] = dict(zip(parts[::2], texts, strict=True))
-    return found
 
 
 def written(parts: dict[str, str], root: Path) -> Library:
@@ -65,7 +49,7 @@ def of(parts: dict[str, str], name: str) -> dict[str, Any]:
 def rendered(parts: dict[str, str], root: Path) -> Iterator[str]:
     """The examples of all tasks and epochs, by both engines."""
     written(parts, root)
-    prepared = prepare(request_of("r", library=[root], cache=Cache(root / "cache")), None)
+    prepared = prepare(request_of("r", library=(root,), cache=Cache(root / "cache")), None)
     for task, stream in sorted(streams_of(prepared, None).streams.items()):
         for epoch in range(int(parts.get("epochs", "1"))):
             table, by_row = (
@@ -113,21 +97,13 @@ def features(line: dict[str, Any]) -> Iterator[str]:
         yield "shortened"
 
 
-@pytest.mark.parametrize("name", cases())
-def test_examples_are_those_of_the_file(name: str, tmp_path: Path) -> None:
-    parts = cases()[name]
-    found = "\n".join(rendered(parts, tmp_path)) + "\n"
-    if os.environ.get("PROMPTS") == "write":
-        whole = CASES.read_text()
-        at = whole.index(f"@ {RENDERED}\n", whole.index(f"### {name}\n")) + len(f"@ {RENDERED}\n")
-        end = whole.find("\n### ", at)
-        CASES.write_text(whole[:at] + found + whole[end if end >= 0 else len(whole) :])
-        return
-    assert found.strip() == parts[RENDERED].strip()
+@pytest.mark.parametrize("pair", PAIRS, ids=[p.name for p in PAIRS])
+def test_examples_are_those_of_the_file(pair: Pair, tmp_path: Path) -> None:
+    pair.check(RENDERED, "\n".join(rendered(pair.parts, tmp_path)))
 
 
 def test_the_cases_show_every_arm() -> None:
-    texts = [parts[RENDERED] for parts in cases().values()]
+    texts = [pair.parts[RENDERED] for pair in PAIRS]
     for feature in ("options ", "with a rationale", "exemplars", "shortened", "dropped", "layout "):
         assert any(feature in text for text in texts), feature
     assert all("⟦" in text or "dropped" in text for text in texts)
