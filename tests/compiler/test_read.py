@@ -1,12 +1,14 @@
 """The read pass: each split once, by any executor; missing splits as the recipe has it."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from toys import Library, dataset_of
+from toys import Library, change, dataset_of
 
 from flancompile.compiler.cache import Cache
 from flancompile.compiler.read import missing_for, read_all, split_spec, splits_of
@@ -123,3 +125,49 @@ def test_an_overlay_places_a_split_in_its_own_folder(tmp_path: Path) -> None:
     assert list(spec.fields) == ["question", "answer", "topic", "note"]
     with pytest.raises(FlancompileError, match="FC301"):
         split_spec(made, made.tasks["absent/qa"], "train")
+
+
+def test_overlays_choose_places(library: Library, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    rows = "".join(f'{{"n": {i}, "q": "overlay {i}?"}}\n' for i in range(50))
+    (tmp_path / "data" / "rows.jsonl").write_text(rows)
+    library.write("overlays/here.yaml", {
+        "overlay": "here", "root": "../../data",
+        "sources": {"toy": {"files": {"train": "rows.jsonl"}, "id": "n", "columns": {
+            "question": "q", "answer": "n | string", "topic": "'t'", "note": "none"}}},
+    })  # fmt: skip
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}])
+    build = library.compile(tmp_path / "a", cache, overlay="here")
+    assert build.manifest.tasks[0].rows == 50
+
+
+def test_rows_of_the_hub_are_read_at_a_commit_that_the_lock_names(
+    library: Library, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = [
+        {"id": str(i), "question": f"{i}?", "answer": str(i), "topic": "t", "note": ""}
+        for i in range(20)
+    ]
+    loaded: list[str | None] = []
+
+    def load(*args: Any, revision: str | None = None, **more: Any) -> Any:
+        loaded.append(revision)
+        return datasets.Dataset.from_list(rows)
+
+    class Api:
+        def dataset_info(self, repository: str, revision: str | None) -> Any:
+            return SimpleNamespace(sha={"main": "a" * 40, "v2": "b" * 40}[revision or "main"])
+
+    monkeypatch.setattr("flancompile.sources.hub._is_offline", lambda: False)
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    monkeypatch.setattr("datasets.load_dataset", load)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}])
+    for revision, commit in ((None, "a" * 40), ("v2", "b" * 40)):
+        given = {"hub": "some/one", "id": "id"} | ({"revision": revision} if revision else {})
+        change(library, "datasets/toy.yaml", source=given)
+        build = library.compile(tmp_path / "a", cache)
+        lock = json.loads((build.path / "recipe.lock").read_text())
+        about = {"repository": "some/one", "config": None, "revision": revision, "commit": commit}
+        assert lock["hub"] == {"toy:train": about}
+    assert loaded == ["a" * 40, "b" * 40]

@@ -134,3 +134,9 @@ def dataset_of(name: str) -> dict[str, Any]:
             }
         },
     }  # fmt: skip
+
+
+def change(library: Library, name: str, **more: Any) -> None:
+    """Replace keys of a YAML file of the library."""
+    path = library.root / name
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **more}, sort_keys=False))

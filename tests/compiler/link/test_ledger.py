@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from object_streams import Row, object_table, stream_of
-from toys import Library, dataset_of
+from toys import Library, change, dataset_of
 
 from flancompile.compiler.evaluation.rows import Lost
 from flancompile.compiler.link.ledger import drop_reasons, eval_ledger, ledger_of
@@ -212,3 +213,53 @@ def test_an_empty_evaluation_set_has_an_empty_ledger() -> None:
     types = {"row": pa.uint64(), "row_id": pa.string(), "fewer_shots": pa.string()}
     none = pa.table({n: pa.array([], t) for n, t in types.items()})
     assert eval_ledger("a/qa", "test", none, (), 0).equals(LEDGER.empty_table())
+
+
+def test_a_build_tells_why_rows_were_dropped(library: Library, cache: Path, tmp_path: Path) -> None:
+    with (library.root / "datasets/toy.jsonl").open("a") as rows:
+        rows.write('{"id": 1, \n{"id": 999, "question": "?"}\n')
+    change(library, "mixtures/m.yaml", members=[{"select": "toy/qa"}])
+    build = library.compile(tmp_path / "a", cache)
+    found = {d["reason"]: d["rows"] for d in build.dropped() if d["task"] == "toy/qa"}
+    assert list(found.values()) == [1, 1]
+    assert any("not JSON" in reason for reason in found)
+
+
+def test_the_ledger_accounts_for_every_row(library: Library, cache: Path, tmp_path: Path) -> None:
+    about = dataset_of("toy")
+    about["where"] = "topic != 'topic 3'"
+    about["fields"]["note"] = "note | trim"
+    about["tasks"]["qa"]["exemplars"] = {"from": "reserved", "count": 10}
+    library.write("datasets/toy.yaml", about)
+    change(library, "recipes/r.yaml", size={"examples": 120})
+    build = library.compile(tmp_path / "a", cache)
+    ledger = build.ledger().filter(pc.equal(build.ledger()["task"], "toy/qa"))
+    found: Counter[str] = Counter()
+    for line in ledger.to_pylist():
+        found[line["disposition"]] += line["rows"]
+    assert found["dropped"] >= 50
+    assert found["reserved"] == 10
+    assert found["kept"] == 80
+    assert sum(found.values()) == 200
+    reserved = {line["row"] for line in ledger.to_pylist() if line["disposition"] == "reserved"}
+    shown = {
+        e
+        for b in build.examples()
+        for r in b.to_pylist()
+        if r["task"] == "toy/qa"
+        for e in r["exemplars"]
+    }
+    assert shown
+    assert shown <= reserved
+
+
+def test_one_row_s_error_drops_that_row(library: Library, cache: Path, tmp_path: Path) -> None:
+    lines = (library.root / "datasets/toy.jsonl").read_text().splitlines()
+    lines[3] = '{"id": 3, "question": "no answer"}'
+    lines[5] = "{broken"
+    library.write("datasets/toy.jsonl", "\n".join(lines))
+    build = library.compile(tmp_path / "a", cache)
+    reasons = Counter(build.ledger()["reason"].to_pylist())
+    passes = len(set(build.ledger()["pass"].to_pylist()))
+    assert reasons["field answer: no 'answer'"] == passes
+    assert any(str(r).startswith("not JSON") and "toy.jsonl:6" in r for r in reasons)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from object_streams import Row, stream_of
+from toys import Library, change, dataset_of
 
 from flancompile.compiler.link.quota import Quotas, apportion, check_size, quotas
 from flancompile.compiler.objects.streams import Streams
@@ -18,6 +19,7 @@ from flancompile.dsl.models.mixture import Recipe, Size
 from flancompile.dsl.yaml.document import parse
 from flancompile.dsl.yaml.validate import validate
 from flancompile.errors import FlancompileError
+from flancompile.store.verify import verify
 
 RECIPE = """recipe: r
 mixture: m
@@ -223,3 +225,87 @@ def test_epochs_are_over_a_member_of_the_mixture(
     assert diagnostic.code == "FC409"
     assert diagnostic.span is not None and diagnostic.span.line == 6
     assert hint is not None and hint in (diagnostic.hint or "")
+
+
+@pytest.mark.parametrize("examples", [1, 7, 299, 1000])
+def test_counts_are_exact(library: Library, cache: Path, tmp_path: Path, examples: int) -> None:
+    change(library, "recipes/r.yaml", size={"examples": examples})
+    build = library.compile(tmp_path / "a", cache)
+    tasks = {t.task: t for t in build.manifest.tasks}
+    assert sum(t.examples for t in tasks.values()) == examples
+    assert abs(tasks["toy/qa"].examples - examples * 2 / 3) < 1
+    assert verify(build) == []
+
+
+def test_passes_are_counted_over_a_member(library: Library, cache: Path, tmp_path: Path) -> None:
+    change(library, "recipes/r.yaml", size={"passes": 2, "over": "source:other"})
+    build = library.compile(tmp_path / "a", cache)
+    tasks = {t.task: t for t in build.manifest.tasks}
+    assert tasks["other/qa"].examples == 300
+    assert tasks["toy/qa"].examples == 600
+
+
+@pytest.mark.parametrize("unit", ["tokens", "target_tokens"])
+def test_a_size_in_tokens_is_reached_and_not_passed_by(
+    library: Library, cache: Path, tmp_path: Path, unit: str
+) -> None:
+    wanted = 20_000 if unit == "tokens" else 2_000
+    change(library, "recipes/r.yaml", size={unit: wanted})
+    manifest = library.compile(tmp_path / "a", cache).manifest
+    got = manifest.counts["tokens" if unit == "tokens" else "target_tokens"]
+    change(library, "recipes/r.yaml", size={"examples": manifest.counts["examples"] - 1})
+    one_less = library.compile(tmp_path / "b", cache).manifest.counts
+    assert one_less["tokens" if unit == "tokens" else "target_tokens"] < wanted <= got
+
+
+def test_rates_in_target_tokens_are_kept(library: Library, cache: Path, tmp_path: Path) -> None:
+    about = dataset_of("other")
+    about["tasks"]["qa"]["templates"] = [
+        {
+            "name": "long",
+            "input": "{{ question }}",
+            "target": "The sum that was asked for is {{ answer }}, I am sure.",
+        }
+    ]
+    library.write("datasets/other.yaml", about)
+    change(library, "mixtures/m.yaml", rate_in="target_tokens", members=[
+        {"select": "source:toy", "rate": 1}, {"select": "source:other", "rate": 1}])  # fmt: skip
+    change(library, "recipes/r.yaml", size={"examples": 2000})
+    build = library.compile(tmp_path / "a", cache)
+    tasks = {t.task: t for t in build.manifest.tasks}
+    assert tasks["toy/qa"].examples > 3 * tasks["other/qa"].examples
+    assert abs(tasks["toy/qa"].target_tokens - tasks["other/qa"].target_tokens) < 60
+
+
+def test_a_limit_on_passes_is_kept_and_reported(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    change(library, "mixtures/m.yaml", members=[
+        {"select": "source:toy", "rate": 1}, {"select": "source:other", "rate": 1, "max_passes": 0.5}])  # fmt: skip
+    change(library, "recipes/r.yaml", size={"examples": 400})
+    tasks = {t.task: t for t in library.compile(tmp_path / "a", cache).manifest.tasks}
+    assert (tasks["other/qa"].examples_requested, tasks["other/qa"].examples) == (200, 75)
+
+
+def test_an_empty_task_does_not_end_the_mixture(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    about = dataset_of("other")
+    about["tasks"]["qa"]["where"] = "question == 'never'"
+    library.write("datasets/other.yaml", about)
+    build = library.compile(tmp_path / "a", cache)
+    assert build.manifest.empty == ("other/qa",)
+    assert build.manifest.counts["examples"] == 300
+    assert verify(build) == []
+
+
+def test_a_mixture_without_any_example_is_an_error(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    for name in ("toy", "other"):
+        library.write(f"datasets/{name}.yaml", {**dataset_of(name), "where": "false"})
+    with pytest.raises(FlancompileError) as caught:
+        library.compile(tmp_path / "a", cache)
+    assert caught.value.code == "FC408"
+    assert "toy/qa: 200 rows: where" in str(caught.value)
+    assert not (tmp_path / "a").exists()

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import Library, dataset_of
+from toys import Library, change, dataset_of
 
 from flancompile.compiler.check.libraries import check_libraries
 from flancompile.compiler.render.exemplar_files import exemplar_items, exemplar_name, exemplar_path
 from flancompile.dsl.library.library import TaskDef, load_library
 from flancompile.errors import FlancompileError
+from flancompile.store.verify import verify
 
 ROWS = [{"question": "x; y?", "answer": "X"}, {"question": "é?", "answer": "null"}]
 
@@ -151,3 +152,52 @@ def test_a_format_overrides_the_name(tmp_path: Path) -> None:
     assert exemplar_items(task) == [{"q": "1?"}, {"q": "2?"}]
     assert exemplar_name(task) == "shots.yaml"
     assert exemplar_path(task) == tmp_path / "datasets" / "shots.yaml"
+
+
+def test_exemplars_from_a_fixed_file(library: Library, cache: Path, tmp_path: Path) -> None:
+    library.write("datasets/fixed.yaml.txt", "")
+    library.write(
+        "datasets/shots/fixed.jsonl",
+        '\ufeff{"q": "one plus one?\u2028", "a": "2"}\n{"q": "two plus two?", "a": "4"}\n',
+    )
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["templates"] = about["tasks"]["qa"]["templates"][:1]
+    about["tasks"]["qa"]["exemplars"] = {
+        "from": "file", "file": "shots/fixed.jsonl", "order": "file",
+        "fields": {"question": "item.q", "answer": "item.a"},
+    }  # fmt: skip
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    _, tokens = build.example_ids(0, 0)
+    text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
+    assert text.index("one plus one?") < text.index("two plus two?")
+    shown = {e for b in build.examples() for r in b.to_pylist() for e in r["exemplars"]}
+    names = build.exemplar_names("toy/qa")
+    assert {names[e].split(":")[0] for e in shown} == {"shots/fixed.jsonl"}
+    assert verify(build) == []
+
+
+def test_a_missing_exemplar_file_has_a_place(library: Library, cache: Path, tmp_path: Path) -> None:
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["exemplars"] = {"from": "file", "file": "gone.jsonl"}
+    library.write("datasets/toy.yaml", about)
+    with pytest.raises(FlancompileError, match=r"toy\.yaml:\d+:\d+: error FC301"):
+        library.compile(tmp_path / "a", cache)
+
+
+def test_an_exemplar_file_is_read_as_lines_of_unicode(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    items = [{"question": f"odd\u2028{i}?", "answer": str(i)} for i in range(4)]
+    lines = "".join(json.dumps(i, ensure_ascii=False) + "\r\n" for i in items)
+    library.write("datasets/shots.jsonl", "\ufeff" + lines)
+    about = dataset_of("toy")
+    about["tasks"]["qa"]["exemplars"] = {
+        "from": "file", "file": "shots.jsonl",
+        "fields": {"question": "item.question", "answer": "item.answer"},
+    }  # fmt: skip
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    assert build.manifest.tasks[0].shots[2] > 200

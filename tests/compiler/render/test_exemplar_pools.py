@@ -1,6 +1,7 @@
 """Exemplar pools of a read split: their rows against the whole split, whatever its blocks."""
 
 import json
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from toys import Library, change, dataset_of
 
 from flancompile.compiler.render import exemplar_pools as module
 from flancompile.compiler.render.exemplar_pools import (
@@ -25,6 +27,7 @@ from flancompile.dsl.models.task import Exemplars
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split
 from flancompile.sources.columns import restored
 from flancompile.sources.place import resolve_place
+from flancompile.store.verify import verify
 
 POOL, EACH, SCANNED = 6, 2, 25  # in place of the constants
 FORMS: dict[str, Any] = {"whole": int, "fraction": float, "text": str}
@@ -159,3 +162,80 @@ def test_items_of_a_file_are_named_by_their_place() -> None:
     assert pool_names(ref, exemplars) == {
         item_digest(item): f"shots.jsonl:{n}" for n, item in enumerate(items, 1)
     }
+
+
+def test_exemplars_from_another_split_in_file_order(
+    library: Library, cache: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "id": f"d{i}",
+            "question": f"dev {i}?",
+            "answer": str(i),
+            "topic": f"topic {i % 4}",
+            "note": "",
+        }
+        for i in range(12)
+    ]
+    library.write("datasets/dev.jsonl", rows)
+    about = dataset_of("toy")
+    about["source"]["files"]["dev"] = "dev.jsonl"
+    about["tasks"]["qa"]["templates"] = about["tasks"]["qa"]["templates"][:1]
+    about["tasks"]["qa"]["exemplars"] = {
+        "from": "split",
+        "split": "dev",
+        "order": "file",
+        "same": "topic",
+    }
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    names = build.exemplar_names("toy/qa")
+    for batch in build.examples():
+        for example in batch.to_pylist():
+            _, tokens = build.example_ids(example["pack"], example["segment"])
+            text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
+            topic = int(example["row_id"]) % 4
+            assert f"dev {topic}?" in text
+            assert f"dev {topic + 4}?" in text
+            assert example["shots"] == 2
+            assert [names[e] for e in example["exemplars"]] == [
+                f"dev:d{topic}",
+                f"dev:d{topic + 4}",
+            ]
+    assert verify(build) == []
+
+
+@pytest.mark.parametrize(
+    "settings", [{"order": "file"}, {"order": "file", "same": "topic"}, {"same": "topic"}]
+)
+def test_a_long_split_s_pool_is_of_all_its_blocks(
+    library: Library, cache: Path, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    dev = [
+        {"id": f"d{i}", "question": f"dev {i}?", "answer": str(i), "note": "",
+         "topic": f"topic {i % 4}" if i < 20 else "another"}
+        for i in range(9000)
+    ]  # fmt: skip
+    library.write("datasets/dev.jsonl", dev)
+    about = dataset_of("toy")
+    about["source"]["files"]["dev"] = "dev.jsonl"
+    about["tasks"]["qa"]["templates"] = about["tasks"]["qa"]["templates"][:1]
+    about["tasks"]["qa"]["exemplars"] = {"from": "split", "split": "dev", **settings}
+    library.write("datasets/toy.yaml", about)
+    change(library, "mixtures/m.yaml", members=[{"select": "source:toy"}], shots={2: 1})
+    build = library.compile(tmp_path / "a", cache)
+    examples = [e for batch in build.examples() for e in batch.to_pylist()]
+    assert len(examples) == 300
+    for example in examples:
+        _, tokens = build.example_ids(example["pack"], example["segment"])
+        text = bytes(int(t) - 3 for t in tokens["tokens"] if t > 2).decode()
+        shown = [int(n) for n in re.findall(r"dev (\d+)\?", text)]
+        topic = int(example["row_id"]) % 4
+        if settings == {"order": "file"}:
+            assert shown == [0, 1]
+        elif "order" in settings:
+            assert shown == [topic, topic + 4]
+        else:
+            assert len(shown) == 2
+            assert all(n < 20 and n % 4 == topic for n in shown)
