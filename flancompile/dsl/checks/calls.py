@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from flancompile.dsl.jinja.infer import GUARD, expression_diagnostics, template_diagnostics
-from flancompile.dsl.jinja.texts import TextDiagnostic
+from flancompile.dsl.jinja.text_diagnostic import TextDiagnostic
 from flancompile.dsl.jinja.tokens import words
 from flancompile.dsl.jinja.types import ANY, Type, common_type, type_of
 from flancompile.dsl.models.task import ForEach

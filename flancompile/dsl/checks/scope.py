@@ -12,7 +12,7 @@ from flancompile.dsl.jinja.expression import (
     compile_expression,
     compile_template,
 )
-from flancompile.dsl.jinja.texts import TextDiagnostic
+from flancompile.dsl.jinja.text_diagnostic import TextDiagnostic
 from flancompile.dsl.library.library import Loaded
 from flancompile.dsl.models.task import Choices, DatasetFile
 from flancompile.dsl.yaml.document import Key

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from pydantic import BaseModel
 
+from flancompile.dsl.checks.template_texts import single_braces
 from flancompile.dsl.jinja.expression import compile_template
-from flancompile.dsl.jinja.texts import TextDiagnostic, single_braces
+from flancompile.dsl.jinja.text_diagnostic import TextDiagnostic
 from flancompile.dsl.library.library import Library
 from flancompile.dsl.models.style import ChatStyle, ShotsStyle, draws
 from flancompile.dsl.yaml.document import Document, Key

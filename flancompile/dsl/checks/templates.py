@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from flancompile.dsl.checks.near_duplicates import near_duplicates
 from flancompile.dsl.checks.scope import FileScope, Names
 from flancompile.dsl.checks.style import name_hint
+from flancompile.dsl.checks.template_texts import (
+    input_diagnostics,
+    options_diagnostics,
+    target_diagnostics,
+)
 from flancompile.dsl.jinja.names import names_in_order, task_texts, used_names
-from flancompile.dsl.jinja.texts import input_diagnostics, options_diagnostics, target_diagnostics
 from flancompile.dsl.models.task import Task, Template
 from flancompile.dsl.yaml.document import Key
 from flancompile.errors import Diagnostic

@@ -16,7 +16,7 @@ from flancompile.dsl.jinja.infer import (
     template_diagnostics,
     unguarded_names,
 )
-from flancompile.dsl.jinja.texts import TextDiagnostic
+from flancompile.dsl.jinja.text_diagnostic import TextDiagnostic
 from flancompile.dsl.jinja.types import ANY, Type, list_of
 from flancompile.dsl.library.library import Loaded
 from flancompile.dsl.library.lock import Schema

@@ -37,7 +37,7 @@ from flancompile.dsl.jinja.narrow import (
     selected,
 )
 from flancompile.dsl.jinja.paths import Path, path_of
-from flancompile.dsl.jinja.texts import TextDiagnostic
+from flancompile.dsl.jinja.text_diagnostic import TextDiagnostic
 from flancompile.dsl.jinja.types import (
     ANY,
     Type,

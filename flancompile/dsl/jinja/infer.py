@@ -9,7 +9,7 @@ from jinja2 import nodes
 
 from flancompile.dsl.jinja.expression import parsed_expression, parsed_template
 from flancompile.dsl.jinja.expression_types import GUARD, ExpressionTypes
-from flancompile.dsl.jinja.texts import TextDiagnostic
+from flancompile.dsl.jinja.text_diagnostic import TextDiagnostic
 from flancompile.dsl.jinja.types import ANY, Type
 from flancompile.errors import TextError
 

@@ -2,7 +2,11 @@
 
 import pytest
 
-from flancompile.dsl.jinja.texts import input_diagnostics, options_diagnostics, target_diagnostics
+from flancompile.dsl.checks.template_texts import (
+    input_diagnostics,
+    options_diagnostics,
+    target_diagnostics,
+)
 
 INPUTS = [
     ("Q: {{ question }}", []),

@@ -1,19 +1,15 @@
-"""Static checks of template texts: white space, placeholders, escapes, punctuation.
-
-A diagnostic has its line in the text and, if there is one, the word to underline.
-"""
+"""Static checks of template texts: white space, placeholders, escapes, punctuation, options."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from flancompile.dsl.jinja.expression import without_slot
-from flancompile.errors import Severity, nearest
+from flancompile.dsl.jinja.text_diagnostic import TextDiagnostic
+from flancompile.errors import nearest
 
 __all__ = [
-    "TextDiagnostic",
     "input_diagnostics",
     "options_diagnostics",
     "single_braces",
@@ -33,22 +29,6 @@ _MENTIONS_OPTIONS = re.compile(
 
 
 _LINE_END_HINT = "remove the white space at the line's end; models learn it too"
-
-
-@dataclass(frozen=True)
-class TextDiagnostic:
-    """A diagnostic of one text, before it has a span in a file.
-
-    Its place is `word` at the offset `at`, or the first `word` in or after `line` (from 1).
-    """
-
-    code: str
-    message: str
-    hint: str | None = None
-    line: int = 1
-    word: str | None = None
-    severity: Severity = "error"
-    at: int | None = None
 
 
 def input_diagnostics(
