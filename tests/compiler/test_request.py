@@ -84,6 +84,22 @@ def test_an_overlay_that_is_asked_for_comes_before_the_recipes(
     assert (None if found is None else found.id) == wanted
 
 
+def test_an_overlay_that_is_not_there_is_reported_where_it_is_named(library: Library) -> None:
+    library.recipe("lost", overlay="three")
+    try:
+        with pytest.raises(FlancompileError, match=r"lost\.yaml:\d+:\d+: error FC402") as caught:
+            asked(library, "lost")
+        (diagnostic,) = caught.value.diagnostics
+        lines = (library.root / "recipes/lost.yaml").read_text().splitlines()
+        assert diagnostic.span is not None and "overlay: three" in lines[diagnostic.span.line - 1]
+        with pytest.raises(FlancompileError) as caught:
+            asked(library, "lost", overlay="four")
+        (diagnostic,) = caught.value.diagnostics
+        assert "'four'" in diagnostic.message and diagnostic.span is None  # of the command line
+    finally:
+        (library.root / "recipes/lost.yaml").unlink()
+
+
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)
 SETTINGS = st.fixed_dictionaries(
     {},
