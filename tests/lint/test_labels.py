@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from lints import about, linted, task
 
+from flancompile.lint.reading import Reading
+
 CHOICES = {"options": ["no", "yes"], "gold": "a"}
 
 
@@ -42,6 +44,13 @@ def test_a_label_that_no_row_has_is_told_of(tmp_path: Path, count: int, told: bo
     assert about(linted(tmp_path / "a", rows, task(), fields=fields), "FC331") == [message] * told
     by_choice = task(choices={"options": ["no", "yes", "maybe"], "gold": "a", "by": "index"})
     assert about(linted(tmp_path / "b", rows, by_choice), "FC331") == [message] * told
+
+
+def test_a_label_that_a_sample_lacks_is_not_told_of(tmp_path: Path) -> None:
+    rows = rows_of(*(n % 2 for n in range(61)))
+    fields = {"q": "q", "a": "['no', 'yes', 'maybe'][a]"}
+    reading = Reading(rows=60, write_lock=False)
+    assert about(linted(tmp_path, rows, task(), reading, fields=fields), "FC331") == []
 
 
 def test_answers_that_all_lie_outside_the_list_are_no_unused_labels(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ SENTENCE = "the cat sat on the mat"
     [
         (SENTENCE, f"Say: {SENTENCE}!", {"q": [f"So {SENTENCE}!"]}, {}, {"q": 1}),
         (SENTENCE, "Say it.", {"q": [SENTENCE]}, {}, {}),
+        ("one two three", "one two three!", {"q": ["one two three!"]}, {}, {"q": 1}),
+        ("one two", "one two!", {"q": ["one two!"]}, {}, {}),
         (SENTENCE, f"Say: {SENTENCE}", {"q": [SENTENCE]}, {"extractive": True}, {}),
         (SENTENCE, f"Say: {SENTENCE}", {"q": [SENTENCE]}, {"copied": frozenset("q")}, {}),
         (SENTENCE, f"Say: {SENTENCE}", {"q": [SENTENCE]}, {"own_words": f"Say: {SENTENCE}"}, {}),

@@ -47,10 +47,11 @@ def test_a_key_with_one_wrong_letter_is_found(key: str, place: int, letter: str)
 
 def models(model: type[BaseModel], key: tuple[Any, ...], depth: int) -> set[str]:
     """Keys of a file kind at any depth, by walking `keys_at`."""
-    found = set(keys_at(model, key))
-    for name in keys_at(model, key) if depth < 5 else ():
+    own = keys_at(model, key)
+    found = set(own)
+    for name in own if depth < 4 else ():
         for inner in ((*key, name), (*key, name, 0), (*key, name, "NAME")):
-            if keys_at(model, inner) != keys_at(model, key):
+            if keys_at(model, inner) not in (own, []):
                 found |= models(model, inner, depth + 1)
     return found
 
