@@ -120,16 +120,17 @@ def test_rows_that_give_no_example_are_counted(request_: CompileRequest) -> None
 
 def test_a_row_that_is_dropped_when_it_is_read(library: Library) -> None:
     rows = [
-        {"id": i, "question": "q", "answer": f"a{i}", "topic": "t" if i else "x", "note": "n"}
+        {"id": f"r{i}", "question": "q", "answer": f"a{i}", "topic": "t" if i else "x", "note": "n"}
         for i in range(6)
     ]
     library.write("datasets/lacks.jsonl", rows)
-    library.write("datasets/lacks.yaml", {**dataset_of("lacks"), "where": "row.topic == 't'"})
+    library.write("datasets/lacks.yaml", {**dataset_of("lacks"), "where": "topic == 't'"})
     request = bare_request((library.root,), None, 5)
-    with pytest.raises(FlancompileError, match="row '0' is dropped when it is read: ") as caught:
-        shown(request, "lacks/qa", row="0")
+    with pytest.raises(FlancompileError, match="row 'r0' is dropped when it is read: ") as caught:
+        shown(request, "lacks/qa", row="r0")
     assert caught.value.code == "FC308"
-    assert {p.row_id for p in shown(request, "lacks/qa", count=9)[0]} == set("12345")
+    found, reasons = shown(request, "lacks/qa", count=9)
+    assert ({p.row_id for p in found}, reasons) == ({f"r{i}" for i in range(1, 6)}, {"where": 1})
     (library.root / "datasets" / "lacks.yaml").unlink()
 
 
