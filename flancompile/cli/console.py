@@ -103,4 +103,7 @@ def tinted(parts: list[tuple[str, bool]], whitespace: bool = False) -> Text:
 
 
 def _visible(text: str) -> str:
-    return text.replace(" ", "·").replace("\t", "→\t").replace("\r", "␍").replace("\n", "⏎\n")
+    return text.translate(_SHOWN)
+
+
+_SHOWN = str.maketrans({" ": "·", "\t": "→\t", "\r": "␍", "\n": "⏎\n", "\v": "␋", "\f": "␌"})

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-import pytest
-from commands import run
+from commands import call
 
 PROMPTSOURCE = """\
 dataset: colours
@@ -49,19 +48,19 @@ def library(folder: Path, name: str) -> Path:
 def tried(folder: Path, name: str, task: str) -> str:
     """Check, format twice and show what was imported."""
     lib = library(folder, name)
-    assert "no errors or warnings" in run("check", str(lib), cwd=folder)
-    run("fmt", str(lib / "datasets"), cwd=folder)
+    assert "no errors or warnings" in call("check", str(lib), cwd=folder)
+    call("fmt", str(lib / "datasets"), cwd=folder)
     first = (lib / "datasets" / f"{name}.yaml").read_text()
-    run("fmt", str(lib / "datasets"), cwd=folder)
+    call("fmt", str(lib / "datasets"), cwd=folder)
     assert (lib / "datasets" / f"{name}.yaml").read_text() == first
-    return run("show", task, "--library", str(lib), "--overlay", "here", "-n", "2", cwd=folder)
+    return call("show", task, "--library", str(lib), "--overlay", "here", "-n", "2", cwd=folder)
 
 
 def test_promptsource(tmp_path: Path) -> None:
     path = tmp_path / "given" / "templates.yaml"
     path.parent.mkdir()
     path.write_text(PROMPTSOURCE)
-    printed = run(
+    printed = call(
         "import", "promptsource", str(path.parent), "-o", str(tmp_path / "lib"), cwd=tmp_path, ok=1
     )
     assert "left out: colours · bad: no separator between input and target" in printed
@@ -74,20 +73,21 @@ def test_promptsource(tmp_path: Path) -> None:
 def test_lm_eval(tmp_path: Path) -> None:
     path = tmp_path / "colours.yaml"
     path.write_text(LM_EVAL)
-    run("import", "lm-eval", str(path), "-o", str(tmp_path / "lib"), cwd=tmp_path)
+    call("import", "lm-eval", str(path), "-o", str(tmp_path / "lib"), cwd=tmp_path)
     shown = tried(tmp_path / "lib", "colours", "colours/multiple_choice")
     assert "What colour is blood?" in shown
 
 
-@pytest.mark.slow
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     path = tmp_path / "colours.yaml"
     path.write_text(LM_EVAL)
     for code in (0, 2):
-        run("import", "lm-eval", str(path), "-o", str(tmp_path / "lib"), cwd=tmp_path, ok=code)
-    printed = run("import", "lm-evil", str(path), "-o", str(tmp_path / "other"), cwd=tmp_path, ok=2)
+        call("import", "lm-eval", str(path), "-o", str(tmp_path / "lib"), cwd=tmp_path, ok=code)
+    printed = call(
+        "import", "lm-evil", str(path), "-o", str(tmp_path / "other"), cwd=tmp_path, ok=2
+    )
     assert "did you mean 'lm-eval'" in printed
-    run(
+    call(
         "import",
         "lm-eval",
         str(tmp_path / "none"),
