@@ -39,7 +39,7 @@ def test_a_summary_and_json(home: Path, tmp_path: Path) -> None:
     assert made == {"build": "b", "root_digest": manifest.root_digest, "counts": manifest.counts}
     assert f"root digest {manifest.root_digest}" in call(*words, cwd=tmp_path)
     (tmp_path / "b" / "manifest.json").unlink()
-    assert "is there and is no build" in call(*words, cwd=tmp_path, ok=2)
+    assert "exists and is not a build" in call(*words, cwd=tmp_path, ok=2)
 
 
 # Ctrl-C reaches the whole group when the first object is there: the workers are at the others

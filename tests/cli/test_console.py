@@ -22,7 +22,7 @@ def test_sizes_in_bytes(text: str, want: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1 Gi", "1,5GB", "1e3", "GiB", "1 2 MB"])
 def test_texts_that_are_no_size(text: str) -> None:
-    with pytest.raises(FlancompileError, match="is no size") as caught:
+    with pytest.raises(FlancompileError, match="is not a size") as caught:
         bytes_of(text)
     assert caught.value.code == "FC415"
 

@@ -41,7 +41,7 @@ def test_check_and_diff_write_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(UNTIDY)
     told = call("fmt", ".", "--check", cwd=tmp_path, ok=1)
-    assert told == "a.yaml would be formatted\n1 of 1 files would change\n"
+    assert told == "a.yaml would be reformatted\n1 of 1 files would change\n"
     diff = call("fmt", ".", "--diff", cwd=tmp_path)
     assert "-a:   1" in diff and "+a: 1" in diff and "--- a.yaml" in diff
     assert call("fmt", ".", "--diff", "--check", cwd=tmp_path, ok=1) == diff

@@ -52,4 +52,4 @@ def test_a_sound_build(home: Path) -> None:
     root = Build.open(home / "build").manifest.root_digest
     assert call("verify", "build", cwd=home) == f"sound: {root}\n"
     assert call_json("verify", "build", cwd=home) == {"root_digest": root, "problems": []}
-    assert "is no build" in call("verify", "nothing", cwd=home, ok=2)
+    assert "is not a build" in call("verify", "nothing", cwd=home, ok=2)

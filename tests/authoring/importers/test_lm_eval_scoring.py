@@ -253,7 +253,7 @@ def test_what_exact_match_ignores(keys: dict[str, Any], want: dict[str, Any]) ->
     ("keys", "noted"),
     [
         ({"repeats": 1, "process_results": None}, []),
-        ({"repeats": 4}, ["4 has no place; bleu scores one answer to each row"]),
+        ({"repeats": 4}, ["4 is ignored; bleu scores one answer for each row"]),
         ({"generation_kwargs": {"do_sample": False, "temperature": 0.0}}, []),
         ({"generation_kwargs": {"temperature": 0.7}}, ["answers are greedy"]),
         ({"generation_kwargs": {"temperature": "0"}}, []),
@@ -302,7 +302,7 @@ def test_notes_about_layouts_and_shots() -> None:
     assert notes.said == []
     lm_eval_scoring.layout_notes({"target_delimiter": ""}, "lm_eval_1", notes)
     assert notes.said[0] == (
-        "target_delimiter", '"" is in the layout lm_eval_1: say `styles: {shots: [lm_eval_1]}`',
+        "target_delimiter", '"" is in the layout lm_eval_1: use it with `styles: {shots: [lm_eval_1]}`',
     )  # fmt: skip
     assert "`frame: {join: none}`" in notes.said[1][1]
     notes = Notes()
