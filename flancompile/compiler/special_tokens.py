@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from flancompile.dsl.library.library import Loaded
 from flancompile.dsl.models.mixture import Recipe
 from flancompile.errors import fail
+from flancompile.jit import njit
 from flancompile.store.loss_spans import LossSpans
 
 __all__ = ["FrameIds", "frame_ids", "framed"]
@@ -98,7 +98,7 @@ def framed(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _frame(ids, starts, values, edges, before, after_prompt, after_target, out):  # type: ignore[no-untyped-def]
     place = 0
     for i in range(len(starts)):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.jit import njit
 from flancompile.store.loss_spans import LossSpans
 
 __all__ = ["DecoderPart", "decoder_batch", "expand"]
@@ -75,13 +75,13 @@ def _empty(packs: int, length: int) -> Arrays:
     return {name: np.empty((packs, length), kind) for name, kind in kinds.items()}
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _tokens(view, rows, places, tokens):  # type: ignore[no-untyped-def]
     for i in range(len(rows)):
         tokens[places[i]] = view[rows[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _decoder(  # type: ignore[no-untyped-def]
     values, edges, offsets, rows, places, segments, positions, weights
 ):
@@ -100,7 +100,7 @@ def _decoder(  # type: ignore[no-untyped-def]
         segments[out, at:], positions[out, at:], weights[out, at:] = 0, 0, 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _side(lengths, offsets, segments, positions):  # type: ignore[no-untyped-def]
     for pack in range(len(offsets) - 1):
         place = 0

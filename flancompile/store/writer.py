@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import blake3
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -26,6 +25,7 @@ from pyarrow import parquet
 
 from flancompile.disk import NO_ROOM
 from flancompile.errors import fail
+from flancompile.jit import njit
 from flancompile.store.claim import MANIFEST, Claim, check_out
 from flancompile.store.loss_spans import LossSpans
 from flancompile.store.manifest import FileEntry, Manifest, file_entry, root_digest_of
@@ -336,7 +336,7 @@ class BuildWriter:
         assert here == named, f"files without a name or names without a file: {here ^ named}"
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _pad(view, used, pad):  # type: ignore[no-untyped-def]
     """Fill up each pack with `pad`. view: [packs, length]; used: tokens of each pack."""
     for row in range(len(view)):
@@ -344,7 +344,7 @@ def _pad(view, used, pad):  # type: ignore[no-untyped-def]
             view[row, place] = pad
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _copy(view, ids, begins, lengths, rows, starts):  # type: ignore[no-untyped-def]
     for i in range(len(begins)):
         row, to, at = rows[i], starts[i], begins[i]

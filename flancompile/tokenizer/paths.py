@@ -11,10 +11,10 @@ here.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from flancompile.jit import njit
 from flancompile.tokenizer.pieces import NORMAL, PieceModel
 from flancompile.tokenizer.text import Texts
 
@@ -52,7 +52,7 @@ class Paths:
         return best, limit
 
 
-@numba.njit(cache=True)
+@njit
 def _edge(keys, nodes, node, letter):  # type: ignore[no-untyped-def]
     """Slot of an edge of the trie, or the empty slot to insert it. -> (slot, key)"""
     key = np.int64(node) << 8 | np.int64(letter)
@@ -63,7 +63,7 @@ def _edge(keys, nodes, node, letter):  # type: ignore[no-untyped-def]
     return slot, key
 
 
-@numba.njit(cache=True)
+@njit
 def _plant(data, offsets, given, keys, nodes, scores):  # type: ignore[no-untyped-def]
     count = 1
     for piece in range(len(offsets) - 1):
@@ -77,7 +77,7 @@ def _plant(data, offsets, given, keys, nodes, scores):  # type: ignore[no-untype
         scores[node] = given[piece]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _search(data, offsets, keys, nodes, scores, unknown, best, limit):  # type: ignore[no-untyped-def]
     longest = 0
     for word in range(len(offsets) - 1):
@@ -98,7 +98,7 @@ def _search(data, offsets, keys, nodes, scores, unknown, best, limit):  # type: 
         best[word] = first[size] - pieces[size] * (sum_ * 2.0**-24)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _two_best(text, keys, nodes, scores, unknown, bonus, first, second, pieces):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Two best sums up to each byte, with `bonus` added per piece, and the best path's length."""
     size = len(text)
@@ -122,7 +122,7 @@ def _two_best(text, keys, nodes, scores, unknown, bonus, first, second, pieces):
             _offer(first, second, pieces, at, at + width, unknown + bonus)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _offer(first, second, pieces, start, end, score):  # type: ignore[no-untyped-def]
     one, other = first[start] + score, second[start] + score
     if one > first[end]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from flancompile.jit import njit
 
 __all__ = ["SPACE", "Piece", "PieceModel", "with_kinds"]
 
@@ -188,7 +189,7 @@ def _rules_see(charsmap: bytes, letter: int) -> bool:
     return bool(_walk(np.frombuffer(charsmap[4 : 4 + size], np.uint32), letter))
 
 
-@numba.njit(cache=True)
+@njit
 def _walk(units, sought):  # type: ignore[no-untyped-def]
     """Whether a key of a double array (darts-clone) contains `sought` and other characters."""
     stack = [(np.int64(0), 0, False)]  # unit, depth, whether the key so far is that letter alone

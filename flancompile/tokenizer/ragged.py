@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from flancompile.jit import njit
 
 __all__ = ["Ragged", "gather"]
 
@@ -102,7 +103,7 @@ def gather(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _gather(ids, starts, lengths, out):  # type: ignore[no-untyped-def]
     place = 0
     for i in range(len(starts)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from flancompile.jit import njit
 
 __all__ = ["grown", "rehash"]
 
@@ -18,7 +19,7 @@ def grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     return out
 
 
-@numba.njit(cache=True)
+@njit
 def rehash(slots, hashes, count):  # type: ignore[no-untyped-def]
     """Insert the first `count` entries into empty slots, in place.
 

@@ -12,11 +12,11 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from flancompile.jit import njit
 from flancompile.tokenizer.text import Texts
 
 __all__ = ["NEWER", "UncertainTexts", "quoted"]
@@ -60,7 +60,7 @@ def quoted(text: str) -> str:
     return "".join(c if c.isalnum() or ord(c) >= 128 else f"\\x{{{ord(c):x}}}" for c in text)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _with_marked(data, offsets, table):  # type: ignore[no-untyped-def]
     """Whether each text contains a marked character. data: valid UTF-8; table: bool[0x110000]."""
     found = np.zeros(len(offsets) - 1, np.bool_)

@@ -25,12 +25,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancompile.jit import njit
 from flancompile.tokenizer.cuts import Cuts, Parts, no_cuts
 from flancompile.tokenizer.encoders import NO_PREFIX, PieceEncoder
 from flancompile.tokenizer.paths import Paths
@@ -228,7 +228,7 @@ def _chunks(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     return found or [(0, 0)]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _is_mark(first, second, third):  # type: ignore[no-untyped-def]
     """Whether these are the bytes of U+2581, U+FDD0 or U+FDD1."""
     if first == 0xE2:
@@ -236,7 +236,7 @@ def _is_mark(first, second, third):  # type: ignore[no-untyped-def]
     return first == 0xEF and second == 0xB7 and third & 0xFE == 0x90
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _find(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0913
     data,
     offsets,
@@ -316,7 +316,7 @@ def _find(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0913
         ends[text + 1] = n
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _add_up(found, ends, scores, limits, sums, slack):  # type: ignore[no-untyped-def]
     """Sum the scores of each text. slack: greatest sum before it for which its paths are safe."""
     for text in range(len(sums)):
@@ -327,7 +327,7 @@ def _add_up(found, ends, scores, limits, sums, slack):  # type: ignore[no-untype
         sums[text], slack[text] = total, least
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _lengths(found, ends, id_starts, uncertain):  # type: ignore[no-untyped-def]
     out = np.zeros(len(uncertain), np.int64)
     for text in range(len(uncertain)):
@@ -337,7 +337,7 @@ def _lengths(found, ends, id_starts, uncertain):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _gather(found, ends, id_starts, ids, uncertain, out):  # type: ignore[no-untyped-def]
     place = 0
     for text in range(len(uncertain)):

@@ -8,9 +8,10 @@ tokens, 1.1 ms at 8,192); only `place`, which assigns each example its pack, is 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from flancompile.jit import njit
 
 __all__ = ["place", "plan_histogram"]
 
@@ -41,7 +42,7 @@ def place(lengths: I64, operations: I64, capacity: int) -> I64:
 _BLOCK = 64  # free sizes are also counted in blocks, so that the search skips empty stretches
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _plan(counts):  # type: ignore[no-untyped-def]
     capacity = len(counts) - 1
     waiting = np.zeros(capacity + 1, np.int64)  # packs of each free size
@@ -72,7 +73,7 @@ def _plan(counts):  # type: ignore[no-untyped-def]
     return operations[:done].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _place(lengths, operations, capacity):  # type: ignore[no-untyped-def]
     by_length, cursor = _sorted_by_length(lengths, capacity)
     head = np.full(capacity + 1, -1, np.int64)  # the packs of each free size, as a stack
@@ -97,7 +98,7 @@ def _place(lengths, operations, capacity):  # type: ignore[no-untyped-def]
     return pack_of
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _sorted_by_length(lengths, capacity):  # type: ignore[no-untyped-def]
     """Examples by length in their given order, and the start of each length: a counting sort."""
     start = np.zeros(capacity + 2, np.int64)

@@ -18,7 +18,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +26,7 @@ from flancompile.compiler.packing.bound import lower_bound
 from flancompile.compiler.packing.exchange import exchange
 from flancompile.compiler.packing.histogram import place, plan_histogram
 from flancompile.compiler.packing.vector import pack_vectors
+from flancompile.jit import njit
 
 __all__ = ["Certificate", "PackPlan", "lower_bound", "pack", "plan_histogram"]
 
@@ -165,7 +165,7 @@ def _one_window(sizes: I64, limits: tuple[int, ...], max_examples: int | None) -
     return pack_vectors(pairs, (limits[0], max_examples), max_examples), "norm-based greedy"
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _gathered(pack_of, packs):  # type: ignore[no-untyped-def]
     """Items and offsets by a counting sort, so that each pack keeps the order of its items."""
     offsets = np.zeros(packs + 1, np.int64)

@@ -15,9 +15,10 @@ any machine.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from flancompile.jit import njit
 
 __all__ = ["pack_vectors"]
 
@@ -42,7 +43,7 @@ def pack_vectors(sizes: I64, limits: tuple[int, int], max_examples: int | None =
     return pack_of
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _fill(types, first, numbers, cells, limits, max_examples):  # type: ignore[no-untyped-def]
     """The pack of each example in the order of types. cells: index of each cell's first type."""
     alive = np.arange(len(types))  # the types of each cell, those in use first
@@ -81,7 +82,7 @@ def _fill(types, first, numbers, cells, limits, max_examples):  # type: ignore[n
     return pack_of
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _reserve(left, demand, least, limits, max_examples):  # type: ignore[no-untyped-def]
     """Room to reserve for each further example of a pack; 0 if `max_examples` does not bind.
 
@@ -99,7 +100,7 @@ def _reserve(left, demand, least, limits, max_examples):  # type: ignore[no-unty
     return reserve if max_examples > 0 else np.zeros(2, np.int64)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _weights(demand, limits):  # type: ignore[no-untyped-def]
     """The share of each dimension in the remaining demand, in 16 bits and equal units."""
     share = demand / limits
@@ -110,7 +111,7 @@ def _weights(demand, limits):  # type: ignore[no-untyped-def]
     return weights
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _nearest(types, alive, cells, within, top, free, limits, weights):  # type: ignore[no-untyped-def]
     """Index in `alive` of the type that fits and leaves the least; -1 if none fits."""
     best, least = -1, np.iinfo(np.int64).max
@@ -141,7 +142,7 @@ def _nearest(types, alive, cells, within, top, free, limits, weights):  # type: 
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _tops(within):  # type: ignore[no-untyped-def]
     """The last used column of each row, and then the last used row; -1 for none."""
     top = np.full(_GRID + 1, -1, np.int64)
@@ -152,7 +153,7 @@ def _tops(within):  # type: ignore[no-untyped-def]
     return top
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _lengths(types, numbers, limits):  # type: ignore[no-untyped-def]
     """Number of examples of each length, and the least length, for each dimension."""
     lengths = np.zeros((2, limits.max() + 1), np.int64)
@@ -164,7 +165,7 @@ def _lengths(types, numbers, limits):  # type: ignore[no-untyped-def]
     return lengths, least
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _raise(least, lengths, limits):  # type: ignore[no-untyped-def]
     """Raise the least lengths past those without a remaining example."""
     for d in range(2):
@@ -172,7 +173,7 @@ def _raise(least, lengths, limits):  # type: ignore[no-untyped-def]
             least[d] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _remove(size, slot, alive, cells, within, top, limits):  # type: ignore[no-untyped-def]
     """Remove a used-up type from its cell, and lower the marks of empty rows."""
     row = size[0] * _GRID // (limits[0] + 1)

@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancompile.dsl.jinja.values import compared_text
+from flancompile.jit import njit
 
 __all__ = ["fold", "folded_digests", "read_form"]
 
@@ -142,7 +142,7 @@ def _folds() -> npt.NDArray[np.int32]:
     return table
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _code_at(data, place):  # type: ignore[no-untyped-def]
     """(the character that begins at an index, its bytes), of valid UTF-8."""
     lead = np.int32(data[place])
@@ -156,7 +156,7 @@ def _code_at(data, place):  # type: ignore[no-untyped-def]
     return np.int32(_MOST), 4
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
     """Texts with a character that cannot be folded by itself."""
     found = np.zeros(len(offsets) - 1, np.bool_)
@@ -174,7 +174,7 @@ def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
     """Add each folded text to its row's digest: FNV-1a over characters, then a mixing round."""
     prime, start = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from flancompile.compiler.render.exemplars import ColumnPools, Pool
 from flancompile.compiler.render.row_set import RowSet
 from flancompile.dsl.jinja.values import compared_key
+from flancompile.jit import njit
 
 __all__ = ["draw_shots"]
 
@@ -121,7 +121,7 @@ class _Offer:
         return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _draw(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     rows, first, places, shots, by_file, own, own_split, fixed, at, peers, starts, counts, fits,
     kinds, digests, examples, my_digests, my_examples, unlike, my_unlike, taken, tried, found,

@@ -12,12 +12,12 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.columns.ropes.ropes import Program, Ropes
+from flancompile.jit import njit
 from flancompile.tokenizer.cuts import Cuts, cut_places, no_cuts
 from flancompile.tokenizer.table import grown, rehash
 from flancompile.tokenizer.text import Texts
@@ -248,7 +248,7 @@ def _split_literal(text: str, split: _Split) -> tuple[str, ...]:
 _NOTHING, _WHOLE = Program(()), Program((0,))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _intern(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     data, offsets, slots, hashes, starts, letters, first, last, marked, count, out
 ):
@@ -289,13 +289,13 @@ def _intern(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         out[text] = number
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _slot_value(slots, table, lines, row, slot):  # type: ignore[no-untyped-def]
     """Value of a row's slot."""
     return slots[row, slot] if slot < COLUMN else table[slot - COLUMN, lines[row]]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _offsets(of, first, codes, slots, table, lines, ends):  # type: ignore[no-untyped-def]
     """Offsets of the rows' fragments. -> int64[rows + 1]"""
     fixed = np.zeros(len(first), np.int64)  # of each program: its codes of one fragment
@@ -322,7 +322,7 @@ def _offsets(of, first, codes, slots, table, lines, ends):  # type: ignore[no-un
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _concatenate(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     out, to, of, first, codes, slots, table, lines, ends, fragments
 ):
@@ -341,7 +341,7 @@ def _concatenate(  # type: ignore[no-untyped-def]  # noqa: PLR0913
                     n += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _sizes(fragments, ends, starts):  # type: ignore[no-untyped-def]
     out = np.zeros(len(ends) - 1, np.int64)
     for text in range(len(out)):
@@ -350,7 +350,7 @@ def _sizes(fragments, ends, starts):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _any(fragments, ends, flags):  # type: ignore[no-untyped-def]
     out = np.zeros(len(ends) - 1, np.bool_)
     for text in range(len(out)):
@@ -361,7 +361,7 @@ def _any(fragments, ends, flags):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _write(out, fragments, ends, data, starts):  # type: ignore[no-untyped-def]
     to = 0
     for k in range(ends[0], ends[-1]):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from flancompile.jit import njit
 
 __all__ = ["Program", "Ropes"]
 
@@ -75,7 +76,7 @@ class Ropes:
         return Ropes(out, ends)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _take(fragments, ends, places, to, out):  # type: ignore[no-untyped-def]
     for i in range(len(places)):
         begin = ends[places[i]]

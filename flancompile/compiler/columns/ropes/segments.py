@@ -11,13 +11,13 @@ scores exceeds the range in which rounding cannot change the ids.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from flancompile.compiler.columns.ropes.fragment_cache import FragmentCache
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.ropes import Ropes
+from flancompile.jit import njit
 from flancompile.tokenizer.ragged import Ragged
 from flancompile.tokenizer.table import grown
 from flancompile.tokenizer.tokenizer import Tokenizer
@@ -183,7 +183,7 @@ class Spliced:
         return Ragged(out, ends)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _slot(keys, values, key):  # type: ignore[no-untyped-def]
     """Slot of a key, or the empty slot where it belongs."""
     mixed = key * np.uint64(0x9E3779B97F4A7C15)
@@ -194,7 +194,7 @@ def _slot(keys, values, key):  # type: ignore[no-untyped-def]
     return slot
 
 
-@numba.njit(cache=True)
+@njit
 def _rehash(keys, values, parent, fragment, count):  # type: ignore[no-untyped-def]
     for node in range(2, count):
         if parent[node] >= 0:
@@ -203,7 +203,7 @@ def _rehash(keys, values, parent, fragment, count):  # type: ignore[no-untyped-d
             keys[slot], values[slot] = key, node
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     ropes, bounds, starts, first, last, cuts, keys, values, parent, fragment, start, count,
     segments, ends,
@@ -234,7 +234,7 @@ def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         ends[text + 1] = n
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _missing(segments, start):  # type: ignore[no-untyped-def]
     """Distinct segments without ids; marks them as requested."""
     out = np.empty(len(segments), np.int32)
@@ -247,7 +247,7 @@ def _missing(segments, start):  # type: ignore[no-untyped-def]
     return out[:n]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _ropes_of(nodes, parent, fragment):  # type: ignore[no-untyped-def]
     """Ropes of segments. -> ((fragments, offsets), whether each begins a text)"""
     ends = np.zeros(len(nodes) + 1, np.int64)
@@ -269,7 +269,7 @@ def _ropes_of(nodes, parent, fragment):  # type: ignore[no-untyped-def]
     return (out, ends), begins
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _needs_whole(segments, ends, sums, slack, unsafe):  # type: ignore[no-untyped-def]
     """Whether each text must be encoded whole."""
     out = np.zeros(len(ends) - 1, np.bool_)
@@ -284,7 +284,7 @@ def _needs_whole(segments, ends, sums, slack, unsafe):  # type: ignore[no-untype
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _any(segments, first, last, marked):  # type: ignore[no-untyped-def]
     """Whether each text has a marked segment."""
     out = np.zeros(len(first), np.bool_)
@@ -294,7 +294,7 @@ def _any(segments, first, last, marked):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _lengths(segments, first, last, length):  # type: ignore[no-untyped-def]
     out = np.zeros(len(first), np.int64)
     for text in range(len(out)):
@@ -303,7 +303,7 @@ def _lengths(segments, first, last, length):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit
 def _copy_ids(segments, first, last, start, length, ids, out, to):  # type: ignore[no-untyped-def]
     for text in range(len(first)):
         at = to[text]

@@ -1,0 +1,48 @@
+"""Compile functions with numba at their first call, so that importing a module loads no compiler.
+
+Importing numba takes longer than many commands need in all.
+"""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+from threading import RLock
+from typing import Any
+
+__all__ = ["njit"]
+
+_compiling = RLock()
+
+
+def njit(function: Any) -> Any:
+    """Decorate a function of arrays and numbers, as `numba.njit(cache=True, nogil=True)`.
+
+    The function may call other decorated functions, of its module or imported by name.
+    """
+    return _Compiled(function)
+
+
+class _Compiled:
+    """A function that numba compiles, or takes from its cache on disk, at the first call."""
+
+    def __init__(self, function: Any) -> None:
+        update_wrapper(self, function)
+        self.py_func = function
+        self._dispatcher: Any = None
+
+    def __call__(self, *args: Any) -> Any:
+        return (self._dispatcher or self.compiled())(*args)
+
+    def compiled(self) -> Any:
+        """The dispatcher of numba; decorated functions that it calls are replaced by theirs."""
+        with _compiling:
+            if self._dispatcher is None:
+                import numba
+
+                dispatcher = numba.njit(cache=True, nogil=True)(self.py_func)
+                names = self.py_func.__globals__
+                for name in self.py_func.__code__.co_names:
+                    if isinstance(called := names.get(name), _Compiled) and called is not self:
+                        names[name] = called.compiled()
+                self._dispatcher = dispatcher
+            return self._dispatcher
