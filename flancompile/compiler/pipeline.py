@@ -17,12 +17,13 @@ from flancompile.compiler.evaluation.tables import evaluation_tables
 from flancompile.compiler.learn_tokenizer import learnt_tokenizer
 from flancompile.compiler.link.ledger import drop_reasons
 from flancompile.compiler.link.link import Linked, link
-from flancompile.compiler.link.quota import Quotas, check_size, quotas
+from flancompile.compiler.link.quota import Quotas, quotas
 from flancompile.compiler.objects.fit import Budget
 from flancompile.compiler.objects.jobs import CompileContext, budget_of, task_fields
 from flancompile.compiler.objects.schedule import within
 from flancompile.compiler.objects.streams import Stream, Streams
 from flancompile.compiler.packing.pack import PackPlan, pack
+from flancompile.compiler.plan.feasibility import check_size
 from flancompile.compiler.plan.members import PlannedTask
 from flancompile.compiler.plan.plan import clusters_of, resolve, shares
 from flancompile.compiler.prepared_recipe import PreparedRecipe

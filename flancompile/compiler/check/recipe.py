@@ -9,8 +9,12 @@ from functools import partial
 from flancompile.compiler.cache import default_cache
 from flancompile.compiler.check.hold_outs import idle_clusters
 from flancompile.compiler.check.places import USUAL_SPLITS, named_splits
-from flancompile.compiler.link.quota import check_size
-from flancompile.compiler.plan.feasibility import missing_arm, short_size, unmet_rates
+from flancompile.compiler.plan.feasibility import (
+    check_size,
+    missing_arm,
+    short_size,
+    unmet_rates,
+)
 from flancompile.compiler.plan.plan import clusters_of, resolve
 from flancompile.compiler.render.chat import TOKENIZERS_OWN, check_chat
 from flancompile.dsl.checks.style import name_hint, unknown_styles

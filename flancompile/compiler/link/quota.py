@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flancompile.compiler.objects.streams import Stream, Streams
-from flancompile.compiler.plan.members import Node
-from flancompile.dsl.library.library import Loaded
-from flancompile.dsl.models.mixture import Recipe, Size
-from flancompile.errors import fail, nearest
+from flancompile.dsl.models.mixture import Size
+from flancompile.errors import fail
 
-__all__ = ["Quotas", "apportion", "check_size", "quotas"]
+__all__ = ["Quotas", "apportion", "quotas"]
 
 ROUNDS = 24
 
@@ -44,15 +42,6 @@ def apportion(total: int, shares: Mapping[str, float]) -> dict[str, int]:
     for key in by_remainder[:rest]:
         counts[key] += 1
     return counts
-
-
-def check_size(recipe: Loaded[Recipe], mixture: Node) -> None:
-    """Raise FC409 for a recipe that counts epochs over a member that its mixture lacks."""
-    over, names = recipe.model.size.over, [c.name for c in mixture.children]
-    if over is not None and over not in names:
-        hint = nearest(over, names) or f"members here: {', '.join(names)}"
-        span = recipe.document.span(("size", "over"))
-        raise fail("FC409", f"the mixture has no member {over!r}", span=span, hint=hint)
 
 
 def quotas(

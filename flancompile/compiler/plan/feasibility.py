@@ -10,9 +10,16 @@ from flancompile.compiler.render.arms import cot_arms, option_arms
 from flancompile.dsl.library.library import Library, Loaded
 from flancompile.dsl.models.mixture import ArmWeights, Member, Mixture, Recipe
 from flancompile.dsl.models.task import Task, Template
-from flancompile.errors import Diagnostic, Span
+from flancompile.errors import Diagnostic, Span, fail, nearest
 
-__all__ = ["double_names", "impossible_arms", "missing_arm", "short_size", "unmet_rates"]
+__all__ = [
+    "check_size",
+    "double_names",
+    "impossible_arms",
+    "missing_arm",
+    "short_size",
+    "unmet_rates",
+]
 
 Arm = Literal["options", "cot"]
 
@@ -76,6 +83,15 @@ def unmet_rates(library: Library, id_: str, node: Node) -> Iterator[Diagnostic]:
             yield Diagnostic("FC420", message, span, hint, "warning")
         elif member.mixture is not None:
             yield from unmet_rates(library, member.mixture, child)
+
+
+def check_size(recipe: Loaded[Recipe], mixture: Node) -> None:
+    """Raise FC409 for a recipe that counts epochs over a member that its mixture lacks."""
+    over, names = recipe.model.size.over, [c.name for c in mixture.children]
+    if over is not None and over not in names:
+        hint = nearest(over, names) or f"members here: {', '.join(names)}"
+        span = recipe.document.span(("size", "over"))
+        raise fail("FC409", f"the mixture has no member {over!r}", span=span, hint=hint)
 
 
 def short_size(recipe: Loaded[Recipe], node: Node) -> Iterator[Diagnostic]:
