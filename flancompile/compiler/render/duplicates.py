@@ -23,6 +23,9 @@ from flancompile.jit import njit
 
 __all__ = ["fold", "folded_digests", "read_form"]
 
+FEW_BYTES = 1 << 15  # of a column's texts that are digested in Python
+_BITS, _START, _PRIME = 2**64 - 1, 0xCBF29CE484222325, 0x100000001B3  # FNV-1a
+_MIX = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
 _MOST = 0x3000  # the table of folds has the characters below it
 _BETWEEN, _UNRESOLVED = -1, -2
 _NULL = "\0"  # the form of a null; no text of data contains it
@@ -54,6 +57,9 @@ def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[n
     state, folds = np.zeros(len(columns[0]), np.uint64), _folds()
     for column in map(_as_text, columns):
         data, offsets = _buffers(column)
+        if offsets[-1] - offsets[0] <= FEW_BYTES:
+            _digest_few(column.to_pylist(), folds, state)
+            continue
         wide = np.flatnonzero(_wide(data, offsets, folds))
         if len(wide):
             some = column.take(pa.array(wide)).dictionary_encode()
@@ -64,6 +70,24 @@ def folded_digests(columns: Sequence[pa.Array | Sequence[Any]]) -> npt.NDArray[n
             data, offsets = _buffers(both.take(pa.array(order)))
         _digest(data, offsets, folds, state)
     return state
+
+
+def _digest_few(
+    texts: Sequence[str], folds: npt.NDArray[np.int32], state: npt.NDArray[np.uint64]
+) -> None:
+    """`_digest` in Python: for few texts it is faster than loading the compiled function."""
+    for row, text in enumerate(texts):
+        hashed = _START
+        for code in map(ord, fold(text)):
+            if code > 0xFFFF:
+                *_, b, c, d = chr(code).encode()
+                code = _MOST + (b << 12 | c << 6 | d)
+            elif code < _MOST and folds[code] >= 0:
+                code = int(folds[code])
+            hashed = (hashed ^ code) * _PRIME & _BITS
+        mixed = (hashed ^ int(state[row])) * _MIX[0] & _BITS
+        mixed = (mixed ^ mixed >> 33) * _MIX[1] & _BITS
+        state[row] = mixed ^ mixed >> 33
 
 
 def _as_text(column: pa.Array | Sequence[Any]) -> pa.Array:
@@ -177,7 +201,7 @@ def _wide(data, offsets, folds):  # type: ignore[no-untyped-def]
 @njit
 def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
     """Add each folded text to its row's digest: FNV-1a over characters, then a mixing round."""
-    prime, start = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)
+    prime, start = np.uint64(_PRIME), np.uint64(_START)
     for row in range(len(state)):
         hashed = start
         words, between = False, False
@@ -197,6 +221,6 @@ def _digest(data, offsets, folds, state):  # type: ignore[no-untyped-def]
                 hashed = (hashed ^ np.uint64(32)) * prime
             hashed = (hashed ^ np.uint64(code)) * prime
             words, between = True, False
-        mixed = (hashed ^ state[row]) * np.uint64(0xFF51AFD7ED558CCD)
-        mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+        mixed = (hashed ^ state[row]) * np.uint64(_MIX[0])
+        mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(_MIX[1])
         state[row] = mixed ^ (mixed >> np.uint64(33))

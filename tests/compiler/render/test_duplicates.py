@@ -5,8 +5,13 @@ import random
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flancompile.compiler.render import duplicates
 from flancompile.compiler.render.duplicates import fold, folded_digests
 from flancompile.dsl.jinja.values import compared_key
 
@@ -77,3 +82,25 @@ def test_arrow_columns_of_two_types_have_equal_digests() -> None:
     text = pa.array(["1", None, "3"])
     found = {tuple(folded_digests([column]).tolist()) for column in (whole, fraction, text)}
     assert len(found) == 1
+
+
+TEXTS = st.lists(
+    st.text(max_size=12) | st.text(" aAß\u00c5A\u030a\u0130ſ\t🙂", max_size=8), max_size=9
+)
+
+
+@given(TEXTS, TEXTS)
+def test_few_rows_have_the_digests_of_many(left: list[str], right: list[str]) -> None:
+    rows = min(len(left), len(right))
+    columns = [left[:rows], right[:rows]]
+    few = folded_digests(columns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "FEW_BYTES", -1)
+        assert folded_digests(columns).tolist() == few.tolist()
+
+
+def test_each_character_has_one_digest_by_either_function() -> None:
+    texts = [chr(c) for c in range(0x20000) if not 0xD800 <= c < 0xE000]
+    many = folded_digests([texts])
+    parts = [folded_digests([texts[n : n + 2000]]) for n in range(0, len(texts), 2000)]
+    assert len(texts) > 100_000 and np.concatenate(parts).tolist() == many.tolist()
