@@ -28,21 +28,22 @@ class _Compiled:
     def __init__(self, function: Any) -> None:
         update_wrapper(self, function)
         self.py_func = function
-        self._dispatcher: Any = None
+        self._made: Any = None
+        self._ready: Any = None  # the same, when the functions that it calls are replaced too
 
     def __call__(self, *args: Any) -> Any:
-        return (self._dispatcher or self.compiled())(*args)
+        return (self._ready or self.compiled())(*args)
 
     def compiled(self) -> Any:
         """The dispatcher of numba; decorated functions that it calls are replaced by theirs."""
         with _compiling:
-            if self._dispatcher is None:
+            if self._made is None:
                 import numba
 
-                dispatcher = numba.njit(cache=True, nogil=True)(self.py_func)
+                self._made = numba.njit(cache=True, nogil=True)(self.py_func)
                 names = self.py_func.__globals__
                 for name in self.py_func.__code__.co_names:
-                    if isinstance(called := names.get(name), _Compiled) and called is not self:
+                    if isinstance(called := names.get(name), _Compiled):
                         names[name] = called.compiled()
-                self._dispatcher = dispatcher
-            return self._dispatcher
+                self._ready = self._made
+            return self._made

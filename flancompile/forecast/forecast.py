@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flancompile.compiler.columns.jinja.unlowered import Unlowered, unlowered
+from flancompile.compiler.columns.unlowered import Unlowered, unlowered
 from flancompile.compiler.link.quota import apportion
 from flancompile.compiler.objects.streams import Stream, Streams
 from flancompile.compiler.pipeline import prepare, rows_over, streams_of

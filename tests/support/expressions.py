@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import evaluate
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import evaluate
+from flancompile.lowering.lowerable import why_not
 
 __all__ = ["TO_TEXT", "both", "by_row"]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from flancompile.compiler.columns.examples.option_table import OptionLists
-    from flancompile.compiler.columns.jinja.column import Column
+    from flancompile.lowering.column import Column
 
 __all__ = ["BlockCache", "LastTemplates", "Table", "TemplatesByArm"]
 

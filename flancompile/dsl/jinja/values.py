@@ -13,6 +13,7 @@ from collections.abc import (
     Iterator,
     KeysView,
     Mapping,
+    Sequence,
     ValuesView,
 )
 from datetime import date, time, timedelta
@@ -27,6 +28,7 @@ __all__ = [
     "MAX_CHARS",
     "NullValueError",
     "RowError",
+    "are_plain",
     "as_text",
     "checked_width",
     "compared_key",
@@ -53,6 +55,7 @@ MAX_CHARS = 10_000_000  # of a text, and items of a list, that an operator may c
 MAX_BITS = 100_000  # of a whole number
 MAX_WIDTH = 100_000  # to which a text may be padded
 _PLAIN = frozenset({str, int, bool})
+_ATOMS = _PLAIN | {float, type(None)}
 _SCALAR = str | int | Decimal | date | time | timedelta  # date: datetime too; int: bool too
 
 
@@ -194,6 +197,16 @@ def is_broken(text: str) -> bool:
 def texts_in(values: Any, where: str) -> list[str]:
     """Texts of the values of a list. Raises RowError, NullValueError."""
     return [v if type(v) is str else str(printable(v, where)) for v in values]
+
+
+def are_plain(values: Sequence[Any]) -> bool:
+    """Whether all values are texts, numbers, truth values, nulls, or lists of these."""
+    kinds = {*map(type, values)}
+    if kinds <= _ATOMS:
+        return True
+    if not kinds <= _ATOMS | {list}:
+        return False
+    return {type(item) for v in values if type(v) is list for item in v} <= _ATOMS
 
 
 def materialized(value: Any) -> Any:

@@ -11,13 +11,13 @@ from engines import both_engines
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import render
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.expression import RowError, compile_template
 from flancompile.dsl.jinja.infer import template_diagnostics
 from flancompile.dsl.jinja.types import type_of
 from flancompile.dsl.models.task import Task
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import render
+from flancompile.lowering.lowerable import why_not
 
 CONTAINERS: list[Any] = [
     [], ["a", "b"], [[1]], [[]], [None], (1, "a"), {}, {"k": "v"}, {"k": [1]}, b"", b"ab", [b"ab"], [date(2001, 2, 3)],

@@ -10,11 +10,11 @@ from expressions import TO_TEXT, both, by_row
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import render
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
 from flancompile.errors import TextError
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import render
+from flancompile.lowering.lowerable import why_not
 
 MARKS = re.compile(r"None|nan\b|\binf\b|NaN|Infinity|Undefined|generator|object at|0x[0-9a-f]{6}|built-in|<bound|dict_|range\(")  # fmt: skip
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from expressions import TO_TEXT, both
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import render
 from flancompile.dsl.jinja.environment import environment
 from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
 from flancompile.errors import TextError
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import render
 
 NULLS = [None, math.nan, math.inf, -math.inf]
 

@@ -18,12 +18,9 @@ from flancompile.compiler.columns.examples.exemplar_draws import draw_shots
 from flancompile.compiler.columns.examples.instances import NO_STYLE, Instances, instances
 from flancompile.compiler.columns.examples.prompts import PromptBuilder
 from flancompile.compiler.columns.examples.row_set_columns import RowSetColumns
-from flancompile.compiler.columns.jinja.column import Column
-from flancompile.compiler.columns.jinja.lower import evaluate, render
-from flancompile.compiler.columns.jinja.lowerable import why_not
-from flancompile.compiler.columns.jinja.unlowered import styles_why_not
 from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.columns.ropes.segments import SegmentCache
+from flancompile.compiler.columns.unlowered import styles_why_not
 from flancompile.compiler.render.exemplars import (
     RATIONALE,
     ColumnPools,
@@ -35,6 +32,9 @@ from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.compiler.render.row_set import RowSet
 from flancompile.drop_reasons import DropReason, FewerShots
 from flancompile.dsl.jinja.expression import RowError
+from flancompile.lowering.column import Column
+from flancompile.lowering.lower import evaluate, render
+from flancompile.lowering.lowerable import why_not
 
 __all__ = ["Assembly", "assemble"]
 

@@ -16,16 +16,16 @@ import pyarrow as pa
 
 from flancompile.compiler.columns.examples.option_blocks import option_blocks
 from flancompile.compiler.columns.examples.row_set_columns import RowSetColumns
-from flancompile.compiler.columns.jinja.column import Column, Rows, Scope
-from flancompile.compiler.columns.jinja.grouping import groups
-from flancompile.compiler.columns.jinja.lower import render
-from flancompile.compiler.columns.jinja.lowerable import why_not
+from flancompile.compiler.columns.grouping import groups
 from flancompile.compiler.columns.ropes.fragments import COLUMN
 from flancompile.compiler.columns.ropes.programs import Constant, Form, template_form
 from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.renderer import RenderSpec, hidden
 from flancompile.dsl.jinja.expression import compile_template
 from flancompile.dsl.models.task import Template
+from flancompile.lowering.column import Column, Rows, Scope
+from flancompile.lowering.lower import render
+from flancompile.lowering.lowerable import why_not
 
 __all__ = ["NO_STYLE", "Instances", "instances"]
 

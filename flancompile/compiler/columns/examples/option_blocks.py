@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from flancompile.compiler.columns.examples.option_table import OptionTable
 from flancompile.compiler.columns.examples.styled import styled
-from flancompile.compiler.columns.jinja.grouping import unique_combinations
+from flancompile.compiler.columns.grouping import unique_combinations
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.layout import block_parts, gold_parts

@@ -11,9 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import evaluate
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.compiler.render.choices import (
     Given,
     gold_index,
@@ -25,6 +22,9 @@ from flancompile.compiler.render.duplicates import read_form
 from flancompile.compiler.render.row_set import MAX_OPTIONS, RowSet
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.models.task import Choices
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import evaluate
+from flancompile.lowering.lowerable import why_not
 
 __all__ = ["OptionLists", "OptionTable", "gold_texts", "option_lists", "option_table"]
 

@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from flancompile.compiler.columns.examples.instances import Instances
 from flancompile.compiler.columns.examples.styled import styled
-from flancompile.compiler.columns.jinja.column import Column
-from flancompile.compiler.columns.jinja.grouping import unique_combinations
+from flancompile.compiler.columns.grouping import unique_combinations
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.layout import (
@@ -21,6 +20,7 @@ from flancompile.compiler.render.layout import (
     prompt_parts,
 )
 from flancompile.compiler.render.renderer import RenderSpec
+from flancompile.lowering.column import Column
 
 __all__ = ["PromptBuilder"]
 

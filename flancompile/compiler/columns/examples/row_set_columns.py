@@ -20,15 +20,15 @@ from flancompile.compiler.columns.examples.option_table import (
     option_lists,
     option_table,
 )
-from flancompile.compiler.columns.jinja.column import Column, Rows, Scope
-from flancompile.compiler.columns.jinja.lower import evaluate
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.compiler.columns.ropes.fragment_cache import FragmentCache, Printed
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.programs import filtered_column
 from flancompile.compiler.render.row_set import Pick, RowSet
 from flancompile.dsl.jinja.expression import compile_expression, compile_template
 from flancompile.dsl.models.task import Choices, Template
+from flancompile.lowering.column import Column, Rows, Scope
+from flancompile.lowering.lower import evaluate
+from flancompile.lowering.lowerable import why_not
 
 __all__ = ["RowSetColumns"]
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.grouping import groups
-from flancompile.compiler.columns.jinja.lower import render
+from flancompile.compiler.columns.grouping import groups
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.programs import Grammar, apply_filters, program_of
 from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.layout import Part
 from flancompile.dsl.jinja.expression import RowError
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import render
 
 __all__ = ["styled"]
 

@@ -17,12 +17,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from jinja2 import nodes
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import render
 from flancompile.compiler.columns.ropes.ropes import Program
 from flancompile.compiler.render.layout import Part
 from flancompile.dsl.jinja.environment import environment
 from flancompile.dsl.jinja.expression import RowError, compile_template, parsed_template
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import render
 
 __all__ = [
     "Constant",

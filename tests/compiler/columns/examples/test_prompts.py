@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from flancompile.compiler.columns.examples.instances import Instances
 from flancompile.compiler.columns.examples.prompts import PromptBuilder
-from flancompile.compiler.columns.jinja.column import Column
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.ropes import Ropes
 from flancompile.compiler.render.arms import ArmShares
@@ -18,6 +17,7 @@ from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.models.style import ShotsStyle
 from flancompile.dsl.models.task import Task
+from flancompile.lowering.column import Column
 
 LAYOUTS = {
     "asked": ShotsStyle(opening="{{ instruction }}: {{ count }}\n", exemplar="{{ n }} {{ input }}={{ target }}\n{{ explanation }}",

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.grouping import unique_combinations
+from flancompile.compiler.columns.grouping import unique_combinations
 
 KEYS = st.integers(1, 4).flatmap(
     lambda width: st.lists(st.tuples(*[st.integers(0, 300)] * width), max_size=50)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.column import Column, Scope, rowwise, scattered
 from flancompile.dsl.jinja.expression import printable
 from flancompile.dsl.jinja.values import RowError
+from flancompile.lowering.column import Column, Scope, rowwise, scattered
 
 ROWS = 5
 FALLBACK = "falls back"  # a row of the model without a value

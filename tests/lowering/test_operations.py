@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError
 
-from flancompile.compiler.columns.jinja.operations import (
+from flancompile.dsl.jinja.environment import environment
+from flancompile.dsl.jinja.expression import RowError, compile_expression
+from flancompile.dsl.jinja.values import materialized
+from flancompile.lowering.operations import (
     BINARY,
     COMPARED,
     UNARY,
@@ -18,9 +21,6 @@ from flancompile.compiler.columns.jinja.operations import (
     item_of_row,
     part,
 )
-from flancompile.dsl.jinja.environment import environment
-from flancompile.dsl.jinja.expression import RowError, compile_expression
-from flancompile.dsl.jinja.values import materialized
 
 WRITTEN = {
     "Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.dsl.models.task import Choices, Template
+from flancompile.lowering.lowerable import why_not
 
 __all__ = ["Unlowered", "styles_why_not", "unlowered"]
 

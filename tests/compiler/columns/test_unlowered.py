@@ -7,8 +7,8 @@ import pytest
 from made_tasks import BYTES, SHARES, made_rows, pools_of, row_set, spec_of, task_of
 
 from flancompile.compiler.columns.examples.assemble import assemble
-from flancompile.compiler.columns.jinja.unlowered import styles_why_not, unlowered
 from flancompile.compiler.columns.ropes.segments import SegmentCache
+from flancompile.compiler.columns.unlowered import styles_why_not, unlowered
 from flancompile.compiler.render.renderer import RenderSpec
 from flancompile.dsl.models.style import OptionStyle, ShotsStyle
 

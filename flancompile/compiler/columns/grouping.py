@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from flancompile.compiler.columns.jinja.column import Rows
+from flancompile.lowering.column import Rows
 
 __all__ = ["groups", "unique_combinations", "unique_keys"]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import evaluate, render
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.dsl.jinja.expression import RowError, compile_expression, compile_template
 from flancompile.errors import TextError
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import evaluate, render
+from flancompile.lowering.lowerable import why_not
 
 ROWS: list[dict[str, Any]] = [
     {"t": "It rained.", "n": 3, "x": 1.5, "b": True, "xs": ["a", "b", "c"],

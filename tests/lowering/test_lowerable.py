@@ -6,16 +6,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jinja2 import nodes
 
-from flancompile.compiler.columns.jinja.column import Column, Scope
-from flancompile.compiler.columns.jinja.lower import render
-from flancompile.compiler.columns.jinja.lowerable import (
+from flancompile.dsl.jinja.expression import RowError, compile_template
+from flancompile.lowering.column import Column, Scope
+from flancompile.lowering.lower import render
+from flancompile.lowering.lowerable import (
     expression_tree,
     keeps_state,
     of_loop,
     template_tree,
     why_not,
 )
-from flancompile.dsl.jinja.expression import RowError, compile_template
 
 AHEAD = "a block reads a name before it is set"
 

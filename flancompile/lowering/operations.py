@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from jinja2.utils import _PassArg
 
-from flancompile.compiler.columns.jinja.lowerable import context
 from flancompile.dsl.jinja.environment import environment
 from flancompile.dsl.jinja.values import multiply, power, remainder, slice_bound
+from flancompile.lowering.lowerable import context
 
 __all__ = [
     "BINARY", "COMPARED", "UNARY", "Operation", "applied", "attribute", "called", "item_of",
