@@ -29,9 +29,10 @@ from flancompile.sources.columns import (
     mixed_as_json,
     restored,
     stored,
-    weight,
+    weights,
 )
 from flancompile.sources.digests import file_digest
+from flancompile.sources.field_columns import FieldBatch, field_batches
 from flancompile.sources.fields import FieldRow, SplitSpec, field_rows
 from flancompile.sources.gaps import GAP, count_gaps, gap_columns, without_empty, without_gaps
 from flancompile.sources.hub import hub_commit, hub_files
@@ -279,32 +280,33 @@ class _Reader:
     def run(self) -> None:
         sink = pa.OSFile(str(self.work / "dropped.arrow"), "wb")
         with sink, pa.ipc.new_file(sink, DROPPED) as dropped:
-            pending: list[FieldRow] = []
-            lost: list[FieldRow] = []
+            pending: list[FieldBatch] = []
             pending_bytes = 0
-            for row in field_rows(self.spec):
-                self.rows += 1
-                row = _fitting(row, self.types)
-                if row.values is None:
-                    lost.append(row)
-                    pending_bytes += ROW_BYTES
-                else:
-                    pending.append(row)
-                    size = weight(row.values)
-                    if row.gaps:
-                        self.gaps[tuple(sorted(row.gaps))] += 1
-                        size += sum(map(weight, row.gaps.values()))
-                    self.weight += size
-                    pending_bytes += ROW_BYTES + size
+            for batch in field_batches(self.spec):
+                self.rows += len(batch.ordinals) + len(batch.lost)
+                batch = batch.without(self.types.misfits(batch.columns))
+                pending.append(batch)
+                pending_bytes += self._weight(batch)
                 if pending_bytes > self.limit:
-                    self._spill(pending, lost, dropped)
-                    pending, lost, pending_bytes = [], [], 0
-                if self.progress is not None and self.rows % 4096 == 0:
+                    self._spill(pending, dropped)
+                    pending, pending_bytes = [], 0
+                if self.progress is not None:
                     self.progress(self.rows)
-            self._spill(pending, lost, dropped)
+            self._spill(pending, dropped)
         self._write_blocks()
 
-    def _spill(self, pending: list[FieldRow], lost: list[FieldRow], dropped: Any) -> None:
+    def _weight(self, batch: FieldBatch) -> int:
+        """Bytes of a batch; counts its gaps and the weight of its values."""
+        size = sum(map(weights, batch.columns))
+        for gaps in batch.gaps:
+            if gaps:
+                self.gaps[tuple(sorted(gaps))] += 1
+                size += weights(list(gaps.values()))
+        self.weight += size
+        return size + ROW_BYTES * (len(batch.ordinals) + len(batch.lost))
+
+    def _spill(self, batches: Sequence[FieldBatch], dropped: Any) -> None:
+        lost = [row for batch in batches for row in batch.lost]
         if lost:
             columns = [
                 pa.array([r.ordinal for r in lost], pa.uint64()),
@@ -313,26 +315,22 @@ class _Reader:
                 pa.array([_plain(r.reason) for r in lost], pa.string()),
             ]
             dropped.write_batch(pa.record_batch(columns, schema=DROPPED))
-        if not pending:
+        digests = np.array([d for b in batches for d in b.digests], dtype=np.uint64)
+        if not len(digests):
             return
-        self.kept += len(pending)
-        digests = np.array([r.digest for r in pending], dtype=np.uint64)
+        self.kept += len(digests)
         keys = draw.bits(self.spec.seed, "order", self.spec.source_id, digests)
-        ordinals = np.array([r.ordinal for r in pending], dtype=np.uint64)
+        ordinals = np.array([n for b in batches for n in b.ordinals], dtype=np.uint64)
         order = np.lexsort((ordinals, keys))
-        columns = [
-            pa.array(keys),
-            pa.array(digests),
-            pa.array([r.id for r in pending], pa.string()),
-        ]
-        columns.append(pa.array(ordinals))
+        ids = pa.array([i for b in batches for i in b.ids], pa.string())
+        columns = [pa.array(keys), pa.array(digests), ids, pa.array(ordinals)]
         names = ["_key", *(n for n, _ in HEAD)]
         fields = [pa.field(n, c.type) for n, c in zip(names, columns, strict=True)]
         mixed = self.types.mixed
         for place, name in enumerate(self.names):
-            columns.append(stored([cast(Any, r.values)[place] for r in pending], name in mixed))
+            columns.append(stored([v for b in batches for v in b.columns[place]], name in mixed))
             fields.append(column_field(name, columns[-1], mixed))
-        for name, column in gap_columns([r.gaps for r in pending]).items():
+        for name, column in gap_columns([g for b in batches for g in b.gaps]).items():
             columns.append(column)
             fields.append(pa.field(name, column.type))
         table = pa.table(columns, schema=pa.schema(fields)).take(order)

@@ -24,10 +24,12 @@ __all__ = [
     "mixed_as_json",
     "restored",
     "stored",
-    "weight",
+    "weights",
 ]
 
 _JSON = {b"stored": b"json"}  # the metadata of the field of a JSON column
+_TEXT = frozenset({str, type(None)})
+_LISTS = frozenset({list, type(None)})
 _KINDS = {
     str: "text", bool: "a truth value", int: "a number", float: "a number", list: "a list",
     tuple: "a list", dict: "a mapping",
@@ -85,8 +87,11 @@ class ColumnTypes:
 
     def misfit(self, values: Sequence[Any]) -> str | None:
         """The reason why a row cannot be stored; None if it can."""
+        return self._misfit(self._names, values)
+
+    def _misfit(self, names: Sequence[str], values: Sequence[Any]) -> str | None:
         row = _Row(self._kinds, self._forms)
-        for name, value in zip(self._names, values, strict=True):
+        for name, value in zip(names, values, strict=True):
             if type(value) is str and self._kinds.get(name) == "text" and value.isascii():
                 continue  # as nearly all are
             row.mixed = False
@@ -98,6 +103,39 @@ class ColumnTypes:
         self._forms.update(row.forms)
         self.mixed |= row.found
         return None
+
+    def misfits(self, columns: Sequence[Sequence[Any]]) -> dict[int, str]:
+        """The rows of a batch that cannot be stored, with reasons. columns: values by field."""
+        found: dict[int, str] = {}
+        by_name = dict(zip(self._names, columns, strict=True))
+        plain = {n for n, values in by_name.items() if self._is_plain(n, values)}
+        others = [n for n in self._names if n not in plain]
+        if others:
+            for place, row in enumerate(zip(*(by_name[n] for n in others), strict=True)):
+                if reason := self._misfit(others, row):
+                    found[place] = reason
+        for name in plain:
+            self._note(name, [v for n, v in enumerate(by_name[name]) if n not in found])
+        return found
+
+    def _is_plain(self, name: str, values: Sequence[Any]) -> bool:
+        """Whether a column has texts and nulls only, or lists of these only, as it had before."""
+        kinds = {*map(type, values)}
+        if list in kinds and kinds <= _LISTS and self._kinds.get(name, "a list") == "a list":
+            items = [item for v in values if v for item in v]
+            return self._is_plain(f"{name}[]", items)
+        is_text = kinds <= _TEXT and self._kinds.get(name, "text") == "text"
+        return is_text and (
+            all(v.isascii() for v in values if v) or all(_is_text(v) for v in values if v)
+        )
+
+    def _note(self, name: str, values: Sequence[Any]) -> None:
+        """Note the kinds of values that are `_is_plain`."""
+        first = next((v for v in values if v is not None), None)
+        if first is not None:
+            self._kinds.setdefault(name, _KINDS[type(first)])
+        if type(first) is list and f"{name}[]" not in self._kinds:
+            self._note(f"{name}[]", [item for v in values if v for item in v])
 
 
 class _Row:
@@ -154,6 +192,16 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def weights(values: Sequence[Any]) -> int:
+    """The sum of the `weight` of all values."""
+    kinds = {*map(type, values)}
+    if kinds == {str}:
+        return 60 * len(values) + sum(map(len, values))
+    if kinds == {list}:
+        return 64 * len(values) + weights([item for v in values for item in v])
+    return sum(map(weight, values))
 
 
 def weight(value: Any) -> int:

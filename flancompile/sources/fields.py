@@ -21,19 +21,26 @@ from flancompile.sources.rows import BadRow, Projection, Row
 from flancompile.sources.scalars import Unreadable
 
 __all__ = [
+    "MAX_DEPTH",
+    "NO_GAPS",
     "ROW_NUMBER",
     "FieldRow",
+    "RowEvaluator",
     "SplitSpec",
     "column_rows",
+    "content_digest",
     "field_rows",
+    "is_deeper",
     "projection_of",
+    "raw_rows",
+    "text_id",
     "without_nan",
 ]
 
 ROW_NUMBER = "row_number"  # the index of a row in its split, from 0
 MESSAGE_CHARS = 200
 MAX_DEPTH = 30  # Arrow reads 64 levels, and a list of mappings has two
-_NO_GAPS: Mapping[str, str] = MappingProxyType({})
+NO_GAPS: Mapping[str, str] = MappingProxyType({})
 _CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=True)
 
 
@@ -64,7 +71,7 @@ class FieldRow(NamedTuple):
     id: str
     values: tuple[Any, ...] | None
     reason: str | None = None
-    gaps: Mapping[str, str] = _NO_GAPS
+    gaps: Mapping[str, str] = NO_GAPS
 
     def without(self, fields: Collection[str]) -> FieldRow:
         """The row for a task that reads these fields: dropped if one of them is a gap."""
@@ -74,22 +81,14 @@ class FieldRow(NamedTuple):
 
 def field_rows(spec: SplitSpec) -> Iterator[FieldRow]:
     """Every row of the source, in its own order. Raises FC301 to FC307."""
-    evaluate = _Evaluator(spec)
-    rows = place_rows(spec.place, evaluate.variable, projection_of(spec))
-    for ordinal, row in enumerate(rows):
-        if isinstance(row, BadRow):
-            reason = f"{row.reason} ({row.where})" if row.where else row.reason
-            yield _bad(ordinal, reason, row.where)
-            continue
-        try:
-            yield evaluate(ordinal, row)
-        except (
-            TypeError,
-            ValueError,
-            MemoryError,
-            RecursionError,
-        ) as error:  # for example of its digest
-            yield _bad(ordinal, plain_message(error)[:MESSAGE_CHARS])
+    evaluate = RowEvaluator(spec)
+    for ordinal, row in enumerate(raw_rows(spec, evaluate.variable)):
+        yield evaluate.row(ordinal, row)
+
+
+def raw_rows(spec: SplitSpec, variable: Mapping[str, Any]) -> Iterator[Row | BadRow]:
+    """The rows of a split's place with the columns that its expressions read."""
+    return place_rows(spec.place, variable, projection_of(spec))
 
 
 def projection_of(spec: SplitSpec) -> Projection:
@@ -155,7 +154,9 @@ def _or_null(expression: Expression, context: Mapping[str, object]) -> object:
         return None
 
 
-class _Evaluator:
+class RowEvaluator:
+    """The expressions of a split, evaluated for one row at a time."""
+
     def __init__(self, spec: SplitSpec) -> None:
         self.columns = [(n, compile_expression(t)) for n, t in spec.place.columns.items()]
         self.place_where = (
@@ -166,9 +167,20 @@ class _Evaluator:
         self.fields = [(n, compile_expression(t), t.strip()) for n, t in spec.fields.items()]
         self.where = compile_expression(spec.where) if spec.where is not None else None
         self.variable = {} if spec.variable is None else {spec.variable[0]: spec.variable[1]}
+        self.width = len(self.fields)
         self.id_of_lets = self.id is not None and bool(self.id.names & spec.let.keys())
 
-    def __call__(self, ordinal: int, raw: Row) -> FieldRow:
+    def row(self, ordinal: int, row: Row | BadRow) -> FieldRow:
+        """Evaluate a row. Raises FC307."""
+        if isinstance(row, BadRow):
+            reason = f"{row.reason} ({row.where})" if row.where else row.reason
+            return _bad(ordinal, reason, row.where)
+        try:
+            return self._evaluated(ordinal, row)
+        except (TypeError, ValueError, MemoryError, RecursionError) as error:  # as of its digest
+            return _bad(ordinal, plain_message(error)[:MESSAGE_CHARS])
+
+    def _evaluated(self, ordinal: int, raw: Row) -> FieldRow:
         self._check_hidden(raw)
         context = _context(raw, ordinal, self.variable)
         digest, id_, spot = 0, "", "identity"
@@ -183,7 +195,7 @@ class _Evaluator:
                 digest, id_ = self._identity(context, raw)
             spot = "where of the place"
             if self.place_where is not None and not self.place_where(context):
-                digest = digest or _content_digest(raw)
+                digest = digest or content_digest(raw)
                 return FieldRow(ordinal, digest, id_, None, DropReason.WHERE)
             for name, expression in self.lets:
                 spot = f"let {name}"
@@ -203,7 +215,7 @@ class _Evaluator:
                     raise
                 return FieldRow(ordinal, digest, id_, None, gap)
         except RowError as error:
-            digest = digest or _content_digest(raw)
+            digest = digest or content_digest(raw)
             reason = f"{spot}: {error}"[:MESSAGE_CHARS]
             return FieldRow(ordinal, digest, id_, None, reason)
         row = tuple(values.get(name) for name, _, _ in self.fields)
@@ -223,12 +235,12 @@ class _Evaluator:
         for name, expression, text in self.fields:
             try:  # a bare column name needs no evaluation
                 value = context[text] if text in context else _or_null(expression, context)
-                if _is_deeper(value, MAX_DEPTH):
+                if is_deeper(value, MAX_DEPTH):
                     raise RowError("nested too deep")
                 values[name] = value
             except RowError as error:
                 gaps[name] = f"field {name}: {error}"[:MESSAGE_CHARS]
-        return values, gaps or _NO_GAPS
+        return values, gaps or NO_GAPS
 
     def _gap_of_where(self, gaps: Mapping[str, str]) -> str | None:
         """The reason of the first gap that `where` reads; None without one."""
@@ -244,25 +256,31 @@ class _Evaluator:
 
     def _identity(self, context: Mapping[str, object], raw: Row) -> tuple[int, str]:
         if self.id is None:
-            digest = _content_digest(raw)
+            digest = content_digest(raw)
             return digest, f"{digest:016x}"
-        value = self.id(context)
-        if value is None:
-            raise RowError("null")
-        id_ = as_text(value, "is no id")
-        if not id_.isascii() and any("\ud800" <= c <= "\udfff" for c in id_):
-            raise RowError("a lone surrogate in the text")
+        id_ = text_id(self.id(context))
         return draw.digest64("id", id_), id_
 
 
-def _content_digest(raw: Row) -> int:
+def text_id(value: object) -> str:
+    """The text of a row's id. Raises RowError for a null, a list or map, and a lone surrogate."""
+    if value is None:
+        raise RowError("null")
+    id_ = as_text(value, "is no id")
+    if not id_.isascii() and any("\ud800" <= c <= "\udfff" for c in id_):
+        raise RowError("a lone surrogate in the text")
+    return id_
+
+
+def content_digest(raw: Row) -> int:
+    """A digest of a row's columns. Raises TypeError, ValueError."""
     return draw.digest64("content", _CANONICAL.encode(raw))
 
 
-def _is_deeper(value: object, levels: int) -> bool:
+def is_deeper(value: object, levels: int) -> bool:
     """Whether lists and mappings in a value are nested deeper than `levels`."""
     if isinstance(value, dict):
-        return not levels or any(_is_deeper(v, levels - 1) for v in value.values())
+        return not levels or any(is_deeper(v, levels - 1) for v in value.values())
     if isinstance(value, list | tuple):
-        return not levels or any(_is_deeper(v, levels - 1) for v in value)
+        return not levels or any(is_deeper(v, levels - 1) for v in value)
     return False

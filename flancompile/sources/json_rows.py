@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -79,6 +80,19 @@ def _at_path(documents: _Documents, rows: str) -> Iterator[Any]:
         yield from found if isinstance(found, list) else [found]
 
 
+_PLAIN = json.JSONDecoder()
+
+
+def _keys(value: Any) -> int:
+    """Number of keys of all objects in a JSON value."""
+    if type(value) is dict:
+        nested = (v for v in value.values() if type(v) is dict or type(v) is list)
+        return len(value) + sum(map(_keys, nested))
+    if type(value) is list and value and type(value[0]) in (dict, list):
+        return sum(map(_keys, value))
+    return 0
+
+
 class _Values:
     """JSON decoder. repeated: a key that is twice in one object of the last value."""
 
@@ -96,6 +110,10 @@ class _Values:
     def whole(self, text: str) -> Any:
         """Decode a text with a single value. Raises ValueError, RecursionError."""
         self.repeated = None
+        value = _PLAIN.decode(text)
+        with suppress(RecursionError):
+            if _keys(value) == text.count('":'):  # all keys are there: none is twice in an object
+                return value
         return self._decoder.decode(text)
 
     def first(self, text: str, place: int) -> tuple[Any, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ __all__ = [
 CHUNK = 1 << 20
 UNDECODED = "bytes that are not in the file's encoding"
 _MARK = "\ufeff"
+_UNDECODED = re.compile("[\udc80-\udcff]")
 _REMOVING = ("utf-16", "utf-32")  # codecs that remove the mark themselves
 
 
@@ -164,7 +166,7 @@ def is_decoded(text: str) -> bool:
     """Whether all bytes of the text could be decoded."""
     if text.isascii():
         return True
-    return not any("\udc80" <= c <= "\udcff" for c in text)
+    return _UNDECODED.search(text) is None
 
 
 def bare_name(path: Path) -> str:

@@ -13,7 +13,7 @@ import pytest
 import flancompile
 from flancompile.authoring.preview import PreviewSettings, spec_of
 from flancompile.cli.catalogue import catalogue
-from flancompile.compiler.columns.jinja.unlowered import unlowered
+from flancompile.compiler.columns.unlowered import unlowered
 from flancompile.compiler.plan.plan import resolve, shares
 from flancompile.compiler.request import bare_request
 from flancompile.dsl.library.ladder import ladder_names, rungs

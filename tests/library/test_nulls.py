@@ -11,7 +11,7 @@ from flancompile.dsl.jinja.expression import RowError, compile_expression, compi
 from flancompile.dsl.library.library import TaskDef, builtin_library, load_library
 from flancompile.dsl.models.source import ReadOptions
 from flancompile.dsl.models.task import Template
-from flancompile.sources.fields import SplitSpec, _Evaluator
+from flancompile.sources.fields import RowEvaluator, SplitSpec
 from flancompile.sources.place import Resolved
 
 LIBRARY, _ = load_library([builtin_library()])
@@ -72,10 +72,10 @@ DATASETS = {t.dataset.id: t for t in TASKS}
 def test_no_null_of_a_row_is_shown(id_: str) -> None:
     tried = 0
     first = DATASETS[id_]
-    evaluate = _Evaluator(spec(first))
+    evaluate = RowEvaluator(spec(first))
     names = list(first.dataset.model.fields)
     for number, row in enumerate(rows(first)):
-        found = evaluate(number, row)
+        found = evaluate.row(number, row)
         tried += 1
         if found.values is None:
             assert found.reason

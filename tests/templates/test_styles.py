@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from flancompile import check
-from flancompile.compiler.columns.jinja.lowerable import why_not
 from flancompile.compiler.render.layout import Shot, gold_text, option_block, prompt_pieces
 from flancompile.dsl.library.library import builtin_library, load_library
 from flancompile.dsl.models.style import OptionStyle, ShotsStyle
+from flancompile.lowering.lowerable import why_not
 
 LIBRARY, _ = load_library([])
 OPTIONS, SHOTS = LIBRARY.option_styles, LIBRARY.shots_styles

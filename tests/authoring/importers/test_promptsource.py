@@ -13,7 +13,7 @@ from promptsource_reference import ENV, ours, reference
 from flancompile import check
 from flancompile.authoring.importers.promptsource import Imported, _Loader, import_file
 from flancompile.authoring.preview import PreviewSettings, spec_of
-from flancompile.compiler.columns.jinja.unlowered import unlowered
+from flancompile.compiler.columns.unlowered import unlowered
 from flancompile.compiler.request import bare_request
 from flancompile.dsl.jinja.expression import RowError
 from flancompile.dsl.yaml.formatting import formatted
