@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from object_streams import Row, stream_of
 from toys import Library, change, dataset_of
 
-from flancompile.compiler.link.quota import Quotas, apportion, check_size, quotas
+from flancompile.compiler.link.quota import Quotas, apportion, quotas
 from flancompile.compiler.objects.streams import Streams
+from flancompile.compiler.plan.feasibility import check_size
 from flancompile.compiler.plan.members import Node
 from flancompile.dsl.library.library import Loaded
 from flancompile.dsl.models.mixture import Recipe, Size

@@ -18,8 +18,9 @@ from fixture_pairs import Pair, pairs
 from object_streams import Row, stream_of
 from toys import Library, dataset_of
 
-from flancompile.compiler.link.quota import check_size, quotas
+from flancompile.compiler.link.quota import quotas
 from flancompile.compiler.objects.streams import Streams
+from flancompile.compiler.plan.feasibility import check_size
 from flancompile.compiler.plan.members import PlannedTask
 from flancompile.compiler.plan.plan import clusters_of, resolve, shares
 from flancompile.dsl.library.library import load_library
