@@ -123,6 +123,18 @@ def test_a_row_on_which_a_function_raises_falls_back(
         except TypeError:
             expected.append(FALLBACK)
     assert model(found) == expected
+    assert (model(one[0]), model(two[0])) == (one[1], two[1])  # as before
+
+
+@given(columns(), st.integers(0, ROWS - 1))
+@settings(max_examples=40, deadline=None)
+def test_more_rows_that_fall_back_are_of_the_new_column(
+    pair: tuple[Column, Model], row: int
+) -> None:
+    column, values = pair
+    found = column.with_fallback(np.array([row, row]), ROWS)
+    assert model(found) == [FALLBACK if i == row else v for i, v in enumerate(values)]
+    assert model(column) == values
 
 
 def test_a_function_of_constants_is_called_once() -> None:

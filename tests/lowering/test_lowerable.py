@@ -46,6 +46,7 @@ def test_a_refused_text_has_its_reason(text: str, reason: str) -> None:
         "{% for v in xs %}{{ t }}{% set t = v %}{% endfor %}{{ t }}",
         "{% with v = 1 %}{{ s.k }}{% endwith %}{% set s.k = 1 %}",  # which changes the value of s
         "{% for v in xs %}{{ u }}{% endfor %}{% for v in xs %}{% set u = v %}{% endfor %}",
+        "{% for v in xs %}{% with w = v %}{{ u }}{% endwith %}{% endfor %}{% for v in xs %}{% set u = v %}{% endfor %}",
         "{% for v in xs %}{{ loop.index }}{{ loop.cycle('a', 'b') }}{{ loop.revindex0 }}{% endfor %}",
     ],
 )  # fmt: skip

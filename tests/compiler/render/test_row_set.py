@@ -193,6 +193,29 @@ def test_of_options_that_read_alike_one_stays(texts: list[str], data: st.DataObj
     assert len({read(t) for t in texts}) == len(kept)
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_of_too_many_options_the_right_one_is_kept(shuffle: bool) -> None:
+    choices = Choices.model_validate(
+        {"options": "xs", "gold": "n", "by": "index", "shuffle": shuffle}
+    )
+    many = [f"o{i}" for i in range(MAX_OPTIONS + 4)]
+    rows = rows_of(
+        qa(choices=choices), {"q": ["?"] * 2, "a": ["!"] * 2, "xs": [many] * 2, "n": [0, 29]}
+    )
+    for row, gold in enumerate(("o0", "o29")):
+        found = rows.options(row, choices)
+        assert (len(found.texts), found.left_out, found.texts[found.gold]) == (MAX_OPTIONS, 4, gold)
+        if not shuffle:
+            assert list(found.texts) == ([*many[:26]] if row == 0 else [*many[:25], "o29"])
+
+
+def test_a_blank_answer_is_no_distractor() -> None:
+    choices = Choices.model_validate({"gold": "a", "distractors": 3})
+    answers = ["x", " ", "", "y", None, "X ", "y"]
+    rows = rows_of(qa(choices=choices), {"q": ["?"] * 7, "a": answers})
+    assert sorted(rows.options(0, choices).texts) == ["x", "y"]  # none that reads like another
+
+
 def test_duplicates_have_equal_inputs_and_answers_whatever_their_rationale() -> None:
     rationale = {"cot": True, "target": "{{ why }} So {{ a }}."}
     task = qa(rationale, signature="q -> why, a")

@@ -85,6 +85,24 @@ def test_the_column_engine_builds_every_row(more: dict[str, Any]) -> None:
     assert (len(made.fallback_rows), len(made.rows) + len(made.reasons)) == (0, 200)
 
 
+@pytest.mark.parametrize(
+    "about", [{"distractors": 2, "gold": "a"}, {"options": ["yes", "no"], "gold": "a"}]
+)
+def test_exemplars_of_a_column_have_options_of_their_own(about: dict[str, Any]) -> None:
+    """Distractors are drawn from the exemplars of one query, not of all."""
+    template = {"input": "{{ q }}{{ options }}", "target": "{{ gold }}", "options": "optional"}
+    task = task_of(
+        {"templates": [template], "choices": about, "exemplars": {"from": "column", "rows": "own"}}
+    )
+    assert task is not None
+    rows = [{**row, "own": [{"q": f"{row['q']} {i}", "a": a, "e": ""} for i, a in enumerate(("yes", "no"))]}
+            for row in made_rows(2, 30, plain=True)]  # fmt: skip
+    shares = ArmShares(shots=((2, 1.0),), options=(1.0, 0.0), cot=(0.0, 1.0))
+    columns, by_row = both(task, rows, shares, Budget(total=5000))
+    assert columns["ids"].to_pylist() == by_row["ids"].to_pylist()
+    assert set(columns["shots"].to_pylist()) == {2} and columns["reason"].null_count == 30
+
+
 def assembled(more: dict[str, Any], dropped: dict[int, str], **of_spec: Any) -> Assembly | None:
     """Twenty rows of a task with two exemplars each."""
     task = task_of({"templates": [{"input": "{{ q }}", "target": "{{ a }}"}], **more})

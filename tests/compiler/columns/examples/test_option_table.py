@@ -130,6 +130,14 @@ def test_a_variable_hides_the_list_of_that_name() -> None:
     assert agree(rows)[1] == [None, "d"]
 
 
+def test_a_name_of_let_hides_the_field_of_that_name() -> None:
+    columns = {"xs": [["a", "b"], ["a", "c"]], "g": ["a", "d"]}
+    rows = row_set(task_of({"options": "xs", "gold": "g"}, let={"xs": "['d', 'e']"}), columns)
+    assert agree(rows)[1] == [None, "d"]
+    rows = row_set(task_of({"options": "xs", "gold": "g"}, let={"g": "xs | last"}), columns)
+    assert agree(rows)[1] == ["b", "c"]
+
+
 def test_of_many_options_the_right_one_and_as_many_others_are_kept() -> None:
     many = [f"o{i}" for i in range(MAX_OPTIONS + 9)]
     columns = {"xs": [many[:MAX_OPTIONS], many[: MAX_OPTIONS + 1], many], "g": ["o0", "o26", "o30"]}
