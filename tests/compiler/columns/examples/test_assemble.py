@@ -1,5 +1,6 @@
 """Tables of examples of generated tasks: the column engine against the row engine."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -85,22 +86,23 @@ def test_the_column_engine_builds_every_row(more: dict[str, Any]) -> None:
     assert (len(made.fallback_rows), len(made.rows) + len(made.reasons)) == (0, 200)
 
 
-@pytest.mark.parametrize(
-    "about", [{"distractors": 2, "gold": "a"}, {"options": ["yes", "no"], "gold": "a"}]
-)
-def test_exemplars_of_a_column_have_options_of_their_own(about: dict[str, Any]) -> None:
+def test_exemplars_of_a_column_have_distractors_of_their_own() -> None:
     """Distractors are drawn from the exemplars of one query, not of all."""
     template = {"input": "{{ q }}{{ options }}", "target": "{{ gold }}", "options": "optional"}
-    task = task_of(
-        {"templates": [template], "choices": about, "exemplars": {"from": "column", "rows": "own"}}
-    )
+    choices, exemplars = {"distractors": 2, "gold": "a"}, {"from": "column", "rows": "own"}
+    task = task_of({"templates": [template], "choices": choices, "exemplars": exemplars})
     assert task is not None
-    rows = [{**row, "own": [{"q": f"{row['q']} {i}", "a": a, "e": ""} for i, a in enumerate(("yes", "no"))]}
-            for row in made_rows(2, 30, plain=True)]  # fmt: skip
+    rows = made_rows(2, 30, plain=True)
+    for n, row in enumerate(rows):
+        row["own"] = [{"q": f"{n} {i}", "a": f"<{n} {i}>", "e": ""} for i in range(3)]
     shares = ArmShares(shots=((2, 1.0),), options=(1.0, 0.0), cot=(0.0, 1.0))
     columns, by_row = both(task, rows, shares, Budget(total=5000))
     assert columns["ids"].to_pylist() == by_row["ids"].to_pylist()
-    assert set(columns["shots"].to_pylist()) == {2} and columns["reason"].null_count == 30
+    for n, line in enumerate(columns.to_pylist()):
+        prompt = BYTES.decode(line["ids"][: line["prompt_tokens"]])
+        assert line["shots"] == 2
+        assert {text.split()[0] for text in re.findall("<(.+?)>", prompt)} == {str(n)}
+    assert len(columns) == 30
 
 
 def assembled(more: dict[str, Any], dropped: dict[int, str], **of_spec: Any) -> Assembly | None:
