@@ -52,6 +52,20 @@ def test_every_file_that_a_page_names_exists(page: str) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_paths_of_the_repository_that_pages_name_exist() -> None:
+    pages = [ROOT / n for n in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")]
+    path = (
+        r"\b(?:flancompile|tests|templates|benchmarks)/[\w./-]+\.(?:py|ya?ml|jsonl?|md|svg|txt)\b"
+    )
+    named = [
+        name
+        for page in (*pages, *(ROOT / "docs").glob("*.md"))
+        for name in re.findall(path, page.read_text())
+    ]
+    assert len(named) > 200
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def anchors(page: Path) -> set[str]:
     """Anchors of the headings of a page, as GitHub and MyST make them."""
     headings = re.findall(r"^#{1,3} (.+)$", page.read_text(), re.MULTILINE)
