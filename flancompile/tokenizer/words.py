@@ -36,7 +36,7 @@ from flancompile.tokenizer.encoders import NO_PREFIX, PieceEncoder
 from flancompile.tokenizer.paths import Paths
 from flancompile.tokenizer.pieces import SPACE, UNIGRAM, PieceModel
 from flancompile.tokenizer.ragged import Ragged
-from flancompile.tokenizer.table import grown, rehash
+from flancompile.tokenizer.table import grown, intern, rehash
 from flancompile.tokenizer.text import Texts
 
 __all__ = ["WordEncoder", "word_encoder"]
@@ -163,12 +163,16 @@ class WordEncoder:
         known = int(table.count[0])
         most = (size // 2 + len(offsets)) if self._single else size
         table.make_room(most, size)
-        found = np.empty(most, np.int32)
+        bounds = np.empty((2, most), np.int64)
         ends = np.empty(len(offsets), np.int64)
-        _find(
+        _cut(
             texts.data, offsets, self._single, self._newline, begins & self._prefix,
-            self._joined, table.slots, table.hashes, table.starts, table.letters, table.count,
-            found, ends, part,
+            self._joined, bounds, ends, part,
+        )  # fmt: skip
+        found = np.empty(int(ends[-1]), np.int32)
+        intern(
+            texts.data, bounds[0, : len(found)], bounds[1, : len(found)], table.slots,
+            table.hashes, table.starts, table.letters, table.count, found,
         )  # fmt: skip
         if table.count[0] > known:
             self._encode_new(known)
@@ -237,27 +241,15 @@ def _is_mark(first, second, third):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _find(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0913
-    data,
-    offsets,
-    single,
-    newline,
-    prefix,
-    joined,
-    slots,
-    hashes,
-    starts,
-    letters,
-    count,
-    found,
-    ends,
-    uncertain,
+def _cut(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    data, offsets, single, newline, prefix, joined, bounds, ends, uncertain
 ):
-    """Cut texts into words and look up or insert each word.
+    """Cut texts into words.
 
-    found: int32, numbers of the words; ends: int64[texts + 1], offsets into found.
+    bounds: int64[2, words], first byte of each word and the one after it; ends: int64[texts + 1],
+    offsets into bounds.
     """
-    prime, mask, n = np.uint64(0x100000001B3), np.uint64(len(slots) - 1), 0
+    n = 0
     ends[0] = 0
     for text in range(len(offsets) - 1):
         place, end = offsets[text], offsets[text + 1]
@@ -268,7 +260,6 @@ def _find(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0913
                 place += 1
                 continue
             begin, before = place, 0
-            hashed = np.uint64(0xCBF29CE484222325)
             while place < end:
                 byte = data[place]
                 if single:
@@ -282,36 +273,11 @@ def _find(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0913
                     and _is_mark(byte, data[place + 1], data[place + 2])
                 ):
                     uncertain[text] = True
-                hashed = (hashed ^ np.uint64(byte)) * prime
                 before = min(byte, 128)
                 place += 1
             if uncertain[text]:
                 break
-            size = place - begin
-            slot = (hashed ^ (hashed >> np.uint64(29))) & mask
-            word = slots[slot]
-            while word >= 0:
-                if hashes[word] == hashed and starts[word + 1] - starts[word] == size:
-                    same, stored = True, starts[word]
-                    for k in range(size):
-                        if letters[stored + k] != data[begin + k]:
-                            same = False
-                            break
-                    if same:
-                        break
-                slot = (slot + np.uint64(1)) & mask
-                word = slots[slot]
-            if word < 0:
-                word = count[0]
-                slots[slot] = word
-                hashes[word] = hashed
-                stored = starts[word]
-                for k in range(size):
-                    letters[stored + k] = data[begin + k]
-                starts[word + 1] = stored + size
-                count[0] += 1
-                count[1] += size
-            found[n] = word
+            bounds[0, n], bounds[1, n] = begin, place
             n += 1
         ends[text + 1] = n
 

@@ -1,10 +1,12 @@
 """Hash tables of texts: growth and lookup."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flancompile.tokenizer.table import grown, rehash
+from flancompile.tokenizer.table import grown, intern, rehash
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), max_size=60)
 
@@ -42,3 +44,26 @@ def test_entries_beyond_the_count_are_not_inserted() -> None:
 def test_a_grown_array_is_zero_beyond_its_old_length() -> None:
     out = grown(np.array([1, 2, 3], np.uint32), 5)
     assert out.tolist() == [1, 2, 3, 0, 0] and out.dtype == np.uint32
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.binary(max_size=3), max_size=12), min_size=1, max_size=4))
+def test_texts_are_numbered_in_the_order_of_their_first_appearance(
+    batches: list[list[bytes]],
+) -> None:
+    """Against a dictionary, in a table so full that probes meet other texts."""
+    most = sum(map(len, batches)) + 1
+    slots = np.full(1 << most.bit_length(), -1, np.int32)
+    hashes, starts = np.zeros(most, np.uint64), np.zeros(most + 1, np.int64)
+    letters, count = np.zeros(3 * most, np.uint8), np.zeros(1, np.int64)
+    numbers: dict[bytes, int] = {}
+    for texts in batches:
+        data = np.frombuffer(b"".join(texts), np.uint8)
+        ends = np.cumsum([len(t) for t in texts], dtype=np.int64)
+        begins = ends - np.array([len(t) for t in texts], np.int64)
+        found = np.empty(len(texts), np.int64)
+        intern(data, begins, ends, slots, hashes, starts, letters, count, found)
+        assert found.tolist() == [numbers.setdefault(t, len(numbers)) for t in texts]
+    assert count.tolist() == [len(numbers)]
+    stored = [letters[a:b].tobytes() for a, b in pairwise(starts)]
+    assert stored[: len(numbers)] == list(numbers)

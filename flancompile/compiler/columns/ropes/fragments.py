@@ -19,7 +19,7 @@ import pyarrow as pa
 from flancompile.compiler.columns.ropes.ropes import Program, Ropes
 from flancompile.jit import njit
 from flancompile.tokenizer.cuts import Cuts, cut_places, no_cuts
-from flancompile.tokenizer.table import grown, rehash
+from flancompile.tokenizer.table import grown, intern, rehash
 from flancompile.tokenizer.text import Texts
 
 __all__ = ["COLUMN", "FilterTexts", "Fragments"]
@@ -61,9 +61,15 @@ class Fragments:
         found = Texts.of(texts)
         self._make_room(len(found), found.size)
         out = np.empty(len(found), np.int64)
-        _intern(
-            found.data, found.offsets, self.slots, self.hashes, self.starts, self.data, self.first,
-            self.last, self.marked, self.count, out,
+        known = int(self.count[0])
+        intern(
+            found.data, found.offsets[:-1], found.offsets[1:], self.slots, self.hashes,
+            self.starts, self.data, self.count, out,
+        )  # fmt: skip
+        new = slice(known, int(self.count[0]))
+        _describe(
+            self.data, self.starts[new.start : new.stop + 1], self.first[new], self.last[new],
+            self.marked[new],
         )  # fmt: skip
         return out
 
@@ -249,44 +255,17 @@ _NOTHING, _WHOLE = Program(()), Program((0,))
 
 
 @njit
-def _intern(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    data, offsets, slots, hashes, starts, letters, first, last, marked, count, out
-):
-    """Intern each text in the hash table `slots` (FNV-1a, linear probing)."""
-    prime, mask = np.uint64(0x100000001B3), np.uint64(len(slots) - 1)
-    for text in range(len(out)):
-        begin, end = offsets[text], offsets[text + 1]
-        size = end - begin
-        hashed = np.uint64(0xCBF29CE484222325)
+def _describe(data, starts, first, last, marked):  # type: ignore[no-untyped-def]
+    """Write each text's first and last byte, at most 128, and if it has a visible character."""
+    for text in range(len(marked)):
+        begin, end = starts[text], starts[text + 1]
+        mark = False
         for at in range(begin, end):
-            hashed = (hashed ^ np.uint64(data[at])) * prime
-        slot = (hashed ^ (hashed >> np.uint64(29))) & mask
-        number = slots[slot]
-        while number >= 0:
-            if hashes[number] == hashed and starts[number + 1] - starts[number] == size:
-                same, stored = True, starts[number]
-                for k in range(size):
-                    if letters[stored + k] != data[begin + k]:
-                        same = False
-                        break
-                if same:
-                    break
-            slot = (slot + np.uint64(1)) & mask
-            number = slots[slot]
-        if number < 0:
-            number = count[0]
-            slots[slot], hashes[number] = number, hashed
-            stored, mark = starts[number], False
-            for k in range(size):
-                byte = data[begin + k]
-                letters[stored + k] = byte
-                mark = mark or 0x21 <= byte < 0x7F
-            starts[number + 1], marked[number] = stored + size, mark
-            if size > 0:
-                first[number] = min(data[begin], 128)
-                last[number] = min(data[end - 1], 128)
-            count[0] += 1
-        out[text] = number
+            mark = mark or 0x21 <= data[at] < 0x7F
+        marked[text] = mark
+        if end > begin:
+            first[text] = min(data[begin], 128)
+            last[text] = min(data[end - 1], 128)
 
 
 @njit
