@@ -9,7 +9,6 @@ import pytest
 import flancompile
 from flancompile.authoring.starter import columns_of, starter
 from flancompile.cli import new
-from flancompile.errors import FlancompileError
 from flancompile.lint.reading import Reading
 
 LABELLED: list[dict[str, Any]] = [
@@ -138,38 +137,8 @@ def test_files_of_others_give_what_checks_accept(name: str, shared: Path, tmp_pa
     assert bad == []
 
 
-def test_it_overwrites_nothing(tmp_path: Path) -> None:
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text(json.dumps({"a": "b", "c": "d"}) + "\n")
-    out = tmp_path / "d.yaml"
-    out.write_text("mine")
-    with pytest.raises(FlancompileError, match="FC501"):
-        new.run(str(rows), out, None, None, None)
-    assert out.read_text() == "mine"
-
-
 def test_three_templates_and_the_schema_s_modeline() -> None:
     text = starter("d", "files: {train: x}", columns_of(LABELLED), "s.json")
     assert text.startswith("# yaml-language-server: $schema=s.json\n")
     assert text.count("- name:") == 3
     assert 'choices: {options: ["a", "b"], gold: label}' in text
-
-
-@pytest.mark.parametrize(
-    ("lines", "headerless"),
-    [
-        (["text,label", "good film,pos", "bad film,neg"], False),
-        (["good film,pos", "bad film,neg", "fine film,pos"], True),
-        (["1,good film", "2,bad film", "3,fine film"], True),
-        (["2019 film,label", "good,pos", "bad,neg"], False),
-    ],
-)
-def test_a_file_without_a_header_is_seen(
-    lines: list[str], headerless: bool, tmp_path: Path
-) -> None:
-    (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
-    new.run(str(tmp_path / "d.csv"), tmp_path / "lib/datasets/d.yaml", None, None, None)
-    text = (tmp_path / "lib/datasets/d.yaml").read_text()
-    assert ("header: false" in text) is headerless
-    assert ("column1" in text) is headerless
-    assert [d for d in flancompile.check(tmp_path / "lib") if d.severity == "error"] == []

@@ -9,8 +9,12 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from flancompile.cli import main
+import typer
 
+from flancompile.cli import main
+from flancompile.cli.app import app
+
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 CODE = "from flancompile.cli import main; main()"
 
 
@@ -49,3 +53,10 @@ def call(*words: str, cwd: Path, ok: int = 0) -> str:
 def call_json(*words: str, cwd: Path, ok: int = 0) -> Any:
     """A command's JSON, by `call`."""
     return json.loads(call(*words, "--json", cwd=cwd, ok=ok))
+
+
+def parsed(*words: str) -> dict[str, Any]:
+    """The values that a command would be run with."""
+    command = COMMANDS[words[0]]
+    found: dict[str, Any] = command.make_context(words[0], list(words[1:])).params
+    return found
