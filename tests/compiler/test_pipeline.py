@@ -25,6 +25,7 @@ def objects(build: Build) -> tuple[int, int]:
     return run["objects_built"], run["objects_found"]
 
 
+@pytest.mark.slow
 def test_a_second_compile_renders_nothing(library: Library, cache: Path, tmp_path: Path) -> None:
     first = library.compile(tmp_path / "a", cache)
     assert objects(first)[0] == 2
@@ -105,6 +106,7 @@ def test_another_task_moves_no_draw(library: Library, cache: Path, tmp_path: Pat
     assert all(alone[r] == together[r] for r in shared)
 
 
+@pytest.mark.slow
 def test_the_folder_and_the_workers_do_not_matter(
     library: Library, cache: Path, tmp_path: Path
 ) -> None:

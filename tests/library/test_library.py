@@ -69,6 +69,7 @@ def serving(library: Library) -> dict[str, list[TaskDef]]:
     return found
 
 
+@pytest.mark.slow
 def test_no_complaints_without_rows() -> None:
     assert [d.render() for d in flancompile.check("flan", HERE)] == []
 

@@ -26,6 +26,7 @@ def gradients(build: Build, device: list[Any], **more: Any) -> tuple[Any, dict[s
     return grads, {name: float(value) for name, value in metrics.items()}
 
 
+@pytest.mark.slow
 def test_micro_batches_add_up_to_the_batch(build: Build, one_device: list[Any]) -> None:
     whole, metrics = gradients(build, one_device)
     parts, of_parts = gradients(build, one_device, micro_batches=4)

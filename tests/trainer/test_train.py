@@ -69,10 +69,8 @@ def test_micro_batches_of_very_unequal_weight_give_the_batch_s_loss(
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "mesh",
-    [{"data": 1}, pytest.param({"data": 2, "fsdp": 2, "tensor": 2}, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mesh", [{"data": 1}, {"data": 2, "fsdp": 2, "tensor": 2}])
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
     build: Build, tmp_path: Path, mesh: dict[str, int]
 ) -> None:

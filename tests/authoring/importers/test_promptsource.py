@@ -91,6 +91,7 @@ def written(imported: list[tuple[Path, Imported]], folder: Path) -> None:
             (folder / "datasets" / f"{one.id}.yaml").write_text(one.text)
 
 
+@pytest.mark.slow
 def test_at_least_99_of_100_templates_come_in(imported: list[tuple[Path, Imported]]) -> None:
     made = sum(len(one.templates) for _, one in imported)
     left = [x for _, one in imported for x in one.left_out]
@@ -99,6 +100,7 @@ def test_at_least_99_of_100_templates_come_in(imported: list[tuple[Path, Importe
     assert all(x.reason for x in left)
 
 
+@pytest.mark.slow
 def test_imported_files_are_in_canonical_form(imported: list[tuple[Path, Imported]]) -> None:
     some = imported[::8]
     assert len(some) == 16
@@ -106,6 +108,7 @@ def test_imported_files_are_in_canonical_form(imported: list[tuple[Path, Importe
         assert formatted(one.text) == one.text
 
 
+@pytest.mark.slow
 def test_imported_files_have_no_errors(
     imported: list[tuple[Path, Imported]], tmp_path: Path
 ) -> None:
@@ -114,6 +117,7 @@ def test_imported_files_have_no_errors(
     assert errors == []
 
 
+@pytest.mark.slow
 def test_at_least_95_of_100_go_by_columns(
     imported: list[tuple[Path, Imported]], tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_fewer_shots_than_requested_are_reported(tmp_path: Path) -> None:
     assert "2 requested: too few exemplars to draw" in printed
 
 
+@pytest.mark.slow
 def test_fewer_shots_of_tasks_are_reported_by_reason(tmp_path: Path) -> None:
     rows = [{**r, "topic": "alone" if r["id"] == 0 else "sums"} for r in rows_of(12)]
     rows[1]["question"] = "Is it? " * 30
@@ -188,6 +189,7 @@ def test_the_command_line_reaches_sets(tmp_path: Path) -> None:
     assert about["file"].startswith("datasets/toy.yaml:")
 
 
+@pytest.mark.slow
 def test_show_finds_a_row_by_id_and_a_split_that_exists(tmp_path: Path) -> None:
     library = library_of(tmp_path, rows_of(600), [{"select": "all"}])
     about = dataset_of("toy")

@@ -110,6 +110,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     input_=st.sampled_from(["Q{{ v }}", "Q {{ w }}", "{% for x in v %}{{ x }}{% endfor %}Q", "Q{{ v | join('/') }}"]),
     target=st.sampled_from(["{{ w }}", "{{ v }}", "{{ v | string }}", "{{ v ~ w }}", "{{ v | first }}"]),
