@@ -139,7 +139,12 @@ def test_more_rows_that_fall_back_are_of_the_new_column(
 
 def test_a_function_of_constants_is_called_once() -> None:
     calls: list[int] = []
-    found = rowwise(lambda a: calls.append(a) or a + 1, Column.constant(1), rows=ROWS)
+
+    def next_of(value: int) -> int:
+        calls.append(value)
+        return value + 1
+
+    found = rowwise(next_of, Column.constant(1), rows=ROWS)
     assert (found.is_constant, model(found), calls) == (True, [2] * ROWS, [1])
     failed = rowwise(lambda a: 1 // a, Column.constant(0), rows=ROWS)
     assert model(failed) == [FALLBACK] * ROWS

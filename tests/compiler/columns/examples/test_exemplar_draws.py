@@ -1,5 +1,6 @@
 """Exemplars of all rows at once, against a walk over the candidates of each row."""
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_pools_of_a_column_are_drawn_from_apart(
 ) -> None:
     about = {"from": "column", "rows": "own", "fields": {"q": "item", "k": "item"}, "order": order}
     task = task_of(about)
-    columns = {"q": ["a"] * len(own), "k": ["a"] * len(own), "own": own}
+    columns: dict[str, Sequence[Any]] = {"q": ["a"] * len(own), "k": ["a"] * len(own), "own": own}
     rows = row_set(task, columns)
     pools = Pools(task.exemplars, rows)
     merged = pools.column_pools(rows, range(len(own)))

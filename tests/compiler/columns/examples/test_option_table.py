@@ -89,7 +89,7 @@ CHOICES = st.sampled_from([
 def test_options_and_golds_are_those_of_each_row(
     choices: dict[str, Any], rows: list[tuple[list[Any], Any]], more: dict[str, Any]
 ) -> None:
-    columns = {
+    columns: dict[str, list[Any]] = {
         "xs": [xs for xs, _ in rows],
         "g": [g for _, g in rows],
         "ys": [["a", "b"]] * len(rows),
@@ -99,21 +99,21 @@ def test_options_and_golds_are_those_of_each_row(
 
 def test_zeros_of_both_signs_are_told_apart_in_both_engines() -> None:
     task = task_of({"options": ["0.0", "1.0"], "gold": "g"})
-    columns = {"g": [0.0, -0.0, 0.0], "xs": [None] * 3}
+    columns: dict[str, list[Any]] = {"g": [0.0, -0.0, 0.0], "xs": [None] * 3}
     found = both_engines(task, columns, options=True)
     assert [isinstance(one, tuple) for one in found] == [True, False, True]
 
 
 @pytest.mark.parametrize("form", ["sliced", "large", "nulls"])
 def test_lists_in_any_form_of_arrow(form: str) -> None:
-    lists = [["x"], ["a", "b", "c"], ["b", "c"], [], ["c", "a"], ["y"]]
+    lists: list[list[str] | None] = [["x"], ["a", "b", "c"], ["b", "c"], [], ["c", "a"], ["y"]]
     task = task_of({"options": "xs", "gold": "g"})
     kind = pa.large_list(pa.string()) if form == "large" else pa.list_(pa.string())
     if form == "nulls":
         lists[3] = None
     array = pa.array(lists, kind)[1:5]
     golds = pa.array(["x", "b", "c", "c", "a", "y"])[1:5]
-    columns = {"xs": array.to_pylist(), "g": golds.to_pylist()}
+    columns: dict[str, list[Any]] = {"xs": array.to_pylist(), "g": golds.to_pylist()}
     rows = replace(row_set(task, columns), arrays={"xs": array, "g": golds})
     table, found = agree(rows)
     assert table.given.tolist() == [True, True, False, True]
@@ -122,7 +122,7 @@ def test_lists_in_any_form_of_arrow(form: str) -> None:
 
 def test_a_variable_hides_the_list_of_that_name() -> None:
     task = task_of({"options": "xs", "gold": "g"})
-    columns = {"xs": [["a", "b"], ["a", "c"]], "g": ["a", "d"]}
+    columns: dict[str, list[Any]] = {"xs": [["a", "b"], ["a", "c"]], "g": ["a", "d"]}
     rows = replace(row_set(task, columns), variable=("xs", ["d", "e"]))
     assert agree(rows)[1] == [None, "d"]
     rows = replace(row_set(task_of({"options": "xs.of", "gold": "g"}), columns),
@@ -131,7 +131,7 @@ def test_a_variable_hides_the_list_of_that_name() -> None:
 
 
 def test_a_name_of_let_hides_the_field_of_that_name() -> None:
-    columns = {"xs": [["a", "b"], ["a", "c"]], "g": ["a", "d"]}
+    columns: dict[str, list[Any]] = {"xs": [["a", "b"], ["a", "c"]], "g": ["a", "d"]}
     rows = row_set(task_of({"options": "xs", "gold": "g"}, let={"xs": "['d', 'e']"}), columns)
     assert agree(rows)[1] == [None, "d"]
     rows = row_set(task_of({"options": "xs", "gold": "g"}, let={"g": "xs | last"}), columns)
@@ -140,7 +140,10 @@ def test_a_name_of_let_hides_the_field_of_that_name() -> None:
 
 def test_of_many_options_the_right_one_and_as_many_others_are_kept() -> None:
     many = [f"o{i}" for i in range(MAX_OPTIONS + 9)]
-    columns = {"xs": [many[:MAX_OPTIONS], many[: MAX_OPTIONS + 1], many], "g": ["o0", "o26", "o30"]}
+    columns: dict[str, list[Any]] = {
+        "xs": [many[:MAX_OPTIONS], many[: MAX_OPTIONS + 1], many],
+        "g": ["o0", "o26", "o30"],
+    }
     for shuffle in (True, False):
         rows = row_set(task_of({"options": "xs", "gold": "g", "shuffle": shuffle}), columns)
         table, golds = agree(rows)
@@ -152,19 +155,20 @@ def test_rows_with_duplicates_are_found() -> None:
     lists = [["a", "b"], ["a", "a "], ["a", "A"], ["é", "x", "e\u0301"], ["a"], [], ["x", "y", "x"]]
     rows = row_set(task_of({"options": "xs", "gold": "xs[0]"}), {"xs": lists, "g": ["a"] * 7})
     columns = RowSetColumns(rows)
+    assert rows.task.choices is not None
     found = columns.options(rows.task.choices).lists.has_duplicates
     assert found.tolist() == [False, True, False, True, False, False, True]
     assert agree(rows)[0].counts.tolist() == [2, 0, 2, 2, 0, 0, 2]
 
 
 def test_half_a_character_is_left_to_the_row_engine() -> None:
-    columns = {"xs": [["a", "b"], ["\ud800", "b"]], "g": ["a", "b"]}
+    columns: dict[str, list[Any]] = {"xs": [["a", "b"], ["\ud800", "b"]], "g": ["a", "b"]}
     table, golds = agree(row_set(task_of({"options": "xs", "gold": "g"}), columns))
     assert (table.given.tolist(), golds) == ([True, False], ["a", "b"])
 
 
 def test_an_order_of_options_is_drawn_in_each_epoch() -> None:
-    columns = {"xs": [list("abcdefgh")] * 20, "g": ["c"] * 20}
+    columns: dict[str, list[Any]] = {"xs": [list("abcdefgh")] * 20, "g": ["c"] * 20}
     rows = row_set(task_of({"options": "xs", "gold": "g"}), columns)
     orders = [agree(replace(rows, epoch=e, _bits={}))[0].places.tolist() for e in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1]

@@ -1,5 +1,6 @@
 """Prompts of many rows under layouts, against those of each row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,7 @@ QUERY = st.builds(
 )  # fmt: skip
 
 
-def ropes(fragments: Fragments, texts: list[str]) -> Ropes:
+def ropes(fragments: Fragments, texts: Sequence[str | None]) -> Ropes:
     return Ropes.single(fragments.intern(pa.array(texts, pa.string())))
 
 
@@ -78,10 +79,10 @@ def built(
     inputs, targets = (ropes(fragments, [s[i] for s in shots]) for i in (0, 1))
     exemplars = Instances(inputs, targets, np.ones(len(shots), np.bool_))
     of_block = np.concatenate([np.zeros(spare, np.int64), np.arange(len(queries))])
-    layouts = [np.array([0] * spare + [getattr(q, n) for q in queries]) for n in ("zero", "few")]
+    zero, few = (np.array([0] * spare + [getattr(q, n) for q in queries]) for n in ("zero", "few"))
     return PromptBuilder(
         spec, fragments, of_block, ropes(fragments, [q.text for q in queries]), exemplars, place,
-        *layouts, instruction, rationales, np.arange(len(shots)) == lost,
+        zero, few, instruction, rationales, np.arange(len(shots)) == lost,
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def made(segments: SegmentCache, epoch: int = 0, **more: Any) -> pa.Table:
 
 def entries(cache: FragmentCache) -> dict[Any, int]:
     """The identity of each cached value."""
-    tables = (cache.printed, cache.options, cache.forms)
+    tables: tuple[dict[Any, Any], ...] = (cache.printed, cache.options, cache.forms)
     return {(n, key): id(value) for n, table in enumerate(tables) for key, value in table.items()}
 
 
