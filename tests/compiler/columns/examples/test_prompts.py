@@ -76,7 +76,7 @@ def built(
         at += len(query.shots)
     spec = RenderSpec("toy/qa", TASK, {}, LAYOUTS, ArmShares(), 1, (0,))
     rationales = pa.array([s[2] for s in shots], pa.string())
-    inputs, targets = (ropes(fragments, [s[i] for s in shots]) for i in (0, 1))
+    inputs, targets = (ropes(fragments, [str(s[i]) for s in shots]) for i in (0, 1))
     exemplars = Instances(inputs, targets, np.ones(len(shots), np.bool_))
     of_block = np.concatenate([np.zeros(spare, np.int64), np.arange(len(queries))])
     zero, few = (np.array([0] * spare + [getattr(q, n) for q in queries]) for n in ("zero", "few"))
