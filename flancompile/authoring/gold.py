@@ -32,7 +32,7 @@ class Gold:
 
 
 def gold_of(rows: Sequence[Mapping[str, Any]], options: str, answer: str) -> Gold | None:
-    """Infer how field `asked` names one of the options in field `options`; None if it does not.
+    """Infer how field `answer` names one of the options in field `options`; None if it does not.
 
     rows: their fields by name.
     """

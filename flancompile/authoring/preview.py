@@ -197,7 +197,7 @@ def spec_of(request: CompileRequest, task: TaskDef, settings: PreviewSettings) -
 
 
 def _patterns(settings: str | None, own: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The styles that are asked for, else the task's own, else all."""
+    """The requested styles, else the task's own, else all."""
     return (settings,) if settings is not None else own if own is not None else ("*",)
 
 

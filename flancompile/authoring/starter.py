@@ -199,7 +199,7 @@ def _dialogue() -> list[str]:
         "  signature: -> messages",
         "  templates:",
         "    - name: whole",
-        "      turns: {each: messages} # what assistants say is learnt",
+        "      turns: {each: messages} # answers of the assistant carry loss",
     ]
 
 

@@ -35,7 +35,7 @@ def kernel(name: str, args: tuple[Any, ...]) -> Kernel | None:
 def required_text(pattern: str) -> str:
     """A literal text that each match of a pattern contains; empty if none is known.
 
-    Only what stands before the first group, class or repeat count is looked at.
+    Only the text before the first group, class or repeat count is considered.
 
     >>> required_text(r" n't\\b"), required_text(r"\\s+"), required_text(r"``?([a-z])")
     (" n't", '', '`')

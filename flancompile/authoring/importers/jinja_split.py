@@ -202,7 +202,9 @@ def _sets(nodes: Sequence[Node]) -> list[Node]:
             found.append(node)
         elif isinstance(node, Block):
             bodies = [_sets(body) for body in node.bodies]
-            if any(bodies):  # what a loop sets lasts only in a namespace; the rest does no harm
+            if any(
+                bodies
+            ):  # values set in a loop last only in a namespace; other `set` statements are harmless
                 found.append(Block(node.tags, bodies, node.end))
     return found
 

@@ -73,7 +73,7 @@ class _Task:
     input: str
     target: str
     choices: dict[str, Any] | None
-    answers: str | None = None  # an expression: what else counts as right
+    answers: str | None = None  # an expression for further accepted answers
 
 
 def import_task(path: Path, seen: dict[Path, Mapping[str, Any]]) -> Imported | None:

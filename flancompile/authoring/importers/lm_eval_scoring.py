@@ -15,7 +15,7 @@ from flancompile.authoring.importers.imported import dumped
 
 __all__ = ["few_shot_notes", "layout", "layout_notes", "metric_of", "scoring"]
 
-Note = Callable[[str, str], None]  # key, what becomes of it
+Note = Callable[[str, str], None]  # key, effect
 
 METRICS = {"acc": "accuracy", "acc_norm": "accuracy", "exact_match": "exact_match",
            "f1": "squad_f1", "bleu": "bleu", "chrf": "chrf", "rouge": "rouge_l"}  # fmt: skip

@@ -151,7 +151,7 @@ def _template(given: dict[str, Any], taken: set[str], reserved: set[str]) -> _Co
     for text in map(source, sides):
         optional |= sometimes_set(text)  # where its branch does not set it, a column or nothing
     lets: dict[str, str] = {n: renamed(code, clash) for n, code in let.items()}
-    right_names = {**clash, **aliases}  # what `let` draws is the same on both sides
+    right_names = {**clash, **aliases}  # draws of `let` are the same on both sides
     texts = (
         source(sides[0], lambda code: renamed(code, clash)),
         source(sides[1], lambda code: renamed(code, right_names)),

@@ -72,8 +72,8 @@ class Eval(Strict):
     )
     ignore_case: bool | None = Field(
         None,
-        description="exact_match: whether case is ignored. Where this or one of the next three is "
-        "given, texts are compared exactly but for what is ignored.",
+        description="exact_match: whether to ignore case. If this or one of the next three keys is "
+        "set, texts are compared exactly except for the ignored parts.",
     )
     ignore_punctuation: bool | None = Field(None, description="exact_match: without punctuation.")
     ignore_numbers: bool | None = Field(None, description="exact_match: without digits.")
@@ -94,7 +94,7 @@ class Eval(Strict):
             raise ValueError("`filters` replace `extract`; set only one of them")
         if self.metric != "exact_match" and self.ignored is not None:
             raise ValueError(
-                f"keys about what to ignore are for `exact_match`, not for {self.metric}"
+                f"`ignore_case` and the like are for `exact_match`, not for {self.metric}"
             )
         return self
 

@@ -115,14 +115,14 @@ class Document:
 
         Components that are not keys of the file, such as union members' names, are skipped.
         """
-        spot = self._held(key)
+        spot = self._written(key)
         if of_key and spot in self.index.keys:
             return self.index.keys[spot]
         return self.index.values.get(spot, Span(self.path, 1, 1, 1, 1))
 
-    def _held(self, key: Key) -> Key:
+    def _written(self, key: Key) -> Key:
         """The key as the file has it, without the components that it lacks, such as the place in a
-        list of a single item that stands without one."""
+        list of a single item that is written without the list."""
         spot: Key = ()
         for part in key:
             if (*spot, part) in self.index.values:
@@ -141,7 +141,7 @@ class Document:
 
     def spot(self, key: Key, start: int, length: int = 1) -> Span:
         """The span of characters of the text at `key`; the whole text's if they are not found."""
-        key = self._held(key)
+        key = self._written(key)
         whole, text = self.span(key), self.value(key)
         known = isinstance(text, str) and key in self.index.values
         places = spots(self.index.lines, whole, text) if known else None
@@ -156,7 +156,7 @@ class Document:
 
         part: the word's syntactic role.
         """
-        key = self._held(key)
+        key = self._written(key)
         text = self.value(key)
         if isinstance(text, list) and word in text:
             return [self.span((*key, place)) for place, item in enumerate(text) if item == word]
@@ -171,7 +171,7 @@ class Document:
         self, key: Key, text_line: int = 1, word: str | None = None, part: Part | None = None
     ) -> Span:
         """The span of a line of the text at `key` (from 1), or of a word in or after that line."""
-        key = self._held(key)
+        key = self._written(key)
         text = self.value(key)
         if not isinstance(text, str):
             return self.span(key)

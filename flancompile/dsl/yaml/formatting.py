@@ -54,7 +54,7 @@ def _comments(text: str) -> list[tuple[str, int, bool]]:
     words = [(0, 0, ""), *_words(text), (len(text), len(text), "")]
     found = []
     for number, ((_, before, _), (start, end, style)) in enumerate(pairwise(words)):
-        if style:  # a block's own comment stands on its first line
+        if style:  # a block's own comment is on its first line
             end = text.find("\n", start)
         for match in _COMMENT.finditer(text, before, end if style else start):
             is_trailing = "\n" not in text[before : match.start()] or match.start() > start
