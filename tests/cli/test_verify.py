@@ -21,7 +21,6 @@ def test_verify_fails_on_a_broken_build(home: Path, tmp_path: Path) -> None:
     assert "packs/00000" in call("verify", "b", cwd=tmp_path, ok=1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ledger.parquet", "examples", "packs", "eval"])
 def test_damaged_files_of_a_build_are_named(home: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(home / "build", tmp_path / "b")
