@@ -19,6 +19,7 @@ from flancompile.compiler.request import (
     request_of,
 )
 from flancompile.dsl.models.mixture import Lengths, Size
+from flancompile.dsl.yaml.dump import Dumper
 from flancompile.errors import FlancompileError
 
 
@@ -124,7 +125,7 @@ def test_settings_are_keys_of_the_file(library: Library, changes: dict[str, Any]
         plain = value.model_dump(exclude_unset=True) if isinstance(value, Size | Lengths) else value
         data[key] = sorted(plain) if isinstance(plain, set | tuple) else plain
     path = library.root.parent / "written.yaml"
-    path.write_text(yaml.safe_dump({**data, "recipe": "written"}, allow_unicode=True))
+    path.write_text(yaml.dump({**data, "recipe": "written"}, Dumper=Dumper, allow_unicode=True))
     written = request_of(path, library=(library.root,)).recipe.model
     assert given_ == written.model_copy(update={"recipe": "r"})
 

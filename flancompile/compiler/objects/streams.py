@@ -154,6 +154,16 @@ class Stream:
             return allowed
         return self.usable if allowed is None else min(allowed, self.usable)
 
+    def needed(self, count: int) -> int:
+        """Number of examples to build so that `count` may be taken, as far as epochs allow that.
+
+        Under a limit of half an epoch, twice as many must exist before so many may be taken.
+        """
+        most = self.planned.max_epochs
+        if most is None or most >= 1 or self.limit() is not None:
+            return count
+        return math.ceil(count / most)
+
     def lengths(self, count: int) -> npt.NDArray[np.int64]:
         """Framed tokens of the first `count` examples, without and with loss. -> int64[m, 2]"""
         parts = [np.zeros((0, 2), dtype=np.int64), *(p.sides for p in self.pieces)]
@@ -182,7 +192,9 @@ class Streams:
         """Build objects until every stream has its number of examples, or is exhausted."""
         while True:
             work = [
-                (s, job) for s in self._short(requested) for job in s.next_jobs(requested[s.id])
+                (s, job)
+                for s in self._short(requested)
+                for job in s.next_jobs(s.needed(requested[s.id]))
             ]
             if not work:
                 return
@@ -195,7 +207,8 @@ class Streams:
         for id_, count in requested.items():
             stream = self.streams[id_]
             limit = stream.limit()
-            if not stream.ended and stream.usable < (count if limit is None else min(count, limit)):
+            needed = stream.needed(count) if limit is None else min(count, limit)
+            if not stream.ended and stream.usable < needed:
                 yield stream
 
     def _run(self, work: list[tuple[Stream, ObjectJob]]) -> Iterable[tuple[Stream, str]]:

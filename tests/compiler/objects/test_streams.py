@@ -117,6 +117,18 @@ def test_the_limit_of_epochs_is_known_after_the_first(tmp_path: Path) -> None:
     assert (stream.limit(), stream.usable) == (4, 4)
 
 
+@pytest.mark.parametrize(("count", "granted", "pieces"), [(1, 1, 1), (3, 3, 2), (6, 5, 3)])
+def test_a_limit_under_one_epoch_holds_before_the_epoch_is_read(
+    tmp_path: Path, count: int, granted: int, pieces: int
+) -> None:
+    blocks: list[list[Row]] = [[(3, 1)] * 4] * 3
+    stream = stream_of(tmp_path, "a/qa", blocks, max_epochs=0.45)
+    ensured([stream], count)
+    limit = stream.limit()
+    assert (count if limit is None else min(count, limit)) == granted  # 0.45 of 12 examples
+    assert len(stream.pieces) == pieces  # no more than show that the limit holds
+
+
 def test_lengths_are_those_with_the_frame(tmp_path: Path) -> None:
     frame = FrameIds("decoder", 1, 2, 2)
     rows: list[Row] = [(3, 1), (1, 1, 2, 2)]
