@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,17 +26,23 @@ import pyarrow.compute as pc
 from flancompile.errors import fail
 from flancompile.marks import CLOSE, OPEN, unmarked
 from flancompile.tokenizer.chat import ChatTemplate
-from flancompile.tokenizer.cuts import Cuts, Parts, byte_level_cuts, cuts_hold
-from flancompile.tokenizer.encoders import BytesEncoder, Encoder, HubEncoder, PieceEncoder
-from flancompile.tokenizer.fast import PROBES, FastEncoder, fast_encoder
+from flancompile.tokenizer.cuts import Cuts, Parts
+from flancompile.tokenizer.encoders import Encoder, PieceEncoder
+from flancompile.tokenizer.fast import FastEncoder
 from flancompile.tokenizer.ragged import Ragged
+from flancompile.tokenizer.selection import (
+    Kind,
+    byte_level,
+    exact_cuts,
+    fastest_encoder,
+    reference_encoder,
+)
 from flancompile.tokenizer.special import special_texts, text_data
 from flancompile.tokenizer.text import Texts
-from flancompile.tokenizer.words import WordEncoder, word_encoder
+from flancompile.tokenizer.words import WordEncoder
 
 __all__ = ["FILES", "METADATA_FILE", "Kind", "Specials", "Tokenizer"]
 
-Kind = Literal["hf", "sentencepiece", "bytes"]
 FILES: dict[Kind, str] = {"hf": "tokenizer.json", "sentencepiece": "tokenizer.model"}
 METADATA_FILE = "about.json"
 _building = threading.RLock()  # so that concurrent threads build an encoder once
@@ -142,7 +148,7 @@ class Tokenizer:
     def _declared(self) -> Encoder:
         """Encoder of the original file, for names of tokens and decoding."""
         with _building:
-            return _reference_of(self.kind, self.data)
+            return reference_encoder(self.kind, self.data)
 
     @cached_property
     def digest(self) -> str:
@@ -157,7 +163,7 @@ class Tokenizer:
     def _reference(self) -> Encoder:
         """Reference encoder, which defines the ids of a text."""
         with _building:
-            return _reference_of(self.kind, self._text_data)
+            return reference_encoder(self.kind, self._text_data)
 
     @cached_property
     def _fast(self) -> tuple[FastEncoder | WordEncoder | None, str]:
@@ -166,7 +172,7 @@ class Tokenizer:
         if os.environ.get(REFERENCE_ONLY):
             return None, f"{REFERENCE_ONLY} is set"
         with _building:
-            return _fast_of(self.kind, self._text_data)
+            return fastest_encoder(self.kind, self._text_data)
 
     @property
     def encoder(self) -> str:
@@ -183,7 +189,7 @@ class Tokenizer:
     def lossless(self) -> bool:
         """Whether decoding restores every text, as for byte-level BPE and bytes."""
         data = self._text_data
-        return self.kind == "bytes" or (self.kind == "hf" and _byte_level(_parsed(data)))
+        return self.kind == "bytes" or (self.kind == "hf" and byte_level(data))
 
     @cached_property
     def _special(self) -> npt.NDArray[np.bool_]:
@@ -232,7 +238,7 @@ class Tokenizer:
         if self.kind == "bytes":
             return np.ones((129, 129), np.bool_)
         with _building:
-            return None if fast is None else _cuts_of(self.kind, self._text_data, fast)
+            return None if fast is None else exact_cuts(self.kind, self._text_data, fast)
 
     def encode_parts(self, texts: pa.Array, begins: npt.NDArray[np.bool_]) -> Parts:
         """Encode parts of texts cut at `cuts`. begins: bool[parts], the first part of a text."""
@@ -319,95 +325,6 @@ def _without_marks(texts: Texts) -> Texts:
     for mark in (OPEN, CLOSE):
         found = pc.replace_substring(found, mark, "")
     return Texts.of(found)
-
-
-@lru_cache(maxsize=4)
-def _reference_of(kind: Kind, data: bytes) -> Encoder:
-    """Reference encoder of a tokenizer; cached across compiles."""
-    if kind == "hf":
-        return HubEncoder(data)
-    return PieceEncoder(data) if kind == "sentencepiece" else BytesEncoder()
-
-
-@lru_cache(maxsize=2)
-def _fast_of(kind: Kind, data: bytes) -> tuple[FastEncoder | WordEncoder | None, str]:
-    reference, why = _reference_of(kind, data), ""
-    if isinstance(reference, PieceEncoder):
-        words, why = word_encoder(reference, data, list(PROBES))
-        if words is not None:
-            return words, why
-    controls, added = _added_texts(reference, data)
-    fast, fast_why = fast_encoder(kind, data, reference, controls, added)
-    return fast, fast_why if fast is not None or not why else f"{fast_why}; {why}"
-
-
-@lru_cache(maxsize=2)
-def _cuts_of(kind: Kind, data: bytes, fast: FastEncoder | WordEncoder) -> Cuts | None:
-    """Cuts of a tokenizer, if they are exact on texts made of odd pieces."""
-    if isinstance(fast, WordEncoder):
-        cuts: Cuts | None = fast.cuts
-    else:
-        known = kind == "hf" and _byte_level(_parsed(data))
-        cuts = byte_level_cuts(_parsed(data)) if known else None
-    if cuts is None or not cuts_hold(
-        cuts,
-        lambda texts: _reference_of(kind, data).encode(texts),
-        lambda texts, begins: fast.encode_parts(Texts.of(texts), begins),
-    ):
-        return None
-    return cuts
-
-
-def _added_texts(reference: Encoder, data: bytes) -> tuple[list[str], list[str]]:
-    """(texts that only the reference encodes exactly, texts of all added tokens)."""
-    if isinstance(reference, PieceEncoder):
-        controls = [*reference.not_text(), OPEN, CLOSE]
-        return controls, controls[:-2]
-    parsed = _parsed(data)
-    added: list[dict[str, Any]] = parsed.get("added_tokens") or []
-    # These flags depend on the characters around the token, or on the normalised text.
-    odd = ("single_word", "lstrip", "rstrip", *(["normalized"] if parsed.get("normalizer") else []))
-    controls = [t["content"] for t in added if any(t.get(flag) for flag in odd)]
-    # Normalised tokens are matched after the others, which matters where the two overlap.
-    kinds: list[list[str]] = [
-        [t["content"] for t in added if bool(t.get("normalized")) is k] for k in (True, False)
-    ]
-    if all(kinds):
-        controls += kinds[0] if len(kinds[0]) < len(kinds[1]) else kinds[1]
-    return controls, list(dict.fromkeys(n for t in added for n in _spellings(t["content"])))
-
-
-def _spellings(text: str) -> tuple[str, ...]:
-    """Text of a token, marked or not, and its unmarked text."""
-    return (text, unmarked(text))
-
-
-@lru_cache(maxsize=1)
-def _parsed(data: bytes) -> dict[str, Any]:
-    """Parsed tokenizer.json; cached because parsing takes up to half a second."""
-    parsed: dict[str, Any] = json.loads(data)
-    return parsed
-
-
-def _byte_level(parsed: dict[str, Any]) -> bool:
-    """Whether a tokenizer.json is byte-level BPE that preserves every byte of a text."""
-    model, before = parsed["model"], parsed.get("pre_tokenizer") or {}
-    steps = before.get("pretokenizers", [before])
-    added: list[dict[str, Any]] = parsed.get("added_tokens") or []
-    # The 256 characters of bytes; an added token made only of these is decoded as bytes.
-    letters = {chr(c) for c in (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x144))}
-    return (
-        parsed.get("normalizer") is None
-        and model.get("type", "BPE") == "BPE"
-        and not (model.get("continuing_subword_prefix") or model.get("end_of_word_suffix"))
-        and letters <= set(model["vocab"])
-        and {s.get("type") for s in steps} <= {"ByteLevel", "Split", "Digits", "Punctuation"}
-        and any(s.get("type") == "ByteLevel" for s in steps)
-        and not any(s.get("add_prefix_space") or s.get("behavior") == "Removed" for s in steps)
-        and (parsed.get("decoder") or {}).get("type") == "ByteLevel"
-        and not any(t.get("lstrip") or t.get("rstrip") for t in added)
-        and all(t["content"].isascii() or not set(t["content"]) <= letters for t in added)
-    )
 
 
 def _lone_surrogate(place: int, text: str) -> Exception:

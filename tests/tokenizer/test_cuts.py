@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flancompile.tokenizer import selection
 from flancompile.tokenizer import tokenizer as tokenizer_module
 from flancompile.tokenizer.cuts import byte_level_cuts, cut_places, cuts_hold, no_cuts
 from flancompile.tokenizer.load import from_bytes
@@ -122,7 +123,7 @@ def test_threads_that_ask_at_once_share_an_encoder(
     unigram: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Python 3.12 has it, whose cached properties hold no lock of their own."""
-    monkeypatch.setattr(tokenizer_module, "_cuts_of", tokenizer_module._cuts_of.__wrapped__)
+    monkeypatch.setattr(tokenizer_module, "exact_cuts", selection.exact_cuts.__wrapped__)
     barrier = threading.Barrier(4)
 
     def compute_cuts(_: int) -> Any:
