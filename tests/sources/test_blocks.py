@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from flancompile.dsl.models.source import PlaceChoice, Source
 from flancompile.errors import FlancompileError
-from flancompile.sources import blocks as blocks_pass
 from flancompile.sources.blocks import SplitBlocks, SplitSpec, read_split, sample
 from flancompile.sources.columns import is_json, restored
 from flancompile.sources.fields import column_rows
@@ -63,24 +62,6 @@ def test_every_row_is_kept_or_dropped_for_a_reason(
         assert rows[ordinal]["a"] == a
     if blocks.block_rows:
         assert max(blocks.block_rows) - min(blocks.block_rows) <= 1
-
-
-@pytest.mark.parametrize("memory", [1 << 12, 1 << 18, 1 << 28])
-def test_memory_changes_no_byte(tmp_path: Path, memory: int) -> None:
-    rng = np.random.default_rng(0)
-    rows = [
-        {"a": "x" * int(rng.integers(0, 400)), "n": i % 7 or None, "l": ["y"] * (i % 3)}
-        for i in range(3000)
-    ]
-    write(tmp_path / "a.jsonl", rows)
-    made = spec(tmp_path, {"files": "a.jsonl"}, {"a": "a", "n": "n", "l": "l"}, block_rows=500)
-    one = read_split(made, tmp_path / "one")
-    other = read_split(made, tmp_path / "other", memory_bytes=memory)
-    assert one.column_digests == other.column_digests
-    assert (one.folder / "blocks.arrow").read_bytes() == (
-        other.folder / "blocks.arrow"
-    ).read_bytes()
-    assert one.folder.name == other.folder.name
 
 
 def test_a_column_s_digest_is_its_own(tmp_path: Path) -> None:
@@ -352,18 +333,6 @@ def test_a_reason_may_quote_half_a_character(tmp_path: Path) -> None:
     made = spec(tmp_path, {"files": "a.jsonl"}, {"a": "a"}, where="[1].x == a")
     read = read_split(made, tmp_path / "cache")
     assert read.kept == 0 and len(read.dropped()) == 2
-
-
-def test_long_rows_come_fewer_to_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "a.jsonl", [{"a": f"{i} " * 500} for i in range(100)])
-    made = spec(tmp_path, {"files": "a.jsonl"}, {"a": "a"})
-    whole = read_split(made, tmp_path / "whole")
-    assert whole.block_rows == (100,)
-    monkeypatch.setattr(blocks_pass, "BLOCK_BYTES", 10_000)
-    monkeypatch.setattr(blocks_pass, "SPILL_BYTES", 30_000)
-    cut = read_split(made, tmp_path / "cut")
-    assert max(cut.block_rows) <= 10
-    assert values(cut, "a") == values(whole, "a")
 
 
 def test_a_glob_takes_files_alone(tmp_path: Path) -> None:
