@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from flancompile.compiler.columns.examples.option_table import OptionLists
-    from flancompile.lowering.column import Column
+from flancompile.compiler.render.option_lists import OptionLists
+from flancompile.lowering.column import Column
 
 __all__ = ["BlockCache", "LastTemplates", "Table", "TemplatesByArm"]
 

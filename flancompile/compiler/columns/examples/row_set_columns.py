@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancompile.compiler.columns.examples.option_table import (
-    OptionLists,
     OptionTable,
     gold_texts,
     option_lists,
@@ -23,6 +22,7 @@ from flancompile.compiler.columns.examples.option_table import (
 from flancompile.compiler.columns.ropes.fragment_cache import FragmentCache, Printed
 from flancompile.compiler.columns.ropes.fragments import Fragments
 from flancompile.compiler.columns.ropes.programs import filtered_column
+from flancompile.compiler.render.option_lists import OptionLists
 from flancompile.compiler.render.row_set import Pick, RowSet
 from flancompile.dsl.jinja.expression import compile_expression, compile_template
 from flancompile.dsl.models.task import Choices, Template
