@@ -174,6 +174,7 @@ class WordEncoder:
             texts.data, bounds[0, : len(found)], bounds[1, : len(found)], table.slots,
             table.hashes, table.starts, table.letters, table.count, found,
         )  # fmt: skip
+        table.count[1] = table.starts[table.count[0]]
         if table.count[0] > known:
             self._encode_new(known)
         if self._paths is not None:

@@ -71,3 +71,15 @@ def test_nothing_and_spaces(unigram: Tokenizer, pieces: Tokenizer) -> None:
 
 def test_fuzz_real_bpe(real: Callable[[str], Tokenizer], odd_texts: Any) -> None:
     compare(real("bpe_32k_c4.model"), odd_texts(FUZZ, 13, (*STREWN, "<mask>", "<n>", "<ma")), 0.8)
+
+
+def test_a_table_has_room_for_all_its_words(unigram: Tokenizer) -> None:
+    """Many batches of new words: the bytes that are stored are counted, so that arrays grow."""
+    encoder = encoder_of(unigram)
+    for batch in range(30):
+        texts = [f"{'x' * 40}{batch}y{i}" for i in range(2000)]
+        encoder.encode(Texts.of(texts))
+        table = encoder._table
+        count, stored = table.count.tolist()
+        assert stored == table.starts[count] <= len(table.letters)
+    assert stored > 1 << 20
