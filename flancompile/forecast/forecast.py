@@ -168,8 +168,7 @@ def _usable(stream: Stream) -> tuple[int, float]:
 
 def _limit(stream: Stream) -> int | None:
     """Most examples that the task's limit of epochs allows."""
-    most = stream.planned.max_epochs
-    return None if most is None else int(most * _usable(stream)[0])
+    return stream.planned.over_epochs(_usable(stream)[0])
 
 
 def _task(

@@ -32,6 +32,7 @@ from flancompile.store.loss_spans import LossSpans
 
 __all__ = ["Piece", "Stream", "Streams"]
 
+EMPTY_EPOCHS = 16  # without an example, one after the other, end a task
 _COLUMNS = ("row", "prompt_tokens", "target_tokens", "exact", "runs")
 
 
@@ -124,9 +125,12 @@ class Stream:
         self._mark_end(place + 1)
 
     def _mark_end(self, place: int) -> None:
-        if place % len(self.blocks) == 0 and self.usable == 0:
-            self.ended = True
-        if self._is_over(place):
+        epochs, rest = divmod(place, len(self.blocks))
+        late = self.pieces[-len(self.blocks) * EMPTY_EPOCHS :]
+        is_empty = self.usable == 0 or (
+            epochs > EMPTY_EPOCHS and not any(len(piece.usable) for piece in late)
+        )
+        if (rest == 0 and is_empty) or self._is_over(place):
             self.ended = True
 
     def _is_over(self, place: int) -> bool:
@@ -146,10 +150,8 @@ class Stream:
 
     def limit(self) -> int | None:
         """The most examples that the stream can give; None if not known yet."""
-        most = self.planned.max_epochs
-        allowed = None
-        if most is not None and len(self.pieces) >= len(self.blocks):
-            allowed = int(most * self.usable_rows)
+        is_read = len(self.pieces) >= len(self.blocks)
+        allowed = self.planned.over_epochs(self.usable_rows) if is_read else None
         if not self.ended:
             return allowed
         return self.usable if allowed is None else min(allowed, self.usable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +25,12 @@ class PlannedTask:
     def capped(self, rows: int) -> int:
         """The number of rows within the cap, of `rows`."""
         return rows if self.cap_rows is None else min(rows, self.cap_rows)
+
+    def over_epochs(self, usable: int) -> int | None:
+        """The most examples that the limit of epochs allows of so many an epoch; None: no limit."""
+        if self.max_epochs is None:
+            return None
+        return math.floor(round(self.max_epochs * usable, 6))  # 0.29 of 100 is 29
 
 
 @dataclass

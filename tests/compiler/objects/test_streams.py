@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from object_streams import BARE, Row, ensured, object_table, stream_of
 
 from flancompile.compiler.objects.build import WORK, write_object
-from flancompile.compiler.objects.streams import Stream, Streams
+from flancompile.compiler.objects.streams import EMPTY_EPOCHS, Stream, Streams
 from flancompile.compiler.special_tokens import FrameIds
 
 DROPPED = "the input is empty"
@@ -97,6 +97,15 @@ def test_a_task_without_an_example_ends_after_an_epoch(tmp_path: Path) -> None:
     ensured([stream], 10)
     assert (len(stream.pieces), stream.ended, stream.limit()) == (2, True, 0)
     assert stream.lengths(10).shape == (0, 2)
+
+
+@pytest.mark.parametrize("blocks", [[[(3, 1)] * 3], [[DROPPED], [(3, 1)]]])
+def test_a_task_whose_later_epochs_give_nothing_ends(tmp_path: Path, blocks: Any) -> None:
+    stream = stream_of(tmp_path, "a/qa", blocks, [[DROPPED] * len(block) for block in blocks])
+    first = sum(row != DROPPED for block in blocks for row in block)
+    ensured([stream], first + 1)
+    assert (stream.ended, stream.limit()) == (True, first)
+    assert len(stream.pieces) >= (1 + EMPTY_EPOCHS) * len(blocks)
 
 
 def test_a_split_without_rows_gives_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The tree of a mixture: caps, order of tasks, trees without some tasks."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from object_streams import task_def
@@ -10,6 +11,16 @@ from flancompile.compiler.render.arms import ArmShares
 
 def planned(id_: str, cap_rows: int | None = None) -> PlannedTask:
     return PlannedTask(task_def(id_), "m", ArmShares(), cap_rows, None)
+
+
+@pytest.mark.parametrize(
+    ("usable", "epochs", "most"),
+    [(100, 0.29, 29), (100, 1.1, 110), (10, 0.7, 7), (3, 1 / 3, 1), (3, 0.3, 0), (5, 2, 10), (0, 3, 0)],
+)  # fmt: skip
+def test_a_limit_of_epochs_is_not_cut_by_rounding(usable: int, epochs: float, most: int) -> None:
+    task = PlannedTask(task_def("a/qa"), "m", ArmShares(), None, epochs)
+    assert task.over_epochs(usable) == most
+    assert planned("a/qa").over_epochs(usable) is None
 
 
 def tree() -> Node:
