@@ -18,9 +18,11 @@ demo: $(READY)  ## compile, train, evaluate and report on data that ships with t
 	$(BIN)/flancompile demo --out demo
 
 test: $(READY)  ## all tests: the fast ones with their coverage, then the slow ones
+	@status=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" \
-		--cov=flancompile --cov-fail-under=$(COVERAGE)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+		--cov=flancompile --cov-fail-under=$(COVERAGE) || status=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow || status=1; \
+	exit $$status
 
 parity: $(READY)  ## bring torch, transformers and lm_eval's task files: their tests run then
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"

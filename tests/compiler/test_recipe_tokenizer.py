@@ -70,7 +70,7 @@ def test_a_tokenizer_is_to_be_learnt_until_it_is_pinned(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vocab_size": 400}, "pins a bpe tokenizer of 400, the recipe asks for bpe of 320"),
+        ({"vocab_size": 400}, "pins a bpe tokenizer of 400, but the recipe sets bpe of 320"),
         ({"train": "unigram"}, "pins a unigram tokenizer of 320"),
         ({"digest": "0"}, r"r\.tokenizer is not the tokenizer that r\.lock\.json pins"),
     ],
