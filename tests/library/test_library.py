@@ -223,6 +223,7 @@ def test_holding_out_a_cluster_takes_what_is_near_it(library: Library) -> None:
     assert share_of(library, found, "source:cot_esnli") == 0
 
 
+@pytest.mark.slow
 def test_nearly_all_templates_go_by_columns(library: Library) -> None:
     request = bare_request((builtin_library(), HERE), None)
     total, left = 0, []

@@ -198,7 +198,7 @@ def _arrow(rows: list[dict[str, Any]]) -> bool:
     return True
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=templates(), rows=st.lists(ROW, min_size=1, max_size=5))
 def test_generated_templates_agree(text: str, rows: list[dict[str, Any]]) -> None:
     if not _arrow(rows):
@@ -215,7 +215,7 @@ def test_generated_templates_agree(text: str, rows: list[dict[str, Any]]) -> Non
     compare(Column.of(column.text(len(rows)).to_pylist(), column.fallback(len(rows))), wanted)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=expressions(), rows=st.lists(ROW, min_size=1, max_size=5))
 def test_generated_expressions_agree(text: str, rows: list[dict[str, Any]]) -> None:
     if not _arrow(rows):

@@ -89,7 +89,7 @@ def rows_of(batch: FieldBatch) -> list[FieldRow]:
     return sorted(kept + batch.lost, key=lambda row: row.ordinal)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, about=specs())
 def test_rows_are_the_same_by_columns(
     rows: list[Any], about: dict[str, Any], tmp_path: Path

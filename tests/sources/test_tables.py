@@ -208,7 +208,7 @@ SPACES = st.text(" \t\r\n", max_size=3)
 NUMBERS = st.sampled_from([0, -1, 1.5, 1e300, 1e-7, 123456789, -0.25, 5e22])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_documents_of_a_json_file(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

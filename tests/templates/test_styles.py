@@ -102,6 +102,7 @@ def test_there_are_enough() -> None:
     assert min(kinds.values()) >= 20
 
 
+@pytest.mark.slow
 def test_they_check_clean() -> None:
     assert check(builtin_library()) == []
 

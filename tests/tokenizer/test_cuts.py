@@ -59,6 +59,7 @@ def test_parts_of_families(name: str, odd_texts: Any, family: Callable[[str], To
     agree(family(name), odd_texts(FUZZ, 32, WORDS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2.json", "t5.model", "bpe_32k_c4.model"])
 def test_parts_of_real_ones(name: str, odd_texts: Any, real: Callable[[str], Tokenizer]) -> None:
     agree(real(name), odd_texts(FUZZ, 33, WORDS))

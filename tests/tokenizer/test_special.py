@@ -23,6 +23,7 @@ KINDS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_text_of_data_has_a_special_id(
     zoo: dict[str, Tokenizer], kind: str, odd_texts: Callable[..., list[str]]

@@ -173,6 +173,7 @@ def test_a_worker_started_after_encoding_does_not_hang(start: str, each: Tokeniz
     assert found.lists() == expected
 
 
+@pytest.mark.slow
 def test_t5_as_sentencepiece_has_it(real: Callable[[str], Tokenizer]) -> None:
     from sentencepiece import SentencePieceProcessor
 

@@ -40,6 +40,7 @@ def test_fuzz(kind: str, odd_texts: Any, request: pytest.FixtureRequest) -> None
     compare(request.getfixturevalue(kind), odd_texts(FUZZ, 11, STREWN), 0.8)
 
 
+@pytest.mark.slow
 def test_fuzz_t5(real: Callable[[str], Tokenizer], odd_texts: Any) -> None:
     compare(real("t5.model"), odd_texts(FUZZ, 12, STREWN), 0.8)
 
@@ -69,6 +70,7 @@ def test_nothing_and_spaces(unigram: Tokenizer, pieces: Tokenizer) -> None:
     assert len(encoder_of(unigram).encode(Texts.of([]))[0]) == 0
 
 
+@pytest.mark.slow
 def test_fuzz_real_bpe(real: Callable[[str], Tokenizer], odd_texts: Any) -> None:
     compare(real("bpe_32k_c4.model"), odd_texts(FUZZ, 13, (*STREWN, "<mask>", "<n>", "<ma")), 0.8)
 

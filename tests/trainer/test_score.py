@@ -12,6 +12,7 @@ from flancompile.trainer.score import score
 SHAPE = ModelShape(layers=2, width=32, heads=4, kv_heads=2, mlp=48)
 
 
+@pytest.mark.slow
 def test_scores_are_summed_log_probabilities() -> None:
     params = model.init(SHAPE, 128, jax.random.key(3))
     rng = np.random.default_rng(5)

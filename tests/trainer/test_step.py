@@ -37,6 +37,7 @@ def test_micro_batches_add_up_to_the_batch(build: Build, one_device: list[Any]) 
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_metrics_are_per_target(build: Build, one_device: list[Any]) -> None:
     grads, metrics = gradients(build, one_device, optimizer=SGD_LIKE)
     norm = sum(float((np.asarray(g) ** 2).sum()) for g in jax.tree.leaves(grads)) ** 0.5

@@ -206,6 +206,7 @@ def test_a_run_that_is_damaged_says_what_to_do(folder: Path, text: str) -> None:
         read_run(folder)
 
 
+@pytest.mark.slow
 def test_a_line_of_metrics_counts_the_work_of_its_own_steps(
     build: Build, folder: Path, one_device: list[Any]
 ) -> None:

@@ -10,6 +10,7 @@ from flancompile.trainer.flops import parameters
 from flancompile.trainer.weights import hugging_face
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tied", [True, False])
 def test_layers_are_unstacked_and_matrices_transposed(tied: bool) -> None:
     shape = ModelShape(layers=2, width=8, heads=2, kv_heads=1, mlp=12, tie_embeddings=tied)

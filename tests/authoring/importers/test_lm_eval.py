@@ -142,6 +142,7 @@ def test_an_expression_that_gives_a_list_of_answers(tmp_path: Path, form: str) -
     assert rendered(data, row) == (want[0], want)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     options=st.lists(st.sampled_from(["0", "1", "2", "3", "yes", "no"]), min_size=2, unique=True),

@@ -60,6 +60,7 @@ def errors_of(found: list[Diagnostic]) -> set[tuple[str, str, str, str | None]]:
     return {(d.code, str(d.span), d.message, d.hint) for d in found if d.severity == "error"}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -122,6 +122,7 @@ def test_every_row_of_a_set_is_accounted_for(tmp_path: Path, seed: int) -> None:
     assert verify(build) == []
 
 
+@pytest.mark.slow
 def test_fewer_shots_than_requested_are_reported(tmp_path: Path) -> None:
     rows = [{**r, "topic": "alone" if r["id"] == 0 else "sums"} for r in rows_of(12)]
     entries = [{"select": "all", "shots": 2}]

@@ -285,6 +285,7 @@ def test_an_item_that_is_no_list_drops_its_row(tmp_path: Path) -> None:
 OFF = {"bos": False, "join": "none", "eos": False}
 
 
+@pytest.mark.slow
 def test_the_tokenizers_own_template_lays_out_chats_and_wrapped_examples(tmp_path: Path) -> None:
     made = library(
         tmp_path / "lib",

@@ -95,6 +95,7 @@ CHOICES = st.sampled_from([
 ])  # fmt: skip
 
 
+@pytest.mark.slow
 @given(choices=CHOICES, rows=st.lists(ROW, min_size=1, max_size=5), options=st.booleans())
 @example(
     choices={"options": "xs", "labels": ["0", "1"], "gold": "g"},

@@ -119,7 +119,7 @@ def dialogues(draw: Any) -> tuple[Any, Made]:
     return row, made
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(dialogues())
 def test_no_text_of_a_dialogue_is_lost(given_: tuple[Any, Made]) -> None:
     value, made = given_

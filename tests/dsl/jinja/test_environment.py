@@ -108,7 +108,7 @@ TEMPLATES = st.one_of(
     st.builds("{{% if {} %}}{{{{ {} }}}}{{% endif %}}".format, EXPRESSIONS, EXPRESSIONS),
     st.builds("{{% set s = {} %}}{{{{ s ~ a }}}}".format, EXPRESSIONS),
 )
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def has_mark(value: Any) -> bool:

@@ -54,7 +54,7 @@ def _fails(template: jinja2.Template, without: str | None) -> bool:
     return False
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(texts)
 def test_a_name_is_free_where_some_row_needs_it(text: str) -> None:
     template = ENV.from_string(text)

@@ -70,6 +70,7 @@ def prompts_agree(
     assert text_of(program, slots) == "".join(prompt_pieces(style, shots, query, instruction))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id_", sorted(LIBRARY.option_styles))
 @given(texts=st.lists(WHOLE, min_size=2, max_size=26), data=st.data())
 @settings(max_examples=10, deadline=None)

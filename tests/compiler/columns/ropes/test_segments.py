@@ -61,6 +61,7 @@ def test_families(name: str, odd_texts: Any, family: Callable[[str], Tokenizer])
     agree(family(name), odd_texts(400, 42), FUZZ, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2.json", "t5.model", "bpe_32k_c4.model"])
 def test_real_ones(
     name: str, odd_texts: Any, real: Callable[[str], Tokenizer], real_fields: list[str]
