@@ -127,8 +127,8 @@ class BlockSort:
         self.spilled.append(path)
 
     def _write_blocks(self) -> None:
-        fitting = self.kept * BLOCK_BYTES // max(1, self.weight)
-        sizes = block_sizes(self.kept, max(1, min(self.spec.block_rows, fitting)))
+        most_rows = self.kept * BLOCK_BYTES // max(1, self.weight)
+        sizes = block_sizes(self.kept, max(1, min(self.spec.block_rows, most_rows)))
         digests: list[dict[str, str]] = []
         schema = pa.schema(
             [*HEAD, *((n, pa.null()) for n in self.names)]

@@ -42,7 +42,7 @@ __all__ = [
     "sample",
 ]
 
-READ_VERSION = 11
+READ_VERSION = 12
 MEMORY_BYTES = 256 << 20
 DROPPED_PER_ROW = 100  # a sample stops after so many dropped rows for each wanted one
 

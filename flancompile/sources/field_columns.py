@@ -23,6 +23,7 @@ from flancompile.lowering.column import Column, Scope, rowwise
 from flancompile.lowering.lower import evaluate
 from flancompile.lowering.lowerable import why_not
 from flancompile.sources.fields import (
+    HOLDS_NAN,
     MAX_DEPTH,
     NO_GAPS,
     ROW_NUMBER,
@@ -41,7 +42,6 @@ __all__ = ["FieldBatch", "expressions_of", "field_batches"]
 
 MOST_ROWS, FIRST_ROWS = 4096, 64
 BATCH_CHARS = 4 << 20  # texts of a batch's rows
-_ATOMS = frozenset({str, int, bool, type(None)})
 Indices = npt.NDArray[np.int64]
 
 
@@ -214,7 +214,7 @@ class _Batch:
 
     def value(self, text: str) -> Column:
         """The values of an expression; rows on which it fails are marked."""
-        return self._mark(_values_of(text, self._scope))
+        return self._mark(evaluate(text, self._scope))
 
     def set(self, name: str, column: Column) -> None:
         """Bind a name for the expressions that follow."""
@@ -225,7 +225,7 @@ class _Batch:
         made: dict[str, Column] = {}
         first = Scope(len(self._rows), self._names, load=lambda n: self._raw(n) or made.get(n))
         for name, text in columns.items():
-            made[name] = self._mark(_values_of(text, first))
+            made[name] = self._mark(evaluate(text, first))
         for name, column in made.items():
             self.set(name, column)
 
@@ -309,12 +309,7 @@ def _raw_column(rows: Sequence[Row], ordinals: Indices, name: str) -> Column | N
         return Column.of([without_nan(row) for row in rows])
     if name in rows[0]:
         values = [row[name] for row in rows]
-        if not _ATOMS.issuperset(map(type, values)):
+        if not HOLDS_NAN.isdisjoint(map(type, values)):
             values = [without_nan(v) for v in values]
         return Column.of(values)
     return Column.of(ordinals.tolist()) if name == ROW_NUMBER else None
-
-
-def _values_of(text: str, scope: Scope) -> Column:
-    """The values of an expression, computed once for equal texts where it reads one column."""
-    return evaluate(text, scope)

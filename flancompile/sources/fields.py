@@ -21,6 +21,7 @@ from flancompile.sources.rows import BadRow, Projection, Row
 from flancompile.sources.scalars import Unreadable
 
 __all__ = [
+    "HOLDS_NAN",
     "MAX_DEPTH",
     "NO_GAPS",
     "ROW_NUMBER",
@@ -134,16 +135,16 @@ def without_nan(value: Any) -> Any:
     """Replace NaN by null: data files write missing numbers as NaN."""
     if type(value) is float:
         return None if value != value else value
-    if type(value) is dict and any(type(v) in _HOLDS_NAN for v in value.values()):
+    if type(value) is dict and any(type(v) in HOLDS_NAN for v in value.values()):
         parts = {k: without_nan(v) for k, v in value.items()}
         return parts if any(parts[k] is not v for k, v in value.items()) else value
-    if type(value) is list and any(type(v) in _HOLDS_NAN for v in value):
+    if type(value) is list and any(type(v) in HOLDS_NAN for v in value):
         items = [without_nan(v) for v in value]
         return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
     return value
 
 
-_HOLDS_NAN = frozenset({float, dict, list})
+HOLDS_NAN = frozenset({float, dict, list})
 
 
 def _or_null(expression: Expression, context: Mapping[str, object]) -> object:

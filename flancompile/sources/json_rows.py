@@ -81,6 +81,7 @@ def _at_path(documents: _Documents, rows: str) -> Iterator[Any]:
 
 
 _PLAIN = json.JSONDecoder()
+_COLONS = re.compile(r'"[ \t\r\n]*:')  # one for each key; strings may contain more
 
 
 def _keys(value: Any) -> int:
@@ -112,7 +113,7 @@ class _Values:
         self.repeated = None
         value = _PLAIN.decode(text)
         with suppress(RecursionError):
-            if _keys(value) == text.count('":'):  # all keys are there: none is twice in an object
+            if _keys(value) == len(_COLONS.findall(text)):  # all keys are there: none is repeated
                 return value
         return self._decoder.decode(text)
 

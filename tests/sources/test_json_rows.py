@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flancompile.dsl.models.source import ReadOptions
@@ -74,3 +74,37 @@ def test_syntax_errors_have_line_and_column(
 def test_a_path_that_leads_nowhere_lists_the_keys() -> None:
     with pytest.raises(FlancompileError, match="names 'x'; the file has a, b"):
         read('{"a": [], "b": 1}', rows="x")
+
+
+PAIRS = st.recursive(
+    st.sampled_from(["1", '"x"', '"\\":"', '"a:b"', "null", "[]"]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]"),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["a", "b", '\\":']), st.sampled_from(["", " ", "\t "]), inner
+            ),
+            max_size=3,
+        ).map(lambda pairs: "{" + ",".join(f'"{k}"{space}:{v}' for k, space, v in pairs) + "}"),
+    ),
+    max_leaves=6,
+)
+
+
+def has_repeated_key(text: str) -> bool:
+    repeated = []
+
+    def pairs(found: list[tuple[str, Any]]) -> None:
+        repeated.append(len(dict(found)) < len(found))
+
+    json.loads(text, object_pairs_hook=pairs)
+    return any(repeated)
+
+
+@settings(deadline=None, max_examples=150)
+@given(PAIRS)
+@example('{"a" :1,"a":2}')
+def test_a_repeated_key_is_found_in_any_spelling(value: str) -> None:
+    text = f'{{"row" : {value}}}'
+    (row,) = read(text, lines=True)
+    assert isinstance(row, BadRow) == has_repeated_key(text)
