@@ -1,4 +1,4 @@
-"""Previews of a task: the row, template and styles that are wanted, and what is dropped."""
+"""Previews of a task: choice of row, template and styles; dropped rows."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Targets that stand in their prompts: which field they come from, and which leaks are by design."""
+"""Detection of targets in their prompts: the field they come from, and intended leaks."""
 
 from pathlib import Path
 from typing import Any

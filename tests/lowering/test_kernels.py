@@ -1,4 +1,4 @@
-"""Kernels give for each text what the filter gives."""
+"""Kernels of filters against the filters, text by text."""
 
 import re
 import warnings

@@ -3,7 +3,7 @@
 A case is `### name`, then `@ file NAME` with the file's text for each file, then `@ says` with what
 `check` prints, `@ says of rows` with what `check --data --all` prints, or `@ says without data`.
 Under `@ says` the data files that a dataset file names are there, and empty. Run with FIXTURES=write
-to write what is printed now, and read the difference by eye.
+to record the printed text, and read the difference by eye.
 """
 
 import re

@@ -19,7 +19,7 @@ KNOWN = {
 
 
 def violations(schema: Schema, value: Any, root: Schema | None = None) -> Iterator[str]:
-    """What is wrong with a value of plain data. Asserts that all keywords are known."""
+    """Violations of a schema by a value of plain data. Asserts that all keywords are known."""
     root = schema if root is None else root
     assert set(schema) <= KNOWN, set(schema) - KNOWN
     if "$ref" in schema:

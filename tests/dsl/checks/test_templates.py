@@ -36,7 +36,7 @@ def test_names_of_a_template(template: dict[str, Any], found: list[tuple[str, st
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from("qat"), max_size=4), st.lists(st.sampled_from("qat"), max_size=2))
 def test_an_input_shows_the_signature_s_inputs_alone(shown: list[str], lets: list[str]) -> None:
-    """Every other field of the input is told of at its place, through `let` too."""
+    """Each other field of the input is reported at its position, also through `let`."""
     let = {f"x{n}": name for n, name in enumerate(lets)}
     text = "".join(f"{{{{ {name} }}}}" for name in ["q", *shown, *let])
     wanted = [("FC206" if n == "a" else "FC207", n) for n in sorted(shown) if n != "q"]

@@ -1,4 +1,4 @@
-"""Types of expressions: what they give, and operations that no row can carry out."""
+"""Inferred types of expressions, and operations that fail on every row."""
 
 import re
 from collections.abc import Mapping

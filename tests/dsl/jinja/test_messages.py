@@ -1,4 +1,4 @@
-"""One message of a dialogue as a turn: role, text, weight and what the text leaves out."""
+"""Messages of a dialogue as turns: role, text, weight, omitted parts."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What all models of the language share: unknown keys, frozen values, finite numbers, names."""
+"""Rules of all models: unknown keys, frozen values, finite numbers, names."""
 
 import math
 import re

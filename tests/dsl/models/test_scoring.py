@@ -1,4 +1,4 @@
-"""The keys under `eval`: steps that reduce an answer, and what a comparison ignores."""
+"""The keys under `eval`: steps that reduce an answer, differences that a comparison ignores."""
 
 from itertools import product
 from typing import Any

@@ -46,7 +46,7 @@ STRINGS_OR_LEAF: list[Any] = [tuple[str, ...], Leaf]
 
 
 class Tree(Strict):
-    """Every form in which a model may stand in another."""
+    """A model with a nested model in each form of annotation."""
 
     plain: Leaf
     maybe: Leaf | None = None

@@ -1,4 +1,4 @@
-"""Files against models: the verdict is pydantic's, and each mistake is told of at its place."""
+"""Validation of files: pydantic's verdict, with the position of each mistake."""
 
 from typing import Any
 
