@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +23,7 @@ from flancompile.dsl.jinja.expression import compile_template
 from flancompile.dsl.jinja.row_arguments import guarded, has_fixed_sign
 from flancompile.dsl.jinja.values import are_plain, materialized
 from flancompile.lowering.column import Column, Rows, Scope, rowwise, scattered
-from flancompile.lowering.kernels import kernel
+from flancompile.lowering.filters import filtered, literal_arguments, mapped
 from flancompile.lowering.lowerable import (
     STATEFUL,
     expression_tree,
@@ -158,29 +157,12 @@ class _Walk:
     def _filter(self, node: Any, scope: Scope) -> Column:
         function = applied(type(node).__name__, node.name)
         over = node.node if node.node is not None else nodes.Name(_BLOCK, "load")
-        if isinstance(node, nodes.Filter) and (args := _literals(node)) is not None:
+        if isinstance(node, nodes.Filter) and (args := literal_arguments(node)) is not None:
             if node.name == "map" and args and type(args[0]) is str:
-                return self._mapped(args[0], args[1:], self.value(over, scope), scope)
-            return _filtered(node.name, args, self.value(over, scope), scope.rows)
+                return mapped(args[0], args[1:], self.value(over, scope), scope.rows)
+            return filtered(node.name, args, self.value(over, scope), scope.rows)
         node = guarded(node)
         return self._apply(function, [over, *node.args], scope, node.kwargs)
-
-    def _mapped(self, name: str, args: tuple[Any, ...], lists: Column, scope: Scope) -> Column:
-        """Apply a filter to the items of all rows at once. A row with an item that fails falls
-        back, as does one whose value is no list."""
-        if lists.is_constant or name not in environment().filters:
-            whole = applied("Filter", "map")
-            return rowwise(lambda value: whole(value, name, *args), lists, rows=scope.rows)
-        values = lists.values(scope.rows)
-        are_lists = [type(v) is list or type(v) is tuple for v in values]
-        counts = [len(v) if a else 0 for v, a in zip(values, are_lists, strict=True)]
-        flat = [item for v, a in zip(values, are_lists, strict=True) if a for item in v]
-        items = _filtered(name, args, Column.of(flat), len(flat))
-        made = iter(items.values(len(flat)))
-        found = Column.of([list(islice(made, n)) for n in counts], lists.fallback(scope.rows))
-        failed = np.repeat(np.arange(scope.rows), counts)[items.fallback_rows()]
-        others = np.flatnonzero(~np.array(are_lists, np.bool_))
-        return found.with_fallback(np.concatenate([failed, others]), scope.rows)
 
     _test = _filter
 
@@ -386,31 +368,6 @@ class _Walk:
             part = rowwise(operator.itemgetter(place), unpacked, rows=scope.rows)
             self._bind(name, part, scope)
         return unpacked.fallback_rows()
-
-
-def _literals(node: nodes.Filter) -> tuple[Any, ...] | None:
-    """The arguments of a filter that are all literals, by place; None for others."""
-    args = [a.value for a in node.args if isinstance(a, nodes.Const)]
-    named = node.kwargs or node.dyn_args or node.dyn_kwargs
-    return None if named or len(args) < len(node.args) else tuple(args)
-
-
-def _filtered(name: str, args: tuple[Any, ...], values: Column, rows: int) -> Column:
-    """Apply a filter with literal arguments to each value."""
-    function = applied("Filter", name)
-    fast = None if values.is_constant else kernel(name, args)
-    if fast is None:
-        one = (lambda value: function(value, *args)) if args else function
-        return rowwise(one, values, rows=rows)
-    given = values.values(rows)
-    texts = [v for v in given if type(v) is str]
-    made = fast(texts)
-    if len(texts) == rows:
-        return Column.of(made, values.fallback(rows))
-    left = iter(made)
-    return rowwise(
-        lambda v: next(left) if type(v) is str else function(v, *args), values, rows=rows
-    )
 
 
 def _number(scope: Scope, place: Rows, length: Rows) -> None:
